@@ -1,0 +1,57 @@
+# `make demo` and `make test` are all a newcomer needs: each sets up the environment that it uses.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+ROOT   ?= ./data/demo
+RUN    := .run
+
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: demo test check lint types imports bench up down clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/mien demo --root $(ROOT)
+
+test: $(VENV)/.dev lint types imports
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/pyright
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.faces
+	$(BIN)/python -m benchmarks.demo
+
+# Prefect server, MLflow server and a worker on loopback, to look and click; `make down` ends them.
+up: $(VENV)/.demo
+	@$(BIN)/python -m deployments.local up
+
+down:
+	@$(BIN)/python -m deployments.local down
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+# A marker per extra, renewed when the requirements change.
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.pip:
+	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: install it, or name yours with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,1 @@
+"""Each module prints figures that the documentation quotes: `python -m benchmarks.NAME`."""

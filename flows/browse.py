@@ -1,0 +1,63 @@
+"""What a root holds, as lines of text: `mien ls` and `mien show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from storage import Root, list_manifests, list_sets, open_table, read_manifest
+from storage.schemas import TABLES
+from tasks.errors import UsageError, checking_arguments
+
+
+def describe_root(url: str) -> list[str]:
+    """The sets of a root with their tables; then, per table, how many versions are kept."""
+    root = Root(url)
+    sets = list_sets(root)
+    if not sets:
+        return [f"{url} holds no set yet: run mien prepare or mien demo"]
+    lines = [line for named in sets for line in _describe_set(root, named.name, named.tables)]
+    kept = ", ".join(f"{table} {len(list_manifests(root, table))}" for table in TABLES)
+    return [*lines, f"versions kept: {kept}"]
+
+
+def _describe_set(root: Root, name: str, tables: Any) -> Iterator[str]:
+    yield name
+    for table, fingerprint in tables.items():
+        counts = read_manifest(root, table, fingerprint).counts
+        total = sum(counts.values())
+        parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        yield f"  {table:<10} {total:>9} rows  {fingerprint[:12]}  {parts}"
+
+
+def describe_rows(uri: str, most: int) -> list[str]:
+    """The first rows of a table, a block of `column  value` lines each."""
+    url, table, name = _parse(uri)
+    with checking_arguments():
+        dataset = open_table(Root(url), table, name)
+    rows = dataset.head(most).to_pylist()
+    lines = [f"{uri}: {dataset.count_rows()} rows, showing {len(rows)}"]
+    for row in rows:
+        lines += ["", *(f"  {column:<22} {_short(value)}" for column, value in row.items())]
+    return lines
+
+
+def _parse(uri: str) -> tuple[str, Any, str]:
+    """Root, table and name of ROOT/TABLE/NAME or ROOT/TABLE/manifests/FINGERPRINT.json."""
+    parts = uri.rstrip("/").split("/")
+    for place in range(len(parts) - 2, -1, -1):
+        if parts[place] in TABLES and place > 0:
+            name = parts[-1].removesuffix(".json")
+            return "/".join(parts[:place]), parts[place], name
+    raise UsageError(f"{uri} names no table: write ROOT/TABLE/NAME with TABLE one of {', '.join(TABLES)}")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        head = ", ".join(_short(item) for item in value[:6])
+        return f"[{head}{', …' if len(value) > 6 else ''}]" + (f" ({len(value)})" if len(value) > 6 else "")
+    return "–" if value is None else str(value)

@@ -1,0 +1,262 @@
+"""The `mien` command: each command is one flow with the same parameters.
+
+Flows are imported inside the commands: `mien --help` answers at once, and the servers are quieted before they load.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from flows.console import own_errors_in_one_line, quiet_servers
+
+app = typer.Typer(
+    name="mien",
+    help="Expression transfer as a batch pipeline: face photos in, the same people with new expressions out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+RootUrl = Annotated[
+    str, typer.Option("--root", help="Where the tables lie: a folder or any fsspec URL, e.g. s3://bucket/prefix.")
+]
+ModelUri = Annotated[
+    str, typer.Option("--model", help="Registered generator: models:/NAME@ALIAS or models:/NAME/VERSION.")
+]
+Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same result.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one per core.")]
+Faces = Annotated[str, typer.Option(help="Detector: dlib, or insightface:PACK_OR_FOLDER.")]
+Size = Annotated[
+    int, typer.Option(help="Side of the generated faces, px: 64, 96, 128, 256 or 512, at most the crop size.")
+]
+
+CHAMPION = "models:/mien-generator@champion"
+
+
+@contextmanager
+def _at_the_terminal() -> Iterator[None]:
+    """Progress on stderr; errors that the user can act on in one line, with their exit code."""
+    quiet_servers()
+    from model.errors import ModelError
+
+    from storage import StorageError
+    from tasks.errors import RunError, UsageError
+    from tasks.progress import terminal_display
+
+    own = (UsageError, RunError, StorageError, ModelError)
+    try:
+        with own_errors_in_one_line(*own), terminal_display():
+            yield
+    except UsageError as error:
+        _fail(error, 2)
+    except own as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: run the same command again, it goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+def _fail(error: BaseException, code: int) -> None:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(code) from None
+
+
+@app.command()
+def demo(
+    root: RootUrl = "./data/demo",
+    minutes: Annotated[float, typer.Option(min=0.05, help="How long to train the generator.")] = 4.0,
+) -> None:
+    """The whole pipeline on the AT&T (ORL) faces: ends with a gallery of generated faces."""
+    with _at_the_terminal():
+        from flows.demo import run_demo
+
+        lines = run_demo(root, minutes)
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def prepare(
+    images: Annotated[
+        list[str], typer.Argument(help="Folders, files, globs or URLs of photos; sample:orl for the demo's.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the prepared set.")],
+    root: RootUrl = "./data",
+    faces: Faces = "dlib",
+    crop_size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the aligned crops, px.")] = 256,
+    val_fraction: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of people held out to choose generators.")
+    ] = 0.1,
+    test_fraction: Annotated[float, typer.Option(min=0, max=1, help="Share of people held out to report on.")] = 0.1,
+    split_salt: Annotated[str, typer.Option(help="Another salt draws other people for the splits.")] = "",
+    workers: Workers = None,
+) -> None:
+    """Find, align and cache the faces of photos, as a named set."""
+    with _at_the_terminal():
+        from flows.prepare import outcome, prepare_faces
+        from storage import Root
+
+        done = prepare_faces(images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, workers)
+        line = outcome(Root(root), done)
+    typer.echo(line)
+    typer.echo(f"next: mien train --root {root} --data {name} --minutes 30")
+
+
+@app.command()
+def train(
+    data: Annotated[list[str], typer.Option("--data", help="Prepared set; repeat for more.")],
+    root: RootUrl = "./data",
+    generator: Annotated[str, typer.Option(help="Kind of generator: residual.")] = "residual",
+    size: Size = 128,
+    minutes: Annotated[float | None, typer.Option(min=0.05, help="Training time; give this or --steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps; repeats exactly.")] = None,
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> None:
+    """Train a generator, evaluate it on held-out people and register it."""
+    with _at_the_terminal():
+        from flows.train import outcome, train_generator
+
+        lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers))  # pyright: ignore[reportArgumentType]
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str, typer.Option("--data", help="Prepared set; its held-out people are used.")],
+    model: ModelUri = CHAMPION,
+    root: RootUrl = "./data",
+    pairs: Annotated[int, typer.Option(min=1, help="Same-person pairs, evenly over the people.")] = 200,
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> None:
+    """Measure a registered generator on the held-out people of a set."""
+    with _at_the_terminal():
+        from flows.evaluate import evaluate_generator
+
+        table = evaluate_generator(data, model, root, pairs, seed, workers)
+    typer.echo(table)
+
+
+@app.command()
+def augment(
+    identities: Annotated[str, typer.Option(help="Prepared set whose people are shown.")],
+    expressions: Annotated[str, typer.Option(help="Prepared set whose expressions are taken.")],
+    model: ModelUri = CHAMPION,
+    root: RootUrl = "./data",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the generated set. Default: IDENTITIES-by-EXPRESSIONS.")
+    ] = None,
+    per_identity: Annotated[int, typer.Option(min=1, help="Generated faces for each person.")] = 10,
+    identity_split: Annotated[
+        list[str] | None, typer.Option(help="Only people of this split (train, val, test); repeat for more.")
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="CSV with identity_image,expression_image: exactly these, in that order.")
+    ] = None,
+    seed: Seed = 0,
+    gallery: Annotated[str | None, typer.Option(help="Folder of the gallery. Default: ROOT/galleries/NAME.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would be generated; write nothing.")
+    ] = False,
+    workers: Workers = None,
+) -> None:
+    """Give the people of one set the expressions of another."""
+    with _at_the_terminal():
+        from flows.augment import augment_faces, outcome
+        from storage import Root
+
+        done = augment_faces(
+            identities,
+            expressions,
+            model,
+            root,
+            name,
+            per_identity,
+            identity_split,
+            pairs,
+            seed,
+            gallery,
+            dry_run,
+            workers,
+        )
+        lines = [outcome(Root(root), done)]
+        if done.transfers and done.gallery:
+            lines += [f"table:   {done.transfers.uri}", f"gallery: {done.gallery.uri}"]
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def transfer(
+    source: Annotated[str, typer.Argument(help="Photo of the person.")],
+    driver: Annotated[str, typer.Argument(help="Photo of the expression.")],
+    out: Annotated[str, typer.Argument(help="PNG file to write.")],
+    model: ModelUri = CHAMPION,
+    root: RootUrl = "./data",
+    faces: Faces = "dlib",
+) -> None:
+    """Give the person of one photo the expression of another."""
+    with _at_the_terminal():
+        from flows.transfer import transfer_pair
+
+        line = transfer_pair(source, driver, out, model, root, faces)
+    typer.echo(line)
+
+
+@app.command()
+def gallery(
+    out: Annotated[str, typer.Option(help="Folder to write index.html into.")],
+    root: RootUrl = "./data",
+    name: Annotated[
+        str | None, typer.Option("--name", help="Generated set. Default: the only one, or the newest.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Faces to show at most.")] = 96,
+) -> None:
+    """Write a page of generated faces beside their sources and drivers."""
+    with _at_the_terminal():
+        from flows.gallery import write_gallery
+
+        page = write_gallery(out, root, name, most)
+    typer.echo(page.uri)
+
+
+@app.command("ls")
+def list_root(root: RootUrl = "./data") -> None:
+    """List the sets of a root and their tables, with counts and fingerprints."""
+    with _at_the_terminal():
+        from flows.browse import describe_root
+
+        lines = describe_root(root)
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def show(
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="URI", help="ROOT/TABLE/NAME, e.g. ./data/demo/faces/demo, or a shard or manifest file."
+        ),
+    ],
+    rows: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 10,
+) -> None:
+    """Print rows of a table."""
+    with _at_the_terminal():
+        from flows.browse import describe_rows
+
+        lines = describe_rows(table, rows)
+    typer.echo("\n".join(lines))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

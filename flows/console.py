@@ -1,0 +1,58 @@
+"""What a person at a terminal sees: quiet servers, one-line errors.
+
+Only the command line uses this. A flow run by a Prefect worker keeps Prefect's own logging.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "ORT_LOGGING_LEVEL": "3",
+}
+
+
+def quiet_servers() -> None:
+    """Lowers the voice of the libraries, unless the environment says otherwise. Call before importing them."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+class _OwnErrorsInOneLine(logging.Filter):
+    """Drops Prefect's records of an error that the command line is about to show in one line."""
+
+    def __init__(self, own: tuple[type[BaseException], ...]) -> None:
+        super().__init__()
+        self._own = own
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, self._own)
+
+
+@contextmanager
+def own_errors_in_one_line(*own: type[BaseException]) -> Iterator[None]:
+    """While the block runs, Prefect does not print stack traces of these errors; all others stay visible."""
+    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine")]
+    silence = _OwnErrorsInOneLine(own)
+    for logger in loggers:
+        logger.addFilter(silence)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(silence)

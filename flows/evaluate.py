@@ -1,0 +1,36 @@
+"""evaluate_generator: measure a registered generator on held-out people."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from storage import Root
+from tasks import steps
+from tasks.evaluation import EvaluationSettings, as_table
+from tasks.faces import face_tables
+
+
+@flow(name="evaluate-generator", flow_run_name="evaluate {model} on {data}")
+def evaluate_generator(
+    data: str,
+    model: str = "models:/mien-generator@champion",
+    root: str = "./data",
+    pairs: int = 200,
+    seed: int = 0,
+    workers: int | None = None,
+) -> str:
+    """Measure a registered generator on the held-out people of a set; returns the table that is printed.
+
+    Args:
+        data: Prepared set; its held-out people are used.
+        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
+        root: Where the tables lie.
+        pairs: Same-person pairs, evenly over the people.
+        seed: Another seed, other pairs.
+        workers: Worker processes; one per core if empty.
+    """
+    place = Root(root)
+    tables = face_tables(place, data)
+    registered = steps.fetch_model(place, model)
+    settings = EvaluationSettings(pairs=pairs, seed=seed)
+    return as_table(steps.evaluate(place, registered.sha256, [tables], settings, workers))

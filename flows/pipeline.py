@@ -1,0 +1,79 @@
+"""face_augmentation: the whole pipeline. Prepare the photos, train a generator, augment the held-out people.
+
+photos ──prepare──▶ faces, heatmaps ──train──▶ registered generator ──augment──▶ transfers, gallery
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prefect import flow
+
+from flows.augment import AugmentedFaces, augment_faces
+from flows.prepare import PreparedFaces, prepare_faces
+from flows.train import TrainedGenerator, train_generator
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What the pipeline leaves behind."""
+
+    prepared: PreparedFaces
+    trained: TrainedGenerator
+    augmented: AugmentedFaces
+
+
+@flow(name="face-augmentation", flow_run_name="augment {name}")
+def face_augmentation(
+    images: list[str],
+    name: str,
+    root: str = "./data",
+    faces: str = "dlib",
+    crop_size: int = 256,
+    size: int = 128,
+    minutes: float | None = None,
+    steps: int | None = None,
+    per_identity: int = 10,
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    split_salt: str = "",
+    gallery: str | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Augmentation:
+    """Photos in, the held-out people with the expressions of everybody else out.
+
+    Args:
+        images: Folders, files, globs or URLs of photos; `sample:orl` for the AT&T faces of the demo.
+        name: Name of the set.
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        faces: Detector: `dlib`, or `insightface:` and a pack name or the folder of a pack.
+        crop_size: Side of the aligned crops, in pixels.
+        size: Side of the generated faces, in pixels, at most the crop size.
+        minutes: How long to train; give this or steps.
+        steps: How many steps to train.
+        per_identity: Generated faces for each held-out person.
+        val_fraction: Share of the people held out to choose between generators.
+        test_fraction: Share of the people held out to report on.
+        split_salt: Another salt draws other people for the splits.
+        gallery: Folder for the gallery; {root}/galleries/{name}-augmented if empty.
+        seed: Another seed, another training and plan.
+        workers: Worker processes; one per core if empty.
+    """
+    prepared = prepare_faces(
+        images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, workers=workers
+    )
+    trained = train_generator([name], root, size=size, minutes=minutes, steps=steps, seed=seed, workers=workers)
+    augmented = augment_faces(
+        name,
+        name,
+        "models:/mien-generator@champion",
+        root,
+        f"{name}-augmented",
+        per_identity,
+        identity_splits=["val", "test"],
+        seed=seed,
+        gallery=gallery,
+        workers=workers,
+    )
+    return Augmentation(prepared, trained, augmented)

@@ -1,0 +1,78 @@
+"""train_generator: load → pretrain discriminators → fit → evaluate → register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prefect import flow
+
+from model.networks.generator import GeneratorKind
+from storage import Root
+from tasks import steps as task_runs
+from tasks.evaluation import Evaluation, as_table
+from tasks.faces import face_tables
+from tasks.tracking import RegisteredModel, find_trained
+from tasks.training import default_settings, training_fingerprint
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """The registered version of a training."""
+
+    model: RegisteredModel
+    stopped: str
+    """Why training ended; "found" if it had been done before."""
+    evaluation: Evaluation | None = None
+    """None if it had been done before: MLflow has it."""
+
+
+@flow(name="train-generator", flow_run_name="train on {data}")
+def train_generator(
+    data: list[str],
+    root: str = "./data",
+    generator: GeneratorKind = "residual",
+    size: int = 128,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+) -> TrainedGenerator:
+    """Train a generator on prepared sets, measure it on held-out people and register it.
+
+    Args:
+        data: Prepared sets; their training people are trained on.
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        generator: Kind of generator.
+        size: Side of the generated faces, in pixels: 64, 96, 128, 256 or 512, at most the crop size of the sets.
+        minutes: How long to train; give this or steps.
+        steps: How many steps to train; repeats exactly.
+        seed: Another seed, another training.
+        workers: Worker processes for the evaluation; one per core if empty.
+    """
+    place = Root(root)
+    sets = [face_tables(place, name) for name in data]
+    settings = default_settings(place, sets, generator, size, minutes, steps, seed)
+    training = training_fingerprint(sets, settings)
+    if found := find_trained(place, training):
+        return TrainedGenerator(found, "found")
+
+    # Load, pretrain the discriminators, fit
+    trained = task_runs.train(place, sets, settings, training)
+
+    # Evaluate
+    evaluation = task_runs.evaluate(place, trained.sha256, sets, workers=workers)
+
+    # Register
+    model = task_runs.register(place, sets, trained, evaluation, workers)
+    return TrainedGenerator(model, trained.stopped, evaluation)
+
+
+def outcome(trained: TrainedGenerator) -> list[str]:
+    """Lines that say what came of the training."""
+    champion = " and is the champion" if trained.model.champion else "; the champion stays another"
+    if trained.evaluation is None:
+        return [f"{trained.model.uri} came of this training before{champion}"]
+    return [
+        as_table(trained.evaluation),
+        f"{trained.model.uri} is registered{champion} (training ended by: {trained.stopped})",
+    ]

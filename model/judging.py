@@ -1,0 +1,89 @@
+"""Each generated face is measured: whose identity it shows, whether it reached the asked expression.
+
+The measurements come from the same detector and embedder that found the real faces, run on the generated picture
+as if it were a photo; nothing is taken over from what the generator was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from model.faces import FaceDetector
+from model.landmarks import LandmarkScheme, interocular_px, to_common
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """What a generated face must reach to be accepted."""
+
+    min_identity_similarity: float | None = None
+    """To the source photo; None takes the embedder's customary threshold for two photos of one person."""
+    max_expression_error: float = 0.08
+    """Mean distance between found and asked landmarks, as a share of the inter-ocular distance."""
+
+
+@dataclass(frozen=True)
+class AskedFace:
+    """What a generated face is held against."""
+
+    source_embedding: Float[np.ndarray, " d"]
+    driver_embedding: Float[np.ndarray, " d"]
+    target_landmarks_xy: Float[np.ndarray, "points 2"]
+    """In pixels of the generated picture."""
+    scheme: LandmarkScheme
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Measurements of a generated face; None where no face was found on it."""
+
+    identity_similarity: float | None
+    driver_similarity: float | None
+    expression_error: float | None
+    reason: str | None
+    """Why it is rejected; None if it is accepted."""
+
+
+def judge_face(
+    detector: FaceDetector, generated: UInt8[np.ndarray, "h w 3"], asked: AskedFace, gate: GateSettings
+) -> Judgement:
+    """Measures one generated face and applies the gate."""
+    found = detector.find(generated)
+    if not found:
+        return Judgement(None, None, None, "no face found on the result")
+    face = found[0]
+    embedding = detector.embed(generated, found[:1])[0]
+    identity = float(detector.similarity(embedding, asked.source_embedding))
+    driver = float(detector.similarity(embedding, asked.driver_embedding))
+    error = landmark_error(face.landmarks_xy, face.scheme, asked.target_landmarks_xy, asked.scheme)
+    least = detector.same_person_similarity if gate.min_identity_similarity is None else gate.min_identity_similarity
+    return Judgement(identity, driver, error, _reason(identity, driver, error, least, gate.max_expression_error))
+
+
+def _reason(identity: float, driver: float, error: float, least_identity: float, most_error: float) -> str | None:
+    if identity < least_identity:
+        return f"identity similarity {identity:.2f} is below {least_identity:.2f}"
+    if driver > identity:
+        return f"looks more like the driver ({driver:.2f}) than like the source ({identity:.2f})"
+    if error > most_error:
+        return f"expression error {error:.3f} is above {most_error:.3f}"
+    return None
+
+
+def landmark_error(
+    found_xy: Float[np.ndarray, "n 2"],
+    found_scheme: LandmarkScheme,
+    asked_xy: Float[np.ndarray, "m 2"],
+    asked_scheme: LandmarkScheme,
+) -> float:
+    """Normalised mean error: mean distance of the 68 common landmarks over the asked face's inter-ocular distance."""
+    found, asked = to_common(found_xy, found_scheme), to_common(asked_xy, asked_scheme)
+    return float(np.linalg.norm(found - asked, axis=1).mean() / interocular_px(asked, "ibug68"))
+
+
+def accepted_share(judgements: Sequence[Judgement]) -> float:
+    """Share of the judged faces that pass the gate; nan of none."""
+    return float(np.mean([j.reason is None for j in judgements])) if judgements else float("nan")

@@ -1,0 +1,62 @@
+"""Keypoint information as the networks take it: L_s and L_t of the method.
+
+The heatmaps are what the application gives to the networks. The points go along for generators that compute a motion
+from them; the residual generator does not read them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from model.landmarks import PARTS
+
+
+class KeypointInfo(NamedTuple):
+    """Where the parts of a batch of faces are."""
+
+    heatmaps: Float[Tensor, "batch parts side side"]
+    """One channel per facial part, 0..1, at the cached size; networks resize it to what they need."""
+    points: Float[Tensor, "batch 68 2"]
+    """The 68 common landmarks as (x, y) in [-1, 1] over the crop."""
+
+    def flipped(self, which: Tensor) -> KeypointInfo:
+        """Mirrors the faces that the boolean mask `which` (batch) selects: left and right parts change places."""
+        mirrored = self.heatmaps[:, part_mirror()].flip(-1)
+        points = self.points[:, list(POINT_MIRROR)] * self.points.new_tensor([-1.0, 1.0])
+        return KeypointInfo(
+            torch.where(which[:, None, None, None], mirrored, self.heatmaps),
+            torch.where(which[:, None, None], points, self.points),
+        )
+
+    def rolled(self) -> KeypointInfo:
+        """Each face with the keypoints of its neighbour in the batch."""
+        return KeypointInfo(self.heatmaps.roll(1, 0), self.points.roll(1, 0))
+
+
+def heatmaps_to_float(heatmaps: UInt8[Tensor, "batch parts side side"]) -> Float[Tensor, "batch parts side side"]:
+    """Cached heatmaps (0..255) as the networks take them (0..1)."""
+    return heatmaps.float() / 255
+
+
+def part_mirror() -> list[int]:
+    """For each part the index of the part at whose place a mirrored face shows it."""
+    swapped = {"left": "right", "right": "left"}
+    return [PARTS.index("_".join(swapped.get(word, word) for word in part.split("_"))) for part in PARTS]
+
+
+def _mirror_of_68() -> tuple[int, ...]:
+    """For each iBUG-68 landmark the index of its mirror image."""
+    jaw = range(16, -1, -1)
+    brows = range(26, 16, -1)
+    nose = (27, 28, 29, 30, 35, 34, 33, 32, 31)
+    eyes = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
+    outer_lips = (54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55)
+    inner_lips = (64, 63, 62, 61, 60, 67, 66, 65)
+    return (*jaw, *brows, *nose, *eyes, *outer_lips, *inner_lips)
+
+
+POINT_MIRROR = _mirror_of_68()

@@ -1,0 +1,49 @@
+"""How near generated images come to photos. Images are in 0..1; each image gets its own number."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+Images = Float[np.ndarray, "batch height width channels"]
+
+
+def l1(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
+    """Mean absolute difference over pixels and channels, of images in 0..1."""
+    return np.abs(images - photos).mean((1, 2, 3))
+
+
+def psnr(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
+    """Peak signal-to-noise ratio in dB."""
+    pairs = zip(photos, images, strict=True)
+    return np.array([peak_signal_noise_ratio(photo, image, data_range=1) for photo, image in pairs])
+
+
+def ssim(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
+    """Structural similarity (Wang et al. 2004) with its Gaussian window of sigma 1.5 px."""
+    return np.array([_ssim(image, photo) for image, photo in zip(images, photos, strict=True)])
+
+
+def _ssim(
+    image: Float[np.ndarray, "height width channels"], photo: Float[np.ndarray, "height width channels"]
+) -> float:
+    value = structural_similarity(
+        photo, image, data_range=1, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    return float(value)  # pyright: ignore[reportArgumentType]  # a tuple only where a gradient is asked for
+
+
+def nme(
+    found: Float[np.ndarray, "batch points 2"],
+    asked: Float[np.ndarray, "batch points 2"],
+    interocular: Float[np.ndarray, " batch"],
+) -> Float[np.ndarray, " batch"]:
+    """Normalised mean error: mean distance of the landmarks over the distance of the outer eye corners."""
+    return np.linalg.norm(found - asked, axis=-1).mean(-1) / interocular
+
+
+def auc(true: Float[np.ndarray, " true"], false: Float[np.ndarray, " false"]) -> float:
+    """Probability that a true pair scores above a false one (ties count half): the area under the ROC curve."""
+    above = (true[:, None] > false[None]).mean()
+    return float(above + 0.5 * (true[:, None] == false[None]).mean())

@@ -1,0 +1,1 @@
+"""The networks of the method: one generator per kind, and the two discriminators."""

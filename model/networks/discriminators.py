@@ -1,0 +1,86 @@
+"""The two discriminators. Both return logits: sigmoid(logit) is the likelihood that the application speaks of.
+
+Neither knows any particular person or expression. They judge whether their two inputs belong together, and images
+that were drawn rather than photographed.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.networks.blocks import activate, conv, folded_heatmaps
+
+
+class IdentityDiscriminator(nn.Module):
+    """D_id: do two images show one person?
+
+    Each image is embedded by the same encoder, and the embeddings are compared. Nothing but the difference and the
+    product of two embeddings reaches the comparison, so it cannot learn a person by heart; and a batch of n images is
+    embedded once to give n² pairs.
+    """
+
+    def __init__(self, patch_px: int, width: int = 64, features: int = 128) -> None:
+        super().__init__()
+        self.patch_px = patch_px
+        self.layers = nn.ModuleList(
+            [
+                conv(3 * patch_px**2, width),
+                conv(width, 2 * width, stride=2),
+                conv(2 * width, 3 * width, stride=2),
+                conv(3 * width, 3 * width, stride=2),
+            ]
+        )
+        self.embedding = nn.Linear(3 * width * 16, features)
+        self.compare = nn.Sequential(nn.Linear(2 * features, features), nn.LeakyReLU(0.2), nn.Linear(features, 1))
+
+    def embed(self, image: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
+        """What the comparison sees of each image (in [-1, 1])."""
+        x = F.pixel_unshuffle(image, self.patch_px)
+        for layer in self.layers:
+            x = activate(layer(x))
+        return self.embedding(F.adaptive_avg_pool2d(x, 4).flatten(1))
+
+    def judge(
+        self, first: Float[Tensor, "*pairs features"], second: Float[Tensor, "*pairs features"]
+    ) -> Float[Tensor, "*pairs"]:
+        """Logits of pairs of embeddings."""
+        together = torch.cat([first * second, (first - second).abs()], dim=-1)
+        return self.compare(together).squeeze(-1)
+
+    def forward(
+        self, image: Float[Tensor, "batch 3 size size"], other: Float[Tensor, "batch 3 size size"]
+    ) -> Float[Tensor, " batch"]:
+        """Logit that `image` and `other` show one person, and that `image` is no drawing."""
+        return self.judge(self.embed(image), self.embed(other))
+
+
+class ExpressionDiscriminator(nn.Module):
+    """D_e: does an image match a heatmap?
+
+    It answers for each of 8 × 8 places (at 128 px) and so tells the generator where the match fails; the likelihood of
+    the whole is that of the mean logit.
+    """
+
+    def __init__(self, patch_px: int, core_px: int, parts: int = 8, width: int = 64) -> None:
+        super().__init__()
+        self.patch_px, self.core_px = patch_px, core_px
+        self.layers = nn.ModuleList(
+            [
+                conv(3 * patch_px**2 + 4 * parts, width),
+                conv(width, 2 * width, stride=2),
+                conv(2 * width, 3 * width, stride=2),
+            ]
+        )
+        self.answer = conv(3 * width, 1, kernel_px=3)
+
+    def forward(
+        self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
+    ) -> Float[Tensor, "batch places"]:
+        """Logits, one per place, that `image` (in [-1, 1]) matches `heatmaps` (0..1)."""
+        x = torch.cat([F.pixel_unshuffle(image, self.patch_px), folded_heatmaps(heatmaps, self.core_px)], dim=1)
+        for layer in self.layers:
+            x = activate(layer(x))
+        return self.answer(x).flatten(1)

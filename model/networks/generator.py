@@ -1,0 +1,17 @@
+"""Generators by kind. A new kind is a file of its own and a line in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.networks.interface import Generated, Generator, GeneratorConfig, GeneratorKind
+from model.networks.residual import ResidualGenerator
+
+__all__ = ["GENERATORS", "Generated", "Generator", "GeneratorConfig", "GeneratorKind", "build_generator"]
+
+GENERATORS: dict[GeneratorKind, Callable[[GeneratorConfig], Generator]] = {"residual": ResidualGenerator}
+
+
+def build_generator(config: GeneratorConfig) -> Generator:
+    """A generator with fresh weights, drawn from torch's current random state."""
+    return GENERATORS[config.kind](config)

@@ -1,0 +1,65 @@
+"""What every kind of generator is: Î_t = G(I_s, L_s, L_t)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.keypoints import KeypointInfo
+
+GeneratorKind = Literal["residual"]
+
+SIZES_PX = (64, 96, 128, 256, 512)
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """What decides a generator's shape; stored beside its weights."""
+
+    kind: GeneratorKind = "residual"
+    size_px: int = 128
+    """Side of the square images it takes and makes, one of SIZES_PX."""
+    width: int = 64
+    """Channels of its widest grid; deeper grids have multiples of it."""
+    blocks: int = 4
+    """Residual blocks at the deepest grid."""
+    parts: int = 8
+    """Channels of the heatmaps."""
+
+    def __post_init__(self) -> None:
+        if self.size_px not in SIZES_PX:
+            raise ValueError(f"size_px is {self.size_px}: choose one of {', '.join(map(str, SIZES_PX))}")
+
+    @property
+    def patch_px(self) -> int:
+        """Side of the pixel patches that become channels, so that the core works at a half to an eighth of the side."""
+        return 2 if self.size_px < 96 else 4 if self.size_px < 512 else 8
+
+    @property
+    def core_px(self) -> int:
+        """Side of the widest grid."""
+        return self.size_px // self.patch_px
+
+
+class Generated(NamedTuple):
+    """What a generator returns. Kinds that have more to show (a motion, a mask) add fields with a default."""
+
+    image: Float[Tensor, "batch 3 size size"]
+    """Î_t in [-1, 1]."""
+
+
+class Generator(nn.Module):
+    """Base of all kinds: the same inputs, the same output, a config that rebuilds it."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(
+        self, source: Float[Tensor, "batch 3 size size"], source_keypoints: KeypointInfo, target_keypoints: KeypointInfo
+    ) -> Generated:
+        """The person of `source` (in [-1, 1]) with the expression of `target_keypoints`."""
+        raise NotImplementedError

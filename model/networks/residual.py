@@ -1,0 +1,68 @@
+"""The application's plain generator: an encoder-decoder of convolutions and residual blocks that draws every pixel.
+
+    128² image ── unshuffle ─┐
+    L_s, L_t ─────────────────┴─ 32²: width ──────────── skip ──────────── 32²: width ── 64²: width/2 ── 128² image
+                                    └─ 16²: 2·width ─── skip ─── 16²: 2·width ─┘
+                                          └─ 8²: 3·width, residual blocks ─┘
+
+Layers at full resolution cost most and give least: patches of 4 × 4 pixels become channels on the way in
+(pixel-unshuffle) and channels become pixels on the way out (pixel-shuffle; Shi et al. 2016).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.keypoints import KeypointInfo
+from model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
+from model.networks.interface import Generated, Generator, GeneratorConfig
+
+
+class Up(nn.Module):
+    """Doubles the side, adds what the encoder saw at that size and works it in."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.widen = conv(in_channels, out_channels * 4, kernel_px=1)
+        self.block = ResidualBlock(out_channels)
+
+    def forward(
+        self, x: Float[Tensor, "batch deep side side"], skip: Float[Tensor, "batch wide double double"]
+    ) -> Float[Tensor, "batch wide double double"]:
+        """Twice the side of x, the shape of skip."""
+        return self.block(F.pixel_shuffle(self.widen(activate(x)), 2) + skip)
+
+
+class ResidualGenerator(Generator):
+    """See the module's figure; sizes there are those of a 128 px generator."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__(config)
+        width, deep, deepest = config.width, 2 * config.width, 3 * config.width
+        self.stem = conv(3 * config.patch_px**2 + 2 * 4 * config.parts, width)
+        self.encode = ResidualBlock(width)
+        self.down = conv(width, deep, stride=2)
+        self.encode_deep = ResidualBlock(deep)
+        self.down_deep = conv(deep, deepest, stride=2)
+        self.core = nn.Sequential(*(ResidualBlock(deepest) for _ in range(config.blocks)))
+        self.up_deep = Up(deepest, deep)
+        self.up = Up(deep, width)
+        self.widen = conv(width, 2 * width, kernel_px=1)
+        self.draw = conv(width // 2, 3 * (config.patch_px // 2) ** 2, gain=0.1)
+
+    def forward(
+        self, source: Float[Tensor, "batch 3 size size"], source_keypoints: KeypointInfo, target_keypoints: KeypointInfo
+    ) -> Generated:
+        """The person of `source` (in [-1, 1]) with the expression of `target_keypoints`."""
+        core_px = self.config.core_px
+        heatmaps = (folded_heatmaps(keypoints.heatmaps, core_px) for keypoints in (source_keypoints, target_keypoints))
+        x = torch.cat([F.pixel_unshuffle(source, self.config.patch_px), *heatmaps], dim=1)
+        wide = self.encode(self.stem(x))
+        deep = self.encode_deep(self.down(activate(wide)))
+        deepest = self.core(self.down_deep(activate(deep)))
+        x = self.up(self.up_deep(deepest, deep), wide)
+        x = F.pixel_shuffle(self.widen(activate(x)), 2)
+        return Generated(torch.tanh(F.pixel_shuffle(self.draw(activate(x)), self.config.patch_px // 2)))

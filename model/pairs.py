@@ -1,0 +1,143 @@
+"""Training faces in memory and the pairs drawn from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from model.errors import ModelError
+from model.keypoints import KeypointInfo, heatmaps_to_float
+
+
+@dataclass(frozen=True)
+class FaceArrays:
+    """Aligned faces of several people, row by row. About 80 kB per face at 128 px."""
+
+    images: UInt8[np.ndarray, "faces 3 size size"]
+    heatmaps: UInt8[np.ndarray, "faces parts side side"]
+    points: Float[np.ndarray, "faces 68 2"]
+    """The 68 common landmarks in [-1, 1] over the crop."""
+    identities: Int[np.ndarray, " faces"]
+    """A number per person."""
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def keypoints(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> KeypointInfo:
+        """L of the given rows."""
+        heatmaps = heatmaps_to_float(torch.from_numpy(self.heatmaps[rows]).to(device))
+        return KeypointInfo(heatmaps, torch.from_numpy(self.points[rows]).float().to(device))
+
+    def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
+        """I of the given rows, in [-1, 1]."""
+        return torch.from_numpy(self.images[rows]).to(device).float() / 127.5 - 1
+
+
+class PairBatch(NamedTuple):
+    """Pairs of two photos of one person each; the people of a batch differ as long as there are enough."""
+
+    source: Float[Tensor, "batch 3 size size"]
+    """I_s in [-1, 1]."""
+    target: Float[Tensor, "batch 3 size size"]
+    """I_t in [-1, 1]."""
+    source_keypoints: KeypointInfo
+    target_keypoints: KeypointInfo
+    identities: Int[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Changes that leave a pair a pair: both photos and their keypoints get the same."""
+
+    flip: bool = True
+    """Mirror half of the pairs; left and right parts change places."""
+    contrast: float = 0.15
+    """Largest relative change of contrast."""
+    brightness: float = 0.1
+    """Largest shift of brightness, in units of the range [-1, 1]."""
+
+
+def usable_people(identities: Int[np.ndarray, " faces"]) -> list[Int[np.ndarray, " rows"]]:
+    """The rows of each person who has at least two faces.
+
+    Raises:
+        ModelError: nobody has two.
+    """
+    rows = [np.flatnonzero(identities == person) for person in np.unique(identities)]
+    people = [of_one for of_one in rows if len(of_one) >= 2]
+    if not people:
+        raise ModelError("no person has two photos: training needs several photos of each person, a folder per person")
+    return people
+
+
+def same_person_pairs(
+    identities: Int[np.ndarray, " faces"], count: int, seed: int
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Rows of sources and of targets: `count` fixed pairs that take turns over the people, for measuring."""
+    random, people = np.random.default_rng(seed), usable_people(identities)
+    rows = [random.choice(people[n % len(people)], 2, replace=False) for n in range(count)]
+    return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+
+
+class PairSampler:
+    """Draws batches of pairs; all that is random in training comes from its generator."""
+
+    def __init__(self, faces: FaceArrays, batch_size: int, augmentation: Augmentation, seed: int) -> None:
+        self.faces, self.batch_size, self.augmentation = faces, batch_size, augmentation
+        self.random = np.random.default_rng(seed)
+        self._people = usable_people(faces.identities)
+        if len(self._people) < 2 or batch_size < 2:
+            raise ModelError("training compares people: it needs several photos each of at least two, two to a batch")
+        sizes = np.array([len(rows) for rows in self._people], np.float64)
+        self._share = sizes / sizes.sum()
+
+    def draw(self, device: torch.device | str) -> PairBatch:
+        """The next batch, augmented."""
+        rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in self._draw_people()])
+        source, target = rows[:, 0], rows[:, 1]
+        batch = PairBatch(
+            self.faces.photos(source, device),
+            self.faces.photos(target, device),
+            self.faces.keypoints(source, device),
+            self.faces.keypoints(target, device),
+            torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
+        )
+        return augmented(batch, self.augmentation, self.random)
+
+    def _draw_people(self) -> Int[np.ndarray, " batch"]:
+        """Each photo is as likely as any other; nobody comes twice before everybody has come once."""
+        rounds: list[np.ndarray] = []
+        left = self.batch_size
+        while left > 0:
+            rounds.append(
+                self.random.choice(len(self._people), min(left, len(self._people)), replace=False, p=self._share)
+            )
+            left -= len(rounds[-1])
+        return np.concatenate(rounds)
+
+
+def augmented(batch: PairBatch, augmentation: Augmentation, random: np.random.Generator) -> PairBatch:
+    """The same changes to both sides of each pair."""
+    count = len(batch.source)
+    flips = torch.from_numpy(random.random(count) < (0.5 if augmentation.flip else 0)).to(batch.source.device)
+    contrast = random.uniform(-augmentation.contrast, augmentation.contrast, count).astype(np.float32) + 1
+    brightness = random.uniform(-augmentation.brightness, augmentation.brightness, count).astype(np.float32)
+    gain, shift = (torch.from_numpy(x)[:, None, None, None].to(batch.source.device) for x in (contrast, brightness))
+    return PairBatch(
+        _flipped(batch.source, flips).mul(gain).add(shift).clamp(-1, 1),
+        _flipped(batch.target, flips).mul(gain).add(shift).clamp(-1, 1),
+        batch.source_keypoints.flipped(flips),
+        batch.target_keypoints.flipped(flips),
+        batch.identities,
+    )
+
+
+def _flipped(
+    images: Float[Tensor, "batch 3 size size"], which: Bool[Tensor, " batch"]
+) -> Float[Tensor, "batch 3 size size"]:
+    return torch.where(which[:, None, None, None], images.flip(-1), images)

@@ -1,0 +1,52 @@
+"""Everything that decides a training, in one frozen record that is logged and fingerprinted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from model.losses import LAMBDA_GAN, LAMBDA_L1, RealPair
+from model.networks.generator import GeneratorConfig
+from model.pairs import Augmentation
+from model.stopping import StopSettings
+
+Precision = Literal["auto", "float32", "bfloat16"]
+"""auto: bfloat16 where the processor computes in it (CUDA, AMX, AVX-512 BF16), else float32."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of a training. `steps` and `minutes` may both be set: the first limit reached ends it."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator_width: int = 48
+    batch_size: int = 8
+    steps: int | None = None
+    """Generator updates."""
+    minutes: float | None = None
+    """Time spent in training, pretraining included, summed over resumed runs."""
+    pretrain_steps: int = 150
+    """Updates of the two discriminators before the generator starts."""
+    pretrain_share: float = 0.15
+    """Of `minutes`, at most this much goes into pretraining."""
+    learning_rate: float = 4e-4
+    """Of the generator; falls to a twentieth along a half cosine over whichever limit is nearer."""
+    discriminator_learning_rate: float = 2e-4
+    """Of both discriminators beside the generator; falls likewise."""
+    pretrain_learning_rate: float = 5e-4
+    """Of both discriminators before it."""
+    beta1: float = 0.5
+    """Adam's first moment in adversarial training (Radford et al. 2016)."""
+    lambda_gan: float = LAMBDA_GAN
+    lambda_l1: float = LAMBDA_L1
+    expression_real_pair: RealPair = "matched"
+    average_decay: float = 0.998
+    """Of the moving average of the generator's weights, which is what is validated and registered."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    stop: StopSettings = field(default_factory=StopSettings)
+    seed: int = 0
+    precision: Precision = "auto"
+    validate_every_steps: int = 200
+    validation_pairs: int = 64
+    checkpoint_every_s: float = 30.0
+    """At each step if 0."""

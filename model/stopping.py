@@ -1,0 +1,71 @@
+"""When a training ends, and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+StopReason = Literal["step limit", "time limit", "discriminators settled", "early stop"]
+
+EQUILIBRIUM = 2 * math.log(2)
+"""-L_D of a discriminator that cannot tell drawn from real: D = 1/2 everywhere, the Nash equilibrium."""
+
+
+@dataclass(frozen=True)
+class StopSettings:
+    """The application's stop rule, and early stopping beside it."""
+
+    settled_identity: float = EQUILIBRIUM
+    """Preset value of -L_Did."""
+    settled_expression: float = EQUILIBRIUM
+    """Preset value of -L_De."""
+    tolerance: float = 0.01
+    """Both losses have settled when their means over the window are this near to the preset values."""
+    window_steps: int = 500
+    patience_validations: int = 20
+    """Validations without a better metric before training ends."""
+    metric: str = "l1"
+    """The validation metric that counts; lower is better."""
+
+
+@dataclass
+class StopState:
+    """What the stop rules remember; saved with the checkpoint."""
+
+    identity_sum: float = 0.0
+    expression_sum: float = 0.0
+    window_step: int = 0
+    settled: bool = False
+    best: float | None = None
+    validations_since_best: int = 0
+
+    def after_step(self, identity_loss: float, expression_loss: float, settings: StopSettings) -> None:
+        """Takes the discriminators' losses of a step; judges them at the end of each window."""
+        self.identity_sum += identity_loss
+        self.expression_sum += expression_loss
+        self.window_step += 1
+        if self.window_step < settings.window_steps:
+            return
+        off = (
+            abs(self.identity_sum / self.window_step - settings.settled_identity),
+            abs(self.expression_sum / self.window_step - settings.settled_expression),
+        )
+        self.settled = max(off) <= settings.tolerance
+        self.identity_sum = self.expression_sum = 0.0
+        self.window_step = 0
+
+    def after_validation(self, metric: float) -> None:
+        """Takes the validation metric (lower is better)."""
+        if self.best is None or metric < self.best:
+            self.best, self.validations_since_best = metric, 0
+        else:
+            self.validations_since_best += 1
+
+    def reason(self, settings: StopSettings) -> StopReason | None:
+        """Why to stop now, if at all. Step and time limits are the trainer's."""
+        if self.settled:
+            return "discriminators settled"
+        if self.validations_since_best >= settings.patience_validations:
+            return "early stop"
+        return None

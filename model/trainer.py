@@ -1,0 +1,243 @@
+"""The adversarial training of the method, one update at a time.
+
+A `Trainer` holds the three networks, their optimisers and all state that decides the next update. `model.training`
+runs it to its end.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Generator as Yielding
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from model import losses
+from model.devices import pick_device, uses_bfloat16
+from model.networks.build import build_networks
+from model.optimizers import adam, load_optimizer_tensors, optimizer_tensors, scheduled, set_learning_rate
+from model.pairs import FaceArrays, PairBatch, PairSampler
+from model.settings import TrainSettings
+from model.stopping import StopReason, StopState
+from model.validation import draw_samples, expression_auc, identity_auc, validate_generator
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors, and what JSON holds."""
+
+
+class Trainer:
+    """Trains on `faces`. Two trainers with the same settings, faces and state make the same updates."""
+
+    def __init__(self, settings: TrainSettings, faces: FaceArrays, device: str = "auto") -> None:
+        self.settings = settings
+        self.device = pick_device(device)
+        self.sampler = PairSampler(faces, settings.batch_size, settings.augmentation, settings.seed)
+        self.generator, self.identity, self.expression = build_networks(
+            settings.generator, settings.discriminator_width, settings.seed, self.device
+        )
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        rates = (settings.learning_rate, settings.discriminator_learning_rate)
+        self._optimize_generator = adam([self.generator], rates[0], settings.beta1)
+        self._optimize_discriminators = adam([self.identity, self.expression], rates[1], settings.beta1)
+        self._bfloat16 = uses_bfloat16(settings.precision, self.device)
+        self.pretrained_steps = 0
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.stopping = StopState()
+
+    # --- What is next -------------------------------------------------------------------------------------------------
+
+    @property
+    def fraction_done(self) -> float:
+        """Of whichever limit is nearer, 0..1; 0 without a limit."""
+        by_steps = self.step / self.settings.steps if self.settings.steps else 0.0
+        by_time = self.elapsed_s / (60 * self.settings.minutes) if self.settings.minutes else 0.0
+        return min(max(by_steps, by_time), 1.0)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the discriminators are ready for the generator."""
+        limit_s = float("inf") if self.settings.minutes is None else 60 * self.settings.minutes
+        out_of_time = self.step == 0 and self.elapsed_s >= limit_s * self.settings.pretrain_share
+        return self.step > 0 or self.pretrained_steps >= self.settings.pretrain_steps or out_of_time
+
+    def stop_reason(self) -> StopReason | None:
+        """Why training is over, if it is."""
+        if self.settings.steps is not None and self.step >= self.settings.steps:
+            return "step limit"
+        if self.settings.minutes is not None and self.elapsed_s >= 60 * self.settings.minutes:
+            return "time limit"
+        return self.stopping.reason(self.settings.stop)
+
+    # --- Updates ------------------------------------------------------------------------------------------------------
+
+    def pretrain(self) -> dict[str, float]:
+        """One update of both discriminators on real photos alone; its losses by name."""
+        with self._timed():
+            set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
+            batch = self.sampler.draw(self.device)
+            with self._autocast():
+                identity = self._identity_pretraining(batch)
+                expression = self._expression_pretraining(batch)
+            self._backward(identity + expression, self._optimize_discriminators)
+            self._optimize_discriminators.step()
+            self.pretrained_steps += 1
+        return {"pretrain_identity": identity.item(), "pretrain_expression": expression.item()}
+
+    def train_step(self) -> dict[str, float]:
+        """One update of the generator and, adversarially, one of both discriminators; the losses by name."""
+        with self._timed():
+            self._schedule()
+            batch = self.sampler.draw(self.device)
+            with self._autocast():
+                terms = self._terms(batch)
+            # One pass through the discriminators serves both sides; each side's gradient goes to its own weights only.
+            self._backward(terms["generator"], self._optimize_generator, retain_graph=True)
+            discriminators = terms["discriminator_identity"] + terms["discriminator_expression"]
+            self._backward(discriminators, self._optimize_discriminators)
+            self._optimize_generator.step()
+            self._optimize_discriminators.step()
+            self._update_average()
+            self.step += 1
+        named = {name: term.item() for name, term in terms.items()}
+        self.stopping.after_step(named["discriminator_identity"], named["discriminator_expression"], self.settings.stop)
+        return named
+
+    def _terms(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
+        """Every loss of a step by its name."""
+        drawn = self.generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
+        asked = batch.target_keypoints.heatmaps
+        real_photo = batch.target if self.settings.expression_real_pair == "matched" else batch.source
+        source, target = self.identity.embed(torch.cat([batch.source, batch.target])).chunk(2)
+        identity_real, identity_drawn = (
+            self.identity.judge(image, source) for image in (target, self.identity.embed(drawn))
+        )
+        expression_real, expression_drawn = (self.expression(image, asked) for image in (real_photo, drawn))
+        identity = losses.generator_identity_loss(identity_drawn)
+        expression = losses.generator_expression_loss(expression_drawn)
+        l1 = losses.reconstruction_loss(batch.target, drawn)
+        weights = (self.settings.lambda_gan, self.settings.lambda_l1)
+        return {
+            "generator": losses.generator_loss(identity, expression, l1, *weights),
+            "generator_identity": identity,
+            "generator_expression": expression,
+            "generator_l1": l1,
+            "discriminator_identity": losses.identity_discriminator_loss(identity_real, identity_drawn),
+            "discriminator_expression": losses.expression_discriminator_loss(expression_real, expression_drawn),
+        }
+
+    @staticmethod
+    def _backward(loss: Float[Tensor, ""], optimizer: torch.optim.Optimizer, retain_graph: bool = False) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        loss.backward(inputs=weights, retain_graph=retain_graph)
+
+    def _identity_pretraining(self, batch: PairBatch) -> Float[Tensor, ""]:
+        """All pairs of the batch at once: true where the people are the same, false elsewhere."""
+        first, second = self.identity.embed(batch.target), self.identity.embed(batch.source)
+        shape = (len(first), len(second), -1)
+        logits = self.identity.judge(first[:, None].expand(shape), second[None].expand(shape))
+        same = batch.identities[:, None] == batch.identities[None]
+        return losses.pretraining_loss(logits[same], logits[~same])
+
+    def _expression_pretraining(self, batch: PairBatch) -> Float[Tensor, ""]:
+        """A photo with its own heatmap, against another of the same person's and one of somebody else's."""
+        true = self.expression(batch.target, batch.target_keypoints.heatmaps)
+        other = self.expression(batch.target, batch.source_keypoints.heatmaps)
+        foreign = self.expression(batch.target, batch.target_keypoints.rolled().heatmaps)
+        return losses.pretraining_loss(true, torch.cat([other, foreign]))
+
+    def _update_average(self) -> None:
+        # Early on the average would hold on to random weights: it follows faster until it has seen enough.
+        decay = min(self.settings.average_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for average, weight in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                average.lerp_(weight, 1 - decay)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Those of the next update."""
+        rates = (self.settings.learning_rate, self.settings.discriminator_learning_rate)
+        generator, discriminators = (scheduled(rate, self.fraction_done) for rate in rates)
+        return {"learning_rate": generator, "discriminator_learning_rate": discriminators}
+
+    def _schedule(self) -> None:
+        rates = self.learning_rates()
+        set_learning_rate(self._optimize_generator, rates["learning_rate"])
+        set_learning_rate(self._optimize_discriminators, rates["discriminator_learning_rate"])
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)
+
+    @contextmanager
+    def _timed(self) -> Yielding[None]:
+        started_s = time.perf_counter()
+        yield
+        self.elapsed_s += time.perf_counter() - started_s
+
+    # --- Measuring ----------------------------------------------------------------------------------------------------
+
+    def validate(self, held_out: FaceArrays) -> dict[str, float]:
+        """How well the averaged generator draws people it never saw, and how the discriminators generalise to them."""
+        measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
+        measured |= self.validate_discriminators(held_out)
+        self.stopping.after_validation(measured[self.settings.stop.metric])
+        return measured
+
+    def validate_discriminators(self, held_out: FaceArrays) -> dict[str, float]:
+        """`identity_auc` (same person against another) and `expression_auc` (own heatmap against another)."""
+        return {
+            "identity_auc": identity_auc(self.identity, held_out),
+            "expression_auc": expression_auc(self.expression, held_out),
+        }
+
+    def sample_grid(self, held_out: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
+        """A sheet of samples of the averaged generator."""
+        return draw_samples(self.average, held_out, rows)
+
+    # --- State --------------------------------------------------------------------------------------------------------
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {
+            "generator.": self.generator,
+            "average.": self.average,
+            "identity.": self.identity,
+            "expression.": self.expression,
+        }
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "optimize_generator.": self._optimize_generator,
+            "optimize_discriminators.": self._optimize_discriminators,
+        }
+
+    def state(self) -> State:
+        """All that the next updates depend on."""
+        tensors = {
+            f"{p}{name}": value for p, net in self._networks().items() for name, value in net.state_dict().items()
+        }
+        for prefix, optimizer in self._optimizers().items():
+            tensors |= optimizer_tensors(optimizer, prefix)
+        return tensors, {
+            "pretrained_steps": self.pretrained_steps,
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "random": self.sampler.random.bit_generator.state,
+            "stopping": vars(self.stopping),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
+        """Goes on from what `state` returned."""
+        for prefix, network in self._networks().items():
+            own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            network.load_state_dict(own)
+        for prefix, optimizer in self._optimizers().items():
+            load_optimizer_tensors(optimizer, prefix, tensors)
+        self.pretrained_steps, self.step, self.elapsed_s = rest["pretrained_steps"], rest["step"], rest["elapsed_s"]
+        self.sampler.random.bit_generator.state = rest["random"]
+        self.stopping = StopState(**rest["stopping"])

@@ -1,0 +1,53 @@
+"""Tables of faces under one root: bytes and tables, never pixels.
+
+A reader needs one line:
+
+    storage.open_table("./data", "faces", "demo").to_table()
+
+Writers go `fingerprint → find_shard or write_shard → commit → write_set`: a shard is named by all that decides its
+content, a table is visible from its commit on, and a set names the newest versions of its tables. The columns are in
+`storage/schemas.py`. Everything here raises StorageError with one line that says what to do.
+"""
+
+from storage.errors import MissingError, StorageError
+from storage.fingerprints import JSON, fingerprint, source_digest
+from storage.roots import Root
+from storage.samples import sample_folder
+from storage.schemas import Status, TableName
+from storage.sets import NamedSet, check_set_name, list_sets, read_set, write_set
+from storage.sharding import plan_shards
+from storage.shards import ShardRef, find_shard, read_shard, write_shard
+from storage.sources import SourceItem, list_images, read_source, read_text
+from storage.tables import Manifest, TableRef, commit, list_manifests, open_table, read_manifest
+
+__all__ = [
+    "JSON",
+    "Manifest",
+    "MissingError",
+    "NamedSet",
+    "Root",
+    "ShardRef",
+    "SourceItem",
+    "Status",
+    "StorageError",
+    "TableName",
+    "TableRef",
+    "check_set_name",
+    "commit",
+    "find_shard",
+    "fingerprint",
+    "list_images",
+    "list_manifests",
+    "list_sets",
+    "open_table",
+    "plan_shards",
+    "read_manifest",
+    "read_set",
+    "read_shard",
+    "read_source",
+    "read_text",
+    "sample_folder",
+    "source_digest",
+    "write_set",
+    "write_shard",
+]

@@ -1,0 +1,11 @@
+"""The one error that this package raises for what a user can put right."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """A root, a table or a source cannot be used; the message is one line that says what to do."""
+
+
+class MissingError(StorageError):
+    """A file is not there."""

@@ -1,0 +1,127 @@
+"""The tables of a root, one Arrow schema each.
+
+Together with `flows/pipeline.py` this file is the map of the system: what a flow leaves behind is one of these
+tables, and a row's life can be followed through them by its ids
+
+    images.image_id → faces.face_id → heatmaps.face_id → pairs.pair_id → transfers.output_id
+
+Every table ends with the columns `status` (`ok`, `rejected`, `failed`) and `reason` (null for `ok`): what came in
+stays in, with its reason if it went no further. Names carry their units. `docs/tables.md` explains each column to
+readers of the tables.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import pyarrow as pa
+
+TableName = Literal["images", "faces", "heatmaps", "pairs", "transfers"]
+Status = Literal["ok", "rejected", "failed"]
+
+TABLES: tuple[TableName, ...] = get_args(TableName)
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+_OUTCOME: list[pa.Field] = [
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("reason", pa.string()),
+]
+
+
+# Not of fixed length, even where the length is: Arrow cannot read a null among lists of fixed length from Parquet.
+_VECTOR = pa.list_(pa.float32())
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+IMAGES = pa.schema(
+    [
+        pa.field("image_id", pa.string()),  # sha256 of the bytes; null where they could not be read
+        _required("uri", pa.string()),
+        pa.field("frame", pa.int32()),  # null for a still image
+        pa.field("width_px", pa.int32()),  # after EXIF rotation
+        pa.field("height_px", pa.int32()),
+        pa.field("identity", pa.string()),
+        pa.field("expression", pa.string()),
+        _required("version", pa.string()),  # what the listing says of the file: size and time, or ETag
+        *_OUTCOME,
+    ]
+)
+
+FACES = pa.schema(
+    [
+        _required("face_id", pa.string()),
+        _required("image_id", pa.string()),
+        pa.field("identity", pa.string()),
+        pa.field("expression", pa.string()),
+        _required("split", pa.string()),  # train, val or test: a function of the identity alone
+        pa.field("bbox_xyxy", _VECTOR),  # 4, source pixels
+        pa.field("score", pa.float32()),
+        pa.field("landmarks_xy", _VECTOR),  # x0, y0, x1, y1, … in crop pixels
+        pa.field("landmark_scheme", pa.string()),
+        pa.field("source_to_crop", pa.list_(pa.float64())),  # 6, row-major 2×3
+        pa.field("embedding", _VECTOR),
+        pa.field("sharpness", pa.float32()),
+        pa.field("pose", _VECTOR),  # yaw, pitch, roll in degrees
+        pa.field("detector", pa.string()),
+        pa.field("crop", pa.binary()),  # PNG
+        *_OUTCOME,
+    ]
+)
+
+PAIRS = pa.schema(
+    [
+        _required("pair_id", pa.string()),
+        _required("identity_face_id", pa.string()),
+        _required("expression_face_id", pa.string()),
+        _required("seed", pa.int64()),
+        *_OUTCOME,
+    ]
+)
+
+TRANSFERS = pa.schema(
+    [
+        _required("output_id", pa.string()),
+        _required("pair_id", pa.string()),
+        _required("identity_face_id", pa.string()),
+        _required("expression_face_id", pa.string()),
+        pa.field("identity", pa.string()),
+        pa.field("expression", pa.string()),  # the driver's label
+        _required("model_uri", pa.string()),  # models:/name/version, never an alias
+        _required("model_sha256", pa.string()),
+        pa.field("run_id", pa.string()),  # the MLflow run that trained the model
+        _required("seed", pa.int64()),
+        pa.field("image", pa.binary()),  # PNG
+        pa.field("uri", pa.string()),  # where the image lies, if not in the row
+        pa.field("sha256", pa.string()),  # of the encoded image
+        pa.field("identity_similarity", pa.float32()),
+        pa.field("driver_similarity", pa.float32()),
+        pa.field("expression_error", pa.float32()),  # share of the inter-ocular distance
+        _required("synthetic", pa.bool_()),
+        *_OUTCOME,
+    ]
+)
+
+
+def heatmaps_schema(parts: tuple[str, ...], size_px: int, sigma_px: float, crop_size_px: int) -> pa.Schema:
+    """Schema of the heatmap cache: one row per face, `parts × size_px × size_px` values of uint8 as fixed-size binary.
+
+    The metadata says how to read them back: `parts` (channel order), `shape`, `scale` (heatmap pixels per crop pixel)
+    and `sigma_px` (of the Gaussians, in heatmap pixels).
+    """
+    shape = (len(parts), size_px, size_px)
+    metadata = {
+        "parts": ",".join(parts),
+        "shape": ",".join(map(str, shape)),
+        "scale": repr(size_px / crop_size_px),
+        "sigma_px": repr(sigma_px),
+    }
+    # Null for a face without landmarks, so that each row of `faces` has its row here.
+    heatmap = pa.field("heatmap", pa.binary(shape[0] * shape[1] * shape[2]))
+    return pa.schema([_required("face_id", pa.string()), heatmap, *_OUTCOME], metadata=metadata)
+
+
+SCHEMAS: dict[TableName, pa.Schema] = {"images": IMAGES, "faces": FACES, "pairs": PAIRS, "transfers": TRANSFERS}
+"""The tables whose schema does not depend on settings; that of `heatmaps` comes from `heatmaps_schema`."""

@@ -1,0 +1,187 @@
+"""Shards: the Parquet files `{table}/shards/{fingerprint}.parquet` that tables are made of.
+
+A shard's name is the fingerprint of everything that decides its content, so one that exists is never computed again,
+and two processes that compute the same one write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import MissingError, StorageError
+from storage.fingerprints import is_fingerprint
+from storage.roots import Root, storage_errors
+from storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
+
+_COUNTS = b"mien.counts"
+"""Key in the file's metadata: rows by status, so that the footer alone tells what a shard holds."""
+
+
+@dataclass(frozen=True)
+class ShardRef:
+    """A shard that is written: what may pass between tasks instead of its rows."""
+
+    table: TableName
+    fingerprint: str
+    rows: int
+    counts: Mapping[Status, int]
+    """Rows by status; every status is a key."""
+
+
+def shard_path(table: TableName, fingerprint: str) -> str:
+    """Where a shard lies, relative to its root.
+
+    Raises:
+        StorageError: there is no such table, or the fingerprint is none.
+    """
+    if table not in TABLES:
+        raise StorageError(f"there is no table {table!r}: choose one of {', '.join(TABLES)}")
+    if not is_fingerprint(fingerprint):
+        raise StorageError(f"{fingerprint!r} is no shard's fingerprint: give 32 hexadecimal digits")
+    return f"{table}/shards/{fingerprint}.parquet"
+
+
+def write_shard(root: Root, table: TableName, fingerprint: str, arrow_table: pa.Table) -> ShardRef:
+    """Writes a shard, whole or not at all. It is part of no table before `commit`.
+
+    The same rows give the same bytes.
+
+    Raises:
+        StorageError: the rows do not fit the table's schema, a status is unknown, a reason is missing or out of place,
+            or the root cannot be written.
+    """
+    path = shard_path(table, fingerprint)
+    checked = _checked(table, arrow_table)
+    counts = _counts(checked)
+    metadata = {**(checked.schema.metadata or {}), _COUNTS: json.dumps(counts).encode()}
+    root.write_bytes(path, _parquet(checked.replace_schema_metadata(metadata)))
+    return ShardRef(table, fingerprint, checked.num_rows, counts)
+
+
+def _checked(table: TableName, given: pa.Table) -> pa.Table:
+    expected = _expected_schema(table, given.schema)
+    if given.column_names != expected.names:
+        raise StorageError(f"{table} has the columns {', '.join(expected.names)}; not {', '.join(given.column_names)}")
+    for field in expected:
+        column = given.column(field.name)
+        if column.type != field.type:
+            raise StorageError(f"{table}.{field.name} is {field.type}; not {column.type}")
+        if column.null_count and not field.nullable:
+            raise StorageError(f"{table}.{field.name} must have a value in each row; {column.null_count} are null")
+    _check_outcomes(table, given)
+    # One chunk a column: how the rows were put together must not show in the bytes.
+    return pa.Table.from_arrays([column.combine_chunks() for column in given.columns], schema=expected)
+
+
+def _expected_schema(table: TableName, given: pa.Schema) -> pa.Schema:
+    if table != "heatmaps":
+        return SCHEMAS[table]
+    try:
+        metadata = {key.decode(): value.decode() for key, value in (given.metadata or {}).items()}
+        parts, shape = tuple(metadata["parts"].split(",")), [int(side) for side in metadata["shape"].split(",")]
+        expected = heatmaps_schema(parts, shape[1], float(metadata["sigma_px"]), shape[1])
+        if float(metadata["scale"]) <= 0 or prod(shape) != expected.field("heatmap").type.byte_width:
+            raise ValueError("the shape is not that of the parts")
+    except (KeyError, ValueError, IndexError) as error:
+        raise StorageError(f"heatmaps without their shape ({error}): make their schema with heatmaps_schema") from error
+    return expected.with_metadata(given.metadata)
+
+
+def _check_outcomes(table: TableName, given: pa.Table) -> None:
+    for status, reason in zip(given["status"].to_pylist(), given["reason"].to_pylist(), strict=True):
+        if status not in STATUSES:
+            raise StorageError(f"{table}.status is one of {', '.join(STATUSES)}; not {status!r}")
+        if status == "ok" and reason is not None:
+            raise StorageError(f"{table}.reason must be null where the status is ok; not {reason!r}")
+        if status != "ok" and not reason:
+            raise StorageError(f"{table}.reason must say why a row is {status}")
+
+
+def _counts(table: pa.Table) -> dict[Status, int]:
+    found = Counter(table["status"].to_pylist())
+    return {status: found[status] for status in STATUSES}
+
+
+def _parquet(table: pa.Table) -> bytes:
+    # Crops, heatmaps and embeddings do not repeat, so a dictionary of them would only cost time.
+    words = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    sink = pa.BufferOutputStream()
+    one_group = max(1, table.num_rows)
+    # pyarrow has no types of its own; from its default, True, pyright takes the option for a mere switch.
+    options: Any = {"compression": "zstd", "use_dictionary": words, "row_group_size": one_group}
+    pq.write_table(table, sink, **options)
+    return sink.getvalue().to_pybytes()
+
+
+def find_shard(root: Root, table: TableName, fingerprint: str) -> ShardRef | None:
+    """The shard if it exists, from its footer alone.
+
+    Raises:
+        StorageError: the file is damaged, or the root cannot be read.
+    """
+    path = shard_path(table, fingerprint)
+    try:
+        with _opened(root, path) as file:
+            rows: int = file.metadata.num_rows
+            counts: dict[Status, int] = json.loads((file.metadata.metadata or {}).get(_COUNTS, b"{}"))
+    except MissingError:
+        return None
+    if sum(counts.values()) != rows or set(counts) != set(STATUSES):
+        raise _damaged(root, path)
+    return ShardRef(table, fingerprint, rows, counts)
+
+
+def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Rows of a shard; of the given columns only, in the given order.
+
+    Raises:
+        StorageError: there is no such shard or column, the file is damaged, or the root cannot be read.
+    """
+    with _opened(root, shard_path(table, fingerprint)) as file:
+        schema = _without_counts(file.schema_arrow)
+        chosen = schema.names if columns is None else list(columns)
+        if unknown := [name for name in chosen if name not in schema.names]:
+            raise StorageError(f"{table} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
+        # The file gives columns in its own order.
+        return file.read(chosen).select(chosen).replace_schema_metadata(schema.metadata)
+
+
+def shard_schema(root: Root, table: TableName, fingerprint: str) -> pa.Schema:
+    """The schema of a shard's rows, from its footer alone.
+
+    Raises:
+        StorageError: as `read_shard`.
+    """
+    with _opened(root, shard_path(table, fingerprint)) as file:
+        return _without_counts(file.schema_arrow)
+
+
+def _without_counts(schema: pa.Schema) -> pa.Schema:
+    metadata = {key: value for key, value in (schema.metadata or {}).items() if key != _COUNTS}
+    return schema.with_metadata(metadata or None)
+
+
+@contextmanager
+def _opened(root: Root, path: str) -> Generator[pq.ParquetFile, None, None]:
+    """The file of a shard. Raises MissingError where there is none, StorageError where it is damaged."""
+    try:
+        with storage_errors(root.uri(path)), root.open(path) as binary:
+            try:
+                yield pq.ParquetFile(binary)
+            except pa.ArrowInvalid as error:
+                raise _damaged(root, path) from error
+    except MissingError as error:
+        raise MissingError(f"{root.uri(path)} is gone: run the step that made it again") from error
+
+
+def _damaged(root: Root, path: str) -> StorageError:
+    return StorageError(f"{root.uri(path)} is damaged: delete it and run the step that made it again")

@@ -1,0 +1,198 @@
+"""Tables: manifests over shards, and how to read them.
+
+A manifest `{table}/manifests/{fingerprint}.json` lists the shards of a table and is written last: it is the commit.
+What was killed before it left shards that belong to no table, and that the next run finds again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from storage.errors import MissingError, StorageError
+from storage.fingerprints import JSON, fingerprint, is_fingerprint
+from storage.roots import Root
+from storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
+from storage.sets import list_sets
+from storage.shards import ShardRef, shard_path, shard_schema
+
+FORMAT = 1
+"""Of the manifests. A reader refuses another one."""
+
+_SHORTEST_PREFIX = 6
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A committed table: what may pass between tasks instead of its rows."""
+
+    root_url: str
+    table: TableName
+    fingerprint: str
+
+    @property
+    def uri(self) -> str:
+        """Its manifest, as a user writes it."""
+        return f"{self.root_url.rstrip('/')}/{_manifest_path(self.table, self.fingerprint)}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a committed table is made of."""
+
+    table: TableName
+    fingerprint: str
+    shards: tuple[ShardRef, ...]
+    about: Mapping[str, JSON]
+    """What it was made from: settings, code version, fingerprints of other tables."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all shards."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        """Rows by status; every status is a key."""
+        return {status: sum(shard.counts[status] for shard in self.shards) for status in STATUSES}
+
+
+def commit(root: Root, table: TableName, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> TableRef:
+    """Makes shards visible as one table, in this order. Doing it again changes nothing.
+
+    The table's fingerprint is that of its name, its shards and `about`.
+
+    Raises:
+        StorageError: a shard is of another table or listed twice, or the root cannot be written.
+    """
+    names = [shard.fingerprint for shard in shards]
+    if odd := [shard for shard in shards if shard.table != table]:
+        raise StorageError(f"the shard {odd[0].fingerprint} is of {odd[0].table}: it cannot be committed to {table}")
+    if len(set(names)) != len(names):
+        raise StorageError(f"a shard is listed twice for {table}: each belongs to a table once")
+    name = fingerprint({"table": table, "shards": names, "about": about})
+    manifest = Manifest(table, name, tuple(shards), about)
+    root.write_bytes(_manifest_path(table, name), _manifest_json(manifest).encode())
+    return TableRef(root.url, table, name)
+
+
+def _manifest_path(table: TableName, name: str) -> str:
+    if table not in TABLES:
+        raise StorageError(f"there is no table {table!r}: choose one of {', '.join(TABLES)}")
+    return f"{table}/manifests/{name}.json"
+
+
+def _manifest_json(manifest: Manifest) -> str:
+    shards = [{"fingerprint": s.fingerprint, "rows": s.rows, "counts": dict(s.counts)} for s in manifest.shards]
+    content = {
+        "format": FORMAT,
+        "table": manifest.table,
+        "fingerprint": manifest.fingerprint,
+        "rows": manifest.rows,
+        "counts": manifest.counts,
+        "about": manifest.about,
+        "shards": shards,
+    }
+    return json.dumps(content, indent=1)
+
+
+def read_manifest(root: Root, table: TableName, fingerprint: str) -> Manifest:
+    """The manifest of a committed table.
+
+    Raises:
+        StorageError: there is none of this (whole) fingerprint, it is damaged or of another format, or the root cannot
+            be read.
+    """
+    path = _manifest_path(table, fingerprint)
+    try:
+        content: dict[str, Any] = json.loads(root.read_bytes(path))
+        if content["format"] != FORMAT:
+            raise StorageError(f"{root.uri(path)} has format {content['format']}: upgrade mien to read it")
+        shards = tuple(ShardRef(table, s["fingerprint"], s["rows"], s["counts"]) for s in content["shards"])
+        return Manifest(table, fingerprint, shards, content["about"])
+    except MissingError as error:
+        raise _unknown(root, table, fingerprint) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{root.uri(path)} is damaged: delete it and run the flow that made it again") from error
+
+
+def list_manifests(root: Root, table: TableName) -> list[Manifest]:
+    """All committed versions of a table, sorted by fingerprint (a version does not know its age).
+
+    Raises:
+        StorageError: the root cannot be read, or a manifest is damaged.
+    """
+    return [read_manifest(root, table, name) for name in _fingerprints(root, table)]
+
+
+def _fingerprints(root: Root, table: TableName) -> list[str]:
+    files = root.list(_manifest_path(table, "").rpartition("/")[0])
+    names = [file.removesuffix(".json") for file in files if file.endswith(".json")]
+    return [name for name in names if is_fingerprint(name)]
+
+
+def open_table(root: Root | str, table: TableName, name_or_fingerprint: str) -> ds.Dataset:
+    """A committed table as an Arrow dataset, whose rows are in the order of its shards.
+
+    It is named by a set that has it, by its fingerprint, or by the first 6 or more digits of that. Nothing but the
+    manifest is read (and one footer, for heatmaps) before rows are asked for. An empty table has its columns and no
+    rows; one of heatmaps, which has no shard to tell the shape, has them as plain binary.
+
+    Raises:
+        StorageError: there is no such table (the message lists those that there are), or the root cannot be read.
+    """
+    root = Root(root) if isinstance(root, str) else root
+    manifest = read_manifest(root, table, _resolve(root, table, name_or_fingerprint))
+    schema = _schema(root, manifest)
+    if not manifest.shards:
+        return ds.dataset(schema.empty_table())
+    kind, filesystem = ds.ParquetFileFormat(), root.arrow_filesystem()
+    paths = [root.full_path(shard_path(table, shard.fingerprint)) for shard in manifest.shards]
+    # Fragments rather than a list of files: the given order is kept, and no file is opened here.
+    fragments = [kind.make_fragment(path, filesystem) for path in paths]
+    return ds.FileSystemDataset(fragments, schema, kind, filesystem)
+
+
+def _schema(root: Root, manifest: Manifest) -> pa.Schema:
+    if manifest.table != "heatmaps":
+        return SCHEMAS[manifest.table]
+    if manifest.shards:
+        return shard_schema(root, "heatmaps", manifest.shards[0].fingerprint)
+    text, binary = pa.string(), pa.binary()
+    return pa.schema([("face_id", text), ("heatmap", binary), ("status", text), ("reason", text)])
+
+
+def _resolve(root: Root, table: TableName, name: str) -> str:
+    """The fingerprint that is meant. A set's name goes before the beginning of a fingerprint."""
+    if is_fingerprint(name):
+        return name
+    named = {known.name: known for known in list_sets(root)}
+    if name in named:
+        tables = named[name].tables
+        if table not in tables:
+            raise StorageError(f"the set {name!r} in {root.url} has no {table}; it has {', '.join(tables)}")
+        return tables[table]
+    found = [each for each in _fingerprints(root, table) if _is_prefix(name) and each.startswith(name)]
+    if len(found) > 1:
+        raise StorageError(f"{name} begins {len(found)} fingerprints of {table}: give more digits")
+    if not found:
+        raise _unknown(root, table, name)
+    return found[0]
+
+
+def _is_prefix(text: str) -> bool:
+    return len(text) >= _SHORTEST_PREFIX and set(text) <= _HEX
+
+
+def _unknown(root: Root, table: TableName, name: str) -> StorageError:
+    sets = [known.name for known in list_sets(root) if table in known.tables]
+    versions = [each[:12] for each in _fingerprints(root, table)]
+    known = f"sets {', '.join(sets) or 'none'}; versions {', '.join(versions[:10]) or 'none'}"
+    more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
+    return StorageError(f"{root.url} has no {table} named {name!r}; it has {known}{more}")

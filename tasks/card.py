@@ -1,0 +1,69 @@
+"""The model card: what a registered generator is, what it was trained on, how well it does, what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from model.faces import load_detector
+
+from storage import Root, read_manifest
+from tasks.evaluation import Evaluation, as_table
+from tasks.faces import FaceTables, detector_of
+
+if TYPE_CHECKING:
+    from tasks.training import TrainedWeights
+
+_CARD = """# mien-generator
+
+Gives the person of an aligned face photo the expression of another person's landmarks: Î_t = G(I_s, L_s, L_t).
+
+## Trained on
+
+{data}
+
+{people} people, {faces} photos, {steps} steps; training ended by: {stopped}.
+
+## Measured on held-out people
+
+{table}
+
+`generated`: two photos of one person, the first given the second's expression, against the second. `copy`: the first
+photo as it is. L1 and SSIM of images in 0..1; NME: landmarks found on the result against the target's, as a share of
+the inter-ocular distance; identity: similarity of the embedding to the target photo.
+
+## Weights of others that it depends on
+
+{licences}
+
+## Meant for
+
+Augmenting training sets for face and expression recognition, of people who have agreed to it. Every output is
+synthetic and marked so in its row (`synthetic`, `model_uri`, `model_sha256`).
+
+## Not meant for
+
+Showing a person with an expression they did not make as if they had; identification; people unlike those it was
+trained on, without measuring first.
+"""
+
+
+def model_card(root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation) -> str:
+    """Markdown for the registry and the run's artefacts."""
+    detectors = {detector_of(root, tables) for tables in sets}
+    licences = {name: terms for spec in detectors for name, terms in load_detector(spec).weights_licences.items()}
+    return _CARD.format(
+        data="\n".join(f"- {_data_line(root, tables)}" for tables in sets),
+        people=trained.people,
+        faces=trained.faces,
+        steps=trained.steps,
+        stopped=trained.stopped,
+        table=as_table(evaluation),
+        licences="\n".join(f"- {name}: {terms}" for name, terms in sorted(licences.items())),
+    )
+
+
+def _data_line(root: Root, tables: FaceTables) -> str:
+    manifest = read_manifest(root, "faces", tables.faces)
+    usable, detector = manifest.counts["ok"], detector_of(root, tables)
+    return f"{tables.name}: {usable} usable faces, found by {detector} (faces/{tables.faces})"

@@ -1,0 +1,25 @@
+"""What a user did or has to do, in one line. Every other exception is a bug and keeps its stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storage import StorageError
+
+
+class UsageError(Exception):
+    """An argument cannot be right: an unknown set, an impossible size. The command line exits with 2."""
+
+
+class RunError(Exception):
+    """The arguments were right, the work could not be done. The command line exits with 1."""
+
+
+@contextmanager
+def checking_arguments() -> Iterator[None]:
+    """Within the block a StorageError is about what the user named: it becomes a UsageError."""
+    try:
+        yield
+    except StorageError as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,119 @@
+"""Reads faces with their heatmaps from the tables of named sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from model.landmarks import to_common
+
+from storage import Root, TableRef, open_table, read_manifest, read_set
+from tasks.errors import UsageError, checking_arguments
+
+
+@dataclass(frozen=True)
+class FaceTables:
+    """The faces of a named set and their heatmap cache, pinned by fingerprint."""
+
+    name: str
+    faces: str
+    heatmaps: str
+
+    def refs(self, root: Root) -> list[tuple[str, TableRef]]:
+        return [
+            (f"{self.name}.faces", TableRef(root.url, "faces", self.faces)),
+            (f"{self.name}.heatmaps", TableRef(root.url, "heatmaps", self.heatmaps)),
+        ]
+
+
+def face_tables(root: Root, name: str) -> FaceTables:
+    """The newest faces and heatmaps of a set.
+
+    Raises:
+        UsageError: there is no such set, or it is not one of prepared faces.
+    """
+    with checking_arguments():
+        tables = read_set(root, name).tables
+    if "heatmaps" not in tables:
+        raise UsageError(f"the set {name!r} holds no prepared faces: run mien prepare with --name {name}")
+    return FaceTables(name, tables["faces"], tables["heatmaps"])
+
+
+def usable_faces(root: Root, sets: Iterable[FaceTables], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the faces with status ok, in the order of the sets and their shards; each face once."""
+    rows: dict[str, dict[str, Any]] = {}
+    for tables in sets:
+        dataset = open_table(root, "faces", tables.faces)
+        for row in dataset.to_table(columns=list(columns), filter=pc.field("status") == "ok").to_pylist():
+            rows.setdefault(row["face_id"], row)
+    return list(rows.values())
+
+
+def read_faces(
+    root: Root, sets: Iterable[FaceTables], face_ids: set[str], columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The named faces by id, each with its `heatmap` (uint8, parts × side × side) beside the asked columns."""
+    found: dict[str, dict[str, Any]] = {}
+    for tables in sets:
+        wanted = pc.field("face_id").isin(pa.array(sorted(face_ids - found.keys()), pa.string()))
+        faces = open_table(root, "faces", tables.faces).to_table(columns=["face_id", *columns], filter=wanted)
+        heatmaps = heatmaps_of(root, tables, wanted)
+        for row in faces.to_pylist():
+            found[row["face_id"]] = row | {"heatmap": heatmaps[row["face_id"]]}
+    return found
+
+
+def heatmaps_of(root: Root, tables: FaceTables, wanted: pc.Expression) -> dict[str, np.ndarray]:
+    """Heatmaps by face id, each uint8 of shape parts × side × side."""
+    dataset = open_table(root, "heatmaps", tables.heatmaps)
+    shape = tuple(map(int, dataset.schema.metadata[b"shape"].split(b",")))
+    table = dataset.to_table(columns=["face_id", "heatmap"], filter=wanted)
+    return {
+        face_id: np.frombuffer(heatmap, np.uint8).reshape(shape)
+        for face_id, heatmap in zip(table["face_id"].to_pylist(), table["heatmap"].to_pylist(), strict=True)
+        if heatmap is not None
+    }
+
+
+def common_points(row: dict[str, Any], crop_size_px: int) -> np.ndarray:
+    """The 68 common landmarks of a row of `faces` (68 × 2), in [-1, 1] over the crop."""
+    landmarks = np.asarray(row["landmarks_xy"], np.float32).reshape(-1, 2)
+    return to_common(landmarks, row["landmark_scheme"]) / crop_size_px * 2 - 1
+
+
+def prepare_settings(root: Root, tables: FaceTables) -> dict[str, Any]:
+    """The settings that the faces and heatmaps of a set were made with."""
+    faces: Any = read_manifest(root, "faces", tables.faces).about
+    heatmaps: Any = read_manifest(root, "heatmaps", tables.heatmaps).about
+    return {**faces["settings"], "heatmaps": heatmaps["spec"]}
+
+
+def crop_size_px(root: Root, tables: FaceTables) -> int:
+    """Side of the crops of a set."""
+    return int(prepare_settings(root, tables)["alignment"]["size_px"])
+
+
+def detector_of(root: Root, tables: FaceTables) -> str:
+    """The detector that found the faces of a set."""
+    return str(prepare_settings(root, tables)["faces"])
+
+
+def check_compatible(root: Root, sets: Sequence[FaceTables]) -> None:
+    """Sets that are used together must have been aligned and rendered alike.
+
+    Raises:
+        UsageError: they were not.
+    """
+    first = prepare_settings(root, sets[0])
+    for other in sets[1:]:
+        settings = prepare_settings(root, other)
+        unlike = [key for key in ("alignment", "heatmaps", "faces") if settings[key] != first[key]]
+        if unlike:
+            raise UsageError(
+                f"the sets {sets[0].name} and {other.name} were prepared with different {unlike[0]} settings: "
+                f"prepare one of them again with those of the other"
+            )

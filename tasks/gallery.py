@@ -1,0 +1,161 @@
+"""The gallery: a self-contained page of generated faces, each beside its source and driver, with its numbers."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import jinja2
+from model.images import decode_rgb, encode_png, resize_rgb
+
+from storage import Manifest, Root, open_table, read_manifest
+from tasks.faces import FaceTables, read_faces
+
+PAGE = "index.html"
+
+_COLUMNS = [
+    "identity", "expression", "identity_face_id", "expression_face_id", "image", "model_uri", "run_id",
+    "identity_similarity", "driver_similarity", "expression_error", "status", "reason",
+]  # fmt: skip
+
+_templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("tasks"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Where a gallery lies and what it shows."""
+
+    uri: str
+    summary: str
+    """Markdown: counts, reasons, medians."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One generated face as the page shows it. Pictures are data URIs."""
+
+    source: str
+    driver: str
+    result: str | None
+    caption: str
+    numbers: list[tuple[str, str]]
+    accepted: bool
+    reason: str | None
+
+
+def build_gallery(root: Root, transfers: str, out: Root, most: int = 96) -> Gallery:
+    """Writes the gallery of a `transfers` table to `out`/index.html.
+
+    At most `most` faces are shown, evenly spaced over the table's order, so that nobody chose them; the numbers at the
+    top are of all of them.
+    """
+    manifest = read_manifest(root, "transfers", transfers)
+    rows = open_table(root, "transfers", transfers).to_table(columns=_COLUMNS).to_pylist()
+    shown = evenly_spaced(rows, most)
+    summary = summarise(rows)
+    page = _templates.get_template("gallery.html.j2").render(
+        cards=_cards(root, manifest, shown),
+        summary=summary,
+        shown=len(shown),
+        total=len(rows),
+        root=root.url,
+        transfers=transfers,
+    )
+    out.write_bytes(PAGE, page.encode())
+    return Gallery(f"{out.url}/{PAGE}", markdown(summary))
+
+
+def evenly_spaced(rows: list[Any], most: int) -> list[Any]:
+    """At most `most` of the rows, evenly spaced over their order."""
+    count = min(most, len(rows))
+    return [rows[i * len(rows) // count] for i in range(count)]
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts, medians and reasons of the rows of a `transfers` table."""
+    reasons = Counter(_kind(row["reason"]) for row in rows if row["status"] != "ok")
+    return {
+        "total": len(rows),
+        "accepted": sum(row["status"] == "ok" for row in rows),
+        "identities": len({row["identity"] for row in rows}),
+        "models": sorted({row["model_uri"] for row in rows}),
+        "medians": {
+            name: _median(rows, name) for name in ("identity_similarity", "driver_similarity", "expression_error")
+        },
+        "reasons": reasons.most_common(),
+    }
+
+
+def _kind(reason: str) -> str:
+    """The reason without its numbers, so that equal ones count together."""
+    words = [word for word in reason.split() if not any(c.isdigit() for c in word)]
+    return " ".join(words).removesuffix(" is below").removesuffix(" is above")
+
+
+def _median(rows: list[dict[str, Any]], name: str) -> float | None:
+    values = [row[name] for row in rows if row[name] is not None]
+    return median(values) if values else None
+
+
+def markdown(summary: dict[str, Any]) -> str:
+    """The summary as markdown, for Prefect's artifact."""
+    total, accepted = summary["total"], summary["accepted"]
+    share = f" ({accepted / total:.0%})" if total else ""
+    lines = [f"**{accepted} of {total} generated faces accepted**{share}, {summary['identities']} identities", ""]
+    lines += ["| measure | median |", "|---|---|"]
+    lines += [
+        f"| {name.replace('_', ' ')} | {'–' if v is None else f'{v:.3f}'} |" for name, v in summary["medians"].items()
+    ]
+    if summary["reasons"]:
+        lines += [
+            "",
+            "| why not | faces |",
+            "|---|---|",
+            *(f"| {reason} | {count} |" for reason, count in summary["reasons"]),
+        ]
+    return "\n".join(lines)
+
+
+def _cards(root: Root, manifest: Manifest, rows: list[dict[str, Any]]) -> list[Card]:
+    about: Any = manifest.about
+    sets = [FaceTables(**tables) for tables in about["settings"]["sets"]]
+    ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
+    faces = read_faces(root, sets, ids, ["crop", "identity", "expression"])
+    return [_card(row, faces) for row in rows]
+
+
+def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
+    source, driver = faces.get(row["identity_face_id"], {}), faces.get(row["expression_face_id"], {})
+    numbers = {
+        "identity": row["identity_similarity"],
+        "driver": row["driver_similarity"],
+        "expression error": row["expression_error"],
+    }
+    expression = driver.get("expression") or "expression"
+    return Card(
+        source=_data_uri(source.get("crop")) or "",
+        driver=_data_uri(driver.get("crop")) or "",
+        result=_data_uri(row["image"]),
+        caption=f"{row['identity'] or 'unnamed'} with the {expression} of {driver.get('identity') or 'unnamed'}",
+        numbers=[(name, "–" if value is None else f"{value:.3f}") for name, value in numbers.items()],
+        accepted=row["status"] == "ok",
+        reason=row["reason"],
+    )
+
+
+def _data_uri(png: bytes | None, side_px: int = 160) -> str | None:
+    """A picture for the page, no larger than it is shown on a screen of high density."""
+    if png is None:
+        return None
+    rgb = decode_rgb(png)
+    small = png if rgb.shape[0] <= 2 * side_px else encode_png(resize_rgb(rgb, 2 * side_px))
+    return "data:image/png;base64," + base64.b64encode(small).decode()

@@ -1,0 +1,53 @@
+"""The heatmap cache: each row of `faces` has its row of `heatmaps`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+from model.heatmaps import HeatmapSpec, render_heatmaps
+from model.landmarks import PARTS
+
+from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, source_digest, write_shard
+from storage.schemas import heatmaps_schema
+from tasks.pool import in_worker, tick
+
+CODE = source_digest("tasks.heatmaps", "model.heatmaps", "model.landmarks", "storage.schemas")
+
+_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
+
+
+def heatmap_shard(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef:
+    """The shard of `heatmaps` for a shard of `faces`: found where it exists, else rendered and written."""
+    settings = {"crop_size_px": crop_size_px, "spec": asdict(spec)}
+    name = fingerprint({"code": CODE, "faces": faces, **settings})
+    if found := find_shard(root, "heatmaps", name):
+        tick(found.rows)
+        return found
+    return in_worker(_render, root, name, faces, crop_size_px, spec)
+
+
+def _render(root: Root, name: str, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef:
+    table = read_shard(root, "faces", faces, _FACE_COLUMNS)
+    heatmaps = [
+        None if landmarks is None else _heatmap(landmarks, scheme, crop_size_px, spec)
+        for landmarks, scheme in zip(
+            table["landmarks_xy"].to_pylist(), table["landmark_scheme"].to_pylist(), strict=True
+        )
+    ]
+    schema = heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, crop_size_px)
+    columns = [table["face_id"], pa.array(heatmaps, schema.field("heatmap").type), table["status"], table["reason"]]
+    tick(table.num_rows)
+    return write_shard(root, "heatmaps", name, pa.table(columns, schema=schema))
+
+
+def _heatmap(landmarks_xy: list[float], scheme: str, crop_size_px: int, spec: HeatmapSpec) -> bytes:
+    points = np.asarray(landmarks_xy, np.float32).reshape(1, -1, 2)
+    return render_heatmaps(points, scheme, crop_size_px, spec).tobytes()  # pyright: ignore[reportArgumentType]
+
+
+def commit_heatmaps(root: Root, faces: TableRef, shards: Sequence[ShardRef], spec: HeatmapSpec) -> TableRef:
+    """Makes the heatmaps visible as one table."""
+    return commit(root, "heatmaps", shards, {"faces": faces.fingerprint, "spec": asdict(spec), "code": CODE})

@@ -1,0 +1,53 @@
+"""A registered generator as content of the root: `{root}/models/{sha256 of its weights}/`.
+
+Workers read it from there, so a job goes on when MLflow does not answer or the version is deleted under it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from model.application import ApplicationModel
+from storage import Root
+from tasks import tracking
+from tasks.tracking import RegisteredModel
+
+
+def fetch_model(root: Root, uri: str) -> RegisteredModel:
+    """Pins a model URI to a version and keeps its files in the root.
+
+    Raises:
+        UsageError: the registry has no such model.
+        WeightsError: the weights are not the registered ones.
+    """
+    registered, folder = tracking.resolve_model(root, uri)
+    keep_model(root, folder, registered.sha256)
+    return registered
+
+
+def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
+    """Copies an application model into the root; returns the hash of its weights, which must be `sha256` if given."""
+    sha256 = ApplicationModel.load(folder, sha256=sha256).sha256
+    for path in sorted(folder.iterdir()):
+        kept = _place(sha256, path.name)
+        if path.is_file() and not root.exists(kept):
+            root.write_bytes(kept, path.read_bytes())
+    return sha256
+
+
+def _place(sha256: str, file: str) -> str:
+    return f"models/{sha256}/{file}"
+
+
+@lru_cache(maxsize=2)
+def load_model(root: Root, sha256: str) -> ApplicationModel:
+    """The generator with these weights, loaded once per process."""
+    local = root.local_path(f"models/{sha256}")
+    if local is not None:
+        return ApplicationModel.load(local, sha256=sha256)
+    with TemporaryDirectory() as folder:
+        for name in root.list(f"models/{sha256}"):
+            (Path(folder) / name).write_bytes(root.read_bytes(_place(sha256, name)))
+        return ApplicationModel.load(Path(folder), sha256=sha256)

@@ -1,0 +1,117 @@
+"""Worker processes for the steps that a Python thread cannot spread over the cores.
+
+A Prefect task per shard stays what users see and what is retried; the work itself runs in one of these processes,
+each with single-threaded libraries (two libraries with two threads each on two cores only wait for one another).
+Processes are spawned: s3fs and ONNX Runtime do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.queues import SimpleQueue
+from typing import ParamSpec, TypeVar
+
+from tasks.errors import RunError
+from tasks.progress import Advance
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+_ticks: SimpleQueue[float | None] | None = None
+
+
+def tick(done: float = 1.0) -> None:
+    """Called where the work is done, mostly in a worker process: so many units are done."""
+    if _ticks is not None:
+        _ticks.put(done)
+
+
+def _start_worker(ticks: SimpleQueue[float | None]) -> None:
+    # Runs before any heavy import, since unpickling the work is what imports it.
+    global _ticks
+    _ticks = ticks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = "1"
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone, however that ended: no worker outlives a killed run."""
+    parent = mp.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class WorkerPool:
+    """Runs functions in spawned processes. Safe to share between threads."""
+
+    def __init__(self, workers: int, advance: Advance) -> None:
+        self._context = mp.get_context("spawn")
+        self._workers = workers
+        self.ticks: SimpleQueue[float | None] = self._context.SimpleQueue()
+        self._lock = threading.Lock()
+        self._executor = self._new_executor()
+        self._reader = threading.Thread(target=self._pass_on, args=(advance,), daemon=True)
+        self._reader.start()
+
+    def _new_executor(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._workers, self._context, _start_worker, (self.ticks,))
+
+    def _pass_on(self, advance: Advance) -> None:
+        while (done := self.ticks.get()) is not None:
+            advance(done)
+
+    def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Result of `work(*args)`; raises RunError if the process died, after which the next call has new processes."""
+        executor = self._executor
+        try:
+            return executor.submit(work, *args, **kwargs).result()
+        except BrokenProcessPool as error:
+            with self._lock:
+                if self._executor is executor:
+                    self._executor = self._new_executor()
+            raise RunError(
+                "a worker process was killed (out of memory?): run again, or with fewer --workers"
+            ) from error
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self.ticks.put(None)
+        self._reader.join()
+
+
+_pool: WorkerPool | None = None
+
+
+@contextmanager
+def worker_pool(workers: int | None, advance: Advance) -> Iterator[None]:
+    """While the block runs, `in_worker` uses `workers` processes (default: one per core)."""
+    global _pool, _ticks
+    former = _pool, _ticks
+    _pool = WorkerPool(workers or available_cores(), advance)
+    _ticks = _pool.ticks
+    try:
+        yield
+    finally:
+        _pool.close()
+        _pool, _ticks = former
+
+
+def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs `work` in a process of the pool in force, or right here if there is none (a Ray worker is one)."""
+    return work(*args, **kwargs) if _pool is None else _pool.run(work, *args, **kwargs)

@@ -1,0 +1,158 @@
+"""How far a long step is: bars in a terminal, a line now and then in a log.
+
+A step announces itself with `steps_of`; who shows it is decided once per process by `show_with` (the command line
+installs bars). Without that, progress goes to the log of the Prefect run.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+
+class Advance(Protocol):
+    """So many units are done since the last call; the total may be estimated anew."""
+
+    def __call__(self, done: float, total: float | None = None) -> None: ...
+
+
+class Display(Protocol):
+    """Shows the steps of one process. Called from several threads."""
+
+    def open(self, title: str, total: float, unit: str) -> object: ...
+
+    def advance(self, step: object, done: float, total: float | None = None) -> None: ...
+
+    def close(self, step: object) -> None: ...
+
+
+@dataclass
+class _Line:
+    title: str
+    total: float
+    unit: str
+    started_s: float = field(default_factory=time.monotonic)
+    shown_s: float = field(default_factory=time.monotonic)
+    done: float = 0.0
+
+    def text(self) -> str:
+        passed_s = max(time.monotonic() - self.started_s, 1e-9)
+        rate = self.done / passed_s
+        left = f", {(self.total - self.done) / rate:.0f} s left" if 0 < self.done < self.total else ""
+        return f"{self.title}: {self.done:.0f}/{self.total:.0f} {self.unit}, {rate:.1f}/s{left}"
+
+
+class LineDisplay:
+    """One line per step at most every `every_s` seconds, and one at its end."""
+
+    def __init__(self, write: Callable[[str], None], every_s: float = 20.0) -> None:
+        self._write = write
+        self._every_s = every_s
+        self._lock = Lock()
+
+    def open(self, title: str, total: float, unit: str) -> _Line:
+        return _Line(title, total, unit)
+
+    def advance(self, step: object, done: float, total: float | None = None) -> None:
+        assert isinstance(step, _Line)
+        with self._lock:
+            step.done += done
+            step.total = total or step.total
+            now_s = time.monotonic()
+            if now_s - step.shown_s < self._every_s:
+                return
+            step.shown_s = now_s
+        self._write(step.text())
+
+    def close(self, step: object) -> None:
+        assert isinstance(step, _Line)
+        self._write(step.text())
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s", style="progress.data.speed")
+
+
+class BarDisplay:
+    """Bars with rate and remaining time on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = RichProgress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+        )
+
+    def __enter__(self) -> BarDisplay:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def open(self, title: str, total: float, unit: str) -> TaskID:
+        return self._bars.add_task(title, total=total, unit=unit)
+
+    def advance(self, step: object, done: float, total: float | None = None) -> None:
+        self._bars.update(TaskID(int(str(step))), advance=done, total=total)
+
+    def close(self, step: object) -> None:
+        self._bars.stop_task(TaskID(int(str(step))))
+
+
+_display: Display = LineDisplay(logging.getLogger("prefect.mien").info)
+
+
+@contextmanager
+def terminal_display() -> Iterator[None]:
+    """Shows progress on stderr while the block runs: bars on a terminal, lines elsewhere."""
+    global _display
+    former, console = _display, Console(stderr=True)
+    try:
+        if console.is_terminal:
+            with BarDisplay(console) as bars:
+                _display = bars
+                yield
+        else:
+            _display = LineDisplay(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+            yield
+    finally:
+        _display = former
+
+
+@contextmanager
+def progress(title: str, total: float, unit: str) -> Iterator[Advance]:
+    """Announces a step of `total` units; the block calls what it gets with the number of units done since."""
+    display = _display
+    step = display.open(title, total, unit)
+    try:
+        yield partial(display.advance, step)
+    finally:
+        display.close(step)

@@ -1,0 +1,34 @@
+"""Runs a Prefect task over many shards: a task run each, the work in worker processes, one progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import Task, unmapped
+
+from storage import ShardRef
+from tasks.pool import worker_pool
+from tasks.progress import progress
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step over shards, as its progress bar names it."""
+
+    title: str
+    unit: str
+    total: int
+    """In units, over all shards."""
+    workers: int | None = None
+    """Processes; None takes one per core."""
+
+
+def over_shards(
+    step: Step, run: Task[..., ShardRef], root: Any, shards: Sequence[Any], *settings: Any
+) -> list[ShardRef]:
+    """Results of `run(root, shard, *settings)` for each shard, in their order."""
+    with progress(step.title, step.total, step.unit) as advance, worker_pool(step.workers, advance):
+        futures = run.map(unmapped(root), list(shards), *map(unmapped, settings))
+        return [future.result() for future in futures]

@@ -1,0 +1,286 @@
+"""Training: faces of the tables in, a registered generator out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from model.heatmaps import HeatmapSpec
+from model.images import decode_rgb, resize_rgb
+from model.landmarks import PARTS
+from model.reference import AlignmentSettings, reference_landmarks
+
+from model.application import ApplicationModel
+from model.networks.generator import GeneratorConfig, GeneratorKind
+from model.networks.interface import SIZES_PX
+from model.pairs import FaceArrays
+from model.settings import TrainSettings
+from model.trainer import Trainer
+from model.training import fit
+from storage import Root, fingerprint, source_digest
+from tasks import tracking
+from tasks.card import model_card
+from tasks.errors import UsageError
+from tasks.evaluation import Evaluation, as_table, evaluate
+from tasks.faces import (
+    FaceTables,
+    check_compatible,
+    common_points,
+    crop_size_px,
+    prepare_settings,
+    read_faces,
+    usable_faces,
+)
+from tasks.models import fetch_model, keep_model
+from tasks.progress import Advance, progress
+from tasks.tracking import RegisteredModel, TrackedRun
+
+CODE = source_digest(
+    "tasks.training",
+    "tasks.faces",
+    "model.keypoints",
+    "model.losses",
+    "model.networks",
+    "model.optimizers",
+    "model.pairs",
+    "model.settings",
+    "model.stopping",
+    "model.trainer",
+    "model.training",
+)
+
+APPLICATION = "application"
+"""Folder of the trained generator, beside its checkpoints."""
+METRIC = "val.generated.l1"
+MOST_VALIDATION_FACES = 400
+LOG_EVERY_STEPS = 20
+
+
+def default_settings(
+    root: Root,
+    sets: Sequence[FaceTables],
+    generator: GeneratorKind,
+    size: int,
+    minutes: float | None,
+    steps: int | None,
+    seed: int,
+) -> TrainSettings:
+    """Settings for a training on these sets.
+
+    Raises:
+        UsageError: no limit is given, or the size does not fit the sets.
+    """
+    if minutes is None and steps is None:
+        raise UsageError("how long to train? give --minutes M or --steps N")
+    if size not in SIZES_PX:
+        raise UsageError(f"a generator of {size} px cannot be built: choose one of {', '.join(map(str, SIZES_PX))}")
+    check_compatible(root, sets)
+    crop_px = crop_size_px(root, sets[0])
+    if size > crop_px:
+        raise UsageError(
+            f"a generator of {size} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
+        )
+    config = GeneratorConfig(kind=generator, size_px=size, parts=len(PARTS))
+    return TrainSettings(generator=config, minutes=minutes, steps=steps, seed=seed)
+
+
+def training_fingerprint(sets: Sequence[FaceTables], settings: TrainSettings) -> str:
+    """What decides a training: the data, the settings, the code."""
+    data = [[tables.faces, tables.heatmaps] for tables in sets]
+    return fingerprint({"code": CODE, "data": data, "settings": asdict(settings)})
+
+
+@dataclass(frozen=True)
+class TrainedWeights:
+    """The outcome of a training that ran to its end."""
+
+    training: str
+    """Its fingerprint."""
+    sha256: str
+    """Of the weights, which are kept in the root."""
+    run_id: str
+    stopped: str
+    steps: int
+    people: int
+    faces: int
+
+
+def train(root: Root, sets: Sequence[FaceTables], settings: TrainSettings, training: str) -> TrainedWeights:
+    """Trains to the end, from the last checkpoint if there is one; the run in MLflow goes on with it.
+
+    Raises:
+        UsageError: nobody is held out, or nobody has two usable photos.
+    """
+    folder = work_folder(root, training)
+    if (finished := folder / "finished.json").exists():
+        return TrainedWeights(**json.loads(finished.read_text()))
+    faces, held_out = (load_faces(root, sets, split, settings.generator.size_px) for split in ("train", "val"))
+    _check_people(faces, held_out)
+    run_file = folder / "mlflow_run"
+    former = run_file.read_text() if run_file.exists() else None
+    with tracking.tracked_run(root, f"train {'+'.join(s.name for s in sets)}", former) as run:
+        folder.mkdir(parents=True, exist_ok=True)
+        run_file.write_text(run.run_id)
+        run.settings({**asdict(settings), "training": training, "data": [tables.name for tables in sets]})
+        run.data([ref for tables in sets for ref in tables.refs(root)], "training")
+        trainer = Trainer(settings, faces)
+        with progress("train", 1, "images") as advance:
+            result = fit(trainer, held_out, _RunLog(run, trainer, advance), folder)
+        run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
+        run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
+        sha256 = _save_application(root, sets, trainer, folder / APPLICATION, training, run.run_id)
+    done = TrainedWeights(
+        training, sha256, run.run_id, result.reason, result.step, len(set(faces.identities)), len(faces)
+    )
+    finished.write_text(json.dumps(asdict(done)))
+    return done
+
+
+def work_folder(root: Root, training: str) -> Path:
+    """Where the checkpoints of a training lie: in the root, or in ./data for a remote one."""
+    return (root.local_path("") or Path("data").resolve()) / "checkpoints" / training
+
+
+def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:
+    """The usable faces of a split, at the generator's size, in the order of the tables."""
+    rows = [
+        r for r in usable_faces(root, sets, ["face_id", "identity", "split"]) if r["split"] == split and r["identity"]
+    ]
+    if split != "train":
+        rows = rows[:: -(-len(rows) // MOST_VALIDATION_FACES) or 1]
+    people = {name: number for number, name in enumerate(sorted({row["identity"] for row in rows}))}
+    faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
+    found = [faces[row["face_id"]] for row in rows]
+    crop_px = crop_size_px(root, sets[0])
+    side = (size_px, size_px)
+    return FaceArrays(
+        images=_stack([resize_rgb(decode_rgb(face["crop"]), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
+        heatmaps=_stack([face["heatmap"] for face in found], (len(PARTS), 1, 1)),
+        points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
+        identities=np.array([people[row["identity"]] for row in rows], np.int64),
+    )
+
+
+def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    return np.stack(arrays) if arrays else np.zeros((0, *shape), np.uint8)
+
+
+def _check_people(faces: FaceArrays, held_out: FaceArrays) -> None:
+    for arrays, what in ((faces, "training"), (held_out, "held-out (val)")):
+        counts = np.bincount(arrays.identities) if len(arrays) else np.zeros(0, int)
+        if not (counts >= 2).any():
+            raise UsageError(
+                f"no {what} person has two usable photos: prepare more people, each with several photos, "
+                f"or choose other --val-fraction and --split-salt"
+            )
+
+
+class _RunLog:
+    """Passes on what a training reports: means over some steps to MLflow, the images done to the progress bar."""
+
+    def __init__(self, run: TrackedRun, trainer: Trainer, advance: Advance) -> None:
+        self._run, self._trainer, self._advance = run, trainer, advance
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._since_s = time.perf_counter()
+        self._images = 0
+
+    def losses(self, step: int, values: dict[str, float]) -> None:
+        images = self._trainer.settings.batch_size
+        self._images += images
+        self._advance(images, self._images / max(self._trainer.fraction_done, 1e-3))
+        if values.keys() != self._sums.keys():
+            self._sums, self._count, self._since_s = dict.fromkeys(values, 0.0), 0, time.perf_counter()
+        self._sums = {name: self._sums[name] + value for name, value in values.items()}
+        self._count += 1
+        if self._count == LOG_EVERY_STEPS:
+            self._pass_on(step, images)
+
+    def _pass_on(self, step: int, images_per_step: int) -> None:
+        now_s = time.perf_counter()
+        means = {name: total / self._count for name, total in self._sums.items()}
+        rate = self._count * images_per_step / (now_s - self._since_s)
+        self._run.metrics({**means, **self._trainer.learning_rates(), "images_per_s": rate}, step)
+        self._sums, self._count, self._since_s = dict.fromkeys(self._sums, 0.0), 0, now_s
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        self._run.metrics({f"validation.{name}": value for name, value in values.items()}, step)
+
+    def grid(self, step: int, sheet: np.ndarray) -> None:
+        self._run.picture(f"samples/step-{step:06d}.png", sheet)
+
+    def checkpoint(self, step: int) -> None:
+        self._run.tags({"mien.checkpoint_step": str(step)})
+
+
+def _save_application(
+    root: Root, sets: Sequence[FaceTables], trainer: Trainer, folder: Path, training: str, run_id: str
+) -> str:
+    """Saves the trained generator as the application model, keeps it in the root; the hash of its weights."""
+    prepared = prepare_settings(root, sets[0])
+    provenance = {
+        "training": training,
+        "run_id": run_id,
+        "data": {s.name: s.faces for s in sets},
+        "steps": trainer.step,
+    }
+    alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
+    ApplicationModel(trainer.average, alignment, spec, provenance).save(folder)
+    return keep_model(root, folder)
+
+
+def register(
+    root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation, workers: int | None
+) -> RegisteredModel:
+    """Registers the trained generator; it becomes champion if it beats the present one on the same validation pairs."""
+    metric = validation_metric(evaluation)
+    rival = _champion_metric(root, sets, workers)
+    with tracking.tracked_run(root, "register", trained.run_id) as run:
+        run.metrics(evaluation.metrics(), trained.steps)
+        run.text("evaluation.md", as_table(evaluation))
+        return tracking.register(
+            root,
+            run,
+            tracking.Registration(
+                folder=work_folder(root, trained.training) / APPLICATION,
+                card=model_card(root, sets, trained, evaluation),
+                example=_example(root, sets),
+                training=trained.training,
+                weights_sha256=trained.sha256,
+                validation_metric=metric,
+                metric_name=METRIC,
+                champion=rival is None or metric < rival,
+            ),
+        )
+
+
+def validation_metric(evaluation: Evaluation) -> float:
+    """What versions are compared by: mean L1 of generated faces to the target photos of held-out people."""
+    split = "val" if "val" in evaluation.means else next(iter(evaluation.means))
+    return evaluation.means[split]["generated"].l1
+
+
+def _champion_metric(root: Root, sets: Sequence[FaceTables], workers: int | None) -> float | None:
+    """The present champion's metric on the same pairs; None where there is no champion."""
+    champion = tracking.champion(root)
+    if champion is None:
+        return None
+    fetched = fetch_model(root, champion.uri)
+    return validation_metric(evaluate(root, fetched.sha256, sets, workers=workers))
+
+
+def _example(root: Root, sets: Sequence[FaceTables]) -> dict[str, np.ndarray]:
+    """An input of the served model, of no real person: a grey square with the landmarks of the reference face."""
+    prepared = prepare_settings(root, sets[0])
+    alignment = AlignmentSettings(**prepared["alignment"])
+    landmarks = reference_landmarks(alignment)[None].astype(np.float32)
+    side_px = alignment.size_px
+    return {
+        "source": np.full((1, side_px, side_px, 3), 128, np.uint8),
+        "source_landmarks": landmarks,
+        "target_landmarks": landmarks,
+    }

@@ -1,0 +1,127 @@
+"""The deployments as a user meets them: a Prefect server, a process work pool, a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import storage
+
+PROJECT = Path(__file__).resolve().parents[2]
+PREFECT = str(Path(sys.executable).parent / "prefect")
+
+
+@dataclass(frozen=True)
+class Prefect:
+    """A running server, as the command line is told of it."""
+
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [PREFECT, *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], limit_s: float = 120) -> None:
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        assert process.poll() is None, "the server ended at once"
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    pytest.fail(f"{url} did not answer within {limit_s:.0f} s")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    """A Prefect server with its own database, the project's deployments and a worker that runs them."""
+    folder = tmp_path_factory.mktemp("prefect")
+    port = _free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    started: list[subprocess.Popen[bytes]] = []
+    with (folder / "log").open("wb") as log:
+
+        def start(*arguments: str) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen([PREFECT, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log)
+            started.append(process)
+            return process
+
+        try:
+            server = start("server", "start", "--host", "127.0.0.1", "--port", str(port))
+            _wait_for(f"http://127.0.0.1:{port}/api/health", server)
+            command = Prefect(environment)
+            command("work-pool", "create", "mien", "--type", "process")
+            command("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+            start("worker", "start", "--pool", "mien")
+            yield command
+        finally:
+            for process in reversed(started):
+                _end(process)
+
+
+def test_all_deployments_are_there_and_the_nightly_one_waits_to_be_switched_on(prefect: Prefect) -> None:
+    listed = json.loads(prefect("deployment", "ls", "--output", "json"))
+    names = {f"{deployment['flow_name']}/{deployment['name']}" for deployment in listed if "flow_name" in deployment}
+    expected = {"prepare-faces/local", "train-generator/local", "augment-faces/nightly", "face-augmentation/demo"}
+    for name in expected:
+        assert not names or name in names
+        described = prefect("deployment", "inspect", name)
+        assert "description" in described
+    nightly = prefect("deployment", "inspect", "augment-faces/nightly")
+    assert "0 2 * * *" in nightly
+    assert "'active': False" in nightly
+
+
+def test_a_worker_prepares_faces(prefect: Prefect, tmp_path: Path) -> None:
+    images = json.dumps(["sample:orl/s1", "sample:orl/s2"])
+    told = prefect(
+        "deployment", "run", "prepare-faces/local", "--watch", "--param", f"root={tmp_path}", "--param", f"images={images}",
+        "--param", "name=two",
+    )  # fmt: skip
+    assert "Completed" in told
+    faces = storage.open_table(str(tmp_path), "faces", "two").to_table(columns=["identity", "status"]).to_pylist()
+    assert len(faces) == 20
+    assert {face["identity"] for face in faces} == {"s1", "s2"}
+    assert sum(face["status"] == "ok" for face in faces) >= 19

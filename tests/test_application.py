@@ -1,0 +1,87 @@
+"""The application model keeps its weights, knows how its inputs were made, and refuses weights that are not its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.application import CONFIG, WEIGHTS, ApplicationModel
+from model.errors import WeightsError
+from model.heatmaps import HeatmapSpec
+from model.networks.generator import GeneratorConfig, build_generator
+from model.reference import AlignmentSettings
+from tests.drawn_faces import drawn_faces
+
+FACES = drawn_faces(people=2, each=2)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> ApplicationModel:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=16, blocks=1))
+    model = ApplicationModel(generator, AlignmentSettings(size_px=96), HeatmapSpec(size_px=32), {"run": "a"})
+    return model.save(tmp_path)
+
+
+def generate(model: ApplicationModel, side_px: int = 64) -> np.ndarray:
+    photos = np.repeat(np.repeat(FACES.images.transpose(0, 2, 3, 1), side_px // 64, 1), side_px // 64, 2)
+    return model.generate(
+        photos,
+        source_heatmaps=FACES.heatmaps,
+        target_heatmaps=FACES.heatmaps[::-1],
+        source_points=FACES.points,
+        target_points=FACES.points[::-1],
+    )
+
+
+def test_a_loaded_model_generates_the_same_pixels(saved: ApplicationModel, tmp_path: Path) -> None:
+    loaded = ApplicationModel.load(tmp_path, sha256=saved.sha256)
+    first, second = generate(saved), generate(loaded)
+    assert first.shape == (4, 64, 64, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, second)
+    assert loaded.alignment == AlignmentSettings(size_px=96)
+    assert loaded.heatmap_spec == HeatmapSpec(size_px=32)
+    assert loaded.provenance == {"run": "a"}
+    assert loaded.size_px == 64
+
+
+def test_larger_crops_are_reduced_to_the_models_size(saved: ApplicationModel) -> None:
+    # Each pixel four times: averaged over areas, that is the small photo again.
+    assert np.array_equal(generate(saved, side_px=128), generate(saved))
+
+
+def test_the_same_weights_have_the_same_hash(saved: ApplicationModel, tmp_path: Path) -> None:
+    assert saved.save(tmp_path / "again").sha256 == saved.sha256
+
+
+def test_tampered_weights_are_refused(saved: ApplicationModel, tmp_path: Path) -> None:
+    weights = bytearray((tmp_path / WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / WEIGHTS).write_bytes(weights)
+    with pytest.raises(WeightsError, match="not the ones that were saved"):
+        ApplicationModel.load(tmp_path)
+
+
+def test_other_weights_than_the_expected_are_refused(saved: ApplicationModel, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="not the ones that were saved"):
+        ApplicationModel.load(tmp_path, sha256="0" * 64)
+
+
+def test_weights_of_another_shape_are_refused(saved: ApplicationModel, tmp_path: Path) -> None:
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["generator"]["width"] = 32
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="does not fit this version of the code"):
+        ApplicationModel.load(tmp_path)
+
+
+@pytest.mark.parametrize("missing", [WEIGHTS, CONFIG])
+def test_a_missing_file_is_named(saved: ApplicationModel, tmp_path: Path, missing: str) -> None:
+    (tmp_path / missing).unlink()
+    with pytest.raises(WeightsError, match=missing):
+        ApplicationModel.load(tmp_path)

@@ -1,0 +1,68 @@
+"""Each loss against its formula worked out by hand. D = sigmoid(logit): logit 0 is 1/2, log 3 is 3/4, -log 3 is 1/4."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from model import losses
+
+LOG2, LOG3 = math.log(2), math.log(3)
+HALF, THREE_QUARTERS, QUARTER = 0.0, LOG3, -LOG3
+
+
+def test_identity_discriminator_loss() -> None:
+    # -(mean(log 3/4, log 1/2) + mean(log(1 - 1/4), log(1 - 1/2)))
+    loss = losses.identity_discriminator_loss(torch.tensor([THREE_QUARTERS, HALF]), torch.tensor([QUARTER, HALF]))
+    by_hand = -((math.log(3 / 4) + math.log(1 / 2)) / 2 + (math.log(3 / 4) + math.log(1 / 2)) / 2)
+    assert loss.item() == pytest.approx(by_hand)
+
+
+def test_expression_discriminator_loss() -> None:
+    # One real pair taken for real with 1/4, one drawn pair taken for real with 3/4: -(log 1/4 + log(1 - 3/4)) = 4 log 2
+    loss = losses.expression_discriminator_loss(torch.tensor([[QUARTER]]), torch.tensor([[THREE_QUARTERS]]))
+    assert loss.item() == pytest.approx(4 * LOG2)
+
+
+@pytest.mark.parametrize("loss", [losses.identity_discriminator_loss, losses.expression_discriminator_loss])
+def test_an_undecided_discriminator_pays_two_log_two(loss: object) -> None:
+    assert callable(loss)
+    assert loss(torch.zeros(5), torch.zeros(5)).item() == pytest.approx(2 * LOG2)
+
+
+def test_pretraining_loss() -> None:
+    # Three false pairs count as much as the one true pair: -(log 3/4 + mean(log 3/4, log 1/2, log 1/4))
+    loss = losses.pretraining_loss(torch.tensor([THREE_QUARTERS]), torch.tensor([QUARTER, HALF, THREE_QUARTERS]))
+    by_hand = -(math.log(3 / 4) + (math.log(3 / 4) + math.log(1 / 2) + math.log(1 / 4)) / 3)
+    assert loss.item() == pytest.approx(by_hand)
+
+
+def test_generator_terms() -> None:
+    assert losses.generator_identity_loss(torch.tensor([QUARTER])).item() == pytest.approx(2 * LOG2)
+    by_hand = -(math.log(3 / 4) + math.log(1 / 2)) / 2
+    assert losses.generator_expression_loss(torch.tensor([[THREE_QUARTERS, HALF]])).item() == pytest.approx(by_hand)
+
+
+def test_reconstruction_loss_is_the_mean_absolute_difference() -> None:
+    target, drawn = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    drawn[0, 0, 0, 0], drawn[0, 2, 1, 1] = 0.6, -0.6
+    assert losses.reconstruction_loss(target, drawn).item() == pytest.approx(20 * 1.2 / 12)
+
+
+def test_generator_loss_weighs_its_terms_as_the_application_does() -> None:
+    identity, expression, reconstruction = torch.tensor(0.7), torch.tensor(0.5), torch.tensor(0.2)
+    assert losses.generator_loss(identity, expression, reconstruction).item() == pytest.approx(0.5 * 1.2 + 0.2)
+    assert losses.generator_loss(identity, expression, reconstruction, 0.1, 2.0).item() == pytest.approx(
+        0.1 * 1.2 + 0.4
+    )
+
+
+def test_losses_stay_finite_where_a_likelihood_rounds_to_zero() -> None:
+    sure = torch.tensor([200.0], requires_grad=True)
+    loss = losses.identity_discriminator_loss(-sure, sure)
+    loss.backward()
+    assert loss.item() == pytest.approx(400)
+    assert sure.grad is not None
+    assert sure.grad.item() == pytest.approx(2)

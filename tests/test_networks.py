@@ -1,0 +1,84 @@
+"""Shapes, sizes and properties of the three networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.keypoints import KeypointInfo
+from model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, resize_heatmaps
+from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from model.networks.generator import GENERATORS, GeneratorConfig, build_generator
+from model.networks.interface import SIZES_PX
+
+
+def keypoints(batch: int = 2, side_px: int = 64) -> KeypointInfo:
+    random = torch.Generator().manual_seed(1)
+    heatmaps = torch.rand(batch, 8, side_px, side_px, generator=random)
+    return KeypointInfo(heatmaps, torch.rand(batch, 68, 2, generator=random) * 2 - 1)
+
+
+def images(batch: int, size_px: int, seed: int = 2) -> torch.Tensor:
+    return torch.rand(batch, 3, size_px, size_px, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+@pytest.mark.parametrize("size_px", SIZES_PX)
+def test_the_generator_draws_images_of_its_size(size_px: int) -> None:
+    generator = build_generator(GeneratorConfig(size_px=size_px, width=16, blocks=1))
+    drawn = generator(images(2, size_px), keypoints(), keypoints()).image
+    assert drawn.shape == (2, 3, size_px, size_px)
+    assert drawn.abs().max() <= 1
+
+
+def test_the_generator_listens_to_all_three_inputs() -> None:
+    generator = build_generator(GeneratorConfig(size_px=64, width=16, blocks=1))
+    source, mine, asked = images(2, 64), keypoints(), keypoints()
+    drawn = generator(source, mine, asked).image
+    silent = KeypointInfo(torch.zeros_like(mine.heatmaps), mine.points)
+    assert not torch.equal(generator(images(2, 64, seed=3), mine, asked).image, drawn)
+    assert not torch.equal(generator(source, silent, asked).image, drawn)
+    assert not torch.equal(generator(source, mine, silent).image, drawn)
+
+
+def test_the_generator_at_128_px_has_the_planned_size() -> None:
+    weights = sum(weight.numel() for weight in build_generator(GeneratorConfig()).parameters())
+    assert 1.5e6 < weights < 4e6
+
+
+def test_a_size_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="size_px is 100: choose one of 64, 96, 128, 256, 512"):
+        GeneratorConfig(size_px=100)
+
+
+def test_every_kind_of_generator_is_in_the_registry() -> None:
+    assert set(GENERATORS) == {"residual"}
+
+
+@pytest.mark.parametrize("size_px", SIZES_PX)
+def test_discriminators_give_a_logit_per_pair(size_px: int) -> None:
+    config = GeneratorConfig(size_px=size_px)
+    identity = IdentityDiscriminator(config.patch_px, width=8)
+    expression = ExpressionDiscriminator(config.patch_px, config.core_px, width=8)
+    assert identity(images(2, size_px), images(2, size_px, seed=3)).shape == (2,)
+    assert expression(images(2, size_px), keypoints().heatmaps).shape[0] == 2
+
+
+def test_the_identity_discriminator_does_not_care_which_photo_comes_first() -> None:
+    identity = IdentityDiscriminator(patch_px=4, width=8)
+    first, second = images(2, 128), images(2, 128, seed=3)
+    torch.testing.assert_close(identity(first, second), identity(second, first))
+
+
+def test_folded_heatmaps_keep_every_value_at_twice_the_grid() -> None:
+    heatmaps = keypoints(1, 64).heatmaps
+    folded = folded_heatmaps(heatmaps, 32)
+    assert folded.shape == (1, 32, 32, 32)
+    torch.testing.assert_close(
+        folded[0, 5, 3, 7] / HEATMAP_GAIN, heatmaps[0, 1, 6, 15]
+    )  # part 1, place (0, 1) of its 2 × 2
+
+
+@pytest.mark.parametrize("side_px", [16, 128])
+def test_resized_heatmaps_keep_their_mean(side_px: int) -> None:
+    heatmaps = keypoints(1, 64).heatmaps
+    torch.testing.assert_close(resize_heatmaps(heatmaps, side_px).mean(), heatmaps.mean(), atol=2e-3, rtol=0)

@@ -1,0 +1,75 @@
+"""Pairs show one person twice; what is done to one side is done to the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from model.errors import ModelError
+from model.pairs import Augmentation, FaceArrays, PairSampler, same_person_pairs
+from tests.drawn_faces import drawn_faces
+
+PLAIN = Augmentation(flip=False, contrast=0.0, brightness=0.0)
+FACES = drawn_faces(people=5, each=3)
+
+
+def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -> None:
+    sampler = PairSampler(FACES, 4, PLAIN, seed=0)
+    for _ in range(10):
+        batch = sampler.draw("cpu")
+        assert len(set(batch.identities.tolist())) == 4
+        for n, person in enumerate(batch.identities.tolist()):
+            own = FACES.photos(np.flatnonzero(FACES.identities == person))
+            sides = [[torch.equal(photo, side[n]) for photo in own] for side in (batch.source, batch.target)]
+            assert [sum(side) for side in sides] == [1, 1]
+            assert sides[0] != sides[1]
+
+
+def test_keypoints_go_with_their_photos() -> None:
+    batch = PairSampler(FACES, 4, PLAIN, seed=0).draw("cpu")
+    photos, keypoints = FACES.photos(np.arange(len(FACES))), FACES.keypoints(np.arange(len(FACES)))
+    for n in range(4):
+        row = next(r for r in range(len(FACES)) if torch.equal(photos[r], batch.target[n]))
+        assert torch.equal(batch.target_keypoints.heatmaps[n], keypoints.heatmaps[row])
+        assert torch.equal(batch.target_keypoints.points[n], keypoints.points[row])
+
+
+def test_the_seed_decides_the_draws() -> None:
+    first, second, other = (PairSampler(FACES, 4, Augmentation(), seed).draw("cpu") for seed in (1, 1, 2))
+    assert torch.equal(first.source, second.source)
+    assert not torch.equal(first.source, other.source)
+
+
+def test_more_pairs_than_people_are_drawn_with_repeats() -> None:
+    assert len(PairSampler(FACES, 12, PLAIN, seed=0).draw("cpu").source) == 12
+
+
+def test_both_sides_of_a_pair_are_augmented_alike() -> None:
+    faces = FaceArrays(
+        np.repeat(FACES.images[::3], 2, 0),
+        np.repeat(FACES.heatmaps[::3], 2, 0),
+        np.repeat(FACES.points[::3], 2, 0),
+        np.repeat(np.arange(5), 2),
+    )
+    sampler, changed = PairSampler(faces, 5, Augmentation(), seed=3), 0
+    for _ in range(3):
+        batch = sampler.draw("cpu")
+        assert torch.equal(batch.source, batch.target)
+        assert torch.equal(batch.source_keypoints.heatmaps, batch.target_keypoints.heatmaps)
+        assert torch.equal(batch.source_keypoints.points, batch.target_keypoints.points)
+        photos = faces.photos(2 * batch.identities.numpy())
+        changed += sum(not torch.equal(*pair) for pair in zip(batch.source, photos, strict=True))
+    assert changed > 10
+
+
+def test_people_with_one_photo_take_no_part() -> None:
+    sources, targets = same_person_pairs(np.array([0, 1, 1, 2, 2, 2]), 20, seed=0)
+    assert 0 not in {*sources.tolist(), *targets.tolist()}
+    assert (sources != targets).all()
+    assert {1, 2} == {int(np.array([0, 1, 1, 2, 2, 2])[row]) for row in sources}
+
+
+def test_nobody_with_two_photos_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match="several photos of each person"):
+        same_person_pairs(np.arange(4), 3, seed=0)

@@ -1,0 +1,83 @@
+"""Work in spawned processes: results, ticks, and what happens when a process dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import RunError
+from tasks.pool import in_worker, tick, worker_pool
+
+
+def where(value: int) -> tuple[int, int, str]:
+    tick(2)
+    return value, os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail() -> None:
+    raise ValueError("the work's own error")
+
+
+def test_work_runs_elsewhere_with_one_thread_and_its_ticks_arrive() -> None:
+    ticks: list[float] = []
+    with worker_pool(1, ticks.append):
+        value, pid, threads = in_worker(where, 7)
+    assert (value, threads) == (7, "1")
+    assert pid != os.getpid()
+    assert ticks == [2]
+
+
+def test_without_a_pool_work_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert in_worker(where, 3) == (3, os.getpid(), "1")
+
+
+def test_a_killed_process_is_an_error_of_one_line_and_the_next_work_has_a_new_one() -> None:
+    with worker_pool(1, lambda _: None):
+        with pytest.raises(RunError, match="killed"):
+            in_worker(die)
+        assert in_worker(where, 5)[0] == 5
+
+
+def test_an_error_of_the_work_arrives_as_it_is() -> None:
+    with worker_pool(1, lambda _: None), pytest.raises(ValueError, match="the work's own error"):
+        in_worker(fail)
+
+
+PARENT = """
+import os, sys
+from tasks.pool import in_worker, worker_pool
+from tests.test_pool import where
+import time
+if __name__ == "__main__":
+    with worker_pool(1, lambda _: None):
+        print(in_worker(where, 1)[1], flush=True)
+        time.sleep(60)
+"""
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=env)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker is still there 10 s after its parent was killed")

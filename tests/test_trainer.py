@@ -1,0 +1,144 @@
+"""Single updates do what the method says, with small networks on drawn faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model.devices import pick_device, uses_bfloat16
+from model.networks.generator import GeneratorConfig
+from model.settings import TrainSettings
+from model.trainer import Trainer
+from tests.drawn_faces import drawn_faces
+
+FACES = drawn_faces(people=4, each=4)
+HELD_OUT = drawn_faces(people=2, each=3, seed=9)
+SETTINGS = TrainSettings(
+    generator=GeneratorConfig(size_px=64, width=16, blocks=1),
+    discriminator_width=8,
+    batch_size=4,
+    steps=6,
+    pretrain_steps=3,
+    validation_pairs=4,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks this small wait for threads longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def weights(network: torch.nn.Module) -> list[torch.Tensor]:
+    return [weight.detach().clone() for weight in network.parameters()]
+
+
+def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_pretraining_moves_the_discriminators_alone() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    generator, identity, expression = map(weights, (trainer.generator, trainer.identity, trainer.expression))
+    assert set(trainer.pretrain()) == {"pretrain_identity", "pretrain_expression"}
+    assert same(generator, weights(trainer.generator))
+    assert not same(identity, weights(trainer.identity))
+    assert not same(expression, weights(trainer.expression))
+
+
+def test_a_step_moves_all_networks_and_the_average_follows() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    networks = (trainer.generator, trainer.identity, trainer.expression, trainer.average)
+    before = [weights(network) for network in networks]
+    named = trainer.train_step()
+    assert all(not same(old, weights(network)) for old, network in zip(before, networks, strict=True))
+    terms = {"generator_identity", "generator_expression", "generator_l1"}
+    assert terms | {"generator", "discriminator_identity", "discriminator_expression"} == set(named)
+    gan = 0.5 * (named["generator_identity"] + named["generator_expression"])
+    assert named["generator"] == pytest.approx(gan + named["generator_l1"], rel=1e-5)
+
+
+def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone() -> None:
+    trainer = Trainer(replace(SETTINGS, lambda_gan=0.0), FACES, "cpu")
+    named = trainer.train_step()
+    assert named["generator"] == pytest.approx(named["generator_l1"])
+
+
+def test_the_literal_real_pair_is_another_training() -> None:
+    literal, matched = (
+        Trainer(replace(SETTINGS, expression_real_pair=pair), FACES, "cpu").train_step()
+        for pair in ("literal", "matched")
+    )
+    assert literal["discriminator_identity"] == matched["discriminator_identity"]
+    assert literal["discriminator_expression"] != matched["discriminator_expression"]
+
+
+def test_torchs_own_random_state_is_neither_read_nor_moved() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first = Trainer(SETTINGS, FACES, "cpu")
+    first.train_step()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    second = Trainer(SETTINGS, FACES, "cpu")
+    second.train_step()
+    assert same(weights(first.generator), weights(second.generator))
+
+
+def test_learning_rates_fall_with_the_fraction_done() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    assert trainer.learning_rates()["learning_rate"] == SETTINGS.learning_rate
+    trainer.step = 3
+    assert trainer.fraction_done == 0.5
+    half = SETTINGS.learning_rate * (0.05 + 0.95 / 2)
+    assert trainer.learning_rates()["learning_rate"] == pytest.approx(half)
+    trainer.step = 6
+    assert trainer.learning_rates()["learning_rate"] == pytest.approx(SETTINGS.learning_rate / 20)
+
+
+def test_limits_are_reasons() -> None:
+    trainer = Trainer(replace(SETTINGS, minutes=1.0), FACES, "cpu")
+    assert trainer.stop_reason() is None
+    trainer.elapsed_s = 60.0
+    assert trainer.stop_reason() == "time limit"
+    trainer.step = 6
+    assert trainer.stop_reason() == "step limit"
+
+
+def test_pretraining_takes_at_most_its_share_of_the_time() -> None:
+    trainer = Trainer(replace(SETTINGS, minutes=1.0, pretrain_share=0.1), FACES, "cpu")
+    assert not trainer.pretrained
+    trainer.elapsed_s = 6.0
+    assert trainer.pretrained
+
+
+def test_validation_measures_generator_and_discriminators_without_moving_them() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    trainer.train_step()
+    state = trainer.state()[0]
+    state = {name: value.clone() for name, value in state.items()}
+    measured = trainer.validate(HELD_OUT)
+    assert set(measured) == {"l1", "psnr", "ssim", "identity_auc", "expression_auc"}
+    assert all(np.isfinite(value) for value in measured.values())
+    assert trainer.stopping.best == measured["l1"]
+    assert all(torch.equal(value, state[name]) for name, value in trainer.state()[0].items())
+
+
+def test_the_sample_sheet_has_a_row_per_sample() -> None:
+    sheet = Trainer(SETTINGS, FACES, "cpu").sample_grid(HELD_OUT, rows=3)
+    assert sheet.shape == (18 + 3 * 66, 5 * 66, 3)
+
+
+def test_precision_and_device() -> None:
+    assert pick_device("cpu").type == "cpu"
+    assert uses_bfloat16("bfloat16", torch.device("cpu"))
+    assert not uses_bfloat16("float32", torch.device("cpu"))
+    named = Trainer(replace(SETTINGS, precision="bfloat16"), FACES, "cpu").train_step()
+    assert all(np.isfinite(value) for value in named.values())
