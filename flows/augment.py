@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from storage import Root, TableRef, check_set_name, read_manifest, read_text, write_set
 from tasks import steps
@@ -14,7 +13,7 @@ from tasks.errors import checking_arguments
 from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
 from tasks.gallery import Gallery
 from tasks.planning import PlanSettings, Rows, commit_pairs, listed_rows, planned_rows
-from tasks.sharded import Step, over_shards
+from tasks.sharded import Step, over_shards, shard_threads
 from tasks.transfer import TransferSettings, commit_transfers
 
 SHARD_PAIRS = 64
@@ -34,7 +33,7 @@ class AugmentedFaces:
 @flow(
     name="augment-faces",
     flow_run_name="augment {identities} by {expressions}",
-    task_runner=ThreadPoolTaskRunner(max_workers=32),
+    task_runner=shard_threads(),
 )
 def augment_faces(
     identities: str,

@@ -44,6 +44,6 @@ def run_demo(root: str, minutes: float) -> list[str]:
         f"          open it in a browser:  python -m webbrowser -t {done.augmented.gallery.uri}",
         f"table     {done.augmented.transfers.uri}",
         f"          see its rows:          mien show {root}/transfers/{done.augmented.name}",
-        f"registry  {done.trained.model_uri} in {tracking_uri(place)}",
+        f"registry  {done.trained.model.uri} in {tracking_uri(place)}",
         f"          browse it:             mlflow ui --backend-store-uri {tracking_uri(place)}",
     ]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect import flow
+
 from model.heatmaps import HeatmapSpec
 from model.reference import AlignmentSettings
-from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
-
 from storage import Root, TableRef, check_set_name, list_images, read_manifest, write_set
 from tasks import steps
 from tasks.detect import DetectSettings, commit_faces
 from tasks.errors import checking_arguments
 from tasks.heatmaps import commit_heatmaps
 from tasks.ingest import commit_images, plan_index
-from tasks.sharded import Step, over_shards
+from tasks.sharded import Step, over_shards, shard_threads
 from tasks.splits import SplitSettings
 
 SHARD_IMAGES = 64
@@ -32,7 +31,7 @@ class PreparedFaces:
     heatmaps: TableRef
 
 
-@flow(name="prepare-faces", flow_run_name="prepare {name}", task_runner=ThreadPoolTaskRunner(max_workers=32))
+@flow(name="prepare-faces", flow_run_name="prepare {name}", task_runner=shard_threads())
 def prepare_faces(
     images: list[str],
     name: str,

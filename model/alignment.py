@@ -62,3 +62,8 @@ def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Matrix, size_px: int) -> UIn
     by_centres[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
     size = (size_px, size_px)
     return cv2.warpAffine(image, by_centres, size, flags=how, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+
+
+def bordered(image: UInt8[np.ndarray, "h w 3"], border_px: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """The image with its outermost pixels repeated on all sides: detectors need room around a face."""
+    return cv2.copyMakeBorder(image, border_px, border_px, border_px, border_px, cv2.BORDER_REPLICATE).astype(np.uint8)

@@ -1,1 +1,230 @@
-"""Faces by InsightFace. (Helper F is writing this file, tests/test_landmarks.py, test_heatmaps.py, test_insightface_faces.py and benchmarks/faces.py now, 19:11; the other writer keeps alignment, images, dlib_faces, crops, quality, reference and their tests.)"""
+"""Faces by InsightFace on ONNX Runtime: SCRFD detector, 106 landmarks, ArcFace embedding.
+
+What a model pack lacks is taken from dlib: its 68 landmarks where there is no `2d106det`, its embedding where there is
+no recognition model. ONNX Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from model.alignment import apply_transform, bordered, invert_transform, similarity_transform, warp
+from model.dlib_faces import DlibDetector
+from model.errors import DetectorError
+from model.faces import FoundFace
+from model.landmarks import LandmarkScheme, five_points
+
+Image = UInt8[np.ndarray, "h w 3"]
+
+MODULES = ["detection", "landmark_2d_106", "recognition"]
+BORDERS = (0.25, 0.0, 1.0)
+"""Replicated border, as a share of the longer side, tried in this order until a face is found: SCRFD misses faces that
+fill the picture, and small ones in a picture that its border made smaller still."""
+
+DLIB_FIVE = np.array([[0.281, 0.288], [0.719, 0.288], [0.5, 0.527], [0.316, 0.721], [0.684, 0.721]])
+"""SCRFD's eyes, nose and mouth corners in the box of dlib's detector, as shares of its sides: means over the AT&T (ORL)
+faces, made symmetric."""
+WINDOW_PX = 320
+_BOX = (60.0, 60.0, 260.0, 260.0)
+"""dlib's box in the upright window that its landmarks are found in."""
+
+_HALF = 0.5
+"""From the library's coordinates, which count from the centre of the first pixel, to those of `model.landmarks`."""
+_TERMS = "as published by InsightFace: non-commercial research only, unless licensed from its makers"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _FoundByScrfd(FoundFace):
+    """A face with the five points that ArcFace was trained to be aligned by."""
+
+    five_xy: Float32[np.ndarray, "5 2"]
+
+
+class InsightFaceDetector:
+    """Fits `FaceDetector`. The models are loaded when first used.
+
+    Args:
+        pack: Name of a model pack such as `buffalo_l`, which the library downloads on first use, or the folder of one.
+
+    Raises:
+        DetectorError: no such pack, no way to download it, or a folder without models.
+    """
+
+    def __init__(self, pack: str) -> None:
+        self.name = f"insightface:{pack}"
+        self._folder = _pack_folder(pack)
+
+    @cached_property
+    def _models(self) -> dict[str, Any]:
+        return _load_models(self._folder)
+
+    @cached_property
+    def _dlib(self) -> DlibDetector:
+        return DlibDetector()
+
+    @property
+    def landmark_scheme(self) -> LandmarkScheme:
+        """106 points where the pack has them, else dlib's 68."""
+        return "insightface106" if "landmark_2d_106" in self._models else "ibug68"
+
+    @property
+    def same_person_similarity(self) -> float:
+        """Cosine at which ArcFace models are customarily said to show one person; dlib's own for dlib's embedding."""
+        return 0.35 if "recognition" in self._models else self._dlib.same_person_similarity
+
+    @property
+    def version(self) -> str:
+        """Version of the library and hashes of the models; with dlib's where dlib takes part."""
+        return f"insightface-{self._hashes}" + (f"-{self._dlib.version}" if self._needs_dlib else "")
+
+    @property
+    def weights_licences(self) -> dict[str, str]:
+        """Terms of the models."""
+        own = {Path(model.model_file).name: _TERMS for model in self._models.values()}
+        return own | (self._dlib.weights_licences if self._needs_dlib else {})
+
+    @property
+    def _needs_dlib(self) -> bool:
+        return not {"landmark_2d_106", "recognition"} <= self._models.keys()
+
+    @cached_property
+    def _hashes(self) -> str:
+        import insightface
+
+        files = sorted(Path(model.model_file) for model in self._models.values())
+        hashes = [hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files]
+        return "-".join([insightface.__version__, *hashes])
+
+    def find(self, image: Image) -> list[FoundFace]:
+        """Faces of an RGB picture, the largest first."""
+        for border in BORDERS:
+            if found := self._find(image, round(border * max(image.shape[:2]))):
+                return sorted(found, key=lambda face: -face.area_px)
+        return []
+
+    def _find(self, image: Image, border_px: int) -> list[FoundFace]:
+        view = bordered(image, border_px)
+        boxes, fives = self._models["detection"].detect(_bgr(view))
+        return [self._found(image, *(_moved(box, five, -border_px))) for box, five in zip(boxes, fives, strict=True)]
+
+    def _found(self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"]) -> FoundFace:
+        landmarks = self._landmarks(image, box, five).astype(np.float32)
+        left, top, right, bottom, score = box.tolist()
+        edges = left, top, right, bottom
+        return _FoundByScrfd(edges, score, landmarks, self.landmark_scheme, five_xy=five.astype(np.float32))
+
+    def _landmarks(
+        self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"]
+    ) -> Float[np.ndarray, "n 2"]:
+        if (model := self._models.get("landmark_2d_106")) is not None:
+            from insightface.app.common import Face
+
+            return model.get(_bgr(image), Face(bbox=box[:4])) + _HALF
+        matrix = similarity_transform(five, DLIB_FIVE * (_BOX[2] - _BOX[0]) + _BOX[0])
+        upright = self._dlib.landmarks_in(warp(image, matrix, WINDOW_PX), _BOX)
+        return apply_transform(invert_transform(matrix), upright)
+
+    def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
+        """ArcFace embeddings of unit length; dlib's where the pack has no recognition model."""
+        model = self._models.get("recognition")
+        if model is None:
+            return self._dlib.embed(image, faces)
+        if not faces:
+            return np.zeros((0, model.output_shape[1]), np.float32)
+        features = np.concatenate([_arcface(model, image, face) for face in faces])
+        return (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
+
+    def similarity(
+        self, first: Float[np.ndarray, "*batch d"], second: Float[np.ndarray, "*batch d"]
+    ) -> Float[np.ndarray, "*batch"]:
+        """Cosine of ArcFace embeddings; dlib's similarity of dlib's."""
+        if "recognition" not in self._models:
+            return self._dlib.similarity(first, second)
+        lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
+        return np.asarray((first * second).sum(-1) / lengths)
+
+
+def _arcface(model: Any, image: Image, face: FoundFace) -> Float[np.ndarray, "1 d"]:
+    from insightface.utils.face_align import norm_crop
+
+    five = face.five_xy if isinstance(face, _FoundByScrfd) else five_points(face.landmarks_xy, face.scheme)
+    return model.get_feat(norm_crop(_bgr(image), five - _HALF, image_size=model.input_size[0]))
+
+
+def _bgr(image: Image) -> Image:
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def _moved(
+    box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"], by_px: int
+) -> tuple[Float[np.ndarray, " 5"], Float[np.ndarray, "5 2"]]:
+    """A box with its score and its five points, moved along both axes, in our coordinates."""
+    moved = box.astype(np.float64)
+    moved[:4] += by_px + _HALF
+    return moved, five.astype(np.float64) + by_px + _HALF
+
+
+def _pack_folder(pack: str) -> Path:
+    folder = Path(pack).expanduser()
+    if not folder.is_dir():
+        if folder.name != pack:
+            raise DetectorError(f"no folder {pack}: give the folder of an InsightFace model pack, or a pack's name")
+        folder = _downloaded(pack)
+    # Some packs were zipped with their folder.
+    folders = [folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())]
+    found = next((place for place in folders if any(place.glob("*.onnx"))), None)
+    if found is None:
+        raise DetectorError(f"no .onnx models in {folder}: put the files of an InsightFace model pack there")
+    return found.resolve()
+
+
+def _downloaded(pack: str) -> Path:
+    """The folder the library keeps its packs in, after it has put this one there."""
+    from insightface.utils.storage import ensure_available, model_zoo_download_url
+
+    home = Path("~/.insightface/models").expanduser() / pack
+    if home.is_dir():
+        return home
+    url = model_zoo_download_url(f"{pack}.zip")
+    _log.warning("downloading the InsightFace model pack %s from %s", pack, url)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return Path(ensure_available("models", pack))
+    except Exception as error:
+        raise DetectorError(
+            f"the model pack {pack!r} could not be downloaded ({type(error).__name__}): get {url} by hand, "
+            f"unpack it and use insightface:FOLDER, or use another detector such as dlib"
+        ) from error
+
+
+def _load_models(folder: Path) -> dict[str, Any]:
+    """The models of a pack by task. The library reports what it loads on stdout."""
+    import onnxruntime
+    from insightface.app import FaceAnalysis
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            analysis = FaceAnalysis(name=str(folder), allowed_modules=MODULES, sess_options=options)
+            analysis.prepare(ctx_id=0)
+    except Exception as error:
+        reason = (str(error).splitlines() or ["no face detector among them"])[0]
+        raise DetectorError(f"the models in {folder} could not be loaded: {reason}") from error
+    if not getattr(analysis.det_model, "use_kps", False):
+        raise DetectorError(f"the detector in {folder} gives no five points: use a pack with one of the *_kps detectors")
+    return dict(analysis.models)

@@ -29,14 +29,16 @@ class TrainSettings:
     """Updates of the two discriminators before the generator starts."""
     pretrain_share: float = 0.15
     """Of `minutes`, at most this much goes into pretraining."""
-    learning_rate: float = 4e-4
+    learning_rate: float = 1e-3
     """Of the generator; falls to a twentieth along a half cosine over whichever limit is nearer."""
     discriminator_learning_rate: float = 2e-4
     """Of both discriminators beside the generator; falls likewise."""
     pretrain_learning_rate: float = 5e-4
     """Of both discriminators before it."""
-    beta1: float = 0.5
-    """Adam's first moment in adversarial training (Radford et al. 2016)."""
+    beta1: float = 0.9
+    """Adam's first moment for the generator."""
+    discriminator_beta1: float = 0.5
+    """Adam's first moment for the discriminators (Radford et al. 2016)."""
     lambda_gan: float = LAMBDA_GAN
     lambda_l1: float = LAMBDA_L1
     expression_real_pair: RealPair = "matched"

@@ -42,9 +42,10 @@ class Trainer:
             settings.generator, settings.discriminator_width, settings.seed, self.device
         )
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        rates = (settings.learning_rate, settings.discriminator_learning_rate)
-        self._optimize_generator = adam([self.generator], rates[0], settings.beta1)
-        self._optimize_discriminators = adam([self.identity, self.expression], rates[1], settings.beta1)
+        self._optimize_generator = adam([self.generator], settings.learning_rate, settings.beta1)
+        self._optimize_discriminators = adam(
+            [self.identity, self.expression], settings.discriminator_learning_rate, settings.discriminator_beta1
+        )
         self._bfloat16 = uses_bfloat16(settings.precision, self.device)
         self.pretrained_steps = 0
         self.step = 0

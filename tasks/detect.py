@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from model.crops import align_face
 from model.errors import ImageError
 from model.faces import FaceDetector, FoundFace, load_detector
 from model.images import decode_rgb, encode_png
 from model.quality import pose_degrees, sharpness
 from model.reference import AlignmentSettings, reference_shape
-
 from storage import (
     Root,
     ShardRef,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from model.landmarks import to_common
 
+from model.landmarks import to_common
 from storage import Root, TableRef, open_table, read_manifest, read_set
 from tasks.errors import UsageError, checking_arguments
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model.application import ApplicationModel
+from model.errors import WeightsError
 from storage import Root
 from tasks import tracking
 from tasks.tracking import RegisteredModel
@@ -29,12 +30,14 @@ def fetch_model(root: Root, uri: str) -> RegisteredModel:
 
 def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
     """Copies an application model into the root; returns the hash of its weights, which must be `sha256` if given."""
-    sha256 = ApplicationModel.load(folder, sha256=sha256).sha256
+    found = ApplicationModel.load(folder, sha256=sha256).sha256
+    if found is None:
+        raise WeightsError(f"{folder} holds no saved model: train it anew")
     for path in sorted(folder.iterdir()):
-        kept = _place(sha256, path.name)
+        kept = _place(found, path.name)
         if path.is_file() and not root.exists(kept):
             root.write_bytes(kept, path.read_bytes())
-    return sha256
+    return found
 
 
 def _place(sha256: str, file: str) -> str:

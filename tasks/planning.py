@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -31,7 +32,8 @@ CODE = source_digest("tasks.planning", "model.planning", "storage.schemas")
 
 CSV_COLUMNS = ("identity_image", "expression_image")
 
-Rows = list[dict[str, object]]
+Row = dict[str, Any]
+Rows = list[Row]
 
 
 @dataclass(frozen=True)
@@ -93,18 +95,19 @@ def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:
         yield reader.line_num, source, driver
 
 
-def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, dict[str, object]]:
+def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, Row]:
     """The first (largest) face row of each image, by the image's uri."""
     columns = ["face_id", "image_id", "status", "reason"]
-    faces: dict[str, dict[str, object]] = {}
+    faces: dict[str, Row] = {}
     for row in open_table(root, "faces", tables.faces).to_table(columns=columns).to_pylist():
         faces.setdefault(row["image_id"], row)
     images = open_table(root, "images", read_set(root, tables.name).tables["images"])
     listed = images.to_table(columns=["uri", "image_id", "status", "reason"]).to_pylist()
-    return {row["uri"]: faces.get(row["image_id"], row | {"face_id": row["uri"]}) for row in listed}
+    # A photo that could not be read has no face row; it stands in for itself.
+    return {row["uri"]: faces.get(row["image_id"]) or {**row, "face_id": row["uri"]} for row in listed}
 
 
-def _face_of(uri: str, faces: dict[str, dict[str, object]], tables: FaceTables, line: int) -> dict[str, object]:
+def _face_of(uri: str, faces: dict[str, Row], tables: FaceTables, line: int) -> Row:
     uri = uri if uri in faces else os.path.abspath(uri)  # local photos are listed by absolute path
     if uri not in faces:
         example = next(iter(faces), "empty")
@@ -114,7 +117,7 @@ def _face_of(uri: str, faces: dict[str, dict[str, object]], tables: FaceTables, 
     return faces[uri]
 
 
-def _listed_row(source: dict[str, object], driver: dict[str, object], seed: int) -> dict[str, object]:
+def _listed_row(source: Row, driver: Row, seed: int) -> Row:
     pair = planned_pair(str(source["face_id"]), str(driver["face_id"]), seed)
     unusable = next(
         (

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import Task, unmapped
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from storage import ShardRef
 from tasks.pool import worker_pool
 from tasks.progress import progress
+
+MOST_SHARDS_AT_ONCE = 32
+
+
+def shard_threads() -> TaskRunner[PrefectFuture[Any]]:
+    """The task runner of the flows with shards: its threads only wait for the worker processes."""
+    return ThreadPoolTaskRunner[PrefectFuture[Any]](max_workers=MOST_SHARDS_AT_ONCE)  # pyright: ignore[reportReturnType]
 
 
 @dataclass(frozen=True)

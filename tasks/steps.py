@@ -7,22 +7,40 @@ again; training is not, since it goes on from its last checkpoint when the flow 
 
 from __future__ import annotations
 
-from prefect import task
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import detect, evaluation, gallery, heatmaps, ingest, models, pair, planning, training, transfer
+from tasks.errors import UsageError
 
-_IO = {"retries": 2, "retry_delay_seconds": [1, 5], "cache_policy": NO_CACHE}
-_ONCE = {"cache_policy": NO_CACHE}
+P = ParamSpec("P")
+R = TypeVar("R")
 
-index_shard = task(ingest.index_shard, name="index-images", **_IO)
-detect_shard = task(detect.detect_shard, name="detect-and-align", **_IO)
-heatmap_shard = task(heatmaps.heatmap_shard, name="render-heatmaps", **_IO)
-train = task(training.train, name="train-gan", **_ONCE)
-evaluate = task(evaluation.evaluate, name="evaluate-generator", **_ONCE)
-register = task(training.register, name="register-generator", **_ONCE)
-fetch_model = task(models.fetch_model, name="fetch-generator", **_IO)
-pairs_shard = task(planning.pairs_shard, name="store-plan", **_IO)
-transfer_shard = task(transfer.transfer_shard, name="transfer-expressions", **_IO)
-transfer_photos = task(pair.transfer_photos, name="transfer-photos", **_ONCE)
-build_gallery = task(gallery.build_gallery, name="build-gallery", **_ONCE)
+
+def _retried(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(name=name, retries=2, retry_delay_seconds=[1, 5], retry_condition_fn=_may_pass, cache_policy=NO_CACHE)
+
+
+def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
+    """What a user named wrongly stays wrong; a network or a killed process may be well the next time."""
+    return not isinstance(state.result(raise_on_failure=False), UsageError)
+
+
+def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(name=name, cache_policy=NO_CACHE)
+
+
+index_shard = _retried("index-images")(ingest.index_shard)
+detect_shard = _retried("detect-and-align")(detect.detect_shard)
+heatmap_shard = _retried("render-heatmaps")(heatmaps.heatmap_shard)
+train = _once("train-gan")(training.train)
+evaluate = _once("evaluate-generator")(evaluation.evaluate)
+register = _once("register-generator")(training.register)
+fetch_model = _retried("fetch-generator")(models.fetch_model)
+pairs_shard = _retried("store-plan")(planning.pairs_shard)
+transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
+transfer_photos = _once("transfer-photos")(pair.transfer_photos)
+build_gallery = _once("build-gallery")(gallery.build_gallery)
