@@ -13,6 +13,7 @@ from tasks.errors import checking_arguments
 from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
 from tasks.gallery import Gallery
 from tasks.planning import PlanSettings, Rows, commit_pairs, listed_rows, planned_rows
+from tasks.pool import worker_pool
 from tasks.sharded import Step, over_shards, shard_threads
 from tasks.transfer import TransferSettings, commit_transfers
 
@@ -93,9 +94,10 @@ def augment_faces(
     shards = [steps.pairs_shard(place, part, number) for number, part in enumerate(_parts(rows))]
     pairs_ref = commit_pairs(place, shards, sources, drivers)
     names = [shard.fingerprint for shard in shards]
-    done = over_shards(
-        Step("transfer expressions", "faces", len(rows), workers), steps.transfer_shard, place, names, settings
-    )
+    with worker_pool(workers):
+        done = over_shards(
+            Step("transfer expressions", "faces", len(rows)), steps.transfer_shard, place, names, settings
+        )
     transfers = commit_transfers(place, pairs_ref, done, settings)
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 

@@ -12,6 +12,7 @@ from prefect import flow
 from flows.augment import AugmentedFaces, augment_faces
 from flows.prepare import PreparedFaces, prepare_faces
 from flows.train import TrainedGenerator, train_generator
+from tasks.pool import worker_pool
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,18 @@ def face_augmentation(
         seed: Another seed, another training and plan.
         workers: Worker processes; one per core if empty.
     """
-    prepared = prepare_faces(
-        images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, workers=workers
-    )
-    trained = train_generator([name], root, size=size, minutes=minutes, steps=steps, seed=seed, workers=workers)
-    augmented = augment_faces(
-        name,
-        name,
-        "models:/mien-generator@champion",
-        root,
-        f"{name}-augmented",
-        per_identity,
-        identity_splits=["val", "test"],
-        seed=seed,
-        gallery=gallery,
-        workers=workers,
-    )
+    with worker_pool(workers):
+        prepared = prepare_faces(images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt)
+        trained = train_generator([name], root, size=size, minutes=minutes, steps=steps, seed=seed)
+        augmented = augment_faces(
+            name,
+            name,
+            "models:/mien-generator@champion",
+            root,
+            f"{name}-augmented",
+            per_identity,
+            identity_splits=["val", "test"],
+            seed=seed,
+            gallery=gallery,
+        )
     return Augmentation(prepared, trained, augmented)

@@ -14,6 +14,7 @@ from tasks.detect import DetectSettings, commit_faces
 from tasks.errors import checking_arguments
 from tasks.heatmaps import commit_heatmaps
 from tasks.ingest import commit_images, plan_index
+from tasks.pool import worker_pool
 from tasks.sharded import Step, over_shards, shard_threads
 from tasks.splits import SplitSettings
 
@@ -65,26 +66,25 @@ def prepare_faces(
     )
     spec = HeatmapSpec()
 
-    # Index
-    plan = plan_index(place, name, photos, SHARD_IMAGES)
-    total = sum(len(shard.items) for shard in plan)
-    indexed = over_shards(Step("index photos", "photos", total, workers), steps.index_shard, place, plan)
-    images_ref = commit_images(place, indexed)
+    with worker_pool(workers):
+        # Index
+        plan = plan_index(place, name, photos, SHARD_IMAGES)
+        total = sum(len(shard.items) for shard in plan)
+        indexed = over_shards(Step("index photos", "photos", total), steps.index_shard, place, plan)
+        images_ref = commit_images(place, indexed)
 
-    # Detect and align
-    names = [shard.fingerprint for shard in indexed]
-    readable = sum(shard.counts["ok"] for shard in indexed)
-    detected = over_shards(
-        Step("detect and align", "photos", readable, workers), steps.detect_shard, place, names, settings
-    )
-    faces_ref = commit_faces(place, images_ref, detected, settings)
+        # Detect and align
+        names = [shard.fingerprint for shard in indexed]
+        readable = sum(shard.counts["ok"] for shard in indexed)
+        detected = over_shards(Step("detect and align", "photos", readable), steps.detect_shard, place, names, settings)
+        faces_ref = commit_faces(place, images_ref, detected, settings)
 
-    # Heatmaps
-    names, found = [shard.fingerprint for shard in detected], sum(shard.rows for shard in detected)
-    rendered = over_shards(
-        Step("render heatmaps", "faces", found, workers), steps.heatmap_shard, place, names, crop_size, spec
-    )
-    heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
+        # Heatmaps
+        names, found = [shard.fingerprint for shard in detected], sum(shard.rows for shard in detected)
+        rendered = over_shards(
+            Step("render heatmaps", "faces", found), steps.heatmap_shard, place, names, crop_size, spec
+        )
+        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
 
     refs = {"images": images_ref, "faces": faces_ref, "heatmaps": heatmaps_ref}
     write_set(place, name, {table: ref.fingerprint for table, ref in refs.items()})

@@ -11,7 +11,8 @@ from storage import Root
 from tasks import steps as task_runs
 from tasks.evaluation import Evaluation, as_table
 from tasks.faces import face_tables
-from tasks.tracking import RegisteredModel, find_trained
+from tasks.models import RegisteredModel
+from tasks.tracking import find_trained
 from tasks.training import default_settings, training_fingerprint
 
 

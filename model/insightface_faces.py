@@ -26,7 +26,7 @@ from model.errors import DetectorError
 from model.faces import FoundFace
 from model.landmarks import LandmarkScheme, five_points
 
-Image = UInt8[np.ndarray, "h w 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
 
 MODULES = ["detection", "landmark_2d_106", "recognition"]
 BORDERS = (0.25, 0.0, 1.0)
@@ -39,6 +39,9 @@ faces, made symmetric."""
 WINDOW_PX = 320
 _BOX = (60.0, 60.0, 260.0, 260.0)
 """dlib's box in the upright window that its landmarks are found in."""
+
+ARCFACE_PX = 112
+"""Side of the picture that the library's template of ArcFace's five points is for."""
 
 _HALF = 0.5
 """From the library's coordinates, which count from the centre of the first pixel, to those of `model.landmarks`."""
@@ -158,10 +161,12 @@ class InsightFaceDetector:
 
 
 def _arcface(model: Any, image: Image, face: FoundFace) -> Float[np.ndarray, "1 d"]:
-    from insightface.utils.face_align import norm_crop
+    from insightface.utils.face_align import arcface_dst
 
     five = face.five_xy if isinstance(face, _FoundByScrfd) else five_points(face.landmarks_xy, face.scheme)
-    return model.get_feat(norm_crop(_bgr(image), five - _HALF, image_size=model.input_size[0]))
+    side_px = int(model.input_size[0])
+    template = (arcface_dst.astype(np.float64) + _HALF) * (side_px / ARCFACE_PX)
+    return model.get_feat(_bgr(warp(image, similarity_transform(five, template), side_px)))
 
 
 def _bgr(image: Image) -> Image:
@@ -226,5 +231,5 @@ def _load_models(folder: Path) -> dict[str, Any]:
         reason = (str(error).splitlines() or ["no face detector among them"])[0]
         raise DetectorError(f"the models in {folder} could not be loaded: {reason}") from error
     if not getattr(analysis.det_model, "use_kps", False):
-        raise DetectorError(f"the detector in {folder} gives no five points: use a pack with one of the *_kps detectors")
+        raise DetectorError(f"the detector in {folder} gives no five points: use a pack with a *_kps detector")
     return dict(analysis.models)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
+
 from model.faces import FaceDetector
 from model.landmarks import LandmarkScheme, interocular_px, to_common
 

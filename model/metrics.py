@@ -44,6 +44,11 @@ def nme(
 
 
 def auc(true: Float[np.ndarray, " true"], false: Float[np.ndarray, " false"]) -> float:
-    """Probability that a true pair scores above a false one (ties count half): the area under the ROC curve."""
+    """Probability that a true pair scores above a false one (ties count half): the area under the ROC curve.
+
+    NaN where there are none of one sort.
+    """
+    if not len(true) or not len(false):
+        return float("nan")
     above = (true[:, None] > false[None]).mean()
     return float(above + 0.5 * (true[:, None] == false[None]).mean())

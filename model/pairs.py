@@ -87,18 +87,18 @@ def same_person_pairs(
 class PairSampler:
     """Draws batches of pairs; all that is random in training comes from its generator."""
 
-    def __init__(self, faces: FaceArrays, batch_size: int, augmentation: Augmentation, seed: int) -> None:
-        self.faces, self.batch_size, self.augmentation = faces, batch_size, augmentation
+    def __init__(self, faces: FaceArrays, augmentation: Augmentation, seed: int) -> None:
+        self.faces, self.augmentation = faces, augmentation
         self.random = np.random.default_rng(seed)
         self._people = usable_people(faces.identities)
-        if len(self._people) < 2 or batch_size < 2:
-            raise ModelError("training compares people: it needs several photos each of at least two, two to a batch")
+        if len(self._people) < 2:
+            raise ModelError("training compares people: it needs several photos each of at least two")
         sizes = np.array([len(rows) for rows in self._people], np.float64)
         self._share = sizes / sizes.sum()
 
-    def draw(self, device: torch.device | str) -> PairBatch:
-        """The next batch, augmented."""
-        rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in self._draw_people()])
+    def draw(self, count: int, device: torch.device | str) -> PairBatch:
+        """The next `count` pairs, augmented."""
+        rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in self._draw_people(count)])
         source, target = rows[:, 0], rows[:, 1]
         batch = PairBatch(
             self.faces.photos(source, device),
@@ -109,10 +109,10 @@ class PairSampler:
         )
         return augmented(batch, self.augmentation, self.random)
 
-    def _draw_people(self) -> Int[np.ndarray, " batch"]:
+    def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
         """Each photo is as likely as any other; nobody comes twice before everybody has come once."""
         rounds: list[np.ndarray] = []
-        left = self.batch_size
+        left = count
         while left > 0:
             rounds.append(
                 self.random.choice(len(self._people), min(left, len(self._people)), replace=False, p=self._share)

@@ -9,20 +9,17 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from model.landmarks import LandmarkScheme, to_common
+from model.reference import reference_shape
 
 SHARPNESS_SIDE_PX = 128
 
-# A generic head in units of the distance between the outer eye corners: x to the picture's right, y down, z away from
-# the camera; nose tip, chin, outer eye corners (left, right), mouth corners (left, right). Proportions of adult
-# anthropometric means.
-_HEAD = np.array(
-    [[0, 0.36, -0.42], [0, 1.06, -0.06], [-0.5, 0, 0], [0.5, 0, 0], [-0.29, 0.66, -0.12], [0.29, 0.66, -0.12]]
-)
-_HEAD_POINTS = [30, 8, 36, 45, 48, 54]
+_HEAD_DEPTHS = {30: -0.6, 8: -0.09, 36: 0.0, 45: 0.0, 48: -0.17, 54: -0.17}
+"""A generic head: the reference face, given depth at the nose tip, chin, outer eye corners and mouth corners. In units
+of the distance between the eye centres, away from the camera; proportions of adult anthropometric means."""
 
 
 class Pose(NamedTuple):
-    """Where the head turns, in degrees; all zero is a face straight to the camera."""
+    """Where the head turns, in degrees; all zero is the reference face, straight to the camera."""
 
     yaw: float
     """Positive towards the picture's right."""
@@ -49,8 +46,8 @@ def pose_degrees(landmarks_xy: Float[np.ndarray, "points 2"], scheme: LandmarkSc
 
     Least squares give the first two rows of scale × rotation; the nearest rotation has the third.
     """
-    points = to_common(landmarks_xy, scheme)[_HEAD_POINTS].astype(np.float64)
-    rows = np.linalg.lstsq(_HEAD - _HEAD.mean(0), points - points.mean(0), rcond=None)[0].T
+    head, points = _head(), to_common(landmarks_xy, scheme)[list(_HEAD_DEPTHS)].astype(np.float64)
+    rows = np.linalg.lstsq(head - head.mean(0), points - points.mean(0), rcond=None)[0].T
     u, _, vt = np.linalg.svd(np.vstack([rows, np.cross(rows[0], rows[1]) / max(np.linalg.norm(rows[0]), 1e-9)]))
     rotation = u @ vt
     # The direction the nose points in, and the turn of the line between the eyes.
@@ -58,3 +55,8 @@ def pose_degrees(landmarks_xy: Float[np.ndarray, "points 2"], scheme: LandmarkSc
     yaw, pitch = np.arctan2(nose[0], -nose[2]), np.arctan2(nose[1], -nose[2])
     roll = np.arctan2(rotation[1, 0], rotation[0, 0])
     return Pose(*(float(value) for value in np.degrees([yaw, pitch, roll])))
+
+
+def _head() -> Float[np.ndarray, "6 3"]:
+    """x to the picture's right, y down, z away from the camera."""
+    return np.column_stack([reference_shape()[list(_HEAD_DEPTHS)], list(_HEAD_DEPTHS.values())])

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from model.heatmaps import render_heatmaps
 
 from model.application import ApplicationModel
+from model.heatmaps import render_heatmaps
 
 
 class ServedGenerator:
@@ -25,8 +25,8 @@ class ServedGenerator:
     def predict(self, model_input: Mapping[str, np.ndarray], params: Any = None) -> UInt8[np.ndarray, "batch s s 3"]:
         """Generated faces for a mapping of three arrays.
 
-        `source`: aligned photos, uint8, batch × side × side × 3; `source_landmarks` and `target_landmarks`: 68 landmarks
-        (iBUG order) in pixels of `source`, float32, batch × 68 × 2.
+        `source`: aligned photos, uint8, batch × side × side × 3; `source_landmarks` and `target_landmarks`: the 68
+        landmarks (iBUG order) in pixels of `source`, float32, batch × 68 × 2.
         """
         source = np.asarray(model_input["source"], np.uint8)
         landmarks = [np.asarray(model_input[f"{side}_landmarks"], np.float32) for side in ("source", "target")]

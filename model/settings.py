@@ -19,8 +19,11 @@ class TrainSettings:
     """Settings of a training. `steps` and `minutes` may both be set: the first limit reached ends it."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    discriminator_width: int = 48
-    batch_size: int = 8
+    discriminator_width: int = 32
+    batch_size: int = 4
+    """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
+    pretrain_batch_size: int = 8
+    """Pairs per update of the discriminators before the generator starts; n pairs are n² to D_id."""
     steps: int | None = None
     """Generator updates."""
     minutes: float | None = None

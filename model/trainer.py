@@ -37,7 +37,7 @@ class Trainer:
     def __init__(self, settings: TrainSettings, faces: FaceArrays, device: str = "auto") -> None:
         self.settings = settings
         self.device = pick_device(device)
-        self.sampler = PairSampler(faces, settings.batch_size, settings.augmentation, settings.seed)
+        self.sampler = PairSampler(faces, settings.augmentation, settings.seed)
         self.generator, self.identity, self.expression = build_networks(
             settings.generator, settings.discriminator_width, settings.seed, self.device
         )
@@ -82,7 +82,7 @@ class Trainer:
         """One update of both discriminators on real photos alone; its losses by name."""
         with self._timed():
             set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
-            batch = self.sampler.draw(self.device)
+            batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
             with self._autocast():
                 identity = self._identity_pretraining(batch)
                 expression = self._expression_pretraining(batch)
@@ -95,7 +95,7 @@ class Trainer:
         """One update of the generator and, adversarially, one of both discriminators; the losses by name."""
         with self._timed():
             self._schedule()
-            batch = self.sampler.draw(self.device)
+            batch = self.sampler.draw(self.settings.batch_size, self.device)
             with self._autocast():
                 terms = self._terms(batch)
             # One pass through the discriminators serves both sides; each side's gradient goes to its own weights only.

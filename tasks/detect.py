@@ -39,6 +39,7 @@ CODE = source_digest(
     "model.alignment",
     "model.crops",
     "model.dlib_faces",
+    "model.faces",
     "model.images",
     "model.insightface_faces",
     "model.landmarks",
@@ -134,7 +135,8 @@ def _face_columns(
         "source_to_crop": aligned.source_to_crop.astype(np.float64).ravel(),
         "embedding": embedding.astype(np.float32),
         "sharpness": sharpness(aligned.crop),
-        "pose": list(pose_degrees(aligned.landmarks_xy, face.scheme)),
+        # Of the photo: alignment has taken the roll out of the crop.
+        "pose": list(pose_degrees(face.landmarks_xy, face.scheme)),
         "crop": encode_png(aligned.crop),
     }
 

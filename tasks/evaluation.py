@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+
 from model.faces import FaceDetector, load_detector
 from model.images import decode_rgb, resize_rgb
-
 from model.judging import landmark_error
 from model.metrics import l1, psnr, ssim
 from model.pairs import same_person_pairs
@@ -22,8 +22,7 @@ from tasks.errors import UsageError
 from tasks.faces import FaceTables, crop_size_px, detector_of, read_faces, usable_faces
 from tasks.generation import generate_pairs
 from tasks.models import load_model
-from tasks.pool import in_worker, tick, worker_pool
-from tasks.progress import progress
+from tasks.pool import in_worker, tick, work_progress, worker_pool
 
 HELD_OUT = ("val", "test")
 METHODS = ("generated", "copy")
@@ -100,7 +99,7 @@ def evaluate(
         raise UsageError("no held-out person has two usable photos: add people, or raise --val-fraction in prepare")
     means: dict[str, dict[str, Measures]] = {}
     total = sum(len(pairs) for pairs, _ in planned.values())
-    with progress("evaluate", total, "pairs") as advance, worker_pool(workers, advance):
+    with worker_pool(workers), work_progress("evaluate", total, "pairs"):
         for split, (pairs, _) in planned.items():
             if pairs:
                 means[split] = _means(_measure_all(root, sha256, tuple(sets), pairs))

@@ -5,6 +5,7 @@ Workers read it from there, so a job goes on when MLflow does not answer or the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,20 +13,18 @@ from tempfile import TemporaryDirectory
 from model.application import ApplicationModel
 from model.errors import WeightsError
 from storage import Root
-from tasks import tracking
-from tasks.tracking import RegisteredModel
 
 
-def fetch_model(root: Root, uri: str) -> RegisteredModel:
-    """Pins a model URI to a version and keeps its files in the root.
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version of a registered generator."""
 
-    Raises:
-        UsageError: the registry has no such model.
-        WeightsError: the weights are not the registered ones.
-    """
-    registered, folder = tracking.resolve_model(root, uri)
-    keep_model(root, folder, registered.sha256)
-    return registered
+    uri: str
+    """`models:/name/version`, never an alias."""
+    run_id: str
+    sha256: str
+    """Of the weights file."""
+    champion: bool
 
 
 def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+
+from model.application import ApplicationModel
 from model.crops import AlignedFace, align_face
 from model.faces import FaceDetector, FoundFace, load_detector
 from model.heatmaps import render_heatmaps
 from model.images import decode_rgb, encode_png
-from model.landmarks import to_common
-
-from model.application import ApplicationModel
 from model.judging import AskedFace, GateSettings, judge_face
+from model.landmarks import to_common
 from storage import Root, read_source
 from tasks.errors import RunError
-from tasks.models import load_model
-from tasks.tracking import RegisteredModel
+from tasks.models import RegisteredModel, load_model
 
 
 def transfer_photos(root: Root, registered: RegisteredModel, source: str, driver: str, out: str, faces: str) -> str:

@@ -19,7 +19,7 @@ from multiprocessing.queues import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 from tasks.errors import RunError
-from tasks.progress import Advance
+from tasks.progress import Advance, progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,24 +60,33 @@ def available_cores() -> int:
 class WorkerPool:
     """Runs functions in spawned processes. Safe to share between threads."""
 
-    def __init__(self, workers: int, advance: Advance) -> None:
+    def __init__(self, workers: int) -> None:
         self._context = mp.get_context("spawn")
         self._workers = workers
         self.ticks: SimpleQueue[float | None] = self._context.SimpleQueue()
         self._lock = threading.Lock()
         self._executor = self._new_executor()
-        self._reader = threading.Thread(target=self._pass_on, args=(advance,), daemon=True)
-        self._reader.start()
 
     def _new_executor(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(self._workers, self._context, _start_worker, (self.ticks,))
+
+    @contextmanager
+    def reporting(self, advance: Advance) -> Iterator[None]:
+        """Passes on to `advance` what the work ticks while the block runs, all of it before the block ends."""
+        reader = threading.Thread(target=self._pass_on, args=(advance,), daemon=True)
+        reader.start()
+        try:
+            yield
+        finally:
+            self.ticks.put(None)
+            reader.join()
 
     def _pass_on(self, advance: Advance) -> None:
         while (done := self.ticks.get()) is not None:
             advance(done)
 
     def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Result of `work(*args)`; raises RunError if the process died, after which the next call has new processes."""
+        """Result of `work(*args)`; raises RunError if the process died, after which the next call has new ones."""
         executor = self._executor
         try:
             return executor.submit(work, *args, **kwargs).result()
@@ -85,31 +94,44 @@ class WorkerPool:
             with self._lock:
                 if self._executor is executor:
                     self._executor = self._new_executor()
-            raise RunError(
-                "a worker process was killed (out of memory?): run again, or with fewer --workers"
-            ) from error
+            raise RunError("a worker process was killed (out of memory?): try again, with fewer --workers") from error
 
     def close(self) -> None:
+        """Ends the processes."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self.ticks.put(None)
-        self._reader.join()
 
 
 _pool: WorkerPool | None = None
 
 
 @contextmanager
-def worker_pool(workers: int | None, advance: Advance) -> Iterator[None]:
-    """While the block runs, `in_worker` uses `workers` processes (default: one per core)."""
+def worker_pool(workers: int | None) -> Iterator[None]:
+    """While the block runs, `in_worker` uses `workers` processes (default: one per core).
+
+    Inside the block of another one it changes nothing: a pipeline starts its processes once.
+    """
     global _pool, _ticks
-    former = _pool, _ticks
-    _pool = WorkerPool(workers or available_cores(), advance)
+    if _pool is not None:
+        yield
+        return
+    _pool = WorkerPool(workers or available_cores())
     _ticks = _pool.ticks
     try:
         yield
     finally:
         _pool.close()
-        _pool, _ticks = former
+        _pool = _ticks = None
+
+
+@contextmanager
+def work_progress(title: str, total: float, unit: str) -> Iterator[None]:
+    """Announces a step of `total` units that the work in the block ticks off."""
+    with progress(title, total, unit) as advance:
+        if _pool is None:
+            yield
+            return
+        with _pool.reporting(advance):
+            yield
 
 
 def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

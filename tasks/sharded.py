@@ -11,8 +11,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from storage import ShardRef
-from tasks.pool import worker_pool
-from tasks.progress import progress
+from tasks.pool import work_progress
 
 MOST_SHARDS_AT_ONCE = 32
 
@@ -30,14 +29,12 @@ class Step:
     unit: str
     total: int
     """In units, over all shards."""
-    workers: int | None = None
-    """Processes; None takes one per core."""
 
 
 def over_shards(
     step: Step, run: Task[..., ShardRef], root: Any, shards: Sequence[Any], *settings: Any
 ) -> list[ShardRef]:
     """Results of `run(root, shard, *settings)` for each shard, in their order."""
-    with progress(step.title, step.total, step.unit) as advance, worker_pool(step.workers, advance):
+    with work_progress(step.title, step.total, step.unit):
         futures = run.map(unmapped(root), list(shards), *map(unmapped, settings))
         return [future.result() for future in futures]

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import detect, evaluation, gallery, heatmaps, ingest, models, pair, planning, training, transfer
+from tasks import detect, evaluation, gallery, heatmaps, ingest, pair, planning, tracking, training, transfer
 from tasks.errors import UsageError
 
 P = ParamSpec("P")
@@ -39,7 +39,7 @@ heatmap_shard = _retried("render-heatmaps")(heatmaps.heatmap_shard)
 train = _once("train-gan")(training.train)
 evaluate = _once("evaluate-generator")(evaluation.evaluate)
 register = _once("register-generator")(training.register)
-fetch_model = _retried("fetch-generator")(models.fetch_model)
+fetch_model = _retried("fetch-generator")(tracking.fetch_model)
 pairs_shard = _retried("store-plan")(planning.pairs_shard)
 transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
 transfer_photos = _once("transfer-photos")(pair.transfer_photos)

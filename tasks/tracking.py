@@ -29,11 +29,12 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
-from model.images import encode_png
 
 import model
+from model.images import encode_png
 from storage import Root, TableRef
 from tasks.errors import RunError, UsageError
+from tasks.models import RegisteredModel, keep_model
 
 EXPERIMENT = "mien"
 MODEL_NAME = "mien-generator"
@@ -169,18 +170,6 @@ def _run_exists(client: MlflowClient, run_id: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A version of a registered generator."""
-
-    uri: str
-    """`models:/name/version`, never an alias."""
-    run_id: str
-    sha256: str
-    """Of the weights file."""
-    champion: bool
-
-
 def find_trained(root: Root, training: str) -> RegisteredModel | None:
     """The registered version that came of the training with this fingerprint, if there is one."""
     client = _connect(root)
@@ -275,6 +264,18 @@ def _serving_requirements() -> list[str]:
 
     # Without the local label (`+cpu`), which no package index serves.
     return [f"{name}=={installed_version(name).split('+')[0]}" for name in _SERVING_PACKAGES]
+
+
+def fetch_model(root: Root, uri: str) -> RegisteredModel:
+    """Pins a model URI to a version and keeps its files in the root.
+
+    Raises:
+        UsageError: the registry has no such model.
+        WeightsError: the weights are not the registered ones.
+    """
+    registered, folder = resolve_model(root, uri)
+    keep_model(root, folder, registered.sha256)
+    return registered
 
 
 def resolve_model(root: Root, uri: str) -> tuple[RegisteredModel, Path]:

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+
+from model.application import ApplicationModel
 from model.heatmaps import HeatmapSpec
 from model.images import decode_rgb, resize_rgb
 from model.landmarks import PARTS
-from model.reference import AlignmentSettings, reference_landmarks
-
-from model.application import ApplicationModel
 from model.networks.generator import GeneratorConfig, GeneratorKind
 from model.networks.interface import SIZES_PX
 from model.pairs import FaceArrays
+from model.reference import AlignmentSettings, reference_landmarks
 from model.settings import TrainSettings
 from model.trainer import Trainer
 from model.training import fit
@@ -35,9 +35,9 @@ from tasks.faces import (
     read_faces,
     usable_faces,
 )
-from tasks.models import fetch_model, keep_model
+from tasks.models import RegisteredModel, keep_model
 from tasks.progress import Advance, progress
-from tasks.tracking import RegisteredModel, TrackedRun
+from tasks.tracking import TrackedRun, fetch_model
 
 CODE = source_digest(
     "tasks.training",
@@ -85,7 +85,9 @@ def default_settings(
             f"a generator of {size} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
         )
     config = GeneratorConfig(kind=generator, size_px=size, parts=len(PARTS))
-    return TrainSettings(generator=config, minutes=minutes, steps=steps, seed=seed)
+    # A short training, to try something out, is not to spend its time on the discriminators alone.
+    pretrain_steps = min(TrainSettings.pretrain_steps, steps or TrainSettings.pretrain_steps)
+    return TrainSettings(generator=config, minutes=minutes, steps=steps, seed=seed, pretrain_steps=pretrain_steps)
 
 
 def training_fingerprint(sets: Sequence[FaceTables], settings: TrainSettings) -> str:

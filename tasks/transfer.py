@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from model.faces import FaceDetector, load_detector
 from model.images import encode_png
-
 from model.judging import AskedFace, GateSettings, Judgement, judge_face
 from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, source_digest, write_shard
 from storage.schemas import TRANSFERS
 from tasks.faces import FaceTables, read_faces
 from tasks.generation import generate_pairs
-from tasks.models import load_model
+from tasks.models import RegisteredModel, load_model
 from tasks.pool import in_worker, tick
-from tasks.tracking import RegisteredModel
 
 CODE = source_digest(
     "tasks.transfer", "tasks.faces", "model.application", "model.networks", "model.judging", "storage.schemas"

@@ -15,9 +15,9 @@ FACES = drawn_faces(people=5, each=3)
 
 
 def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -> None:
-    sampler = PairSampler(FACES, 4, PLAIN, seed=0)
+    sampler = PairSampler(FACES, PLAIN, seed=0)
     for _ in range(10):
-        batch = sampler.draw("cpu")
+        batch = sampler.draw(4, "cpu")
         assert len(set(batch.identities.tolist())) == 4
         for n, person in enumerate(batch.identities.tolist()):
             own = FACES.photos(np.flatnonzero(FACES.identities == person))
@@ -27,7 +27,7 @@ def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -
 
 
 def test_keypoints_go_with_their_photos() -> None:
-    batch = PairSampler(FACES, 4, PLAIN, seed=0).draw("cpu")
+    batch = PairSampler(FACES, PLAIN, seed=0).draw(4, "cpu")
     photos, keypoints = FACES.photos(np.arange(len(FACES))), FACES.keypoints(np.arange(len(FACES)))
     for n in range(4):
         row = next(r for r in range(len(FACES)) if torch.equal(photos[r], batch.target[n]))
@@ -36,13 +36,13 @@ def test_keypoints_go_with_their_photos() -> None:
 
 
 def test_the_seed_decides_the_draws() -> None:
-    first, second, other = (PairSampler(FACES, 4, Augmentation(), seed).draw("cpu") for seed in (1, 1, 2))
+    first, second, other = (PairSampler(FACES, Augmentation(), seed).draw(4, "cpu") for seed in (1, 1, 2))
     assert torch.equal(first.source, second.source)
     assert not torch.equal(first.source, other.source)
 
 
 def test_more_pairs_than_people_are_drawn_with_repeats() -> None:
-    assert len(PairSampler(FACES, 12, PLAIN, seed=0).draw("cpu").source) == 12
+    assert len(PairSampler(FACES, PLAIN, seed=0).draw(12, "cpu").source) == 12
 
 
 def test_both_sides_of_a_pair_are_augmented_alike() -> None:
@@ -52,9 +52,9 @@ def test_both_sides_of_a_pair_are_augmented_alike() -> None:
         np.repeat(FACES.points[::3], 2, 0),
         np.repeat(np.arange(5), 2),
     )
-    sampler, changed = PairSampler(faces, 5, Augmentation(), seed=3), 0
+    sampler, changed = PairSampler(faces, Augmentation(), seed=3), 0
     for _ in range(3):
-        batch = sampler.draw("cpu")
+        batch = sampler.draw(5, "cpu")
         assert torch.equal(batch.source, batch.target)
         assert torch.equal(batch.source_keypoints.heatmaps, batch.target_keypoints.heatmaps)
         assert torch.equal(batch.source_keypoints.points, batch.target_keypoints.points)
@@ -73,3 +73,9 @@ def test_people_with_one_photo_take_no_part() -> None:
 def test_nobody_with_two_photos_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ModelError, match="several photos of each person"):
         same_person_pairs(np.arange(4), 3, seed=0)
+
+
+def test_one_person_alone_cannot_be_trained_on() -> None:
+    alone = drawn_faces(people=1, each=3)
+    with pytest.raises(ModelError, match="at least two"):
+        PairSampler(alone, PLAIN, seed=0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import RunError
-from tasks.pool import in_worker, tick, worker_pool
+from tasks.pool import WorkerPool, in_worker, tick, worker_pool
 
 
 def where(value: int) -> tuple[int, int, str]:
@@ -30,11 +30,15 @@ def fail() -> None:
 
 def test_work_runs_elsewhere_with_one_thread_and_its_ticks_arrive() -> None:
     ticks: list[float] = []
-    with worker_pool(1, ticks.append):
-        value, pid, threads = in_worker(where, 7)
+    pool = WorkerPool(1)
+    try:
+        with pool.reporting(ticks.append):
+            value, pid, threads = pool.run(where, 7)
+        assert ticks == [2]
+    finally:
+        pool.close()
     assert (value, threads) == (7, "1")
     assert pid != os.getpid()
-    assert ticks == [2]
 
 
 def test_without_a_pool_work_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,14 +47,14 @@ def test_without_a_pool_work_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_killed_process_is_an_error_of_one_line_and_the_next_work_has_a_new_one() -> None:
-    with worker_pool(1, lambda _: None):
+    with worker_pool(1):
         with pytest.raises(RunError, match="killed"):
             in_worker(die)
         assert in_worker(where, 5)[0] == 5
 
 
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
-    with worker_pool(1, lambda _: None), pytest.raises(ValueError, match="the work's own error"):
+    with worker_pool(1), pytest.raises(ValueError, match="the work's own error"):
         in_worker(fail)
 
 
@@ -60,7 +64,7 @@ from tasks.pool import in_worker, worker_pool
 from tests.test_pool import where
 import time
 if __name__ == "__main__":
-    with worker_pool(1, lambda _: None):
+    with worker_pool(1):
         print(in_worker(where, 1)[1], flush=True)
         time.sleep(60)
 """

@@ -117,8 +117,8 @@ def test_all_deployments_are_there_and_the_nightly_one_waits_to_be_switched_on(p
 def test_a_worker_prepares_faces(prefect: Prefect, tmp_path: Path) -> None:
     images = json.dumps(["sample:orl/s1", "sample:orl/s2"])
     told = prefect(
-        "deployment", "run", "prepare-faces/local", "--watch", "--param", f"root={tmp_path}", "--param", f"images={images}",
-        "--param", "name=two",
+        "deployment", "run", "prepare-faces/local", "--watch",
+        "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "name=two",
     )  # fmt: skip
     assert "Completed" in told
     faces = storage.open_table(str(tmp_path), "faces", "two").to_table(columns=["identity", "status"]).to_pylist()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model.images import decode_rgb
 
 import storage
+from model.images import decode_rgb
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -26,8 +26,9 @@ def run(root: Path):
         size=64,
         steps=4,
         per_identity=5,
-        val_fraction=0.3,
-        test_fraction=0.3,
+        val_fraction=0.2,
+        test_fraction=0.2,
+        split_salt="six-2",
         workers=2,
     )
 
@@ -124,7 +125,14 @@ def test_more_photos_make_new_shards_only(done) -> None:
     root, _ = done
     before = shard_times(root)
     prepare_faces(
-        [*PEOPLE, "sample:orl/s7"], "six", str(root), crop_size=64, val_fraction=0.2, test_fraction=0.2, split_salt="six-2", workers=1
+        [*PEOPLE, "sample:orl/s7"],
+        "six",
+        str(root),
+        crop_size=64,
+        val_fraction=0.2,
+        test_fraction=0.2,
+        split_salt="six-2",
+        workers=1,
     )
     after = shard_times(root)
     assert before.items() <= after.items()

@@ -1,0 +1,55 @@
+"""Errors at the terminal: the user's in one line, all others whole."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import pytest
+
+from flows.console import own_errors_in_one_line
+from storage import StorageError
+from tasks.errors import UsageError, checking_arguments
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addHandler(handler)
+    yield out
+    logger.removeHandler(handler)
+
+
+def fail(error: Exception) -> None:
+    try:
+        raise error
+    except type(error):
+        logging.getLogger("prefect.flow_runs").exception("Encountered exception during execution: %r", error)
+        logging.getLogger("prefect.flow_runs").error("Finished in state Failed(%r)", f"{type(error).__name__}: {error}")
+
+
+def test_what_the_user_can_mend_leaves_no_trace(log: io.StringIO) -> None:
+    with own_errors_in_one_line(UsageError):
+        fail(UsageError("choose another size"))
+    assert log.getvalue() == ""
+
+
+def test_a_bug_keeps_its_stack_trace(log: io.StringIO) -> None:
+    with own_errors_in_one_line(UsageError):
+        fail(KeyError("bug"))
+    assert "Traceback" in log.getvalue()
+    assert "KeyError" in log.getvalue()
+
+
+def test_afterwards_nothing_is_silenced(log: io.StringIO) -> None:
+    with own_errors_in_one_line(UsageError):
+        pass
+    fail(UsageError("visible"))
+    assert "Traceback" in log.getvalue()
+
+
+def test_an_error_about_an_argument_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="no such set"), checking_arguments():
+        raise StorageError("no such set: choose one")
