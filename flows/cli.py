@@ -44,7 +44,6 @@ def _at_the_terminal() -> Iterator[None]:
     """Progress on stderr; errors that the user can act on in one line, with their exit code."""
     quiet_servers()
     from model.errors import ModelError
-
     from storage import StorageError
     from tasks.errors import RunError, UsageError
     from tasks.progress import terminal_display
@@ -131,7 +130,9 @@ def evaluate(
     data: Annotated[str, typer.Option("--data", help="Prepared set; its held-out people are used.")],
     model: ModelUri = CHAMPION,
     root: RootUrl = "./data",
-    pairs: Annotated[int, typer.Option(min=1, help="Same-person pairs, evenly over the people.")] = 200,
+    pairs: Annotated[
+        int, typer.Option(min=1, help="Same-person pairs, in turns over the people, for each split.")
+    ] = 100,
     seed: Seed = 0,
     workers: Workers = None,
 ) -> None:

@@ -15,7 +15,7 @@ def evaluate_generator(
     data: str,
     model: str = "models:/mien-generator@champion",
     root: str = "./data",
-    pairs: int = 200,
+    pairs: int = 100,
     seed: int = 0,
     workers: int | None = None,
 ) -> str:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from model.augmentation import Augmentation, draw_changes
 from model.errors import ModelError
 from model.keypoints import KeypointInfo, heatmaps_to_float
 
@@ -50,18 +51,6 @@ class PairBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Changes that leave a pair a pair: both photos and their keypoints get the same."""
-
-    flip: bool = True
-    """Mirror half of the pairs; left and right parts change places."""
-    contrast: float = 0.15
-    """Largest relative change of contrast."""
-    brightness: float = 0.1
-    """Largest shift of brightness, in units of the range [-1, 1]."""
-
-
 def usable_people(identities: Int[np.ndarray, " faces"]) -> list[Int[np.ndarray, " rows"]]:
     """The rows of each person who has at least two faces.
 
@@ -100,14 +89,14 @@ class PairSampler:
         """The next `count` pairs, augmented."""
         rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in self._draw_people(count)])
         source, target = rows[:, 0], rows[:, 1]
-        batch = PairBatch(
-            self.faces.photos(source, device),
-            self.faces.photos(target, device),
-            self.faces.keypoints(source, device),
-            self.faces.keypoints(target, device),
+        changes = draw_changes(self.augmentation, count, self.random, device)
+        return PairBatch(
+            changes.photos(self.faces.photos(source, device)),
+            changes.photos(self.faces.photos(target, device)),
+            changes.keypoints(self.faces.keypoints(source, device)),
+            changes.keypoints(self.faces.keypoints(target, device)),
             torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
         )
-        return augmented(batch, self.augmentation, self.random)
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
         """Each photo is as likely as any other; nobody comes twice before everybody has come once."""
@@ -119,25 +108,3 @@ class PairSampler:
             )
             left -= len(rounds[-1])
         return np.concatenate(rounds)
-
-
-def augmented(batch: PairBatch, augmentation: Augmentation, random: np.random.Generator) -> PairBatch:
-    """The same changes to both sides of each pair."""
-    count = len(batch.source)
-    flips = torch.from_numpy(random.random(count) < (0.5 if augmentation.flip else 0)).to(batch.source.device)
-    contrast = random.uniform(-augmentation.contrast, augmentation.contrast, count).astype(np.float32) + 1
-    brightness = random.uniform(-augmentation.brightness, augmentation.brightness, count).astype(np.float32)
-    gain, shift = (torch.from_numpy(x)[:, None, None, None].to(batch.source.device) for x in (contrast, brightness))
-    return PairBatch(
-        _flipped(batch.source, flips).mul(gain).add(shift).clamp(-1, 1),
-        _flipped(batch.target, flips).mul(gain).add(shift).clamp(-1, 1),
-        batch.source_keypoints.flipped(flips),
-        batch.target_keypoints.flipped(flips),
-        batch.identities,
-    )
-
-
-def _flipped(
-    images: Float[Tensor, "batch 3 size size"], which: Bool[Tensor, " batch"]
-) -> Float[Tensor, "batch 3 size size"]:
-    return torch.where(which[:, None, None, None], images.flip(-1), images)

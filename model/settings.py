@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from model.augmentation import Augmentation
 from model.losses import LAMBDA_GAN, LAMBDA_L1, RealPair
 from model.networks.generator import GeneratorConfig
-from model.pairs import Augmentation
 from model.stopping import StopSettings
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -34,7 +34,7 @@ class TrainSettings:
     """Of `minutes`, at most this much goes into pretraining."""
     learning_rate: float = 1e-3
     """Of the generator; falls to a twentieth along a half cosine over whichever limit is nearer."""
-    discriminator_learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 5e-4
     """Of both discriminators beside the generator; falls likewise."""
     pretrain_learning_rate: float = 5e-4
     """Of both discriminators before it."""
@@ -44,6 +44,10 @@ class TrainSettings:
     """Adam's first moment for the discriminators (Radford et al. 2016)."""
     lambda_gan: float = LAMBDA_GAN
     lambda_l1: float = LAMBDA_L1
+    adversarial_from: float = 0.5
+    """Fraction of the training after which the discriminators and λ_GAN come in; 0 is the application's own schedule.
+    Until then the generator learns from the photos alone, at half the cost: what it draws first is too poor to learn
+    from being found out."""
     expression_real_pair: RealPair = "matched"
     average_decay: float = 0.998
     """Of the moving average of the generator's weights, which is what is validated and registered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,10 +41,12 @@ class StopState:
     best: float | None = None
     validations_since_best: int = 0
 
-    def after_step(self, identity_loss: float, expression_loss: float, settings: StopSettings) -> None:
-        """Takes the discriminators' losses of a step; judges them at the end of each window."""
-        self.identity_sum += identity_loss
-        self.expression_sum += expression_loss
+    def after_step(self, losses: Mapping[str, float], settings: StopSettings) -> None:
+        """Takes the discriminators' losses of a step, if they took part; judges them at the end of each window."""
+        if "discriminator_identity" not in losses:
+            return
+        self.identity_sum += losses["discriminator_identity"]
+        self.expression_sum += losses["discriminator_expression"]
         self.window_step += 1
         if self.window_step < settings.window_steps:
             return

@@ -91,27 +91,47 @@ class Trainer:
             self.pretrained_steps += 1
         return {"pretrain_identity": identity.item(), "pretrain_expression": expression.item()}
 
+    @property
+    def adversarial(self) -> bool:
+        """Whether the discriminators take part in the next update."""
+        return self.fraction_done >= self.settings.adversarial_from
+
     def train_step(self) -> dict[str, float]:
         """One update of the generator and, adversarially, one of both discriminators; the losses by name."""
         with self._timed():
             self._schedule()
             batch = self.sampler.draw(self.settings.batch_size, self.device)
-            with self._autocast():
-                terms = self._terms(batch)
-            # One pass through the discriminators serves both sides; each side's gradient goes to its own weights only.
-            self._backward(terms["generator"], self._optimize_generator, retain_graph=True)
-            discriminators = terms["discriminator_identity"] + terms["discriminator_expression"]
-            self._backward(discriminators, self._optimize_discriminators)
-            self._optimize_generator.step()
-            self._optimize_discriminators.step()
+            terms = self._adversarial_update(batch) if self.adversarial else self._photo_update(batch)
             self._update_average()
             self.step += 1
         named = {name: term.item() for name, term in terms.items()}
-        self.stopping.after_step(named["discriminator_identity"], named["discriminator_expression"], self.settings.stop)
+        self.stopping.after_step(named, self.settings.stop)
         return named
 
+    def _photo_update(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
+        """The generator learns from the target photos alone: λ_GAN = 0."""
+        with self._autocast():
+            drawn = self.generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
+            l1 = losses.reconstruction_loss(batch.target, drawn)
+            total = self.settings.lambda_l1 * l1
+        self._backward(total, self._optimize_generator)
+        self._optimize_generator.step()
+        return {"generator": total, "generator_l1": l1}
+
+    def _adversarial_update(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
+        """All three networks learn. One pass through the discriminators serves both sides of the game; the gradient of
+        each side goes to its own weights only."""
+        with self._autocast():
+            terms = self._terms(batch)
+        self._backward(terms["generator"], self._optimize_generator, retain_graph=True)
+        discriminators = terms["discriminator_identity"] + terms["discriminator_expression"]
+        self._backward(discriminators, self._optimize_discriminators)
+        self._optimize_generator.step()
+        self._optimize_discriminators.step()
+        return terms
+
     def _terms(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
-        """Every loss of a step by its name."""
+        """Every loss of an adversarial update by its name."""
         drawn = self.generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
         asked = batch.target_keypoints.heatmaps
         real_photo = batch.target if self.settings.expression_real_pair == "matched" else batch.source

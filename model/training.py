@@ -13,8 +13,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from model.augmentation import Augmentation
 from model.checkpoints import load_checkpoint, save_checkpoint
-from model.pairs import Augmentation, FaceArrays
+from model.pairs import FaceArrays
 from model.settings import TrainSettings
 from model.stopping import StopReason, StopSettings
 from model.trainer import Trainer

@@ -33,7 +33,7 @@ CHUNK = 16
 class EvaluationSettings:
     """Which pairs are measured."""
 
-    pairs: int = 200
+    pairs: int = 100
     """For each split, in turns over its people."""
     seed: int = 0
 

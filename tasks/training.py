@@ -187,7 +187,7 @@ class _RunLog:
     def __init__(self, run: TrackedRun, trainer: Trainer, advance: Advance) -> None:
         self._run, self._trainer, self._advance = run, trainer, advance
         self._sums: dict[str, float] = {}
-        self._count = 0
+        self._count = self._step = 0
         self._since_s = time.perf_counter()
         self._images = 0
 
@@ -196,20 +196,24 @@ class _RunLog:
         self._images += images
         self._advance(images, self._images / max(self._trainer.fraction_done, 1e-3))
         if values.keys() != self._sums.keys():
-            self._sums, self._count, self._since_s = dict.fromkeys(values, 0.0), 0, time.perf_counter()
+            self._pass_on()
+            self._sums = dict.fromkeys(values, 0.0)
         self._sums = {name: self._sums[name] + value for name, value in values.items()}
-        self._count += 1
+        self._count, self._step = self._count + 1, step
         if self._count == LOG_EVERY_STEPS:
-            self._pass_on(step, images)
+            self._pass_on()
 
-    def _pass_on(self, step: int, images_per_step: int) -> None:
+    def _pass_on(self) -> None:
+        """Means since the last time, which are of fewer steps where a part of the training ends."""
         now_s = time.perf_counter()
-        means = {name: total / self._count for name, total in self._sums.items()}
-        rate = self._count * images_per_step / (now_s - self._since_s)
-        self._run.metrics({**means, **self._trainer.learning_rates(), "images_per_s": rate}, step)
+        if self._count:
+            means = {name: total / self._count for name, total in self._sums.items()}
+            rate = self._count * self._trainer.settings.batch_size / (now_s - self._since_s)
+            self._run.metrics({**means, **self._trainer.learning_rates(), "images_per_s": rate}, self._step)
         self._sums, self._count, self._since_s = dict.fromkeys(self._sums, 0.0), 0, now_s
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
+        self._pass_on()
         self._run.metrics({f"validation.{name}": value for name, value in values.items()}, step)
 
     def grid(self, step: int, sheet: np.ndarray) -> None:

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from model.augmentation import Augmentation
 from model.errors import ModelError
-from model.pairs import Augmentation, FaceArrays, PairSampler, same_person_pairs
+from model.pairs import FaceArrays, PairSampler, same_person_pairs
 from tests.drawn_faces import drawn_faces
 
-PLAIN = Augmentation(flip=False, contrast=0.0, brightness=0.0)
+PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)
 FACES = drawn_faces(people=5, each=3)
+
+
+def alike(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Equal but for the rounding of a resampling that moves nothing."""
+    return torch.allclose(first, second, atol=1e-3)
 
 
 def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -> None:
@@ -21,7 +27,7 @@ def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -
         assert len(set(batch.identities.tolist())) == 4
         for n, person in enumerate(batch.identities.tolist()):
             own = FACES.photos(np.flatnonzero(FACES.identities == person))
-            sides = [[torch.equal(photo, side[n]) for photo in own] for side in (batch.source, batch.target)]
+            sides = [[alike(photo, side[n]) for photo in own] for side in (batch.source, batch.target)]
             assert [sum(side) for side in sides] == [1, 1]
             assert sides[0] != sides[1]
 
@@ -30,9 +36,9 @@ def test_keypoints_go_with_their_photos() -> None:
     batch = PairSampler(FACES, PLAIN, seed=0).draw(4, "cpu")
     photos, keypoints = FACES.photos(np.arange(len(FACES))), FACES.keypoints(np.arange(len(FACES)))
     for n in range(4):
-        row = next(r for r in range(len(FACES)) if torch.equal(photos[r], batch.target[n]))
-        assert torch.equal(batch.target_keypoints.heatmaps[n], keypoints.heatmaps[row])
-        assert torch.equal(batch.target_keypoints.points[n], keypoints.points[row])
+        row = next(r for r in range(len(FACES)) if alike(photos[r], batch.target[n]))
+        assert alike(batch.target_keypoints.heatmaps[n], keypoints.heatmaps[row])
+        assert alike(batch.target_keypoints.points[n], keypoints.points[row])
 
 
 def test_the_seed_decides_the_draws() -> None:
@@ -59,7 +65,7 @@ def test_both_sides_of_a_pair_are_augmented_alike() -> None:
         assert torch.equal(batch.source_keypoints.heatmaps, batch.target_keypoints.heatmaps)
         assert torch.equal(batch.source_keypoints.points, batch.target_keypoints.points)
         photos = faces.photos(2 * batch.identities.numpy())
-        changed += sum(not torch.equal(*pair) for pair in zip(batch.source, photos, strict=True))
+        changed += sum(not alike(*pair) for pair in zip(batch.source, photos, strict=True))
     assert changed > 10
 
 

@@ -24,6 +24,7 @@ SETTINGS = TrainSettings(
     steps=6,
     pretrain_steps=3,
     validation_pairs=4,
+    adversarial_from=0.0,
 )
 
 
@@ -69,6 +70,16 @@ def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone
     trainer = Trainer(replace(SETTINGS, lambda_gan=0.0), FACES, "cpu")
     named = trainer.train_step()
     assert named["generator"] == pytest.approx(named["generator_l1"])
+
+
+def test_the_generator_may_learn_from_photos_alone_at_first() -> None:
+    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5), FACES, "cpu")
+    before = weights(trainer.identity)
+    alone = [trainer.train_step() for _ in range(3)]
+    assert all(set(named) == {"generator", "generator_l1"} for named in alone)
+    assert same(before, weights(trainer.identity))
+    assert "discriminator_identity" in trainer.train_step()
+    assert not same(before, weights(trainer.identity))
 
 
 def test_the_literal_real_pair_is_another_training() -> None:

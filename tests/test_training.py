@@ -24,6 +24,7 @@ SETTINGS = TrainSettings(
     steps=16,
     pretrain_steps=4,
     validation_pairs=4,
+    adversarial_from=0.0,
     validate_every_steps=8,
     checkpoint_every_s=0.0,
 )
