@@ -77,9 +77,10 @@ def generator_expression_loss(drawn: Float[Tensor, "*drawn"]) -> Float[Tensor, "
 #     ‖I_t - Î_t‖₁
 #
 # Summed over all pixels, as the norm is written, its weight against L_GAN would grow with the image's size; as a plain
-# mean it would vanish beside it, and faces come out as noise. It is taken as the mean in twentieths of half the range.
+# mean it would vanish beside it, and faces come out as noise. It is taken as the mean in hundredths: the weight that a
+# mean L1 has beside an adversarial loss in Isola et al. 2017.
 
-L1_UNIT = 1 / 20
+L1_UNIT = 1 / 100
 """A mean difference of this much (images in [-1, 1]) counts as 1."""
 
 

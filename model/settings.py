@@ -55,7 +55,7 @@ class TrainSettings:
     stop: StopSettings = field(default_factory=StopSettings)
     seed: int = 0
     precision: Precision = "auto"
-    validate_every_steps: int = 200
+    validate_every_steps: int = 500
     validation_pairs: int = 64
     checkpoint_every_s: float = 30.0
     """At each step if 0."""

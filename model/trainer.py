@@ -18,9 +18,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from model import losses
 from model.devices import pick_device, uses_bfloat16
 from model.networks.build import build_networks
+from model.objectives import adversarial_terms, photo_terms, pretraining_terms
 from model.optimizers import adam, load_optimizer_tensors, optimizer_tensors, scheduled, set_learning_rate
 from model.pairs import FaceArrays, PairBatch, PairSampler
 from model.settings import TrainSettings
@@ -84,12 +84,11 @@ class Trainer:
             set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
             batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
             with self._autocast():
-                identity = self._identity_pretraining(batch)
-                expression = self._expression_pretraining(batch)
-            self._backward(identity + expression, self._optimize_discriminators)
+                terms = pretraining_terms(self.identity, self.expression, batch)
+            self._backward(terms["pretrain_identity"] + terms["pretrain_expression"], self._optimize_discriminators)
             self._optimize_discriminators.step()
             self.pretrained_steps += 1
-        return {"pretrain_identity": identity.item(), "pretrain_expression": expression.item()}
+        return _numbers(terms)
 
     @property
     def adversarial(self) -> bool:
@@ -104,25 +103,22 @@ class Trainer:
             terms = self._adversarial_update(batch) if self.adversarial else self._photo_update(batch)
             self._update_average()
             self.step += 1
-        named = {name: term.item() for name, term in terms.items()}
+        named = _numbers(terms)
         self.stopping.after_step(named, self.settings.stop)
         return named
 
     def _photo_update(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
-        """The generator learns from the target photos alone: λ_GAN = 0."""
+        """The generator learns from the target photos alone."""
         with self._autocast():
-            drawn = self.generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
-            l1 = losses.reconstruction_loss(batch.target, drawn)
-            total = self.settings.lambda_l1 * l1
-        self._backward(total, self._optimize_generator)
+            terms = photo_terms(self.generator, batch, self.settings)
+        self._backward(terms["generator"], self._optimize_generator)
         self._optimize_generator.step()
-        return {"generator": total, "generator_l1": l1}
+        return terms
 
     def _adversarial_update(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
-        """All three networks learn. One pass through the discriminators serves both sides of the game; the gradient of
-        each side goes to its own weights only."""
+        """All three networks learn; the gradient of each side of the game goes to its own weights only."""
         with self._autocast():
-            terms = self._terms(batch)
+            terms = adversarial_terms(self.generator, self.identity, self.expression, batch, self.settings)
         self._backward(terms["generator"], self._optimize_generator, retain_graph=True)
         discriminators = terms["discriminator_identity"] + terms["discriminator_expression"]
         self._backward(discriminators, self._optimize_discriminators)
@@ -130,49 +126,11 @@ class Trainer:
         self._optimize_discriminators.step()
         return terms
 
-    def _terms(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
-        """Every loss of an adversarial update by its name."""
-        drawn = self.generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
-        asked = batch.target_keypoints.heatmaps
-        real_photo = batch.target if self.settings.expression_real_pair == "matched" else batch.source
-        source, target = self.identity.embed(torch.cat([batch.source, batch.target])).chunk(2)
-        identity_real, identity_drawn = (
-            self.identity.judge(image, source) for image in (target, self.identity.embed(drawn))
-        )
-        expression_real, expression_drawn = (self.expression(image, asked) for image in (real_photo, drawn))
-        identity = losses.generator_identity_loss(identity_drawn)
-        expression = losses.generator_expression_loss(expression_drawn)
-        l1 = losses.reconstruction_loss(batch.target, drawn)
-        weights = (self.settings.lambda_gan, self.settings.lambda_l1)
-        return {
-            "generator": losses.generator_loss(identity, expression, l1, *weights),
-            "generator_identity": identity,
-            "generator_expression": expression,
-            "generator_l1": l1,
-            "discriminator_identity": losses.identity_discriminator_loss(identity_real, identity_drawn),
-            "discriminator_expression": losses.expression_discriminator_loss(expression_real, expression_drawn),
-        }
-
     @staticmethod
     def _backward(loss: Float[Tensor, ""], optimizer: torch.optim.Optimizer, retain_graph: bool = False) -> None:
         optimizer.zero_grad(set_to_none=True)
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         loss.backward(inputs=weights, retain_graph=retain_graph)
-
-    def _identity_pretraining(self, batch: PairBatch) -> Float[Tensor, ""]:
-        """All pairs of the batch at once: true where the people are the same, false elsewhere."""
-        first, second = self.identity.embed(batch.target), self.identity.embed(batch.source)
-        shape = (len(first), len(second), -1)
-        logits = self.identity.judge(first[:, None].expand(shape), second[None].expand(shape))
-        same = batch.identities[:, None] == batch.identities[None]
-        return losses.pretraining_loss(logits[same], logits[~same])
-
-    def _expression_pretraining(self, batch: PairBatch) -> Float[Tensor, ""]:
-        """A photo with its own heatmap, against another of the same person's and one of somebody else's."""
-        true = self.expression(batch.target, batch.target_keypoints.heatmaps)
-        other = self.expression(batch.target, batch.source_keypoints.heatmaps)
-        foreign = self.expression(batch.target, batch.target_keypoints.rolled().heatmaps)
-        return losses.pretraining_loss(true, torch.cat([other, foreign]))
 
     def _update_average(self) -> None:
         # Early on the average would hold on to random weights: it follows faster until it has seen enough.
@@ -262,3 +220,7 @@ class Trainer:
         self.pretrained_steps, self.step, self.elapsed_s = rest["pretrained_steps"], rest["step"], rest["elapsed_s"]
         self.sampler.random.bit_generator.state = rest["random"]
         self.stopping = StopState(**rest["stopping"])
+
+
+def _numbers(terms: Mapping[str, Float[Tensor, ""]]) -> dict[str, float]:
+    return {name: term.item() for name, term in terms.items()}

@@ -48,7 +48,7 @@ def test_generator_terms() -> None:
 def test_reconstruction_loss_is_the_mean_absolute_difference() -> None:
     target, drawn = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
     drawn[0, 0, 0, 0], drawn[0, 2, 1, 1] = 0.6, -0.6
-    assert losses.reconstruction_loss(target, drawn).item() == pytest.approx(20 * 1.2 / 12)
+    assert losses.reconstruction_loss(target, drawn).item() == pytest.approx(100 * 1.2 / 12)
 
 
 def test_generator_loss_weighs_its_terms_as_the_application_does() -> None:

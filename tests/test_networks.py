@@ -42,7 +42,7 @@ def test_the_generator_listens_to_all_three_inputs() -> None:
 
 def test_the_generator_at_128_px_has_the_planned_size() -> None:
     weights = sum(weight.numel() for weight in build_generator(GeneratorConfig()).parameters())
-    assert 1.5e6 < weights < 4e6
+    assert 0.8e6 < weights < 1.2e6
 
 
 def test_a_size_that_does_not_exist_is_refused() -> None:

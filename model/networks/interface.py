@@ -22,7 +22,7 @@ class GeneratorConfig:
     kind: GeneratorKind = "residual"
     size_px: int = 128
     """Side of the square images it takes and makes, one of SIZES_PX."""
-    width: int = 48
+    width: int = 32
     """Channels of its widest grid; deeper grids have multiples of it."""
     blocks: int = 4
     """Residual blocks at the deepest grid."""
