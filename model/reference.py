@@ -26,9 +26,9 @@ class AlignmentSettings:
 
     size_px: int = 256
     """Side of the square crop."""
-    margin_top: float = 0.42
+    margin_top: float = 0.3
     """Room above the brows for the forehead, as a share of the height from brows to chin."""
-    margin_bottom: float = 0.13
+    margin_bottom: float = 0.12
     """Room below the chin, as a share of the same height. The face is centred from left to right, and the crop is a
     square, so the room at the sides follows."""
 
