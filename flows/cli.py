@@ -97,8 +97,13 @@ def prepare(
 ) -> None:
     """Find, align and cache the faces of photos, as a named set."""
     with _at_the_terminal():
+        from storage import Root, list_images
+        from tasks.errors import checking_arguments
+
+        # Before any server starts: a typing error is to be told at once. The flow checks again.
+        with checking_arguments():
+            list_images(images)
         from flows.prepare import outcome, prepare_faces
-        from storage import Root
 
         done = prepare_faces(images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, workers)
         line = outcome(Root(root), done)
@@ -119,6 +124,13 @@ def train(
 ) -> None:
     """Train a generator, evaluate it on held-out people and register it."""
     with _at_the_terminal():
+        from storage import Root
+        from tasks.faces import face_tables
+        from tasks.training import check_limit
+
+        check_limit(minutes, steps)
+        for name in data:
+            face_tables(Root(root), name)
         from flows.train import outcome, train_generator
 
         lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers))  # pyright: ignore[reportArgumentType]
@@ -138,6 +150,10 @@ def evaluate(
 ) -> None:
     """Measure a registered generator on the held-out people of a set."""
     with _at_the_terminal():
+        from storage import Root
+        from tasks.faces import face_tables
+
+        face_tables(Root(root), data)
         from flows.evaluate import evaluate_generator
 
         table = evaluate_generator(data, model, root, pairs, seed, workers)
@@ -169,8 +185,12 @@ def augment(
 ) -> None:
     """Give the people of one set the expressions of another."""
     with _at_the_terminal():
-        from flows.augment import augment_faces, outcome
         from storage import Root
+        from tasks.faces import face_tables
+
+        for prepared in (identities, expressions):
+            face_tables(Root(root), prepared)
+        from flows.augment import augment_faces, outcome
 
         done = augment_faces(
             identities,
@@ -220,8 +240,10 @@ def gallery(
 ) -> None:
     """Write a page of generated faces beside their sources and drivers."""
     with _at_the_terminal():
-        from flows.gallery import write_gallery
+        from flows.gallery import chosen_transfers, write_gallery
+        from storage import Root
 
+        chosen_transfers(Root(root), name)
         page = write_gallery(out, root, name, most)
     typer.echo(page.uri)
 

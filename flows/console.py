@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_QUIET = {
+_DEFAULTS = {
+    # A thread that waits sleeps: spinning, torch's threads slow each other down wherever cores are shared.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -26,7 +28,7 @@ _QUIET = {
 
 def quiet_servers() -> None:
     """Lowers the voice of the libraries, unless the environment says otherwise. Call before importing them."""
-    for name, value in _QUIET.items():
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)

@@ -21,10 +21,15 @@ def write_gallery(out: str, root: str = "./data", name: str | None = None, most:
         most: Faces to show at most.
     """
     place = Root(root)
-    return steps.build_gallery(place, _transfers(place, name), Root(out), most)
+    return steps.build_gallery(place, chosen_transfers(place, name), Root(out), most)
 
 
-def _transfers(root: Root, name: str | None) -> str:
+def chosen_transfers(root: Root, name: str | None) -> str:
+    """The `transfers` table that is meant, by its fingerprint.
+
+    Raises:
+        UsageError: the root has none of that name, or several and no name is given.
+    """
     generated = {s.name: s.tables["transfers"] for s in list_sets(root) if "transfers" in s.tables}
     if name is None and len(generated) == 1:
         return next(iter(generated.values()))

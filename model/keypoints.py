@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from model.landmarks import PARTS
+from model.landmarks import MIRROR, PARTS, mirror_indices
 
 
 class KeypointInfo(NamedTuple):
@@ -26,7 +26,7 @@ class KeypointInfo(NamedTuple):
     def flipped(self, which: Tensor) -> KeypointInfo:
         """Mirrors the faces that the boolean mask `which` (batch) selects: left and right parts change places."""
         mirrored = self.heatmaps[:, part_mirror()].flip(-1)
-        points = self.points[:, list(POINT_MIRROR)] * self.points.new_tensor([-1.0, 1.0])
+        points = self.points[:, list(mirror_indices())] * self.points.new_tensor([-1.0, 1.0])
         return KeypointInfo(
             torch.where(which[:, None, None, None], mirrored, self.heatmaps),
             torch.where(which[:, None, None], points, self.points),
@@ -44,19 +44,4 @@ def heatmaps_to_float(heatmaps: UInt8[Tensor, "batch parts side side"]) -> Float
 
 def part_mirror() -> list[int]:
     """For each part the index of the part at whose place a mirrored face shows it."""
-    swapped = {"left": "right", "right": "left"}
-    return [PARTS.index("_".join(swapped.get(word, word) for word in part.split("_"))) for part in PARTS]
-
-
-def _mirror_of_68() -> tuple[int, ...]:
-    """For each iBUG-68 landmark the index of its mirror image."""
-    jaw = range(16, -1, -1)
-    brows = range(26, 16, -1)
-    nose = (27, 28, 29, 30, 35, 34, 33, 32, 31)
-    eyes = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
-    outer_lips = (54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55)
-    inner_lips = (64, 63, 62, 61, 60, 67, 66, 65)
-    return (*jaw, *brows, *nose, *eyes, *outer_lips, *inner_lips)
-
-
-POINT_MIRROR = _mirror_of_68()
+    return [PARTS.index(MIRROR[part]) for part in PARTS]

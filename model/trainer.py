@@ -165,7 +165,8 @@ class Trainer:
         """How well the averaged generator draws people it never saw, and how the discriminators generalise to them."""
         measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
         measured |= self.validate_discriminators(held_out)
-        self.stopping.after_validation(measured[self.settings.stop.metric])
+        if self.adversarial:  # sharper images cost some L1: what came before is no measure of what comes after
+            self.stopping.after_validation(measured[self.settings.stop.metric])
         return measured
 
     def validate_discriminators(self, held_out: FaceArrays) -> dict[str, float]:

@@ -37,6 +37,7 @@ from tasks.errors import RunError, UsageError
 from tasks.models import RegisteredModel, keep_model
 
 EXPERIMENT = "mien"
+_URI_VARIABLE = "MLFLOW_TRACKING_URI"
 MODEL_NAME = "mien-generator"
 CHAMPION = "champion"
 TRAINING_TAG = "mien.training"
@@ -50,7 +51,7 @@ _SERVING_PACKAGES = ("numpy", "opencv-python", "safetensors", "torch", "jaxtypin
 
 def tracking_uri(root: Root) -> str:
     """The MLflow in force for `root` (see the module's docstring)."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_embedded_folder(root) / 'mlflow.db'}"
+    return os.environ.get(_URI_VARIABLE) or f"sqlite:///{_embedded_folder(root) / 'mlflow.db'}"
 
 
 def _embedded_folder(root: Root) -> Path:
@@ -71,8 +72,7 @@ def _connect(root: Root) -> MlflowClient:
     uri = tracking_uri(root)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
+    _use(uri)
     try:
         client = MlflowClient()
         client.search_experiments(max_results=1)
@@ -83,6 +83,16 @@ def _connect(root: Root) -> MlflowClient:
     return client
 
 
+def _use(uri: str) -> None:
+    """Makes `uri` the one of this process. mlflow writes it into the environment too, where it would pass for the
+    user's choice and outlive a change of root."""
+    chosen = os.environ.get(_URI_VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    if chosen is None:
+        os.environ.pop(_URI_VARIABLE, None)
+
+
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
@@ -91,7 +101,7 @@ def _experiment_id(client: MlflowClient, root: Root) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return str(found.experiment_id)
-    embedded = "MLFLOW_TRACKING_URI" not in os.environ
+    embedded = _URI_VARIABLE not in os.environ
     location = (_embedded_folder(root) / "mlartifacts").as_uri() if embedded else None
     return str(client.create_experiment(EXPERIMENT, artifact_location=location))
 

@@ -42,8 +42,9 @@ from tasks.tracking import TrackedRun, fetch_model
 CODE = source_digest(
     "tasks.training",
     "tasks.faces",
-    "model.keypoints",
+    "model.augmentation",
     "model.devices",
+    "model.keypoints",
     "model.losses",
     "model.networks",
     "model.objectives",
@@ -53,6 +54,7 @@ CODE = source_digest(
     "model.stopping",
     "model.trainer",
     "model.training",
+    "model.validation",
 )
 
 APPLICATION = "application"
@@ -60,6 +62,12 @@ APPLICATION = "application"
 METRIC = "val.generated.l1"
 MOST_VALIDATION_FACES = 400
 LOG_EVERY_STEPS = 20
+
+
+def check_limit(minutes: float | None, steps: int | None) -> None:
+    """Raises UsageError if nothing would end a training."""
+    if minutes is None and steps is None:
+        raise UsageError("how long to train? give --minutes M or --steps N")
 
 
 def default_settings(
@@ -76,8 +84,7 @@ def default_settings(
     Raises:
         UsageError: no limit is given, or the size does not fit the sets.
     """
-    if minutes is None and steps is None:
-        raise UsageError("how long to train? give --minutes M or --steps N")
+    check_limit(minutes, steps)
     if size not in SIZES_PX:
         raise UsageError(f"a generator of {size} px cannot be built: choose one of {', '.join(map(str, SIZES_PX))}")
     check_compatible(root, sets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from model.keypoints import POINT_MIRROR, KeypointInfo, heatmaps_to_float, part_mirror
+from model.keypoints import KeypointInfo, heatmaps_to_float, part_mirror
 from model.landmarks import PARTS
 
 
@@ -12,15 +12,6 @@ def test_part_mirror_swaps_left_and_right_parts_and_keeps_the_rest() -> None:
     for part, mirrored in zip(PARTS, part_mirror(), strict=True):
         swapped = part.replace("left", "*").replace("right", "left").replace("*", "right")
         assert PARTS[mirrored] == swapped
-
-
-def test_point_mirror_is_a_permutation_that_undoes_itself() -> None:
-    assert sorted(POINT_MIRROR) == list(range(68))
-    assert [POINT_MIRROR[POINT_MIRROR[n]] for n in range(68)] == list(range(68))
-    assert POINT_MIRROR[0] == 16  # ends of the jaw
-    assert POINT_MIRROR[36] == 45  # outer eye corners
-    assert POINT_MIRROR[48] == 54  # mouth corners
-    assert POINT_MIRROR[30] == 30  # tip of the nose
 
 
 def test_only_the_chosen_faces_are_mirrored() -> None:

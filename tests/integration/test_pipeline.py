@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,9 @@ def test_the_registry_has_the_champion_and_serves_it(done, monkeypatch: pytest.M
     import mlflow
 
     root, augmentation = done
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert (root / "mlartifacts").is_dir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # which mlflow sets too: put back what was
     mlflow.set_tracking_uri(f"sqlite:///{root}/mlflow.db")
     client = mlflow.MlflowClient()
     version = client.get_model_version_by_alias("mien-generator", "champion")
