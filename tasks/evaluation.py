@@ -185,9 +185,9 @@ def as_table(evaluation: Evaluation) -> str:
     """The means as a markdown table, which reads well in a terminal too."""
     names = [field.name for field in fields(Measures)]
     titles = [name.replace("identity_similarity", "identity") for name in names]
-    lines = [f"| {'held-out people':<22} |" + "".join(f" {t:>8} |" for t in titles), "|---" * (len(names) + 1) + "|"]
+    lines = [f"| {'held-out people':<27} |" + "".join(f" {t:>8} |" for t in titles), "|---" * (len(names) + 1) + "|"]
     for split, methods in evaluation.means.items():
         for method, measures in methods.items():
             title = f"{split}, {evaluation.people[split]} people, {method}"
-            lines.append(f"| {title:<22} |" + "".join(f" {getattr(measures, name):>8.4f} |" for name in names))
+            lines.append(f"| {title:<27} |" + "".join(f" {getattr(measures, name):>8.4f} |" for name in names))
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import storage
-from model.images import decode_rgb
+from model.images import decode_rgb, encode_png
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -143,3 +143,88 @@ def test_more_photos_make_new_shards_only(done) -> None:
     assert len(after) == len(before) + 3
     rows = storage.open_table(str(root), "faces", "six").to_table(columns=["identity"])["identity"].to_pylist()
     assert rows.count("s7") >= 10
+
+
+def augment(root: Path, **settings: object):
+    from flows.augment import augment_faces
+
+    return augment_faces("six", "six", root=str(root), workers=1, **settings)
+
+
+def test_a_dry_run_counts_and_writes_nothing(done) -> None:
+    root, _ = done
+    before = sorted(root.rglob("*"))
+    planned = augment(root, per_identity=2, dry_run=True)
+    assert (planned.planned, planned.transfers) == (12, None)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_list_of_pairs_is_made_exactly_in_its_order(done, tmp_path: Path) -> None:
+    root, _ = done
+    wanted = [("s3/4", "s1/2"), ("s1/1", "s2/9"), ("s3/4", "s1/2")]
+    lines = [f"sample:orl/{source}.pgm,sample:orl/{driver}.pgm" for source, driver in wanted]
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("\n".join(["identity_image,expression_image", *lines]))
+    made = augment(root, pairs=str(listed), name="listed")
+    rows = storage.open_table(str(root), "transfers", "listed").to_table().to_pylist()
+    faces = {row["face_id"]: row for row in storage.open_table(str(root), "faces", "six").to_table().to_pylist()}
+    images = {row["image_id"]: row for row in storage.open_table(str(root), "images", "six").to_table().to_pylist()}
+
+    def uri(face_id: str) -> str:
+        return images[faces[face_id]["image_id"]]["uri"]
+
+    assert made.planned == 3
+    assert [f"{uri(row['identity_face_id'])},{uri(row['expression_face_id'])}" for row in rows] == lines
+    assert rows[0]["image"] == rows[2]["image"]
+
+
+def test_a_list_with_an_unknown_image_names_it(done, tmp_path: Path) -> None:
+    from tasks.errors import UsageError
+
+    root, _ = done
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("identity_image,expression_image\nsample:orl/s1/1.pgm,elsewhere.jpg\n")
+    with pytest.raises(UsageError, match=r"line 2 .*elsewhere\.jpg is no image of the set six"):
+        augment(root, pairs=str(listed), name="listed")
+    listed.write_text("identity_image,other\n")
+    with pytest.raises(UsageError, match="lacks the column expression_image"):
+        augment(root, pairs=str(listed), name="listed")
+
+
+def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
+    from flows.transfer import transfer_pair
+    from tasks.errors import RunError
+
+    root, _ = done
+    out = tmp_path / "new" / "out.png"
+    told = transfer_pair("sample:orl/s1/1.pgm", "sample:orl/s2/3.pgm", str(out), root=str(root))
+    assert decode_rgb(out.read_bytes()).shape == (64, 64, 3)
+    assert str(out) in told
+    (tmp_path / "blank.png").write_bytes(encode_png(np.full((80, 80, 3), 90, np.uint8)))
+    with pytest.raises(RunError, match=r"no face found in .*blank\.png"):
+        transfer_pair(str(tmp_path / "blank.png"), "sample:orl/s2/3.pgm", str(out), root=str(root))
+
+
+def test_a_registered_model_is_evaluated_beside_copying(done) -> None:
+    from flows.evaluate import evaluate_generator
+
+    root, _ = done
+    table = evaluate_generator("six", root=str(root), pairs=4, workers=1)
+    rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in table.splitlines()[2:]}
+    assert list(rows) == [
+        f"{split}, 1 people, {method}" for split in ("val", "test") for method in ("generated", "copy")
+    ]
+    # Four steps draw grey; a copy is a face, if of another expression.
+    assert float(rows["val, 1 people, copy"][2]) > float(rows["val, 1 people, generated"][2])
+    assert float(rows["val, 1 people, copy"][5]) == 1
+
+
+def test_an_unknown_model_is_told_with_what_there_is(done) -> None:
+    from flows.evaluate import evaluate_generator
+    from tasks.errors import UsageError
+
+    root, _ = done
+    with pytest.raises(UsageError, match=r"mien-generator@nobody is not in the registry \(it holds mien-generator/1\)"):
+        evaluate_generator("six", "models:/mien-generator@nobody", str(root))
+    with pytest.raises(UsageError, match="no registered model"):
+        evaluate_generator("six", "generator.pt", str(root))
