@@ -233,9 +233,7 @@ def transfer(
 def gallery(
     out: Annotated[str, typer.Option(help="Folder to write index.html into.")],
     root: RootUrl = "./data",
-    name: Annotated[
-        str | None, typer.Option("--name", help="Generated set. Default: the only one, or the newest.")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Generated set. Default: the newest.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Faces to show at most.")] = 96,
 ) -> None:
     """Write a page of generated faces beside their sources and drivers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from storage import Root, list_sets
+from storage import Root, list_sets, newest_first
 from tasks import steps
 from tasks.errors import UsageError
 from tasks.gallery import Gallery
@@ -17,7 +17,7 @@ def write_gallery(out: str, root: str = "./data", name: str | None = None, most:
     Args:
         out: Folder to write index.html into.
         root: Where the tables lie.
-        name: Generated set; may be left out where the root holds only one.
+        name: Generated set; the newest if empty.
         most: Faces to show at most.
     """
     place = Root(root)
@@ -25,15 +25,15 @@ def write_gallery(out: str, root: str = "./data", name: str | None = None, most:
 
 
 def chosen_transfers(root: Root, name: str | None) -> str:
-    """The `transfers` table that is meant, by its fingerprint.
+    """The `transfers` table that is meant (without a name the newest), by its fingerprint.
 
     Raises:
-        UsageError: the root has none of that name, or several and no name is given.
+        UsageError: the root has none, or none of that name.
     """
     generated = {s.name: s.tables["transfers"] for s in list_sets(root) if "transfers" in s.tables}
-    if name is None and len(generated) == 1:
-        return next(iter(generated.values()))
+    if name is None and generated:
+        return generated[newest_first(root, generated)[0]]
     if name not in generated:
         known = ", ".join(sorted(generated)) or "none yet: run mien augment"
-        raise UsageError(f"choose a generated set with --name; {root.url} holds {known}")
+        raise UsageError(f"there is no generated set {name or ''} in {root.url}; it holds {known}")
     return generated[name]

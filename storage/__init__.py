@@ -14,7 +14,7 @@ from storage.fingerprints import JSON, fingerprint, source_digest
 from storage.roots import Root
 from storage.samples import sample_folder
 from storage.schemas import Status, TableName
-from storage.sets import NamedSet, check_set_name, list_sets, read_set, write_set
+from storage.sets import NamedSet, check_set_name, list_sets, newest_first, read_set, write_set
 from storage.sharding import plan_shards
 from storage.shards import ShardRef, find_shard, read_shard, write_shard
 from storage.sources import SourceItem, list_images, read_source, read_text
@@ -39,6 +39,7 @@ __all__ = [
     "list_images",
     "list_manifests",
     "list_sets",
+    "newest_first",
     "open_table",
     "plan_shards",
     "read_manifest",

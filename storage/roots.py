@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
@@ -178,6 +179,11 @@ class Root:
             return []
         names = [str(info["name"]).rsplit("/", 1)[-1] for info in found if info["type"] != "directory"]
         return sorted(name for name in names if name and not name.startswith("."))
+
+    def modified(self, path: str) -> datetime:
+        """When a file was last written."""
+        with storage_errors(self.uri(path)):
+            return self.filesystem.modified(self.full_path(path))
 
     def delete(self, path: str) -> None:
         """Deletes a file; one that is already gone is no error."""

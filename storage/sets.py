@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,11 @@ def list_sets(root: Root) -> list[NamedSet]:
         StorageError: the root cannot be read, or a set's file is damaged.
     """
     return [read_set(root, name) for name in _names(root)]
+
+
+def newest_first(root: Root, names: Iterable[str]) -> list[str]:
+    """Names of sets, the one that was written last first."""
+    return sorted(names, key=lambda name: root.modified(_path(name)), reverse=True)
 
 
 def _names(root: Root) -> list[str]:

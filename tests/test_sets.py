@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from storage import NamedSet, Root, StorageError, check_set_name, fingerprint, list_sets, read_set, write_set
+from storage import (
+    NamedSet,
+    Root,
+    StorageError,
+    check_set_name,
+    fingerprint,
+    list_sets,
+    newest_first,
+    read_set,
+    write_set,
+)
 
 IMAGES, FACES, NEWER = fingerprint("images"), fingerprint("faces"), fingerprint("newer")
 
@@ -84,3 +95,12 @@ def test_a_newer_format_is_refused(root: Root) -> None:
     root.write_bytes("sets/demo.json", b'{"format": 2, "tables": {}}')
     with pytest.raises(StorageError, match="has format 2: upgrade mien"):
         read_set(root, "demo")
+
+
+def test_the_set_that_was_written_last_comes_first(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    for name in ("b", "a", "c"):
+        write_set(root, name, {"faces": "0" * 32})
+    for age_s, name in enumerate(("a", "c", "b")):
+        os.utime(tmp_path / "sets" / f"{name}.json", (1_000_000 - age_s, 1_000_000 - age_s))
+    assert newest_first(root, ["a", "b", "c"]) == ["a", "c", "b"]
