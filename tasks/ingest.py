@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
+
 from model.errors import ImageError
 from model.images import image_size_px
-
 from storage import (
     Root,
     ShardRef,
@@ -68,10 +68,19 @@ def _former_keys(root: Root, name: str) -> list[list[str]]:
 
 def index_shard(root: Root, shard: IndexShard) -> ShardRef:
     """The shard of `images` for these items: found where it exists, else read and written."""
-    if found := find_shard(root, "images", shard.fingerprint):
-        tick(found.rows)
-        return found
-    return in_worker(_index, root, shard)
+    found = find_shard(root, "images", shard.fingerprint)
+    if found is None or _has_unread(root, found):
+        return in_worker(_index, root, shard)
+    tick(found.rows)
+    return found
+
+
+def _has_unread(root: Root, shard: ShardRef) -> bool:
+    """Whether a photo could not be read: a network or a permission may be better by now. (Bytes that were read and are
+    no picture stay none.)"""
+    if not shard.counts["failed"]:
+        return False
+    return read_shard(root, "images", shard.fingerprint, ["image_id"])["image_id"].null_count > 0
 
 
 def _index(root: Root, shard: IndexShard) -> ShardRef:
