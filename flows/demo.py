@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from flows import augment, prepare, train
 from flows.pipeline import face_augmentation
 from storage import Root
@@ -31,7 +34,7 @@ def run_demo(root: str, minutes: float) -> list[str]:
         split_salt=SPLIT_SALT,
         gallery=f"{root}/gallery",
     )
-    place = Root(root)
+    place, tools = Root(root), _tools()
     assert done.augmented.transfers is not None
     assert done.augmented.gallery is not None
     return [
@@ -41,9 +44,15 @@ def run_demo(root: str, minutes: float) -> list[str]:
         augment.outcome(place, done.augmented),
         "",
         f"gallery   {done.augmented.gallery.uri}",
-        f"          open it in a browser:  python -m webbrowser -t {done.augmented.gallery.uri}",
+        f"          open it in a browser:  {tools}/python -m webbrowser -t {done.augmented.gallery.uri}",
         f"table     {done.augmented.transfers.uri}",
-        f"          see its rows:          mien show {root}/transfers/{done.augmented.name}",
+        f"          see its rows:          {tools}/mien show {root}/transfers/{done.augmented.name}",
         f"registry  {done.trained.model.uri} in {tracking_uri(place)}",
-        f"          browse it:             mlflow ui --backend-store-uri {tracking_uri(place)}",
+        f"          browse it:             {tools}/mlflow ui --backend-store-uri {tracking_uri(place)}",
     ]
+
+
+def _tools() -> str:
+    """Folder of the commands of this environment, as short as it can be written: it need not be on the path."""
+    folder = Path(sys.executable).parent
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)

@@ -167,9 +167,12 @@ def tracked_run(root: Root, name: str, run_id: str | None = None) -> Iterator[Tr
     client = _connect(root)
     if run_id is not None and not _run_exists(client, run_id):
         run_id = None
+    run_name = name if run_id is None else None  # a run that goes on keeps its name
     mlflow.set_system_metrics_sampling_interval(5)
     experiment_id = _experiment_id(client, root)
-    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, run_name=name, log_system_metrics=True) as run:
+    with mlflow.start_run(
+        run_id=run_id, experiment_id=experiment_id, run_name=run_name, log_system_metrics=True
+    ) as run:
         yield TrackedRun(client, run.info.run_id)
 
 
