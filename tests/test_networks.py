@@ -10,6 +10,7 @@ from model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, resize_heatmaps
 from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from model.networks.generator import GENERATORS, GeneratorConfig, build_generator
 from model.networks.interface import SIZES_PX
+from model.networks.residual import blended
 
 
 def keypoints(batch: int = 2, side_px: int = 64) -> KeypointInfo:
@@ -38,6 +39,20 @@ def test_the_generator_listens_to_all_three_inputs() -> None:
     assert not torch.equal(generator(images(2, 64, seed=3), mine, asked).image, drawn)
     assert not torch.equal(generator(source, silent, asked).image, drawn)
     assert not torch.equal(generator(source, mine, silent).image, drawn)
+
+
+def test_the_mask_lets_the_source_through() -> None:
+    source, drawn = images(1, 4), images(1, 4, seed=3)
+    shut, open_, half = (torch.full((1, 1, 4, 4), logit) for logit in (-40.0, 40.0, 0.0))
+    torch.testing.assert_close(blended(source, drawn, shut), drawn)
+    torch.testing.assert_close(blended(source, drawn, open_), source)
+    torch.testing.assert_close(blended(source, drawn, half), (source + drawn) / 2)
+
+
+def test_without_the_mask_every_pixel_is_drawn() -> None:
+    plain = build_generator(GeneratorConfig(size_px=64, width=16, blocks=1, keeps_source=False))
+    assert plain.get_parameter("draw.weight").shape[0] == 3
+    assert plain(images(2, 64), keypoints(), keypoints()).image.abs().max() < 1
 
 
 def test_the_generator_at_128_px_has_the_planned_size() -> None:

@@ -28,6 +28,8 @@ class GeneratorConfig:
     """Residual blocks at the deepest grid."""
     parts: int = 8
     """Channels of the heatmaps."""
+    keeps_source: bool = True
+    """Whether a mask lets the source through where it already shows what is asked; without it every pixel is drawn."""
 
     def __post_init__(self) -> None:
         if self.size_px not in SIZES_PX:

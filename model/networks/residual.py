@@ -1,4 +1,4 @@
-"""The application's plain generator: an encoder-decoder of convolutions and residual blocks that draws every pixel.
+"""The application's plain generator: an encoder-decoder of convolutions and residual blocks.
 
     128² image ── unshuffle ─┐
     L_s, L_t ─────────────────┴─ 32²: width ──────────── skip ──────────── 32²: width ── 64²: width/2 ── 128² image
@@ -7,6 +7,9 @@
 
 Layers at full resolution cost most and give least: patches of 4 × 4 pixels become channels on the way in
 (pixel-unshuffle) and channels become pixels on the way out (pixel-shuffle; Shi et al. 2016).
+
+The decoder draws an image and a mask; where the mask is open, the source shows through. Hair, glasses and skin that
+stay where they are need not be drawn anew. `keeps_source=False` is the form without it.
 """
 
 from __future__ import annotations
@@ -51,7 +54,8 @@ class ResidualGenerator(Generator):
         self.up_deep = Up(deepest, deep)
         self.up = Up(deep, width)
         self.widen = conv(width, 2 * width, kernel_px=1)
-        self.draw = conv(width // 2, 3 * (config.patch_px // 2) ** 2, gain=0.1)
+        layers = 4 if config.keeps_source else 3
+        self.draw = conv(width // 2, layers * (config.patch_px // 2) ** 2, gain=0.1)
 
     def forward(
         self, source: Float[Tensor, "batch 3 size size"], source_keypoints: KeypointInfo, target_keypoints: KeypointInfo
@@ -65,4 +69,16 @@ class ResidualGenerator(Generator):
         deepest = self.core(self.down_deep(activate(deep)))
         x = self.up(self.up_deep(deepest, deep), wide)
         x = F.pixel_shuffle(self.widen(activate(x)), 2)
-        return Generated(torch.tanh(F.pixel_shuffle(self.draw(activate(x)), self.config.patch_px // 2)))
+        layers = F.pixel_shuffle(self.draw(activate(x)), self.config.patch_px // 2)
+        drawn = torch.tanh(layers[:, :3])
+        return Generated(blended(source, drawn, layers[:, 3:]) if self.config.keeps_source else drawn)
+
+
+def blended(
+    source: Float[Tensor, "batch 3 size size"],
+    drawn: Float[Tensor, "batch 3 size size"],
+    logits: Float[Tensor, "batch 1 size size"],
+) -> Float[Tensor, "batch 3 size size"]:
+    """m · I_s + (1 − m) · drawn with m = sigmoid(logits): a residual connection from the source to the result."""
+    mask = torch.sigmoid(logits)
+    return mask * source + (1 - mask) * drawn
