@@ -223,6 +223,12 @@ def transfer(
 ) -> None:
     """Give the person of one photo the expression of another."""
     with _at_the_terminal():
+        from storage import read_source
+        from tasks.errors import checking_arguments
+
+        with checking_arguments():
+            for photo in (source, driver):
+                read_source(photo)
         from flows.transfer import transfer_pair
 
         line = transfer_pair(source, driver, out, model, root, faces)

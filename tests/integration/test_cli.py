@@ -60,6 +60,7 @@ def test_the_options_stay(environment: dict[str, str], command: str, options: li
         (["train", "--data", "x"], "--minutes"),
         (["augment", "--identities", "a", "--expressions", "b"], "mien prepare"),
         (["show", "no/such/thing"], "names no table"),
+        (["transfer", "nowhere.jpg", "elsewhere.jpg", "out.png"], "nowhere.jpg"),
         (["gallery", "--out", "g"], "mien augment"),
     ],
 )
