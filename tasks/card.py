@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from model.faces import load_detector
-
 from storage import Root, read_manifest
 from tasks.evaluation import Evaluation, as_table
 from tasks.faces import FaceTables, detector_of

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 import jinja2
-from model.images import decode_rgb, encode_png, resize_rgb
 
+from model.images import decode_rgb, encode_png, resize_rgb
 from storage import Manifest, Root, open_table, read_manifest
 from tasks.faces import FaceTables, read_faces
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from model.images import decode_rgb
 
 from model.application import ApplicationModel
+from model.images import decode_rgb
 from tasks.faces import common_points
 
 

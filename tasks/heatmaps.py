@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
+
 from model.heatmaps import HeatmapSpec, render_heatmaps
 from model.landmarks import PARTS
-
 from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, source_digest, write_shard
 from storage.schemas import heatmaps_schema
 from tasks.pool import in_worker, tick

@@ -248,6 +248,7 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
     version = client.create_model_version(
         MODEL_NAME,
         source=info.model_uri,
+        model_id=info.model_id,
         run_id=run.run_id,
         tags={
             TRAINING_TAG: registration.training,
