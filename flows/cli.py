@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -97,11 +97,14 @@ def prepare(
 ) -> None:
     """Find, align and cache the faces of photos, as a named set."""
     with _at_the_terminal():
-        from storage import Root, list_images
+        from model.faces import check_detector
+        from storage import Root, check_set_name, list_images
         from tasks.errors import checking_arguments
 
         # Before any server starts: a typing error is to be told at once. The flow checks again.
         with checking_arguments():
+            check_set_name(name)
+            check_detector(faces)
             list_images(images)
         from flows.prepare import outcome, prepare_faces
 
@@ -115,7 +118,7 @@ def prepare(
 def train(
     data: Annotated[list[str], typer.Option("--data", help="Prepared set; repeat for more.")],
     root: RootUrl = "./data",
-    generator: Annotated[str, typer.Option(help="Kind of generator: residual.")] = "residual",
+    generator: Annotated[Literal["residual"], typer.Option(help="Kind of generator.")] = "residual",
     size: Size = 128,
     minutes: Annotated[float | None, typer.Option(min=0.05, help="Training time; give this or --steps.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; repeats exactly.")] = None,
@@ -133,7 +136,7 @@ def train(
             face_tables(Root(root), name)
         from flows.train import outcome, train_generator
 
-        lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers))  # pyright: ignore[reportArgumentType]
+        lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers))
     typer.echo("\n".join(lines))
 
 
@@ -223,10 +226,12 @@ def transfer(
 ) -> None:
     """Give the person of one photo the expression of another."""
     with _at_the_terminal():
+        from model.faces import check_detector
         from storage import read_source
         from tasks.errors import checking_arguments
 
         with checking_arguments():
+            check_detector(faces)
             for photo in (source, driver):
                 read_source(photo)
         from flows.transfer import transfer_pair

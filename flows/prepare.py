@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
+from model.faces import check_detector
 from model.heatmaps import HeatmapSpec
 from model.reference import AlignmentSettings
 from storage import Root, TableRef, check_set_name, list_images, read_manifest, write_set
@@ -59,6 +60,7 @@ def prepare_faces(
     """
     with checking_arguments():
         check_set_name(name)
+        check_detector(faces)
         place = Root(root)
         photos = list_images(images)
     settings = DetectSettings(

@@ -76,6 +76,16 @@ class FaceDetector(Protocol):
         ...
 
 
+KINDS = ("dlib", "insightface")
+
+
+def check_detector(spec: str) -> None:
+    """Raises DetectorError unless `load_detector` knows this name; whether its weights can be had is another matter."""
+    kind, _, pack = spec.partition(":")
+    if kind not in KINDS or bool(pack) != (kind == "insightface"):
+        raise DetectorError(f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER'")
+
+
 @cache
 def load_detector(spec: str) -> FaceDetector:
     """The detector of this name, one per process.
@@ -86,13 +96,12 @@ def load_detector(spec: str) -> FaceDetector:
     Raises:
         DetectorError: unknown name, missing package, or weights that cannot be had.
     """
+    check_detector(spec)
     kind, _, pack = spec.partition(":")
-    if kind == "dlib" and not pack:
+    if kind == "dlib":
         from model.dlib_faces import DlibDetector
 
         return DlibDetector()
-    if kind == "insightface" and pack:
-        from model.insightface_faces import InsightFaceDetector
+    from model.insightface_faces import InsightFaceDetector
 
-        return InsightFaceDetector(pack)
-    raise DetectorError(f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER'")
+    return InsightFaceDetector(pack)

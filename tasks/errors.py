@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from model.errors import ModelError
 from storage import StorageError
 
 
@@ -18,8 +19,8 @@ class RunError(Exception):
 
 @contextmanager
 def checking_arguments() -> Iterator[None]:
-    """Within the block a StorageError is about what the user named: it becomes a UsageError."""
+    """Within the block an error of storage or model is about what the user named: it becomes a UsageError."""
     try:
         yield
-    except StorageError as error:
+    except (StorageError, ModelError) as error:
         raise UsageError(str(error)) from error

@@ -56,6 +56,8 @@ def test_the_options_stay(environment: dict[str, str], command: str, options: li
     ("arguments", "says"),
     [
         (["prepare", "nowhere", "--name", "x"], "nowhere"),
+        (["prepare", "sample:orl", "--name", "x", "--faces", "other"], "unknown detector 'other'"),
+        (["prepare", "sample:orl", "--name", "a/b"], "a/b"),
         (["train", "--data", "nobody", "--steps", "1"], "nobody"),
         (["train", "--data", "x"], "--minutes"),
         (["augment", "--identities", "a", "--expressions", "b"], "mien prepare"),
