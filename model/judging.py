@@ -6,7 +6,6 @@ as if it were a photo; nothing is taken over from what the generator was told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +22,8 @@ class GateSettings:
     min_identity_similarity: float | None = None
     """To the source photo; None takes the embedder's customary threshold for two photos of one person."""
     max_expression_error: float = 0.05
-    """Mean distance between found and asked landmarks, as a share of the inter-ocular distance. An unchanged copy of the
-    source has about 0.06, so this asks for a change."""
+    """Mean distance between found and asked landmarks, as a share of the inter-ocular distance. An unchanged copy of
+    the source has about 0.06, so this asks for a change."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,3 @@ def landmark_error(
     """Normalised mean error: mean distance of the 68 common landmarks over the asked face's inter-ocular distance."""
     found, asked = to_common(found_xy, found_scheme), to_common(asked_xy, asked_scheme)
     return float(np.linalg.norm(found - asked, axis=1).mean() / interocular_px(asked, "ibug68"))
-
-
-def accepted_share(judgements: Sequence[Judgement]) -> float:
-    """Share of the judged faces that pass the gate; nan of none."""
-    return float(np.mean([j.reason is None for j in judgements])) if judgements else float("nan")
