@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import storage
+from tests.integration.servers import free_port, wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 PREFECT = str(Path(sys.executable).parent / "prefect")
@@ -42,24 +39,6 @@ class Prefect:
         return done.stdout
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], limit_s: float = 120) -> None:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        assert process.poll() is None, "the server ended at once"
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail(f"{url} did not answer within {limit_s:.0f} s")
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
@@ -73,7 +52,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     """A Prefect server with its own database, the project's deployments and a worker that runs them."""
     folder = tmp_path_factory.mktemp("prefect")
-    port = _free_port()
+    port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -90,7 +69,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
 
         try:
             server = start("server", "start", "--host", "127.0.0.1", "--port", str(port))
-            _wait_for(f"http://127.0.0.1:{port}/api/health", server)
+            wait_for(f"http://127.0.0.1:{port}/api/health", server)
             command = Prefect(environment)
             command("work-pool", "create", "mien", "--type", "process")
             command("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")

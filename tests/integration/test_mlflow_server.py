@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import storage
+from tests.integration.servers import free_port, wait_for
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -23,9 +20,7 @@ MLFLOW = str(Path(sys.executable).parent / "mlflow")
 
 @pytest.fixture
 def mlflow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [
         MLFLOW, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
@@ -35,24 +30,12 @@ def mlflow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ, start_new_session=True)
     try:
-        _wait_for(f"{url}/health", process)
+        wait_for(f"{url}/health", process)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         yield url
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=30)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], limit_s: float = 120) -> None:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        assert process.poll() is None, "the server ended at once"
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    pytest.fail(f"{url} did not answer within {limit_s:.0f} s")
 
 
 def test_a_generator_is_registered_with_a_server_and_used_from_there(mlflow_server: str, tmp_path: Path) -> None:
