@@ -41,6 +41,8 @@ class DlibEmbedder(nn.Module):
         self.output = _output(weights)
         self.register_buffer("mean", torch.tensor(weights.mean_rgb).view(1, 3, 1, 1))
         self.requires_grad_(False).eval()
+        # A tenth faster on a CPU.
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads
 
     def forward(self, chips: Float[Tensor, "batch 3 150 150"]) -> Float[Tensor, "batch 128"]:
         """Embeddings of aligned faces with values from 0 to 255, as `model.chips` makes them."""
