@@ -1,0 +1,130 @@
+"""A person's neutral face from the landmarks of any photos of theirs, without a fitted model.
+
+Photos are turned to the front, the calmest are averaged, and what is still no rest (an open mouth, closed eyes) is put
+to rest by construction. The result lies where the alignment would put it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from model.head_pose import HeadPose, fit_pose, generic_head
+from model.landmarks import five_points
+from model.reference import reference_shape
+
+LID_PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46))
+"""Upper and lower lid."""
+LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
+"""Upper and lower inner lip."""
+OUTER_LIPS = {61: 50, 62: 51, 63: 52, 67: 58, 66: 57, 65: 56}
+"""The point of the outer lip beyond each of the inner lip."""
+
+_CALM_SHARE = 0.25
+_CALM_MOST = 12
+_REST_LIP_GAP = 0.03
+"""Between closed lips, in distances between the eye centres: what landmark detectors see."""
+_CLOSED_EYE, _USUAL_EYE, _WIDE_EYE = 0.14, 0.27, 0.4
+"""Lid gap over eye width. `_USUAL_EYE` is that of the reference face."""
+_UPPER_LID_SHARE = 0.75
+_JAW_FOLLOWS = np.array([0, 0, 0.1, 0.3, 0.55, 0.75, 0.9, 1, 1, 1, 0.9, 0.75, 0.55, 0.3, 0.1, 0, 0])
+"""How far each point of the jaw's outline goes with the lower lip."""
+
+
+def to_reference_units(
+    points: Float[np.ndarray, "batch 68 2"],
+) -> tuple[Float[np.ndarray, "batch 68 2"], float, Float[np.ndarray, " 2"]]:
+    """Points of aligned crops in the units of the reference face, all by one scale and shift, which are returned too.
+
+    Aligned crops differ from the reference face by nothing else: least squares over the five points of all photos.
+    """
+    five, reference = five_points(points, "ibug68").astype(np.float64), five_points(reference_shape(), "ibug68")
+    mean, target = five.mean((0, 1)), reference.mean(0)
+    scale = ((five - mean) * (reference - target)).sum() / ((five - mean) ** 2).sum()
+    shift = target - scale * mean
+    return points * scale + shift, float(scale), shift
+
+
+def frontal_shapes(points: Float[np.ndarray, "batch 68 2"]) -> tuple[Float[np.ndarray, "batch 68 2"], HeadPose]:
+    """Shapes as seen from the front, by the generic head, and the poses taken out; in reference units."""
+    heads = np.broadcast_to(generic_head(), (len(points), 68, 3))
+    pose = fit_pose(heads, points)
+    return pose.frontal(points, heads), pose
+
+
+def aligned(shapes: Float[np.ndarray, "batch 68 2"]) -> Float[np.ndarray, "batch 68 2"]:
+    """Shapes scaled, turned and shifted so that their five points come nearest to those of the reference face."""
+    five = five_points(shapes, "ibug68") @ np.array([1, 1j])
+    reference = five_points(reference_shape(), "ibug68") @ np.array([1, 1j])
+    middle, target = five.mean(-1, keepdims=True), reference.mean()
+    turn = ((five - middle).conj() * (reference - target)).sum(-1) / (np.abs(five - middle) ** 2).sum(-1)
+    placed = turn[:, None] * (shapes @ np.array([1, 1j]) - middle) + target
+    return np.stack([placed.real, placed.imag], axis=-1)
+
+
+def neutral_by_construction(points: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "68 2"]:
+    """The neutral of a person with these photos, all in [-1, 1] over crops that were aligned alike; so is the result.
+
+    The mean of the calmest quarter (up to 12 photos): little turned, mouth closed, brows, mouth and eyes as the person
+    usually has them. One photo serves too.
+    """
+    flat, scale, shift = to_reference_units(points)
+    return (aligned(at_rest(calm_shape(flat))[None])[0] - shift) / scale
+
+
+def calm_shape(flat: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "68 2"]:
+    """The mean of a person's calmest photos from the front; in reference units, as they are."""
+    shapes, pose = frontal_shapes(flat)
+    shapes = aligned(shapes)
+    count = int(np.clip(np.ceil(_CALM_SHARE * len(shapes)), min(3, len(shapes)), _CALM_MOST))
+    return shapes[np.argsort(_unrest(shapes, pose), kind="stable")[:count]].mean(0)
+
+
+def _unrest(shapes: Float[np.ndarray, "n 68 2"], pose: HeadPose) -> Float[np.ndarray, " n"]:
+    """How far from calm: each term is about 1 for a distinct expression (reference units, degrees)."""
+    measures = np.stack(
+        [
+            shapes[:, 17:27, 1].mean(1) - shapes[:, 36:48, 1].mean(1),
+            shapes[:, 54, 0] - shapes[:, 48, 0],
+            shapes[:, [48, 54], 1].mean(1) - shapes[:, 33, 1],
+            gaps(shapes, LID_PAIRS).mean(1),
+        ],
+        axis=1,
+    )
+    unusual = np.abs(measures - np.median(measures, axis=0)) / np.array([0.1, 0.15, 0.1, 0.06])
+    opened = gaps(shapes, LIP_PAIRS).mean(1).clip(0) / 0.1
+    return opened + unusual.sum(1) + pose.turned() / 15
+
+
+def gaps(shapes: Float[np.ndarray, "n 68 2"], pairs: tuple[tuple[int, int], ...]) -> Float[np.ndarray, "n pairs"]:
+    """Height between the upper and the lower point of each pair."""
+    upper, lower = ([pair[side] for pair in pairs] for side in (0, 1))
+    return shapes[:, lower, 1] - shapes[:, upper, 1]
+
+
+def at_rest(shape: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "68 2"]:
+    """A frontal shape in reference units with the mouth closed and the eyes ordinarily open; unchanged if it has."""
+    shape = shape.copy()
+    _close_mouth(shape)
+    _open_eyes(shape)
+    return shape
+
+
+def _close_mouth(shape: Float[np.ndarray, "68 2"]) -> None:
+    """The lower lip is raised to the upper one, and the jaw with it."""
+    raised = (gaps(shape[None], LIP_PAIRS)[0] - _REST_LIP_GAP).clip(0)
+    for (_, lower), height in zip(LIP_PAIRS, raised, strict=True):
+        shape[[lower, OUTER_LIPS[lower]], 1] -= height
+    shape[[59, 55], 1] -= raised[[0, 2]] * 0.6  # halfway to the corners, which stay
+    shape[:17, 1] -= _JAW_FOLLOWS * raised.mean()
+
+
+def _open_eyes(shape: Float[np.ndarray, "68 2"]) -> None:
+    """Both alike, so that they go on differing as the person's eyes do."""
+    width, gap = np.abs(shape[[36, 42], 0] - shape[[39, 45], 0]).mean(), gaps(shape[None], LID_PAIRS).mean()
+    if _CLOSED_EYE <= gap / width <= _WIDE_EYE:
+        return
+    lacking = width * (_USUAL_EYE if gap < _CLOSED_EYE * width else _WIDE_EYE) - gap
+    for upper, lower in LID_PAIRS:
+        shape[upper, 1] -= lacking * _UPPER_LID_SHARE
+        shape[lower, 1] += lacking * (1 - _UPPER_LID_SHARE)
