@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 
 from model.landmarks import eye_opening, mouth_opening
-from model.neutral import aligned, frontal_shapes, to_reference_units
-from model.retargeting import KINDS, Faces, RetargetSettings, neutral_landmarks, retarget
+from model.neutral import frontal_faces
+from model.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
 from model.shape_model import ShapeModel
 from storage import Root
 from tasks.faces import common_points, crop_size_px, face_tables, usable_faces
@@ -48,8 +48,8 @@ class People:
 
     def neutrals(self, model: ShapeModel | None) -> np.ndarray:
         """For each photo the neutral of its person, from all of that person's photos."""
-        found = {i: neutral_landmarks(self.points[self.identities == i], model) for i in np.unique(self.identities)}
-        return np.stack([found[i] for i in self.identities])
+        _, people = np.unique(self.identities, return_inverse=True)
+        return neutrals_by_person(self.points, people, model)[people]
 
 
 def read_people(root: Root, name: str) -> People:
@@ -81,8 +81,7 @@ class Classifier:
 
 
 def _flat(points: np.ndarray) -> np.ndarray:
-    shapes, _ = frontal_shapes(to_reference_units(points)[0])
-    return aligned(shapes).reshape(len(points), -1)
+    return frontal_faces(points).shapes.reshape(len(points), -1)
 
 
 def _means(people: People, shapes: np.ndarray) -> np.ndarray:
@@ -115,7 +114,7 @@ def ways(people: People, model: ShapeModel) -> Iterator[tuple[str, str, np.ndarr
             by = "construction" if fitted is None else "shape model"
             yield kind, f"all photos, {by}", people.neutrals(fitted), fitted
             if kind != "none":
-                single = np.stack([neutral_landmarks(face[None], fitted) for face in people.points])
+                single = neutrals_by_person(people.points, np.arange(len(people.points)), fitted)
                 yield kind, f"this photo, {by}", single, fitted
 
 
@@ -158,8 +157,9 @@ def main() -> None:
         mouth_got, eyes_got = openings(points)
         mouth_kept = slope(mouth_asked, mouth_got - usual_mouth[sources])
         eyes_got = eyes_got / usual_eyes[sources] - 1
-        eyes_kept, closed = slope(eyes_asked, eyes_got), (eyes_got[shut] < -0.5).mean()
-        kept = f"{moved_kept:.2f} | {mouth_kept:.2f} | {eyes_kept:.2f} | {closed:.0%}"
+        eyes_kept, closed = slope(eyes_asked, eyes_got), (eyes_got[shut] < -0.5).sum() / max(shut.sum(), 1)
+        all_closed = f"{closed:.0%}" if shut.any() else ""
+        kept = f"{moved_kept:.2f} | {mouth_kept:.2f} | {eyes_kept:.2f} | {all_closed}"
         print(f"| {kind} | {by if kind != 'none' else ''} | {leaked:.1%} | {kept} |")
         pictures[f"{kind}, {by}"] = points
     if asked.picture:

@@ -6,10 +6,12 @@ to rest by construction. The result lies where the alignment would put it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
 
-from model.head_pose import HeadPose, fit_pose, generic_head
+from model.head_pose import fit_pose, generic_head
 from model.landmarks import five_points
 from model.reference import reference_shape
 
@@ -20,7 +22,7 @@ LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
 OUTER_LIPS = {61: 50, 62: 51, 63: 52, 67: 58, 66: 57, 65: 56}
 """The point of the outer lip beyond each of the inner lip."""
 
-_CALM_SHARE = 0.25
+_CALM_SHARE = 1 / 3
 _CALM_MOST = 12
 _REST_LIP_GAP = 0.03
 """Between closed lips, in distances between the eye centres: what landmark detectors see."""
@@ -45,11 +47,20 @@ def to_reference_units(
     return points * scale + shift, float(scale), shift
 
 
-def frontal_shapes(points: Float[np.ndarray, "batch 68 2"]) -> tuple[Float[np.ndarray, "batch 68 2"], HeadPose]:
-    """Shapes as seen from the front, by the generic head, and the poses taken out; in reference units."""
+class FrontalFaces(NamedTuple):
+    """Photos turned to the front by the generic head, and aligned."""
+
+    shapes: Float[np.ndarray, "batch 68 2"]
+    """In reference units."""
+    turned: Float[np.ndarray, " batch"]
+    """How far the photos were turned, in degrees."""
+
+
+def frontal_faces(points: Float[np.ndarray, "batch 68 2"]) -> FrontalFaces:
+    """Points in any unit as seen from the front."""
     heads = np.broadcast_to(generic_head(), (len(points), 68, 3))
     pose = fit_pose(heads, points)
-    return pose.frontal(points, heads), pose
+    return FrontalFaces(aligned(pose.frontal(points, heads)), pose.turned())
 
 
 def aligned(shapes: Float[np.ndarray, "batch 68 2"]) -> Float[np.ndarray, "batch 68 2"]:
@@ -65,23 +76,29 @@ def aligned(shapes: Float[np.ndarray, "batch 68 2"]) -> Float[np.ndarray, "batch
 def neutral_by_construction(points: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "68 2"]:
     """The neutral of a person with these photos, all in [-1, 1] over crops that were aligned alike; so is the result.
 
-    The mean of the calmest quarter (up to 12 photos): little turned, mouth closed, brows, mouth and eyes as the person
-    usually has them. One photo serves too.
+    One photo serves too.
     """
-    flat, scale, shift = to_reference_units(points)
-    return (aligned(at_rest(calm_shape(flat))[None])[0] - shift) / scale
+    return in_crop_of(points, at_rest(calm_shape(frontal_faces(points))))
 
 
-def calm_shape(flat: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "68 2"]:
-    """The mean of a person's calmest photos from the front; in reference units, as they are."""
-    shapes, pose = frontal_shapes(flat)
-    shapes = aligned(shapes)
-    count = int(np.clip(np.ceil(_CALM_SHARE * len(shapes)), min(3, len(shapes)), _CALM_MOST))
-    return shapes[np.argsort(_unrest(shapes, pose), kind="stable")[:count]].mean(0)
+def in_crop_of(points: Float[np.ndarray, "n 68 2"], shape: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "68 2"]:
+    """A shape in reference units where it would lie in the crops of these photos."""
+    _, scale, shift = to_reference_units(points)
+    return (aligned(shape[None])[0] - shift) / scale
 
 
-def _unrest(shapes: Float[np.ndarray, "n 68 2"], pose: HeadPose) -> Float[np.ndarray, " n"]:
+def calm_shape(faces: FrontalFaces) -> Float[np.ndarray, "68 2"]:
+    """The mean of a person's calmest third of photos (up to 12), as they are.
+
+    Calm is little turned, with the mouth closed, and brows, mouth and eyes as the person usually has them.
+    """
+    count = int(np.clip(round(_CALM_SHARE * len(faces.shapes)), 1, _CALM_MOST))
+    return faces.shapes[np.argsort(_unrest(faces), kind="stable")[:count]].mean(0)
+
+
+def _unrest(faces: FrontalFaces) -> Float[np.ndarray, " n"]:
     """How far from calm: each term is about 1 for a distinct expression (reference units, degrees)."""
+    shapes = faces.shapes
     measures = np.stack(
         [
             shapes[:, 17:27, 1].mean(1) - shapes[:, 36:48, 1].mean(1),
@@ -93,7 +110,7 @@ def _unrest(shapes: Float[np.ndarray, "n 68 2"], pose: HeadPose) -> Float[np.nda
     )
     unusual = np.abs(measures - np.median(measures, axis=0)) / np.array([0.1, 0.15, 0.1, 0.06])
     opened = gaps(shapes, LIP_PAIRS).mean(1).clip(0) / 0.1
-    return opened + unusual.sum(1) + pose.turned() / 15
+    return opened + unusual.sum(1) + faces.turned / 15
 
 
 def gaps(shapes: Float[np.ndarray, "n 68 2"], pairs: tuple[tuple[int, int], ...]) -> Float[np.ndarray, "n pairs"]:

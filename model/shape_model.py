@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 from model.errors import ModelError, WeightsError
 from model.head_pose import HeadPose, fit_pose, generic_depths
 from model.landmarks import mirror_indices
-from model.neutral import aligned, at_rest, calm_shape, neutral_by_construction, to_reference_units
+from model.neutral import neutral_by_construction, to_reference_units
 
 MOST_IDENTITY, MOST_EXPRESSION = 16, 20
 """Coefficients."""
@@ -113,19 +113,16 @@ class ShapeModel:
         solve = _ridge(self.expression, self.expression_std, self.noise)
         return np.tensordot(displacement.reshape(len(displacement), -1) @ solve, self.expression, 1)
 
-    def neutral(self, points: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "68 2"]:
-        """The neutral of a person with these photos, in [-1, 1] over the crop as they are; one photo serves too.
+    def without_expression(self, calm: Float[np.ndarray, "68 2"], photos: int) -> Float[np.ndarray, "68 2"]:
+        """A person's neutral from the mean of the calmest of `photos` photos; from the front, in reference units.
 
-        It is the mean of the calmest photos, without the expression that the model sees in it. The more photos there
-        are, the less expression is to be expected there: its spread is taken to be that of one photo over their number.
+        What the model sees as expression in it is taken off. The more photos there are, the less is to be expected:
+        its spread is taken to be that of one photo over their number.
         """
-        flat, scale, shift = to_reference_units(points)
-        calm = at_rest(calm_shape(flat))
-        std = np.append(self.identity_std, self.expression_std * (_CALM_PHOTO / len(points)))
+        std = np.append(self.identity_std, self.expression_std * (_CALM_PHOTO / photos))
         solve = _ridge(np.concatenate([self.identity, self.expression]), std, self.noise)
         found = (calm - self.mean[:, :2]).reshape(1, -1) @ solve
-        shape = calm - np.tensordot(found[:, len(self.identity) :], self.expression, 1)[0]
-        return (aligned(at_rest(shape)[None])[0] - shift) / scale
+        return calm - np.tensordot(found[:, len(self.identity) :], self.expression, 1)[0]
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The parameters by name."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from model.retargeting import RetargetSettings, check_retargeting, neutral_landmarks
+from model.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
 from storage import Root, fingerprint, open_table, source_digest
 from tasks.errors import checking_arguments
 from tasks.faces import FaceTables, common_points, crop_size_px
@@ -68,11 +68,14 @@ def keep_neutrals(
     rows: dict[str, int] = {}
     shapes: list[np.ndarray] = []
     for tables in sets:
-        for face_ids, points in _people(root, tables):
-            rows |= {face_id: len(shapes) for face_id in face_ids if face_id not in rows}
-            shapes.append(neutral_landmarks(points, generator.shape_model))
+        face_ids, points, people = _people(root, tables)
+        first = sum(map(len, shapes))
+        rows = {face_id: first + int(person) for face_id, person in zip(face_ids, people, strict=True)} | rows
+        if face_ids:
+            shapes.append(neutrals_by_person(points, people, generator.shape_model))
     content = io.BytesIO()
-    np.savez(content, face_ids=np.array(list(rows), "S"), rows=np.array(list(rows.values()), np.int64), shapes=shapes)
+    ids, places = np.array(list(rows), "S"), np.array(list(rows.values()), np.int64)
+    np.savez(content, face_ids=ids, rows=places, shapes=np.concatenate([np.zeros((0, 68, 2)), *shapes]))
     root.write_bytes(_place(name), content.getvalue())
     return name
 
@@ -89,16 +92,18 @@ def _place(name: str) -> str:
     return f"neutrals/{name}.npz"
 
 
-def _people(root: Root, tables: FaceTables) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Face ids and points of each person of a set, in an order that the rows' order does not change."""
+def _people(root: Root, tables: FaceTables) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Face ids, points and numbers of the people of a set, in an order that the rows' order does not change."""
     side_px = crop_size_px(root, tables)
-    people: dict[tuple[bool, str], list[tuple[str, np.ndarray]]] = {}
+    faces: list[tuple[tuple[bool, str], str, np.ndarray]] = []
     for row in _face_rows(root, tables):
         person = (row["identity"] is None, row["identity"] or row["image_id"])
-        people.setdefault(person, []).append((row["face_id"], common_points(row, side_px)))
-    for person in sorted(people):
-        faces = sorted(people[person], key=lambda face: face[0])
-        yield [face_id for face_id, _ in faces], np.stack([points for _, points in faces]).astype(np.float64)
+        faces.append((person, row["face_id"], common_points(row, side_px)))
+    faces.sort(key=lambda face: face[:2])
+    numbers = {person: number for number, person in enumerate(dict.fromkeys(person for person, _, _ in faces))}
+    people = np.array([numbers[person] for person, _, _ in faces], np.int64)
+    points = np.array([points for _, _, points in faces], np.float64).reshape(-1, 68, 2)
+    return [face_id for _, face_id, _ in faces], points, people
 
 
 def _face_rows(root: Root, tables: FaceTables) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from model.errors import ModelError
 from model.head_pose import fit_pose, generic_depths, with_depths
 from model.neutral import LID_PAIRS, LIP_PAIRS, gaps
-from model.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
+from model.retargeting import Faces, RetargetSettings, neutral_landmarks, neutrals_by_person, retarget
 from tests.shapes import closed_eyes, in_crop, narrow_mouth, neutral, opened_mouth
 from tests.test_head_pose import turned
 
@@ -110,6 +110,12 @@ def test_one_photo_of_each_is_enough() -> None:
     )
     assert gaps(found, LIP_PAIRS) == pytest.approx(gaps(driver, LIP_PAIRS), rel=0.15)
     assert np.ptp(found[0, [48, 54], 0]) == pytest.approx(np.ptp(source[0, [48, 54], 0]), rel=0.05)
+
+
+def test_the_neutrals_of_many_are_those_of_each() -> None:
+    points = in_crop(np.stack([neutral(), small_mouthed(), opened_mouth(neutral(), 0.3), closed_eyes(small_mouthed())]))
+    found = neutrals_by_person(points, np.array([7, 3, 7, 3]))
+    assert found == pytest.approx(np.stack([neutral_landmarks(points[1::2]), neutral_landmarks(points[::2])]))
 
 
 def test_a_missing_shape_model_is_told() -> None:
