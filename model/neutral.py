@@ -29,8 +29,12 @@ _REST_LIP_GAP = 0.03
 _CLOSED_EYE, _USUAL_EYE, _WIDE_EYE = 0.14, 0.27, 0.4
 """Lid gap over eye width. `_USUAL_EYE` is that of the reference face."""
 _UPPER_LID_SHARE = 0.75
+_UPPER_LIP_SHARE = 0.25
+_CHIN_SHARE = 0.6
+"""Of the gap between the lips, what the upper lip and the chin move as the mouth opens: slopes over the photos of 23
+actors (0.24 and 0.59) and of 85 people with and without a smile (0.29 and 0.57)."""
 _JAW_FOLLOWS = np.array([0, 0, 0.1, 0.3, 0.55, 0.75, 0.9, 1, 1, 1, 0.9, 0.75, 0.55, 0.3, 0.1, 0, 0])
-"""How far each point of the jaw's outline goes with the lower lip."""
+"""How far each point of the jaw's outline goes with the chin."""
 
 
 def to_reference_units(
@@ -128,12 +132,13 @@ def at_rest(shape: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "68 2"]:
 
 
 def _close_mouth(shape: Float[np.ndarray, "68 2"]) -> None:
-    """The lower lip is raised to the upper one, and the jaw with it."""
+    """The lips are brought together, and the jaw with the lower one."""
     raised = (gaps(shape[None], LIP_PAIRS)[0] - _REST_LIP_GAP).clip(0)
-    for (_, lower), height in zip(LIP_PAIRS, raised, strict=True):
-        shape[[lower, OUTER_LIPS[lower]], 1] -= height
-    shape[[59, 55], 1] -= raised[[0, 2]] * 0.6  # halfway to the corners, which stay
-    shape[:17, 1] -= _JAW_FOLLOWS * raised.mean()
+    for (upper, lower), height in zip(LIP_PAIRS, raised, strict=True):
+        shape[[upper, OUTER_LIPS[upper]], 1] += _UPPER_LIP_SHARE * height
+        shape[[lower, OUTER_LIPS[lower]], 1] -= (1 - _UPPER_LIP_SHARE) * height
+    shape[[59, 55], 1] -= raised[[0, 2]] * 0.45  # halfway to the corners, which stay
+    shape[:17, 1] -= _CHIN_SHARE * _JAW_FOLLOWS * raised.mean()
 
 
 def _open_eyes(shape: Float[np.ndarray, "68 2"]) -> None:

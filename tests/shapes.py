@@ -20,7 +20,9 @@ def neutral() -> np.ndarray:
 
 def opened_mouth(shape: np.ndarray, by: float) -> np.ndarray:
     shape = shape.copy()
-    shape[[*LOWER_LIP, *CHIN], 1] += by
+    shape[UPPER_LIP, 1] -= 0.25 * by
+    shape[LOWER_LIP, 1] += 0.75 * by
+    shape[CHIN, 1] += 0.6 * by
     return shape
 
 
