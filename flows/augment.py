@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from model.retargeting import RetargetKind, RetargetSettings
 from storage import Root, TableRef, check_set_name, read_manifest, read_text, write_set
 from tasks import steps
 from tasks.errors import checking_arguments
@@ -49,6 +50,8 @@ def augment_faces(
     gallery: str | None = None,
     dry_run: bool = False,
     workers: int | None = None,
+    retarget: RetargetKind = "offsets",
+    head_pose: float = 1.0,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
@@ -65,11 +68,14 @@ def augment_faces(
         gallery: Folder for the gallery; {root}/galleries/{name} if empty.
         dry_run: Only count what would be generated; write nothing.
         workers: Worker processes; one per core if empty.
+        retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
+            shape model, none takes the driver's landmarks as they are.
+        head_pose: 1 follows the driver's head pose, 0 keeps the source's.
     """
     name = name or f"{identities}-by-{expressions}"
     with checking_arguments():
         check_set_name(name)
-        place = Root(root)
+        place, retargeting = Root(root), RetargetSettings(retarget, head_pose)
         listed = None if pairs is None else read_text(pairs)
     sources, drivers = face_tables(place, identities), face_tables(place, expressions)
     check_compatible(place, [sources, drivers])
@@ -86,8 +92,14 @@ def augment_faces(
 
     # Resolve model
     registered = steps.fetch_model(place, model)
+    sets = tuple(dict.fromkeys((sources, drivers)))
     settings = TransferSettings(
-        registered, tuple(dict.fromkeys((sources, drivers))), crop_size_px(place, sources), detector_of(place, sources)
+        registered,
+        sets,
+        crop_size_px(place, sources),
+        detector_of(place, sources),
+        retarget=retargeting,
+        neutrals=steps.keep_neutrals(place, sets, registered.sha256, retargeting),
     )
 
     # Transfer

@@ -35,6 +35,14 @@ Faces = Annotated[str, typer.Option(help="Detector: dlib, or insightface:PACK_OR
 Size = Annotated[
     int, typer.Option(help="Side of the generated faces, px: 64, 96, 128, 256 or 512, at most the crop size.")
 ]
+Retarget = Annotated[
+    Literal["none", "offsets", "shape_model"],
+    typer.Option(
+        help="offsets: the driver's expression on the source's face shape; shape_model: the same by the generator's "
+        "shape model; none: the driver's landmarks as they are."
+    ),
+]
+HeadPose = Annotated[float, typer.Option(min=0, max=1, help="1 follows the driver's head pose, 0 keeps the source's.")]
 
 CHAMPION = "models:/mien-generator@champion"
 
@@ -185,6 +193,8 @@ def augment(
         bool, typer.Option("--dry-run", help="Only count what would be generated; write nothing.")
     ] = False,
     workers: Workers = None,
+    retarget: Retarget = "offsets",
+    head_pose: HeadPose = 1.0,
 ) -> None:
     """Give the people of one set the expressions of another."""
     with _at_the_terminal():
@@ -208,6 +218,8 @@ def augment(
             gallery,
             dry_run,
             workers,
+            retarget,
+            head_pose,
         )
         lines = [outcome(Root(root), done)]
         if done.transfers and done.gallery:
@@ -223,6 +235,8 @@ def transfer(
     model: ModelUri = CHAMPION,
     root: RootUrl = "./data",
     faces: Faces = "dlib",
+    retarget: Retarget = "offsets",
+    head_pose: HeadPose = 1.0,
 ) -> None:
     """Give the person of one photo the expression of another."""
     with _at_the_terminal():
@@ -236,7 +250,7 @@ def transfer(
                 read_source(photo)
         from flows.transfer import transfer_pair
 
-        line = transfer_pair(source, driver, out, model, root, faces)
+        line = transfer_pair(source, driver, out, model, root, faces, retarget, head_pose)
     typer.echo(line)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
+from model.retargeting import RetargetKind, RetargetSettings
 from storage import Root
 from tasks import steps
+from tasks.errors import checking_arguments
 
 
 @flow(name="transfer-pair")
@@ -16,6 +18,8 @@ def transfer_pair(
     model: str = "models:/mien-generator@champion",
     root: str = "./data",
     faces: str = "dlib",
+    retarget: RetargetKind = "offsets",
+    head_pose: float = 1.0,
 ) -> str:
     """Give the person of one photo the expression of another; returns a line that says what became of it.
 
@@ -26,7 +30,12 @@ def transfer_pair(
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         root: Root whose registry holds the generator.
         faces: Detector: `dlib`, or `insightface:` and a pack name or the folder of a pack.
+        retarget: offsets puts the driver's expression on the source's face shape, shape_model does so by the
+            generator's shape model, none takes the driver's landmarks as they are.
+        head_pose: 1 follows the driver's head pose, 0 keeps the source's.
     """
+    with checking_arguments():
+        settings = RetargetSettings(retarget, head_pose)
     place = Root(root)
     registered = steps.fetch_model(place, model)
-    return steps.transfer_photos(place, registered, source, driver, out, faces)
+    return steps.transfer_photos(place, registered, source, driver, out, faces, settings)

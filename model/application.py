@@ -1,8 +1,9 @@
 """The application model: the trained generator as it is stored, registered and used for transfer.
 
 {folder}/generator.safetensors     the weights
+         shape_model.safetensors   the linear model of face shapes, for retargeting; may be absent
          config.json               what rebuilds the generator, how its inputs were aligned and rendered, where it
-                                   comes from, and the SHA-256 of the weights
+                                   comes from, and the SHA-256 of the other files
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from model.heatmaps import HeatmapSpec
 from model.keypoints import KeypointInfo, heatmaps_to_float
 from model.networks.generator import Generator, GeneratorConfig, build_generator
 from model.reference import AlignmentSettings
+from model.shape_model import ShapeModel
 from model.validation import to_uint8
 
-WEIGHTS, CONFIG = "generator.safetensors", "config.json"
+WEIGHTS, SHAPE_MODEL, CONFIG = "generator.safetensors", "shape_model.safetensors", "config.json"
 _DAMAGED = "train it anew or fetch it again from the registry"
 
 
@@ -46,6 +48,9 @@ class ApplicationModel:
     """What it was trained on and with; JSON."""
     sha256: str | None = None
     """Of the weights file; None before it is saved."""
+    shape_model: ShapeModel | None = None
+    """What its training faces tell of shapes and expressions; None for generators stored without one."""
+    shape_model_sha256: str | None = None
 
     @property
     def size_px(self) -> int:
@@ -57,8 +62,11 @@ class ApplicationModel:
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
+        if self.shape_model is not None:
+            self.shape_model.save(folder / SHAPE_MODEL)
         config = {
             "weights_sha256": _sha256(folder / WEIGHTS),
+            "shape_model_sha256": None if self.shape_model is None else _sha256(folder / SHAPE_MODEL),
             "generator": asdict(self.generator.config),
             "alignment": asdict(self.alignment),
             "heatmaps": asdict(self.heatmap_spec),
@@ -77,6 +85,7 @@ class ApplicationModel:
         config, found = _read_config(folder / CONFIG), _sha256(folder / WEIGHTS)
         if found != config.get("weights_sha256") or found != (sha256 or found):
             raise WeightsError(f"the weights in {folder} are not the ones that were saved there: {_DAMAGED}")
+        shape_model = _load_shape_model(folder, of_shapes := config.get("shape_model_sha256"))
         try:
             generator = build_generator(GeneratorConfig(**config["generator"]))
             generator.load_state_dict(load_file(folder / WEIGHTS))
@@ -84,7 +93,7 @@ class ApplicationModel:
         except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
         generator.to(device).eval().requires_grad_(False)
-        return ApplicationModel(generator, alignment, spec, config.get("provenance", {}), found)
+        return ApplicationModel(generator, alignment, spec, config.get("provenance", {}), found, shape_model, of_shapes)
 
     def generate(
         self,
@@ -107,6 +116,14 @@ class ApplicationModel:
         ]
         with torch.inference_mode():
             return to_uint8(self.generator(images, *keypoints).image)
+
+
+def _load_shape_model(folder: Path, sha256: str | None) -> ShapeModel | None:
+    if sha256 is None:
+        return None
+    if _sha256(folder / SHAPE_MODEL) != sha256:
+        raise WeightsError(f"the shape model in {folder} is not the one that was saved there: {_DAMAGED}")
+    return ShapeModel.load(folder / SHAPE_MODEL)
 
 
 def _resized(photo: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.ndarray, "size size 3"]:

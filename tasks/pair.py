@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from model.application import ApplicationModel
 from model.crops import AlignedFace, align_face
 from model.faces import FaceDetector, FoundFace, load_detector
-from model.heatmaps import render_heatmaps
+from model.heatmaps import HeatmapSpec, render_heatmaps
 from model.images import decode_rgb, encode_png
 from model.judging import AskedFace, GateSettings, judge_face
-from model.landmarks import to_common
+from model.landmarks import LandmarkScheme, to_common
+from model.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
 from storage import Root, read_source
 from tasks.errors import RunError
 from tasks.models import RegisteredModel, load_model
 
 
-def transfer_photos(root: Root, registered: RegisteredModel, source: str, driver: str, out: str, faces: str) -> str:
+def transfer_photos(
+    root: Root,
+    registered: RegisteredModel,
+    source: str,
+    driver: str,
+    out: str,
+    faces: str,
+    settings: RetargetSettings,
+) -> str:
     """Writes the person of `source` with the expression of `driver` to `out` (PNG); returns a line of measurements.
 
     Raises:
@@ -26,14 +37,17 @@ def transfer_photos(root: Root, registered: RegisteredModel, source: str, driver
     (person, person_face, pixels), (asked, asked_face, asked_pixels) = (
         _align(detector, generator, uri) for uri in (source, driver)
     )
-    image = _generate(generator, person, asked, person_face.scheme, asked_face.scheme)
+    side_px = person.crop.shape[0]
+    given = _Keypoints(person.landmarks_xy, person_face.scheme, side_px)
+    target = _asked(generator, given, _Keypoints(asked.landmarks_xy, asked_face.scheme, side_px), settings)
+    image = _generate(generator, person.crop, given, target)
     folder, _, name = out.rpartition("/")
     Root(folder or ".").write_bytes(name, encode_png(image))
     asked_of = AskedFace(
         detector.embed(pixels, [person_face])[0],
         detector.embed(asked_pixels, [asked_face])[0],
-        asked.landmarks_xy * (image.shape[0] / asked.crop.shape[0]),
-        asked_face.scheme,
+        target.landmarks_xy * (image.shape[0] / side_px),
+        target.scheme,
     )
     judged = judge_face(detector, image, asked_of, GateSettings())
     if judged.identity_similarity is None or judged.expression_error is None:
@@ -51,19 +65,44 @@ def _align(detector: FaceDetector, generator: ApplicationModel, uri: str) -> tup
     return align_face(pixels, found[0], generator.alignment), found[0], pixels
 
 
-def _generate(generator: ApplicationModel, person: AlignedFace, asked: AlignedFace, *schemes: str) -> np.ndarray:
-    side_px = person.crop.shape[0]
-    faces = list(zip((person, asked), schemes, strict=True))
-    heatmaps = [
-        render_heatmaps(f.landmarks_xy[None].astype(np.float32), scheme, side_px, generator.heatmap_spec)  # pyright: ignore[reportArgumentType]
-        for f, scheme in faces
+@dataclass(frozen=True)
+class _Keypoints:
+    """Landmarks of a crop."""
+
+    landmarks_xy: np.ndarray
+    """In pixels of the crop."""
+    scheme: LandmarkScheme
+    side_px: int
+
+    def points(self) -> np.ndarray:
+        """1 × 68 × 2, the common landmarks in [-1, 1]."""
+        return (to_common(self.landmarks_xy, self.scheme) / self.side_px * 2 - 1)[None]
+
+    def heatmaps(self, spec: HeatmapSpec) -> np.ndarray:
+        """1 × parts × side × side."""
+        return render_heatmaps(self.landmarks_xy[None].astype(np.float32), self.scheme, self.side_px, spec)
+
+
+def _asked(generator: ApplicationModel, source: _Keypoints, driver: _Keypoints, how: RetargetSettings) -> _Keypoints:
+    """What is asked of the generator. The neutrals come from the one photo that there is of each person."""
+    if how.kind == "none":
+        return driver
+    model = generator.shape_model
+    faces = [
+        Faces(points, neutral_landmarks(points, model)[None])
+        for points in (photo.points().astype(np.float64) for photo in (source, driver))
     ]
-    points = [(to_common(f.landmarks_xy, scheme) / side_px * 2 - 1).astype(np.float32)[None] for f, scheme in faces]  # pyright: ignore[reportArgumentType]
+    points = retarget(faces[0], faces[1], how, model)[0]
+    return _Keypoints(((points + 1) / 2 * source.side_px).astype(np.float32), "ibug68", source.side_px)
+
+
+def _generate(generator: ApplicationModel, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:
+    spec = generator.heatmap_spec
     images = generator.generate(
-        person.crop[None],
-        source_heatmaps=heatmaps[0],
-        target_heatmaps=heatmaps[1],
-        source_points=points[0],
-        target_points=points[1],
+        crop[None],
+        source_heatmaps=source.heatmaps(spec),
+        target_heatmaps=target.heatmaps(spec),
+        source_points=source.points().astype(np.float32),
+        target_points=target.points().astype(np.float32),
     )
     return images[0]

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import detect, evaluation, gallery, heatmaps, ingest, pair, planning, tracking, training, transfer
+from tasks import detect, evaluation, gallery, heatmaps, ingest, neutrals, pair, planning, tracking, training, transfer
 from tasks.errors import UsageError
 
 P = ParamSpec("P")
@@ -41,6 +41,7 @@ evaluate = _once("evaluate-generator")(evaluation.evaluate)
 register = _once("register-generator")(training.register)
 fetch_model = _retried("fetch-generator")(tracking.fetch_model)
 pairs_shard = _retried("store-plan")(planning.pairs_shard)
+keep_neutrals = _retried("find-neutrals")(neutrals.keep_neutrals)
 transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
 transfer_photos = _once("transfer-photos")(pair.transfer_photos)
 build_gallery = _once("build-gallery")(gallery.build_gallery)

@@ -19,6 +19,7 @@ from model.networks.interface import SIZES_PX
 from model.pairs import FaceArrays
 from model.reference import AlignmentSettings, reference_landmarks
 from model.settings import TrainSettings
+from model.shape_model import ShapeModel
 from model.trainer import Trainer
 from model.training import fit
 from storage import Root, fingerprint, source_digest
@@ -51,6 +52,7 @@ CODE = source_digest(
     "model.optimizers",
     "model.pairs",
     "model.settings",
+    "model.shape_model",
     "model.stopping",
     "model.trainer",
     "model.training",
@@ -143,7 +145,7 @@ def train(root: Root, sets: Sequence[FaceTables], settings: TrainSettings, train
             result = fit(trainer, held_out, _RunLog(run, trainer, advance), folder)
         run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
-        sha256 = _save_application(root, sets, trainer, folder / APPLICATION, training, run.run_id)
+        sha256 = _save_application(root, sets, trainer, faces, folder / APPLICATION, training, run.run_id)
     done = TrainedWeights(
         training, sha256, run.run_id, result.reason, result.step, len(set(faces.identities)), len(faces)
     )
@@ -233,7 +235,13 @@ class _RunLog:
 
 
 def _save_application(
-    root: Root, sets: Sequence[FaceTables], trainer: Trainer, folder: Path, training: str, run_id: str
+    root: Root,
+    sets: Sequence[FaceTables],
+    trainer: Trainer,
+    faces: FaceArrays,
+    folder: Path,
+    training: str,
+    run_id: str,
 ) -> str:
     """Saves the trained generator as the application model, keeps it in the root; the hash of its weights."""
     prepared = prepare_settings(root, sets[0])
@@ -244,7 +252,8 @@ def _save_application(
         "steps": trainer.step,
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
-    ApplicationModel(trainer.average, alignment, spec, provenance).save(folder)
+    shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
+    ApplicationModel(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
     return keep_model(root, folder)
 
 

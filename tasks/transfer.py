@@ -10,18 +10,33 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from model.application import ApplicationModel
 from model.faces import FaceDetector, load_detector
 from model.images import encode_png
 from model.judging import AskedFace, GateSettings, Judgement, judge_face
+from model.landmarks import LandmarkScheme
+from model.retargeting import Faces, RetargetSettings, retarget
 from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, source_digest, write_shard
 from storage.schemas import TRANSFERS
-from tasks.faces import FaceTables, read_faces
+from tasks.faces import FaceTables, common_points, read_faces
 from tasks.generation import generate_pairs
 from tasks.models import RegisteredModel, load_model
+from tasks.neutrals import load_neutrals
 from tasks.pool import in_worker, tick
 
 CODE = source_digest(
-    "tasks.transfer", "tasks.faces", "model.application", "model.networks", "model.judging", "storage.schemas"
+    "tasks.transfer",
+    "tasks.faces",
+    "tasks.generation",
+    "model.application",
+    "model.head_pose",
+    "model.heatmaps",
+    "model.judging",
+    "model.networks",
+    "model.neutral",
+    "model.retargeting",
+    "model.shape_model",
+    "storage.schemas",
 )
 
 BATCH = 16
@@ -40,6 +55,9 @@ class TransferSettings:
     faces: str = "dlib"
     """The detector that judges the results."""
     gate: GateSettings = field(default_factory=GateSettings)
+    retarget: RetargetSettings = field(default_factory=RetargetSettings)
+    neutrals: str | None = None
+    """Fingerprint of the people's neutrals, which are kept in the root; None takes the drivers' points as they are."""
 
 
 def transfer_shard(root: Root, pairs: str, settings: TransferSettings) -> ShardRef:
@@ -68,9 +86,10 @@ def _transfer(root: Root, name: str, pairs: str, settings: TransferSettings) -> 
     done: dict[str, dict[str, Any]] = {}
     for start in range(0, len(good), BATCH):
         batch = good[start : start + BATCH]
-        images = generate_pairs(generator, [_faces_of(pair, faces) for pair in batch], settings.crop_size_px)
-        for pair, image in zip(batch, images, strict=True):
-            judged = _judge(detector, image, pair, faces, settings)
+        asked = _asked_points(root, generator, batch, faces, settings)
+        images = generate_pairs(generator, [_faces_of(pair, faces) for pair in batch], settings.crop_size_px, asked)
+        for pair, image, points in zip(batch, images, asked if asked is not None else [None] * len(batch), strict=True):
+            judged = _judge(detector, image, pair, faces, points, settings)
             done[pair["pair_id"]] = _row(pair, faces, settings, image, judged)
             tick()
     tick(len(rows) - len(good))
@@ -82,16 +101,45 @@ def _faces_of(pair: dict[str, Any], faces: dict[str, Any]) -> tuple[dict[str, An
     return faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
 
 
+def _asked_points(
+    root: Root,
+    generator: ApplicationModel,
+    pairs: Sequence[dict[str, Any]],
+    faces: dict[str, Any],
+    settings: TransferSettings,
+) -> np.ndarray | None:
+    """The retargeted points of the pairs (n × 68 × 2, in [-1, 1]); None where the drivers' own are asked for."""
+    if settings.neutrals is None:
+        return None
+    neutrals = load_neutrals(root, settings.neutrals)
+    source, driver = (
+        Faces(
+            np.stack([common_points(faces[pair[key]], settings.crop_size_px) for pair in pairs]).astype(np.float64),
+            neutrals.of([pair[key] for pair in pairs]),
+        )
+        for key in ("identity_face_id", "expression_face_id")
+    )
+    return retarget(source, driver, settings.retarget, generator.shape_model)
+
+
 def _judge(
-    detector: FaceDetector, image: np.ndarray, pair: dict[str, Any], faces: dict[str, Any], settings: TransferSettings
+    detector: FaceDetector,
+    image: np.ndarray,
+    pair: dict[str, Any],
+    faces: dict[str, Any],
+    asked_points: np.ndarray | None,
+    settings: TransferSettings,
 ) -> Judgement:
     source, driver = _faces_of(pair, faces)
     landmarks = np.asarray(driver["landmarks_xy"], np.float32).reshape(-1, 2)
+    scheme: LandmarkScheme = driver["landmark_scheme"]
+    if asked_points is not None:
+        landmarks, scheme = ((asked_points + 1) / 2 * settings.crop_size_px).astype(np.float32), "ibug68"
     asked = AskedFace(
         source_embedding=np.asarray(source["embedding"], np.float32),
         driver_embedding=np.asarray(driver["embedding"], np.float32),
         target_landmarks_xy=landmarks * (image.shape[0] / settings.crop_size_px),
-        scheme=driver["landmark_scheme"],
+        scheme=scheme,
     )
     return judge_face(detector, image, asked, settings.gate)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from model.application import CONFIG, WEIGHTS, ApplicationModel
+from model.application import CONFIG, SHAPE_MODEL, WEIGHTS, ApplicationModel
 from model.errors import WeightsError
 from model.heatmaps import HeatmapSpec
 from model.networks.generator import GeneratorConfig, build_generator
 from model.reference import AlignmentSettings
+from model.shape_model import ShapeModel
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=2, each=2)
@@ -77,6 +79,33 @@ def test_weights_of_another_shape_are_refused(saved: ApplicationModel, tmp_path:
     config["generator"]["width"] = 32
     (tmp_path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="does not fit this version of the code"):
+        ApplicationModel.load(tmp_path)
+
+
+def with_shapes(saved: ApplicationModel, folder: Path) -> ApplicationModel:
+    shapes = ShapeModel.fit(FACES.points.astype(np.float64), FACES.identities)
+    return replace(saved, shape_model=shapes).save(folder)
+
+
+def test_the_shape_model_is_stored_with_the_weights(saved: ApplicationModel, tmp_path: Path) -> None:
+    loaded = with_shapes(saved, tmp_path / "more")
+    assert loaded.sha256 == saved.sha256
+    assert loaded.shape_model is not None
+    assert loaded.shape_model.mean.shape == (68, 3)
+    assert saved.shape_model is None
+
+
+def test_a_model_from_before_the_shape_model_loads(saved: ApplicationModel, tmp_path: Path) -> None:
+    config = json.loads((tmp_path / CONFIG).read_text())
+    del config["shape_model_sha256"]
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    assert ApplicationModel.load(tmp_path).shape_model is None
+
+
+def test_another_shape_model_is_refused(saved: ApplicationModel, tmp_path: Path) -> None:
+    with_shapes(saved, tmp_path)
+    (tmp_path / SHAPE_MODEL).write_bytes(b"another")
+    with pytest.raises(WeightsError, match="shape model"):
         ApplicationModel.load(tmp_path)
 
 

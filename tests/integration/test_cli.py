@@ -41,9 +41,12 @@ def test_help_names_every_command(environment: dict[str, str]) -> None:
         ("evaluate", ["--root", "--model", "--data"]),
         (
             "augment",
-            ["--root", "--model", "--identities", "--expressions", "--per-identity", "--pairs", "--seed", "--dry-run"],
+            [
+                *("--root", "--model", "--identities", "--expressions", "--per-identity", "--pairs", "--seed"),
+                *("--dry-run", "--retarget", "--head-pose"),
+            ],
         ),
-        ("transfer", ["--root", "--model"]),
+        ("transfer", ["--root", "--model", "--retarget", "--head-pose"]),
         ("gallery", ["--root", "--out"]),
     ],
 )

@@ -1,0 +1,114 @@
+"""Neutral faces of the people of a job, as content of the root: `{root}/neutrals/{fingerprint}.npz`.
+
+They are found once per job, from all usable photos of each person in a set; an unlabelled photo is a person of its
+own. Workers read them from there. A set's people are its own: the same label in another set is another person.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from model.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
+from storage import Root, fingerprint, open_table, source_digest
+from tasks.errors import checking_arguments
+from tasks.faces import FaceTables, common_points, crop_size_px
+from tasks.models import load_model
+
+CODE = source_digest(
+    "tasks.neutrals",
+    "tasks.faces",
+    "model.head_pose",
+    "model.landmarks",
+    "model.neutral",
+    "model.retargeting",
+    "model.shape_model",
+)
+
+
+@dataclass(frozen=True)
+class Neutrals:
+    """For each face the neutral of its person."""
+
+    rows: dict[str, int]
+    """By face id, in which of the shapes."""
+    shapes: np.ndarray
+    """People × 68 × 2, in [-1, 1] over the crop."""
+
+    def of(self, face_ids: Sequence[str]) -> np.ndarray:
+        """Faces × 68 × 2."""
+        return self.shapes[[self.rows[face_id] for face_id in face_ids]]
+
+
+def keep_neutrals(
+    root: Root, sets: Sequence[FaceTables], generator_sha256: str, retargeting: RetargetSettings
+) -> str | None:
+    """Finds the neutrals of these sets' people, with the generator's shape model if it has one.
+
+    Returns their fingerprint, None where nothing is to be retargeted.
+
+    Raises:
+        UsageError: the generator has no shape model, and retargeting is to be by it.
+    """
+    if retargeting.kind == "none":
+        return None
+    generator = load_model(root, generator_sha256)
+    with checking_arguments():
+        check_retargeting(retargeting, generator.shape_model)
+    faces = [tables.faces for tables in sets]
+    name = fingerprint({"code": CODE, "faces": faces, "shape_model": generator.shape_model_sha256})
+    if root.exists(_place(name)):
+        return name
+    rows: dict[str, int] = {}
+    shapes: list[np.ndarray] = []
+    for tables in sets:
+        face_ids, points, people = _people(root, tables)
+        first = sum(map(len, shapes))
+        rows = {face_id: first + int(person) for face_id, person in zip(face_ids, people, strict=True)} | rows
+        if face_ids:
+            shapes.append(neutrals_by_person(points, people, generator.shape_model))
+    content = io.BytesIO()
+    ids, places = np.array(list(rows), "S"), np.array(list(rows.values()), np.int64)
+    np.savez(content, face_ids=ids, rows=places, shapes=np.concatenate([np.zeros((0, 68, 2)), *shapes]))
+    root.write_bytes(_place(name), content.getvalue())
+    return name
+
+
+@lru_cache(maxsize=2)
+def load_neutrals(root: Root, name: str) -> Neutrals:
+    """What `keep_neutrals` found, read once per process."""
+    with np.load(io.BytesIO(root.read_bytes(_place(name)))) as content:
+        face_ids = (face_id.decode() for face_id in content["face_ids"].tolist())
+        return Neutrals(dict(zip(face_ids, content["rows"].tolist(), strict=True)), content["shapes"])
+
+
+def _place(name: str) -> str:
+    return f"neutrals/{name}.npz"
+
+
+def _people(root: Root, tables: FaceTables) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Face ids, points and numbers of the people of a set, in an order that the rows' order does not change."""
+    side_px = crop_size_px(root, tables)
+    faces: list[tuple[tuple[bool, str], str, np.ndarray]] = []
+    for row in _face_rows(root, tables):
+        person = (row["identity"] is None, row["identity"] or row["image_id"])
+        faces.append((person, row["face_id"], common_points(row, side_px)))
+    faces.sort(key=lambda face: face[:2])
+    numbers = {person: number for number, person in enumerate(dict.fromkeys(person for person, _, _ in faces))}
+    people = np.array([numbers[person] for person, _, _ in faces], np.int64)
+    points = np.array([points for _, _, points in faces], np.float64).reshape(-1, 68, 2)
+    return [face_id for _, face_id, _ in faces], points, people
+
+
+def _face_rows(root: Root, tables: FaceTables) -> Iterator[dict[str, Any]]:
+    """In batches: the landmarks of many faces as Python numbers take much memory."""
+    columns = ["face_id", "image_id", "identity", "landmarks_xy", "landmark_scheme"]
+    usable = open_table(root, "faces", tables.faces).scanner(columns=columns, filter=pc.field("status") == "ok")
+    for batch in usable.to_batches():
+        yield from batch.to_pylist()
