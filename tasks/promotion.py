@@ -18,11 +18,7 @@ _CROSS: dict[Measure, str] = {"cross_identity_distance": "identity_distance", "l
 def decide_promotion(
     evaluation: Evaluation, champion: RegisteredModel | None, settings: PromotionSettings = _DEFAULTS
 ) -> Decision:
-    """Whether the evaluated generator takes the champion's place.
-
-    Raises:
-        KeyError: the champion is not in the evaluation.
-    """
+    """Whether the evaluated generator takes the place of the champion, which must be `in_evaluation` too."""
     new = _measures(evaluation, GENERATED)
     if champion is None:
         return decide(new, None, settings)
@@ -39,8 +35,8 @@ def _measures(evaluation: Evaluation, method: str) -> dict[Measure, float]:
     """Of the deciding split; NaN where something could not be measured."""
     split = evaluation.deciding_split
     same, cross = evaluation.section(split, "same"), evaluation.section(split, "cross")
-    one = same.means[method] if same else {}
-    two = cross.means[method] if cross else {}
+    one = same.means.get(method, {}) if same else {}
+    two = cross.means.get(method, {}) if cross else {}
     found: dict[Measure, Estimate | None] = {name: one.get(name) for name in _SAME}
     found |= {name: two.get(its) for name, its in _CROSS.items()}
     return {name: estimate.value if estimate else math.nan for name, estimate in found.items()}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from model.statistics import Estimate
 from tasks.evaluation.record import COPY, GENERATED, TPS, Evaluation, Section
@@ -19,6 +19,13 @@ _TITLES = {
 }  # fmt: skip
 _DIGITS = {"psnr": 2, "leak": 3, "found": 3, "mouth_reached": 3, "eyes_reached": 3, "expression_reached": 3}
 _ABSENT = "–"
+_BETTER = {
+    "l1": "↓", "mouth_l1": "↓", "eye_l1": "↓", "ssim": "↑", "psnr": "↑", "nme": "↓", "identity_similarity": "↑",
+    "identity_distance": "↓", "leak": "↓", "found": "↑",
+}  # fmt: skip
+"""Where one way is better; of what an expression reaches, 1 is best."""
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -51,46 +58,48 @@ def tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _of_section(section: Section) -> Iterator[Table]:
+    """A row per measure, a column per method: narrow enough for a terminal."""
     kind = "one person" if section.kind == "same" else "two people"
     about = f"{section.split}, {kind}: {section.pairs} pairs, {section.people} people"
     measures = MEASURES[section.kind]
-    yield _table(
-        f"{about}; mean ±95%", measures, [(m, [_mean(e, n) for n in measures]) for m, e in section.means.items()]
-    )
+    yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
     compared = (*RATIOS[section.kind], *GAINS[section.kind])
-    ratios = {method: its for method, its in section.ratios.items() if method != COPY}
-    rows = [(f"{method} / {TPS}", [_ratio(section, its, n) for n in compared]) for method, its in ratios.items()]
-    yield _table(f"{about}; × of {TPS} (SSIM: +)", compared, rows)
-    differences = [
-        (f"{GENERATED} − {method}", [_interval(e.get(n), n) for n in measures])
-        for method, e in section.differences.items()
-        if e
+    ratios = {f"{method} / {TPS}": its for method, its in section.ratios.items() if method != COPY}
+    yield _table(f"{about}; × of {TPS} (SSIM: +)", compared, ratios, _ratio)
+    differences = {f"{GENERATED} − {method}": its for method, its in section.differences.items() if its}
+    yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
+
+
+def _table(
+    title: str,
+    measures: Sequence[str],
+    columns: Mapping[str, Mapping[str, V]],
+    shown: Callable[[str, V], str],
+) -> Table:
+    rows = [
+        (_title(name), *(shown(name, its[name]) if name in its else _ABSENT for its in columns.values()))
+        for name in measures
+        if any(name in its for its in columns.values())
     ]
-    yield _table(f"{about}; difference on the same pairs [95%]", measures, differences)
+    return Table(title, ("", *columns), tuple(rows))
 
 
-def _table(title: str, measures: Sequence[str], rows: list[tuple[str, list[str]]]) -> Table:
-    head = ("method", *(_TITLES.get(name, name) for name in measures))
-    return Table(title, head, tuple((method, *cells) for method, cells in rows))
+def _title(measure: str) -> str:
+    better = _BETTER.get(measure)
+    return _TITLES.get(measure, measure) + (f" {better}" if better else "")
 
 
-def _mean(estimates: dict[str, Estimate], measure: str) -> str:
-    found, digits = estimates.get(measure), _DIGITS.get(measure, 4)
-    if found is None:
-        return _ABSENT
+def _mean(measure: str, found: Estimate) -> str:
+    digits = _DIGITS.get(measure, 4)
     value = f"{found.value:.{digits}f}"
     return f"{value} ±{found.half_width:.{digits}f}" if math.isfinite(found.half_width) else value
 
 
-def _ratio(section: Section, ratios: dict[str, float], measure: str) -> str:
-    if measure not in ratios:
-        return _ABSENT
-    return f"{ratios[measure]:+.4f}" if measure in GAINS[section.kind] else f"×{ratios[measure]:.3f}"
+def _ratio(measure: str, ratio: float) -> str:
+    return f"×{ratio:.3f}" if measure in RATIOS["same"] else f"{ratio:+.4f}"
 
 
-def _interval(found: Estimate | None, measure: str) -> str:
-    if found is None:
-        return _ABSENT
+def _interval(measure: str, found: Estimate) -> str:
     digits = _DIGITS.get(measure, 4)
     value = f"{found.value:+.{digits}f}"
     return f"{value} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]" if math.isfinite(found.low) else value
