@@ -156,6 +156,15 @@ def evaluate(
     pairs: Annotated[
         int, typer.Option(min=1, help="Same-person pairs, in turns over the people, for each split.")
     ] = 100,
+    cross_pairs: Annotated[
+        int, typer.Option(min=0, help="Pairs of two people, in turns over the people, for each split.")
+    ] = 100,
+    against: Annotated[
+        list[str] | None, typer.Option(help="Another registered generator to measure beside it; repeat for more.")
+    ] = None,
+    gallery: Annotated[
+        str | None, typer.Option(help="Folder for a page with the tables and sheets of pictures. Default: none.")
+    ] = None,
     seed: Seed = 0,
     workers: Workers = None,
 ) -> None:
@@ -167,7 +176,7 @@ def evaluate(
         face_tables(Root(root), data)
         from flows.evaluate import evaluate_generator
 
-        table = evaluate_generator(data, model, root, pairs, seed, workers)
+        table = evaluate_generator(data, model, root, pairs, seed, workers, against, cross_pairs, gallery)
     typer.echo(table)
 
 

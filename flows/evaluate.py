@@ -18,6 +18,9 @@ def evaluate_generator(
     pairs: int = 100,
     seed: int = 0,
     workers: int | None = None,
+    against: list[str] | None = None,
+    cross_pairs: int = 100,
+    gallery: str | None = None,
 ) -> str:
     """Measure a registered generator on the held-out people of a set; returns the table that is printed.
 
@@ -28,9 +31,17 @@ def evaluate_generator(
         pairs: Same-person pairs, evenly over the people.
         seed: Another seed, other pairs.
         workers: Worker processes; one per core if empty.
+        against: Registered generators to measure beside it, named like the model.
+        cross_pairs: Pairs of two people, evenly over the people; 0 leaves them out.
+        gallery: Folder to write the tables and sheets of pictures into; none if empty.
     """
     place = Root(root)
     tables = face_tables(place, data)
     registered = steps.fetch_model(place, model)
-    settings = EvaluationSettings(pairs=pairs, seed=seed)
-    return as_table(steps.evaluate(place, registered.sha256, [tables], settings, workers))
+    others = [steps.fetch_model(place, uri) for uri in against or []]
+    settings = EvaluationSettings(pairs=pairs, cross_pairs=cross_pairs, seed=seed)
+    evaluation = steps.evaluate(place, registered.sha256, [tables], settings, workers, others)
+    if gallery is None:
+        return as_table(evaluation)
+    page = steps.write_evaluation_page(place, evaluation, Root(gallery), f"{registered.uri} on {data}")
+    return f"{as_table(evaluation)}\n\ngallery: {page}"

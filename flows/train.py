@@ -13,7 +13,7 @@ from tasks.evaluation import Evaluation, as_table
 from tasks.faces import face_tables
 from tasks.models import RegisteredModel
 from tasks.tracking import find_trained
-from tasks.training import default_settings, training_fingerprint
+from tasks.training import default_settings, rivals, training_fingerprint
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class TrainedGenerator:
     """Why training ended; "found" if it had been done before."""
     evaluation: Evaluation | None = None
     """None if it had been done before: MLflow has it."""
+    promotion: str = ""
+    """Why it is the champion or not."""
 
 
 @flow(name="train-generator", flow_run_name="train on {data}")
@@ -61,11 +63,11 @@ def train_generator(
     trained = task_runs.train(place, sets, settings, training)
 
     # Evaluate
-    evaluation = task_runs.evaluate(place, trained.sha256, sets, workers=workers)
+    evaluation = task_runs.evaluate(place, trained.sha256, sets, workers=workers, against=rivals(place))
 
     # Register
-    model = task_runs.register(place, sets, trained, evaluation, workers)
-    return TrainedGenerator(model, trained.stopped, evaluation)
+    registered = task_runs.register(place, sets, trained, evaluation, workers)
+    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion)
 
 
 def outcome(trained: TrainedGenerator) -> list[str]:
@@ -75,5 +77,5 @@ def outcome(trained: TrainedGenerator) -> list[str]:
         return [f"{trained.model.uri} came of this training before{champion}"]
     return [
         as_table(trained.evaluation),
-        f"{trained.model.uri} is registered{champion} (training ended by: {trained.stopped})",
+        f"{trained.model.uri} is registered{champion}: {trained.promotion} (training ended by: {trained.stopped})",
     ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from model.alignment import apply_transform, similarity_transform
 
 Images = Float[np.ndarray, "batch height width channels"]
 
@@ -12,6 +14,15 @@ Images = Float[np.ndarray, "batch height width channels"]
 def l1(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
     """Mean absolute difference over pixels and channels, of images in 0..1."""
     return np.abs(images - photos).mean((1, 2, 3))
+
+
+def masked_l1(
+    images: Images, photos: Images, masks: Bool[np.ndarray, "batch height width"]
+) -> Float[np.ndarray, " batch"]:
+    """Mean absolute difference over the pixels of each mask; NaN where a mask is empty."""
+    pixels = masks.sum((1, 2)).astype(np.float64)
+    total = (np.abs(images - photos).mean(-1) * masks).sum((1, 2))
+    return np.divide(total, pixels, out=np.full(len(images), np.nan), where=pixels > 0)
 
 
 def psnr(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
@@ -41,6 +52,18 @@ def nme(
 ) -> Float[np.ndarray, " batch"]:
     """Normalised mean error: mean distance of the landmarks over the distance of the outer eye corners."""
     return np.linalg.norm(found - asked, axis=-1).mean(-1) / interocular
+
+
+def spread(shapes: Float[np.ndarray, "batch points 2"], onto: Float[np.ndarray, "points 2"], unit: float) -> float:
+    """How much shapes differ beyond place, turn and scale: the mean distance of their points, over all pairs of them.
+
+    Each is first put onto `onto` by a similarity; distances are in units of `unit` there. NaN for fewer than two.
+    """
+    if len(shapes) < 2:
+        return float("nan")
+    aligned = np.stack([apply_transform(similarity_transform(shape, onto), shape) for shape in shapes])
+    pairs = [np.linalg.norm(aligned[n + 1 :] - aligned[n], axis=-1).mean(-1) for n in range(len(aligned) - 1)]
+    return float(np.concatenate(pairs).mean() / unit)
 
 
 def auc(true: Float[np.ndarray, " true"], false: Float[np.ndarray, " false"]) -> float:

@@ -27,9 +27,16 @@ Gives the person of an aligned face photo the expression of another person's lan
 
 {table}
 
-`generated`: two photos of one person, the first given the second's expression, against the second. `copy`: the first
-photo as it is. L1 and SSIM of images in 0..1; NME: landmarks found on the result against the target's, as a share of
-the inter-ocular distance; identity: similarity of the embedding to the target photo.
+One person: two photos, the first given the second's expression, against the second. Two people: the first given the
+expression of the second, who is somebody else. `generated`: this generator; `v…`: other versions; `tps`: the first
+photo warped to the landmarks asked for, which needs no training; `copy`: the first photo as it is; `photo`: another
+real photo of the first person; `asked`: the landmarks asked for. 95% intervals are of draws of people.
+
+L1 and SSIM of images in 0..1, mouth and eyes around the target's landmarks; NME: landmarks found on the result against
+those asked for, as a share of the inter-ocular distance; identity, id dist: similarity and Euclidean distance of the
+embedding to the target photo (one person) or the source photo (two); leak: share of results nearer to the driver than
+to the source; reached: slope of the change in mouth and eye opening against the change asked for, 1 is all of it;
+spread: how much the expressions given to one person differ, beside `asked`.
 
 ## Weights of others that it depends on
 

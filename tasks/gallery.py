@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import jinja2
-
 from model.images import decode_rgb, encode_png, resize_rgb
 from storage import Manifest, Root, open_table, read_manifest
 from tasks.faces import FaceTables, read_faces
+from tasks.pages import templates
 
 PAGE = "index.html"
 
@@ -20,14 +19,6 @@ _COLUMNS = [
     "identity", "expression", "identity_face_id", "expression_face_id", "image", "model_uri", "run_id",
     "identity_similarity", "driver_similarity", "expression_error", "status", "reason",
 ]  # fmt: skip
-
-_templates = jinja2.Environment(
-    loader=jinja2.PackageLoader("tasks"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ def build_gallery(root: Root, transfers: str, out: Root, most: int = 96) -> Gall
     rows = open_table(root, "transfers", transfers).to_table(columns=_COLUMNS).to_pylist()
     shown = evenly_spaced(rows, most)
     summary = summarise(rows)
-    page = _templates.get_template("gallery.html.j2").render(
+    page = templates.get_template("gallery.html.j2").render(
         cards=_cards(root, manifest, shown),
         summary=summary,
         shown=len(shown),

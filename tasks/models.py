@@ -14,6 +14,8 @@ from model.application import ApplicationModel
 from model.errors import WeightsError
 from storage import Root
 
+MODEL_NAME = "mien-generator"
+
 
 @dataclass(frozen=True)
 class RegisteredModel:
@@ -43,7 +45,13 @@ def _place(sha256: str, file: str) -> str:
     return f"models/{sha256}/{file}"
 
 
-@lru_cache(maxsize=2)
+def short_name(uri: str) -> str:
+    """`v3` of `models:/mien-generator/3`; the whole of any other name: `other-v3`."""
+    name, _, version = uri.removeprefix("models:/").rpartition("/")
+    return f"v{version}" if name == MODEL_NAME else f"{name}-v{version}"
+
+
+@lru_cache(maxsize=4)  # an evaluation has some side by side
 def load_model(root: Root, sha256: str) -> ApplicationModel:
     """The generator with these weights, loaded once per process."""
     local = root.local_path(f"models/{sha256}")

@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks import detect, evaluation, gallery, heatmaps, ingest, neutrals, pair, planning, tracking, training, transfer
 from tasks.errors import UsageError
+from tasks.evaluation import page
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,4 +45,5 @@ pairs_shard = _retried("store-plan")(planning.pairs_shard)
 keep_neutrals = _retried("find-neutrals")(neutrals.keep_neutrals)
 transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
 transfer_photos = _once("transfer-photos")(pair.transfer_photos)
+write_evaluation_page = _once("write-evaluation-page")(page.write_page)
 build_gallery = _once("build-gallery")(gallery.build_gallery)

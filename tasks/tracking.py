@@ -32,16 +32,18 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 import model
 from model.images import encode_png
+from model.networks.generator import GeneratorKind
 from storage import Root, TableRef
 from tasks.errors import RunError, UsageError
-from tasks.models import RegisteredModel, keep_model
+from tasks.models import MODEL_NAME, RegisteredModel, keep_model
 
 EXPERIMENT = "mien"
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
-MODEL_NAME = "mien-generator"
 CHAMPION = "champion"
 TRAINING_TAG = "mien.training"
 WEIGHTS_TAG = "mien.weights_sha256"
+GENERATOR_TAG = "mien.generator"
+PROMOTION_TAG = "mien.promotion"
 METRIC_TAG = "mien.validation_metric"
 METRIC_NAME_TAG = "mien.validation_metric_name"
 
@@ -185,8 +187,17 @@ def _run_exists(client: MlflowClient, run_id: str) -> bool:
 
 def find_trained(root: Root, training: str) -> RegisteredModel | None:
     """The registered version that came of the training with this fingerprint, if there is one."""
+    return _newest(root, TRAINING_TAG, training)
+
+
+def newest_of_kind(root: Root, generator: GeneratorKind) -> RegisteredModel | None:
+    """The newest registered version with a generator of this kind, if there is one."""
+    return _newest(root, GENERATOR_TAG, generator)
+
+
+def _newest(root: Root, tag: str, value: str) -> RegisteredModel | None:
     client = _connect(root)
-    versions = client.search_model_versions(f"name = '{MODEL_NAME}' and tags.`{TRAINING_TAG}` = '{training}'")
+    versions = client.search_model_versions(f"name = '{MODEL_NAME}' and tags.`{tag}` = '{value}'")
     ready = [v for v in versions if v.status == "READY"]
     return _registered(client, max(ready, key=lambda v: int(v.version))) if ready else None
 
@@ -227,8 +238,11 @@ class Registration:
     weights_sha256: str
     validation_metric: float
     metric_name: str
+    generator: GeneratorKind
     champion: bool
-    """Whether it has won against the present champion."""
+    """Whether it takes the present champion's place."""
+    promotion: str
+    """Why, or why not."""
 
 
 def register(root: Root, run: TrackedRun, registration: Registration) -> RegisteredModel:
@@ -255,6 +269,8 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
             WEIGHTS_TAG: registration.weights_sha256,
             METRIC_TAG: repr(registration.validation_metric),
             METRIC_NAME_TAG: registration.metric_name,
+            GENERATOR_TAG: registration.generator,
+            PROMOTION_TAG: registration.promotion,
         },
         description=registration.card,
     )

@@ -26,7 +26,9 @@ from storage import Root, fingerprint, source_digest
 from tasks import tracking
 from tasks.card import model_card
 from tasks.errors import UsageError
-from tasks.evaluation import Evaluation, as_table, evaluate
+from tasks.evaluation import Evaluation, as_json, as_table, evaluate
+from tasks.evaluation.record import GENERATED
+from tasks.evaluation.sheets import draw_sheet
 from tasks.faces import (
     FaceTables,
     check_compatible,
@@ -36,8 +38,9 @@ from tasks.faces import (
     read_faces,
     usable_faces,
 )
-from tasks.models import RegisteredModel, keep_model
+from tasks.models import RegisteredModel, keep_model, load_model
 from tasks.progress import Advance, progress
+from tasks.promotion import as_text, decide_promotion, in_evaluation
 from tasks.tracking import TrackedRun, fetch_model
 
 CODE = source_digest(
@@ -257,16 +260,34 @@ def _save_application(
     return keep_model(root, folder)
 
 
+@dataclass(frozen=True)
+class Registered:
+    """The version that came of a training, and why it is champion or not."""
+
+    model: RegisteredModel
+    promotion: str
+
+
+def rivals(root: Root) -> list[RegisteredModel]:
+    """What a trained generator is measured beside: the champion, and the newest of the application's own kind."""
+    found = (tracking.champion(root), tracking.newest_of_kind(root, "residual"))
+    return [fetch_model(root, uri) for uri in dict.fromkeys(model.uri for model in found if model)]
+
+
 def register(
     root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation, workers: int | None
-) -> RegisteredModel:
-    """Registers the trained generator; it becomes champion if it beats the present one on the same validation pairs."""
-    metric = validation_metric(evaluation)
-    rival = _champion_metric(root, sets, workers)
+) -> Registered:
+    """Registers the trained generator; it becomes champion if it wins against the present one (`model.promotion`)."""
+    champion = tracking.champion(root)
+    if champion is not None and not in_evaluation(evaluation, champion):  # it has changed since, by another training
+        others = [fetch_model(root, champion.uri)]
+        evaluation = evaluate(root, trained.sha256, sets, evaluation.settings, workers, others)
+    decision = decide_promotion(evaluation, champion)
     with tracking.tracked_run(root, "register", trained.run_id) as run:
-        run.metrics(evaluation.metrics(), trained.steps)
-        run.text("evaluation.md", as_table(evaluation))
-        return tracking.register(
+        _log_evaluation(root, run, evaluation, trained.steps)
+        run.text("promotion.md", as_text(decision))
+        run.tags({"mien.promoted": str(decision.promoted).lower(), tracking.PROMOTION_TAG: decision.reason})
+        model = tracking.register(
             root,
             run,
             tracking.Registration(
@@ -275,26 +296,28 @@ def register(
                 example=_example(root, sets),
                 training=trained.training,
                 weights_sha256=trained.sha256,
-                validation_metric=metric,
+                validation_metric=validation_metric(evaluation),
                 metric_name=METRIC,
-                champion=rival is None or metric < rival,
+                generator=load_model(root, trained.sha256).generator.config.kind,
+                champion=decision.promoted,
+                promotion=decision.reason,
             ),
         )
+    return Registered(model, decision.reason)
+
+
+def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: int) -> None:
+    run.metrics(evaluation.metrics(), step)
+    run.text("evaluation.md", as_table(evaluation))
+    run.text("evaluation.json", as_json(evaluation))
+    for plan in evaluation.sheets:
+        run.picture(f"evaluation/{plan.name}.png", draw_sheet(root, evaluation.contest, plan))
 
 
 def validation_metric(evaluation: Evaluation) -> float:
-    """What versions are compared by: mean L1 of generated faces to the target photos of held-out people."""
-    split = "val" if "val" in evaluation.means else next(iter(evaluation.means))
-    return evaluation.means[split]["generated"].l1
-
-
-def _champion_metric(root: Root, sets: Sequence[FaceTables], workers: int | None) -> float | None:
-    """The present champion's metric on the same pairs; None where there is no champion."""
-    champion = tracking.champion(root)
-    if champion is None:
-        return None
-    fetched = fetch_model(root, champion.uri)
-    return validation_metric(evaluate(root, fetched.sha256, sets, workers=workers))
+    """What versions are compared by first: mean L1 of generated faces to the target photos of held-out people."""
+    section = evaluation.section(evaluation.deciding_split, "same")
+    return section.means[GENERATED]["l1"].value if section else float("nan")
 
 
 def _example(root: Root, sets: Sequence[FaceTables]) -> dict[str, np.ndarray]:

@@ -38,7 +38,7 @@ def test_help_names_every_command(environment: dict[str, str]) -> None:
         ("demo", ["--root", "--minutes"]),
         ("prepare", ["--root", "--name", "--faces", "--crop-size"]),
         ("train", ["--root", "--data", "--generator", "--size", "--minutes", "--steps"]),
-        ("evaluate", ["--root", "--model", "--data"]),
+        ("evaluate", ["--root", "--model", "--data", "--pairs", "--cross-pairs", "--against", "--gallery"]),
         (
             "augment",
             [

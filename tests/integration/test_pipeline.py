@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -219,18 +220,40 @@ def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
         transfer_pair(str(tmp_path / "blank.png"), "sample:orl/s2/3.pgm", str(out), root=str(root))
 
 
-def test_a_registered_model_is_evaluated_beside_copying(done) -> None:
+def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp_path: Path) -> None:
     from flows.evaluate import evaluate_generator
 
     root, _ = done
-    table = evaluate_generator("six", root=str(root), pairs=4, workers=1)
-    rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in table.splitlines()[2:]}
-    assert list(rows) == [
-        f"{split}, 1 people, {method}" for split in ("val", "test") for method in ("generated", "copy")
+    out = tmp_path / "page"
+    told = evaluate_generator("six", root=str(root), pairs=4, workers=1, gallery=str(out))
+    assert told.endswith(f"gallery: {out}/evaluation.html")
+    assert (out / "evaluation.md").read_text() in told
+    found = json.loads((out / "evaluation.json").read_text())
+    assert [(s["split"], s["kind"], s["people"]) for s in found["sections"]] == [
+        ("val", "same", 1),
+        ("test", "same", 1),
     ]
+    means = found["sections"][0]["means"]
+    assert list(means) == ["generated", "tps", "copy"]
     # Four steps draw grey; a copy is a face, if of another expression.
-    assert float(rows["val, 1 people, copy"][2]) > float(rows["val, 1 people, generated"][2])
-    assert float(rows["val, 1 people, copy"][5]) == 1
+    assert means["copy"]["ssim"]["value"] > means["generated"]["ssim"]["value"]
+    assert means["copy"]["found"]["value"] == 1
+    page = (out / "evaluation.html").read_text()
+    sheets = sorted((out / "evaluation").glob("*.png"))
+    assert sheets
+    assert all(f"evaluation/{sheet.name}" in page for sheet in sheets)
+    sheet = decode_rgb((out / "evaluation/val-l1-best.png").read_bytes())
+    assert sheet.shape[1] // 64 == 4  # source, target, generated, warped
+
+
+def test_the_run_of_a_training_has_its_evaluation_and_why_it_was_promoted(done) -> None:
+    root, augmentation = done
+    run_id = augmentation.trained.model.run_id
+    artefacts = root / "mlartifacts" / run_id / "artifacts"
+    assert {"evaluation.md", "evaluation.json", "promotion.md"} <= {path.name for path in artefacts.iterdir()}
+    assert (artefacts / "promotion.md").read_text() == "Promoted: it is the first."
+    assert (artefacts / "evaluation" / "val-l1-worst.png").exists()
+    assert augmentation.trained.promotion == "it is the first"
 
 
 def test_an_unknown_model_is_told_with_what_there_is(done) -> None:

@@ -1,0 +1,72 @@
+"""The evaluation itself: plan the pairs, measure them in worker processes, summarise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from storage import Root
+from tasks.errors import UsageError
+from tasks.evaluation.measuring import MeasuredPair, measure_chunk
+from tasks.evaluation.pairs import cross_person, held_out_rows, same_person, telling_pairs
+from tasks.evaluation.record import (
+    HELD_OUT,
+    Contest,
+    Evaluation,
+    EvaluationPair,
+    EvaluationSettings,
+    Kind,
+    Section,
+    SheetPlan,
+)
+from tasks.evaluation.sheets import UNCHOSEN, cross_person_sheets, same_person_sheets, unchosen_sheet
+from tasks.evaluation.summary import summarise
+from tasks.faces import FaceTables
+from tasks.models import RegisteredModel, short_name
+from tasks.pool import in_worker, work_progress, worker_pool
+
+CHUNK = 16
+_DEFAULTS = EvaluationSettings()
+
+
+def evaluate(
+    root: Root,
+    sha256: str,
+    sets: Sequence[FaceTables],
+    settings: EvaluationSettings = _DEFAULTS,
+    workers: int | None = None,
+    against: Sequence[RegisteredModel] = (),
+) -> Evaluation:
+    """Measures the generator with these weights on the held-out people of the sets, beside the baselines and `against`.
+
+    Raises:
+        UsageError: nobody is held out, or no held-out person has two usable photos.
+    """
+    rivals = {model.sha256: short_name(model.uri) for model in against if model.sha256 != sha256}
+    contest = Contest(sha256, tuple((name, weights) for weights, name in rivals.items()), tuple(sets))
+    rows = held_out_rows(root, sets)
+    by_split = {split: [row for row in rows if row["split"] == split] for split in HELD_OUT}
+    planned: dict[tuple[str, Kind], list[EvaluationPair]] = {}
+    for split, its in by_split.items():
+        planned[split, "same"] = same_person(its, settings.pairs, settings.seed)
+        planned[split, "cross"] = cross_person(its, settings.cross_pairs, settings.seed)
+    if not any(pairs for (_, kind), pairs in planned.items() if kind == "same"):
+        raise UsageError("no held-out person has two usable photos: add people, or raise --val-fraction in prepare")
+    sections: list[Section] = []
+    sheets: list[SheetPlan] = []
+    with worker_pool(workers), work_progress("evaluate", sum(map(len, planned.values())), "pairs"):
+        for (split, kind), pairs in planned.items():
+            if pairs:
+                measured = _measure_all(root, contest, kind, pairs)
+                sections.append(summarise(split, kind, measured, settings.seed))
+                sheets += (same_person_sheets if kind == "same" else cross_person_sheets)(split, measured)
+            if pairs and kind == "cross":
+                sheets += unchosen_sheet(split, telling_pairs(root, sets, by_split[split], UNCHOSEN, settings.seed))
+    return Evaluation(contest, settings, tuple(sections), tuple(sheets))
+
+
+def _measure_all(root: Root, contest: Contest, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:
+    chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
+    with ThreadPoolExecutor() as threads:
+        done = threads.map(lambda chunk: in_worker(measure_chunk, root, contest, kind, chunk), chunks)
+        return [measured for chunk in done for measured in chunk]

@@ -1,0 +1,70 @@
+"""The pictures that are measured: what each method makes of the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from model.application import ApplicationModel
+from model.baselines import spline_warped
+from model.images import decode_rgb, resize_rgb
+from storage import Root
+from tasks.evaluation.asked import Asked, asked_of
+from tasks.evaluation.record import COPY, TPS, Contest, EvaluationPair
+from tasks.faces import common_points, crop_size_px, read_faces
+from tasks.models import load_model
+
+COLUMNS = ["crop", "landmarks_xy", "landmark_scheme", "embedding"]
+
+Photos = UInt8[np.ndarray, "pairs side side 3"]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Photos and results of some pairs, all of the size that the evaluated generator makes."""
+
+    faces: dict[str, dict[str, Any]]
+    """The rows by id."""
+    sources: Photos
+    targets: Photos
+    source_points: Float[np.ndarray, "pairs 68 2"]
+    asked_points: Float[np.ndarray, "pairs 68 2"]
+    """In [-1, 1]."""
+    results: dict[str, Photos]
+    """By method."""
+
+
+def make_pictures(root: Root, contest: Contest, pairs: Sequence[EvaluationPair]) -> Pictures:
+    """Reads the faces and lets each generator and baseline do its work."""
+    ids = {face_id for p in pairs for face_id in (p.source, p.target, p.photo) if face_id}
+    faces, side_px = read_faces(root, contest.sets, ids, COLUMNS), crop_size_px(root, contest.sets[0])
+    sources, targets = [faces[p.source] for p in pairs], [faces[p.target] for p in pairs]
+    asked = asked_of(sources, targets, side_px)
+    own_points = np.stack([common_points(row, side_px) for row in sources])
+    generators = {method: load_model(root, sha256) for method, sha256 in contest.generators.items()}
+    size_px = generators["generated"].size_px
+    photos = _photos(sources, size_px)
+    drawn = {method: _generate(generator, sources, own_points, asked) for method, generator in generators.items()}
+    results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}
+    results |= {TPS: spline_warped(photos, own_points, asked.points), COPY: photos}
+    return Pictures(faces, photos, _photos(targets, size_px), own_points, asked.points, results)
+
+
+def _photos(rows: list[dict[str, Any]], size_px: int) -> Photos:
+    return np.stack([resize_rgb(decode_rgb(row["crop"]), size_px) for row in rows])
+
+
+def _generate(
+    generator: ApplicationModel, sources: list[dict[str, Any]], points: np.ndarray, asked: Asked
+) -> UInt8[np.ndarray, "pairs size size 3"]:
+    return generator.generate(
+        np.stack([decode_rgb(face["crop"]) for face in sources]),
+        source_heatmaps=np.stack([face["heatmap"] for face in sources]),
+        target_heatmaps=asked.heatmaps,
+        source_points=points,
+        target_points=asked.points,
+    )

@@ -1,0 +1,125 @@
+"""The evaluation as tables: markdown for terminal, model card and run; JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from model.statistics import Estimate
+from tasks.evaluation.record import COPY, GENERATED, TPS, Evaluation, Section
+from tasks.evaluation.summary import GAINS, MEASURES, RATIOS
+
+_TITLES = {
+    "identity_similarity": "identity", "identity_distance": "id dist", "driver_distance": "driver dist",
+    "mouth_l1": "mouth l1", "eye_l1": "eye l1", "mouth_reached": "mouth reached", "eyes_reached": "eyes reached",
+    "expression_reached": "reached",
+}  # fmt: skip
+_DIGITS = {"psnr": 2, "leak": 3, "found": 3, "mouth_reached": 3, "eyes_reached": 3, "expression_reached": 3}
+_ABSENT = "–"
+_BETTER = {
+    "l1": "↓", "mouth_l1": "↓", "eye_l1": "↓", "ssim": "↑", "psnr": "↑", "nme": "↓", "identity_similarity": "↑",
+    "identity_distance": "↓", "leak": "↓", "found": "↑",
+}  # fmt: skip
+"""Where one way is better; of what an expression reaches, 1 is best."""
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of strings."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """Aligned, so that it reads well in a terminal too."""
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        lines = [
+            [cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (self.head, *self.rows)
+        ]
+        rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+        head, *body = ("| " + " | ".join(line) + " |" for line in lines)
+        return "\n".join([f"**{self.title}**", "", head, rule, *body])
+
+
+def as_table(evaluation: Evaluation) -> str:
+    """All tables as markdown."""
+    return "\n\n".join(table.markdown() for table in tables(evaluation))
+
+
+def tables(evaluation: Evaluation) -> list[Table]:
+    """For each split and kind of pairs: the means, what they are against the warped source, the paired differences."""
+    return [table for section in evaluation.sections for table in _of_section(section)]
+
+
+def _of_section(section: Section) -> Iterator[Table]:
+    """A row per measure, a column per method: narrow enough for a terminal."""
+    kind = "one person" if section.kind == "same" else "two people"
+    about = f"{section.split}, {kind}: {section.pairs} pairs, {section.people} people"
+    measures = MEASURES[section.kind]
+    yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
+    compared = (*RATIOS[section.kind], *GAINS[section.kind])
+    ratios = {f"{method} / {TPS}": its for method, its in section.ratios.items() if method != COPY}
+    yield _table(f"{about}; × of {TPS} (SSIM: +)", compared, ratios, _ratio)
+    differences = {f"{GENERATED} − {method}": its for method, its in section.differences.items() if its}
+    yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
+
+
+def _table(
+    title: str,
+    measures: Sequence[str],
+    columns: Mapping[str, Mapping[str, V]],
+    shown: Callable[[str, V], str],
+) -> Table:
+    rows = [
+        (_title(name), *(shown(name, its[name]) if name in its else _ABSENT for its in columns.values()))
+        for name in measures
+        if any(name in its for its in columns.values())
+    ]
+    return Table(title, ("", *columns), tuple(rows))
+
+
+def _title(measure: str) -> str:
+    better = _BETTER.get(measure)
+    return _TITLES.get(measure, measure) + (f" {better}" if better else "")
+
+
+def _mean(measure: str, found: Estimate) -> str:
+    digits = _DIGITS.get(measure, 4)
+    value = f"{found.value:.{digits}f}"
+    return f"{value} ±{found.half_width:.{digits}f}" if math.isfinite(found.half_width) else value
+
+
+def _ratio(measure: str, ratio: float) -> str:
+    return f"×{ratio:.3f}" if measure in RATIOS["same"] else f"{ratio:+.4f}"
+
+
+def _interval(measure: str, found: Estimate) -> str:
+    digits = _DIGITS.get(measure, 4)
+    value = f"{found.value:+.{digits}f}"
+    return f"{value} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]" if math.isfinite(found.low) else value
+
+
+def as_json(evaluation: Evaluation) -> str:
+    """Everything that was found, but the pictures. What could not be had is null."""
+    contest = evaluation.contest
+    record = {
+        "settings": asdict(evaluation.settings),
+        "weights_sha256": contest.generators,
+        "data": {tables.name: tables.faces for tables in contest.sets},
+        "sections": [asdict(section) for section in evaluation.sections],
+    }
+    return json.dumps(_without_nan(record), indent=2, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(its) for key, its in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(its) for its in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
