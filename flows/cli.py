@@ -126,7 +126,10 @@ def prepare(
 def train(
     data: Annotated[list[str], typer.Option("--data", help="Prepared set; repeat for more.")],
     root: RootUrl = "./data",
-    generator: Annotated[Literal["residual"], typer.Option(help="Kind of generator.")] = "residual",
+    generator: Annotated[
+        Literal["motion", "residual"],
+        typer.Option(help="Kind of generator: motion moves the source, residual draws every pixel."),
+    ] = "motion",
     size: Size = 128,
     minutes: Annotated[float | None, typer.Option(min=0.05, help="Training time; give this or --steps.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; repeats exactly.")] = None,

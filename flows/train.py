@@ -33,7 +33,7 @@ class TrainedGenerator:
 def train_generator(
     data: list[str],
     root: str = "./data",
-    generator: GeneratorKind = "residual",
+    generator: GeneratorKind = "motion",
     size: int = 128,
     minutes: float | None = None,
     steps: int | None = None,
@@ -45,7 +45,7 @@ def train_generator(
     Args:
         data: Prepared sets; their training people are trained on.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        generator: Kind of generator.
+        generator: Kind of generator: motion moves the source, residual draws every pixel.
         size: Side of the generated faces, in pixels: 64, 96, 128, 256 or 512, at most the crop size of the sets.
         minutes: How long to train; give this or steps.
         steps: How many steps to train; repeats exactly.

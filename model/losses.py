@@ -3,10 +3,19 @@
 A discriminator maximises its L_D; optimisers minimise, so its loss here is -L_D. log D and log(1 - D) are taken of
 logits by log-sigmoid, which stays finite where the likelihood rounds to 0 or 1. E[·] is the mean over the batch (and
 over the places where a discriminator answers for several).
+
+The application writes all adversarial terms with log D and log(1 - D) (`bce`). Two other scores of the same game may
+take their place; x is the logit:
+
+                    of true pairs       of false pairs     of drawn pairs, by the generator
+    bce             log D               log(1 - D)         log D
+    hinge           -max(0, 1 - x)      -max(0, 1 + x)     x                Lim and Ye 2017
+    least_squares   -(x - 1)²           -x²                -(x - 1)²        Mao et al. 2017
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch.nn.functional as F
@@ -16,61 +25,90 @@ from torch import Tensor
 RealPair = Literal["matched", "literal"]
 """The real pair of the second loss: the matched (I_t, L_t), or (I_s, L_t) as the application writes it."""
 
+GanLoss = Literal["bce", "hinge", "least_squares"]
+
 LAMBDA_GAN = 0.5
 """λ_GAN of the application."""
 LAMBDA_L1 = 1.0
 """λ_c of the application."""
 
 
-def log_likelihood(logits: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
-    """E[log D]."""
-    return F.logsigmoid(logits).mean()
+def true_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+    """What a discriminator maximises on true pairs: E[log D], or its counterpart."""
+    match loss:
+        case "bce":
+            return F.logsigmoid(logits).mean()
+        case "hinge":
+            return -F.relu(1 - logits).mean()
+        case "least_squares":
+            return -(logits - 1).square().mean()
 
 
-def log_unlikelihood(logits: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
-    """E[log(1 - D)]."""
-    return F.logsigmoid(-logits).mean()
+def false_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+    """What a discriminator maximises on false pairs: E[log(1 - D)], or its counterpart."""
+    match loss:
+        case "bce":
+            return F.logsigmoid(-logits).mean()
+        case "hinge":
+            return -F.relu(1 + logits).mean()
+        case "least_squares":
+            return -logits.square().mean()
+
+
+def fooling_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+    """What the generator maximises on its own pairs: E[log D] (the non-saturating form), or its counterpart."""
+    return logits.mean() if loss == "hinge" else true_score(logits, loss)
+
+
+EQUILIBRIUM: dict[GanLoss, float] = {"bce": 2 * math.log(2), "hinge": 2.0, "least_squares": 0.5}
+"""-L_D of a discriminator that cannot tell drawn from real, the Nash equilibrium: D = 1/2, x = 0, x = 1/2."""
 
 
 # --- First loss: D_id tells the real pair (I_t, I_s) from the drawn pair (Î_t, I_s) -----------------------------------
 #     L_Did = E[ log D_id(I_t, I_s) + log(1 - D_id(Î_t, I_s)) ]
 
 
-def identity_discriminator_loss(real: Float[Tensor, "*real"], drawn: Float[Tensor, "*drawn"]) -> Float[Tensor, ""]:
+def identity_discriminator_loss(
+    real: Float[Tensor, "*real"], drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce"
+) -> Float[Tensor, ""]:
     """-L_Did from the logits of D_id(I_t, I_s) and D_id(Î_t, I_s)."""
-    return -(log_likelihood(real) + log_unlikelihood(drawn))
+    return -(true_score(real, loss) + false_score(drawn, loss))
 
 
 # --- Second loss: D_e tells a real pair from the drawn pair (Î_t, L_t) -----------------------------------------------
 #     L_De = E[ log D_e(real pair) + log(1 - D_e(Î_t, L_t)) ]      real pair: (I_t, L_t), or literally (I_s, L_t)
 
 
-def expression_discriminator_loss(real: Float[Tensor, "*real"], drawn: Float[Tensor, "*drawn"]) -> Float[Tensor, ""]:
+def expression_discriminator_loss(
+    real: Float[Tensor, "*real"], drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce"
+) -> Float[Tensor, ""]:
     """-L_De from the logits of D_e(real pair) and D_e(Î_t, L_t)."""
-    return -(log_likelihood(real) + log_unlikelihood(drawn))
+    return -(true_score(real, loss) + false_score(drawn, loss))
 
 
 # --- Pretraining of either discriminator: pairs that belong together against pairs that do not ------------------------
 #     E[ log D(true pair) + log(1 - D(false pair)) ]
 
 
-def pretraining_loss(true: Float[Tensor, "*true"], false: Float[Tensor, "*false"]) -> Float[Tensor, ""]:
+def pretraining_loss(
+    true: Float[Tensor, "*true"], false: Float[Tensor, "*false"], loss: GanLoss = "bce"
+) -> Float[Tensor, ""]:
     """Negative of the formula above, from the logits of true and false pairs."""
-    return -(log_likelihood(true) + log_unlikelihood(false))
+    return -(true_score(true, loss) + false_score(false, loss))
 
 
 # --- Generator: be taken for the same person, and for a match of the target's keypoints -------------------------------
 #     L_GAN = E[ log D_id(Î_t, I_s) ] + E[ log D_e(Î_t, L_t) ]      maximised by G (the non-saturating form)
 
 
-def generator_identity_loss(drawn: Float[Tensor, "*drawn"]) -> Float[Tensor, ""]:
+def generator_identity_loss(drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
     """-E[log D_id(Î_t, I_s)] from the logits."""
-    return -log_likelihood(drawn)
+    return -fooling_score(drawn, loss)
 
 
-def generator_expression_loss(drawn: Float[Tensor, "*drawn"]) -> Float[Tensor, ""]:
+def generator_expression_loss(drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
     """-E[log D_e(Î_t, L_t)] from the logits."""
-    return -log_likelihood(drawn)
+    return -fooling_score(drawn, loss)
 
 
 # --- Generator: look like the target photo ----------------------------------------------------------------------------

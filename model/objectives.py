@@ -1,68 +1,164 @@
-"""Every loss of an update, by its name, from the networks and a batch: the formulas of `model.losses` put to work."""
+"""Every loss of an update, by its name, from the networks and a batch: the formulas of `model.losses` put to work.
+
+The terms of the application keep its names; those of `model.additions` come beside them. `generator` and
+`discriminators` are what is minimised, the other terms are what they are made of, before their weights.
+"""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model import losses
+from model import additions, losses
+from model.additions import LossWeights
+from model.chips import chips
 from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from model.networks.embedder import DlibEmbedder
 from model.networks.generator import Generator
-from model.pairs import PairBatch
+from model.networks.interface import Generated
+from model.pairs import CrossBatch, PairBatch
 from model.settings import TrainSettings
 
 Terms = dict[str, Float[Tensor, ""]]
 
 
-def pretraining_terms(identity: IdentityDiscriminator, expression: ExpressionDiscriminator, batch: PairBatch) -> Terms:
+@dataclass(frozen=True)
+class Networks:
+    """All that takes part in the losses."""
+
+    generator: Generator
+    identity: IdentityDiscriminator
+    expression: ExpressionDiscriminator
+    embedder: DlibEmbedder | None
+    """Of the identity term; None where none is at hand."""
+
+
+def pretraining_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
     """Of both discriminators, on real photos alone.
 
     D_id gets all pairs of the batch at once: true where the people are the same, false elsewhere. D_e gets a photo with
     its own heatmap, against that of another photo of the same person and that of somebody else.
     """
+    identity, expression = networks.identity, networks.expression
     first, second = identity.embed(torch.cat([batch.target, batch.source])).chunk(2)
     shape = (len(first), len(second), -1)
     logits = identity.judge(first[:, None].expand(shape), second[None].expand(shape))
     same = batch.identities[:, None] == batch.identities[None]
     own, others = batch.target_keypoints, (batch.source_keypoints, batch.target_keypoints.rolled())
     false = torch.cat([expression(batch.target, other.heatmaps) for other in others])
+    matched = expression(batch.target, own.heatmaps)
     return {
-        "pretrain_identity": losses.pretraining_loss(logits[same], logits[~same]),
-        "pretrain_expression": losses.pretraining_loss(expression(batch.target, own.heatmaps), false),
+        "pretrain_identity": losses.pretraining_loss(logits[same], logits[~same], settings.gan_loss),
+        "pretrain_expression": losses.pretraining_loss(matched, false, settings.gan_loss),
     }
 
 
-def photo_terms(generator: Generator, batch: PairBatch, settings: TrainSettings) -> Terms:
+def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
     """Of the generator while it learns from the target photos alone (λ_GAN = 0)."""
-    drawn = generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
-    l1 = losses.reconstruction_loss(batch.target, drawn)
-    return {"generator": settings.lambda_l1 * l1, "generator_l1": l1}
+    made = networks.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
+    terms = _likeness_terms(networks, made, batch, settings)
+    return {"generator": _weighted(terms, settings.weights), **terms}
 
 
-def adversarial_terms(
-    generator: Generator,
-    identity: IdentityDiscriminator,
-    expression: ExpressionDiscriminator,
-    batch: PairBatch,
-    settings: TrainSettings,
-) -> Terms:
+def adversarial_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
     """Of all three networks. One pass through the discriminators serves both sides of the game."""
-    drawn = generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
+    identity, expression, loss = networks.identity, networks.expression, settings.gan_loss
+    made = networks.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
     asked = batch.target_keypoints.heatmaps
     source, target = identity.embed(torch.cat([batch.source, batch.target])).chunk(2)
-    identity_real, identity_drawn = (identity.judge(image, source) for image in (target, identity.embed(drawn)))
-    real_photo = batch.target if settings.expression_real_pair == "matched" else batch.source
-    expression_real, expression_drawn = (expression(image, asked) for image in (real_photo, drawn))
-    fooled_identity = losses.generator_identity_loss(identity_drawn)
-    fooled_expression = losses.generator_expression_loss(expression_drawn)
-    l1 = losses.reconstruction_loss(batch.target, drawn)
-    weights = (settings.lambda_gan, settings.lambda_l1)
-    return {
-        "generator": losses.generator_loss(fooled_identity, fooled_expression, l1, *weights),
-        "generator_identity": fooled_identity,
-        "generator_expression": fooled_expression,
-        "generator_l1": l1,
-        "discriminator_identity": losses.identity_discriminator_loss(identity_real, identity_drawn),
-        "discriminator_expression": losses.expression_discriminator_loss(expression_real, expression_drawn),
+    identity_real, identity_drawn = (identity.judge(image, source) for image in (target, identity.embed(made.image)))
+    matched, drawn = (expression.features(image, asked) for image in (batch.target, made.image))
+    real = matched if settings.expression_real_pair == "matched" else expression.features(batch.source, asked)
+    expression_real, expression_drawn = (expression.judge(features[-1]) for features in (real, drawn))
+    terms = _likeness_terms(networks, made, batch, settings)
+    terms |= {
+        "generator_identity": losses.generator_identity_loss(identity_drawn, loss),
+        "generator_expression": losses.generator_expression_loss(expression_drawn, loss),
     }
+    if settings.weights.features:
+        terms["generator_features"] = additions.feature_distance(matched, drawn)
+    if networks.embedder is not None and settings.weights.identity:
+        points = batch.target_keypoints.points
+        shown = (batch.target, points), (made.image, points)
+        terms["generator_embedding"] = _embedding_term(networks.embedder, *shown, settings.identity_share)
+    return {
+        "generator": _weighted(terms, settings.weights),
+        **terms,
+        "discriminator_identity": losses.identity_discriminator_loss(identity_real, identity_drawn, loss),
+        "discriminator_expression": losses.expression_discriminator_loss(expression_real, expression_drawn, loss),
+    }
+
+
+def cross_terms(networks: Networks, batch: CrossBatch, settings: TrainSettings) -> Terms:
+    """Of the generator for somebody else's expression: there is no photo of the result, so it is judged by both
+    discriminators and the embedder, and by the way back to the source."""
+    weights, loss = settings.weights, settings.gan_loss
+    made = networks.generator(batch.source, batch.source_keypoints, batch.asked_keypoints)
+    identity, expression = networks.identity, networks.expression
+    same = identity.judge(identity.embed(made.image), identity.embed(batch.source).detach())
+    match = expression(made.image, batch.asked_keypoints.heatmaps)
+    terms = {
+        "cross_identity": losses.generator_identity_loss(same, loss),
+        "cross_expression": losses.generator_expression_loss(match, loss),
+    }
+    total = weights.gan * (terms["cross_identity"] + terms["cross_expression"])
+    if weights.cycle:
+        back = networks.generator(made.image, batch.asked_keypoints, batch.source_keypoints)
+        terms["cross_cycle"] = losses.reconstruction_loss(batch.source, back.image)
+        total = total + weights.cycle * terms["cross_cycle"]
+    if networks.embedder is not None and weights.identity:
+        shown = (batch.source, batch.source_keypoints.points), (made.image, batch.asked_keypoints.points)
+        terms["cross_embedding"] = _embedding_term(networks.embedder, *shown, settings.identity_share)
+        total = total + weights.identity * terms["cross_embedding"]
+    if made.motion is not None and weights.smoothness:
+        terms["cross_smoothness"] = additions.flow_variation(made.motion.residual)
+        total = total + weights.smoothness * terms["cross_smoothness"]
+    return {"generator": total, **terms}
+
+
+def _likeness_terms(networks: Networks, made: Generated, batch: PairBatch, settings: TrainSettings) -> Terms:
+    """How the result differs from the target photo."""
+    weights, points = settings.weights, batch.target_keypoints.points
+    pixels = additions.region_weights(points, made.image.shape[-1], weights.mouth, weights.eyes)
+    terms = {"generator_l1": additions.weighted_l1(batch.target, made.image, pixels)}
+    if weights.coarse:
+        terms["generator_coarse"] = additions.coarse_l1(batch.target, made.image)
+    if weights.structure:
+        terms["generator_structure"] = additions.structure_loss(batch.target, made.image)
+    if made.motion is not None and weights.moved:
+        terms["generator_moved"] = additions.weighted_l1(batch.target, made.motion.warped, pixels)
+    if made.motion is not None and weights.smoothness:
+        terms["generator_smoothness"] = additions.flow_variation(made.motion.residual)
+    return terms
+
+
+def _embedding_term(
+    embedder: DlibEmbedder, photo: tuple[Tensor, Tensor], drawn: tuple[Tensor, Tensor], share: float
+) -> Float[Tensor, ""]:
+    """How far the faces of drawn images are from those of photos, both with their landmarks; of a share of them."""
+    count = math.ceil(share * len(photo[0]))
+    with torch.no_grad():
+        asked = embedder(chips(photo[0][:count], photo[1][:count]))
+    with torch.autocast(photo[0].device.type, enabled=False):  # an embedding is a sum of many small differences
+        found = embedder(chips(drawn[0][:count].float(), drawn[1][:count]))
+    return additions.identity_loss(found, asked)
+
+
+def _weighted(terms: Terms, weights: LossWeights) -> Float[Tensor, ""]:
+    """The generator's loss from its terms: λ_GAN and λ_c of the application, and the weights of the additions."""
+    weight_of = {
+        "generator_l1": weights.l1,
+        "generator_coarse": weights.coarse,
+        "generator_structure": weights.structure,
+        "generator_moved": weights.moved,
+        "generator_smoothness": weights.smoothness,
+        "generator_identity": weights.gan,
+        "generator_expression": weights.gan,
+        "generator_features": weights.features,
+        "generator_embedding": weights.identity,
+    }
+    return torch.stack([weight_of[name] * term for name, term in terms.items()]).sum()

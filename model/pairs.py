@@ -12,7 +12,9 @@ from torch import Tensor
 
 from model.augmentation import Augmentation, draw_changes
 from model.errors import ModelError
+from model.heatmaps import HeatmapSpec, render_heatmaps
 from model.keypoints import KeypointInfo, heatmaps_to_float
+from model.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class PairBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
 
 
+class CrossBatch(NamedTuple):
+    """Photos of people, and for each somebody else's expression, retargeted to the face. No photo shows the result."""
+
+    source: Float[Tensor, "batch 3 size size"]
+    """I_s in [-1, 1]."""
+    source_keypoints: KeypointInfo
+    asked_keypoints: KeypointInfo
+
+
 def usable_people(identities: Int[np.ndarray, " faces"]) -> list[Int[np.ndarray, " rows"]]:
     """The rows of each person who has at least two faces.
 
@@ -76,19 +87,26 @@ def same_person_pairs(
 class PairSampler:
     """Draws batches of pairs; all that is random in training comes from its generator."""
 
-    def __init__(self, faces: FaceArrays, augmentation: Augmentation, seed: int) -> None:
-        self.faces, self.augmentation = faces, augmentation
+    def __init__(self, faces: FaceArrays, augmentation: Augmentation, seed: int, candidates: int = 1) -> None:
+        """Of `candidates` pairs the one is taken whose landmarks move most: pairs that ask for little teach little."""
+        self.faces, self.augmentation, self.candidates = faces, augmentation, candidates
         self.random = np.random.default_rng(seed)
         self._people = usable_people(faces.identities)
         if len(self._people) < 2:
             raise ModelError("training compares people: it needs several photos each of at least two")
         sizes = np.array([len(rows) for rows in self._people], np.float64)
         self._share = sizes / sizes.sum()
+        _, self._person_of = np.unique(faces.identities, return_inverse=True)
+        self._neutrals = neutrals_by_person(faces.points, self._person_of)
+        self._heatmaps = HeatmapSpec(size_px=faces.heatmaps.shape[-1])
 
     def draw(self, count: int, device: torch.device | str) -> PairBatch:
         """The next `count` pairs, augmented."""
-        rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in self._draw_people(count)])
-        source, target = rows[:, 0], rows[:, 1]
+        people = self._draw_people(count * self.candidates)
+        rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in people])
+        moved = np.linalg.norm(self.faces.points[rows[:, 0]] - self.faces.points[rows[:, 1]], axis=-1).mean(-1)
+        most = moved.reshape(count, self.candidates).argmax(1)
+        source, target = rows.reshape(count, self.candidates, 2)[np.arange(count), most].T
         changes = draw_changes(self.augmentation, count, self.random, device)
         return PairBatch(
             changes.photos(self.faces.photos(source, device)),
@@ -97,6 +115,27 @@ class PairSampler:
             changes.keypoints(self.faces.keypoints(target, device)),
             torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
         )
+
+    def draw_cross(self, count: int, device: torch.device | str) -> CrossBatch:
+        """The next `count` cross-person pairs, augmented; heads turn as the driver's do."""
+        people = self._draw_people(2 * count)
+        rows = np.array([self.random.choice(self._people[n]) for n in people])
+        source, driver = rows[:count], rows[count:]
+        asked = retarget(self._with_neutrals(source), self._with_neutrals(driver), RetargetSettings())
+        side_px = self._heatmaps.size_px
+        heatmaps = render_heatmaps((asked + 1) * (side_px / 2), "ibug68", side_px, self._heatmaps)
+        keypoints = KeypointInfo(
+            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(asked).float().to(device)
+        )
+        changes = draw_changes(self.augmentation, count, self.random, device)
+        return CrossBatch(
+            changes.photos(self.faces.photos(source, device)),
+            changes.keypoints(self.faces.keypoints(source, device)),
+            changes.keypoints(keypoints),
+        )
+
+    def _with_neutrals(self, rows: Int[np.ndarray, " rows"]) -> Faces:
+        return Faces(self.faces.points[rows], self._neutrals[self._person_of[rows]])
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
         """Each photo is as likely as any other; nobody comes twice before everybody has come once."""

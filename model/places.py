@@ -12,3 +12,9 @@ def pixel_centres(side_px: int, like: Tensor) -> Float[Tensor, "places 2"]:
     along = (torch.arange(side_px, device=like.device, dtype=like.dtype) + 0.5) * (2 / side_px) - 1
     y, x = torch.meshgrid(along, along, indexing="ij")
     return torch.stack([x, y], dim=-1).reshape(-1, 2)
+
+
+def pixel_grid(like: Float[Tensor, "batch channels side side"]) -> Float[Tensor, "side side 2"]:
+    """The backward flow that moves nothing, at the size of `like`."""
+    side_px = like.shape[-1]
+    return pixel_centres(side_px, like).unflatten(0, (side_px, side_px))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from model.additions import LossWeights
 from model.augmentation import Augmentation
-from model.losses import LAMBDA_GAN, LAMBDA_L1, RealPair
+from model.losses import GanLoss, RealPair
 from model.networks.generator import GeneratorConfig
 from model.stopping import StopSettings
 
@@ -22,6 +23,8 @@ class TrainSettings:
     discriminator_width: int = 32
     batch_size: int = 4
     """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
+    pair_candidates: int = 2
+    """Each pair is the one of so many whose landmarks move most."""
     pretrain_batch_size: int = 8
     """Pairs per update of the discriminators before the generator starts; n pairs are n² to D_id."""
     steps: int | None = None
@@ -33,7 +36,11 @@ class TrainSettings:
     pretrain_share: float = 0.15
     """Of `minutes`, at most this much goes into pretraining."""
     learning_rate: float = 1e-3
-    """Of the generator; falls to a twentieth along a half cosine over whichever limit is nearer."""
+    """Of the generator; rises over the first updates, then falls to a twentieth along a half cosine over whichever
+    limit is nearer."""
+    warmup_steps: int = 100
+    most_gradient: float = 60.0
+    """Longer gradients of the generator are shortened to this: a pair with wrong landmarks is not to throw it off."""
     discriminator_learning_rate: float = 5e-4
     """Of both discriminators beside the generator; falls likewise."""
     pretrain_learning_rate: float = 5e-4
@@ -42,13 +49,19 @@ class TrainSettings:
     """Adam's first moment for the generator."""
     discriminator_beta1: float = 0.5
     """Adam's first moment for the discriminators (Radford et al. 2016)."""
-    lambda_gan: float = LAMBDA_GAN
-    lambda_l1: float = LAMBDA_L1
-    adversarial_from: float = 0.5
+    weights: LossWeights = field(default_factory=LossWeights)
+    gan_loss: GanLoss = "bce"
+    """How the adversarial terms score a logit; `bce` is the application's."""
+    adversarial_from: float = 0.6
     """Fraction of the training after which the discriminators and λ_GAN come in; 0 is the application's own schedule.
     Until then the generator learns from the photos alone, at half the cost: what it draws first is too poor to learn
     from being found out."""
     expression_real_pair: RealPair = "matched"
+    cross_every_steps: int = 4
+    """In the adversarial part every so many updates are of cross-person pairs: another person's expression, retargeted,
+    with no photo to compare with. 0 leaves them out."""
+    identity_share: float = 0.25
+    """Of a batch, this much goes through the embedder of the identity term, which costs more than the generator."""
     average_decay: float = 0.998
     """Of the moving average of the generator's weights, which is what is validated and registered."""
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 StopReason = Literal["step limit", "time limit", "discriminators settled", "early stop"]
 
-EQUILIBRIUM = 2 * math.log(2)
-"""-L_D of a discriminator that cannot tell drawn from real: D = 1/2 everywhere, the Nash equilibrium."""
-
 
 @dataclass(frozen=True)
 class StopSettings:
     """The application's stop rule, and early stopping beside it."""
 
-    settled_identity: float = EQUILIBRIUM
-    """Preset value of -L_Did."""
-    settled_expression: float = EQUILIBRIUM
-    """Preset value of -L_De."""
+    settled_identity: float | None = None
+    """Preset value of -L_Did; None takes the Nash equilibrium of the adversarial loss (`model.losses.EQUILIBRIUM`)."""
+    settled_expression: float | None = None
+    """Preset value of -L_De; None as above."""
     tolerance: float = 0.01
     """Both losses have settled when their means over the window are this near to the preset values."""
     window_steps: int = 500
@@ -41,7 +37,7 @@ class StopState:
     best: float | None = None
     validations_since_best: int = 0
 
-    def after_step(self, losses: Mapping[str, float], settings: StopSettings) -> None:
+    def after_step(self, losses: Mapping[str, float], settings: StopSettings, equilibrium: float) -> None:
         """Takes the discriminators' losses of a step, if they took part; judges them at the end of each window."""
         if "discriminator_identity" not in losses:
             return
@@ -50,10 +46,13 @@ class StopState:
         self.window_step += 1
         if self.window_step < settings.window_steps:
             return
-        off = (
-            abs(self.identity_sum / self.window_step - settings.settled_identity),
-            abs(self.expression_sum / self.window_step - settings.settled_expression),
-        )
+        off = [
+            abs(total / self.window_step - (equilibrium if preset is None else preset))
+            for total, preset in (
+                (self.identity_sum, settings.settled_identity),
+                (self.expression_sum, settings.settled_expression),
+            )
+        ]
         self.settled = max(off) <= settings.tolerance
         self.identity_sum = self.expression_sum = 0.0
         self.window_step = 0

@@ -19,10 +19,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from model.devices import pick_device, uses_bfloat16
-from model.networks.build import build_networks
-from model.objectives import adversarial_terms, photo_terms, pretraining_terms
+from model.losses import EQUILIBRIUM
+from model.networks.build import build_networks, embedder_at_hand
+from model.objectives import Networks, Terms, adversarial_terms, cross_terms, photo_terms, pretraining_terms
 from model.optimizers import adam, load_optimizer_tensors, optimizer_tensors, scheduled, set_learning_rate
-from model.pairs import FaceArrays, PairBatch, PairSampler
+from model.pairs import CrossBatch, FaceArrays, PairBatch, PairSampler
 from model.settings import TrainSettings
 from model.stopping import StopReason, StopState
 from model.validation import draw_samples, expression_auc, identity_auc, validate_generator
@@ -37,9 +38,15 @@ class Trainer:
     def __init__(self, settings: TrainSettings, faces: FaceArrays, device: str = "auto") -> None:
         self.settings = settings
         self.device = pick_device(device)
-        self.sampler = PairSampler(faces, settings.augmentation, settings.seed)
+        self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
         self.generator, self.identity, self.expression = build_networks(
             settings.generator, settings.discriminator_width, settings.seed, self.device
+        )
+        self._networks_at_work = Networks(
+            self.generator,
+            self.identity,
+            self.expression,
+            embedder_at_hand(self.device) if settings.weights.identity else None,
         )
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self._optimize_generator = adam([self.generator], settings.learning_rate, settings.beta1)
@@ -84,7 +91,7 @@ class Trainer:
             set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
             batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
             with self._autocast():
-                terms = pretraining_terms(self.identity, self.expression, batch)
+                terms = pretraining_terms(self._networks_at_work, batch, self.settings)
             self._backward(terms["pretrain_identity"] + terms["pretrain_expression"], self._optimize_discriminators)
             self._optimize_discriminators.step()
             self.pretrained_steps += 1
@@ -99,32 +106,51 @@ class Trainer:
         """One update of the generator and, adversarially, one of both discriminators; the losses by name."""
         with self._timed():
             self._schedule()
-            batch = self.sampler.draw(self.settings.batch_size, self.device)
-            terms = self._adversarial_update(batch) if self.adversarial else self._photo_update(batch)
+            terms = self._update()
             self._update_average()
             self.step += 1
         named = _numbers(terms)
-        self.stopping.after_step(named, self.settings.stop)
+        self.stopping.after_step(named, self.settings.stop, EQUILIBRIUM[self.settings.gan_loss])
         return named
 
-    def _photo_update(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
+    def _update(self) -> Terms:
+        count, every = self.settings.batch_size, self.settings.cross_every_steps
+        if not self.adversarial:
+            return self._photo_update(self.sampler.draw(count, self.device))
+        if every and self.step % every == every - 1:
+            return self._cross_update(self.sampler.draw_cross(count, self.device))
+        return self._adversarial_update(self.sampler.draw(count, self.device))
+
+    def _photo_update(self, batch: PairBatch) -> Terms:
         """The generator learns from the target photos alone."""
         with self._autocast():
-            terms = photo_terms(self.generator, batch, self.settings)
-        self._backward(terms["generator"], self._optimize_generator)
+            terms = photo_terms(self._networks_at_work, batch, self.settings)
+        self._backward_generator(terms["generator"])
         self._optimize_generator.step()
         return terms
 
-    def _adversarial_update(self, batch: PairBatch) -> dict[str, Float[Tensor, ""]]:
+    def _cross_update(self, batch: CrossBatch) -> Terms:
+        """The generator learns from being judged; the discriminators stay as they are."""
+        with self._autocast():
+            terms = cross_terms(self._networks_at_work, batch, self.settings)
+        self._backward_generator(terms["generator"])
+        self._optimize_generator.step()
+        return terms
+
+    def _adversarial_update(self, batch: PairBatch) -> Terms:
         """All three networks learn; the gradient of each side of the game goes to its own weights only."""
         with self._autocast():
-            terms = adversarial_terms(self.generator, self.identity, self.expression, batch, self.settings)
-        self._backward(terms["generator"], self._optimize_generator, retain_graph=True)
+            terms = adversarial_terms(self._networks_at_work, batch, self.settings)
+        self._backward_generator(terms["generator"], retain_graph=True)
         discriminators = terms["discriminator_identity"] + terms["discriminator_expression"]
         self._backward(discriminators, self._optimize_discriminators)
         self._optimize_generator.step()
         self._optimize_discriminators.step()
         return terms
+
+    def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
+        self._backward(loss, self._optimize_generator, retain_graph)
+        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.most_gradient)
 
     @staticmethod
     def _backward(loss: Float[Tensor, ""], optimizer: torch.optim.Optimizer, retain_graph: bool = False) -> None:
@@ -143,6 +169,7 @@ class Trainer:
         """Those of the next update."""
         rates = (self.settings.learning_rate, self.settings.discriminator_learning_rate)
         generator, discriminators = (scheduled(rate, self.fraction_done) for rate in rates)
+        generator *= min(1.0, (self.step + 1) / self.settings.warmup_steps)
         return {"learning_rate": generator, "discriminator_learning_rate": discriminators}
 
     def _schedule(self) -> None:

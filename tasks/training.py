@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from model.application import ApplicationModel
+from model.devices import keep_freed_memory
 from model.heatmaps import HeatmapSpec
 from model.images import decode_rgb, resize_rgb
 from model.landmarks import PARTS
-from model.networks.generator import GeneratorConfig, GeneratorKind
+from model.networks.generator import WIDTHS, GeneratorConfig, GeneratorKind
 from model.networks.interface import SIZES_PX
 from model.pairs import FaceArrays
 from model.reference import AlignmentSettings, reference_landmarks
@@ -46,7 +47,9 @@ from tasks.tracking import TrackedRun, fetch_model
 CODE = source_digest(
     "tasks.training",
     "tasks.faces",
+    "model.additions",
     "model.augmentation",
+    "model.chips",
     "model.devices",
     "model.keypoints",
     "model.losses",
@@ -54,7 +57,11 @@ CODE = source_digest(
     "model.objectives",
     "model.optimizers",
     "model.pairs",
+    "model.places",
+    "model.regions",
+    "model.retargeting",
     "model.settings",
+    "model.spline",
     "model.shape_model",
     "model.stopping",
     "model.trainer",
@@ -98,7 +105,7 @@ def default_settings(
         raise UsageError(
             f"a generator of {size} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
         )
-    config = GeneratorConfig(kind=generator, size_px=size, parts=len(PARTS))
+    config = GeneratorConfig(kind=generator, size_px=size, width=WIDTHS[generator], parts=len(PARTS))
     # A short training, to try something out, is not to spend its time on the discriminators alone.
     pretrain_steps = min(TrainSettings.pretrain_steps, steps or TrainSettings.pretrain_steps)
     return TrainSettings(generator=config, minutes=minutes, steps=steps, seed=seed, pretrain_steps=pretrain_steps)
@@ -138,6 +145,7 @@ def train(root: Root, sets: Sequence[FaceTables], settings: TrainSettings, train
     _check_people(faces, held_out)
     run_file = folder / "mlflow_run"
     former = run_file.read_text() if run_file.exists() else None
+    keep_freed_memory()
     with tracking.tracked_run(root, f"train {'+'.join(s.name for s in sets)}", former) as run:
         folder.mkdir(parents=True, exist_ok=True)
         run_file.write_text(run.run_id)

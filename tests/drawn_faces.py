@@ -5,10 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from model.heatmaps import HeatmapSpec, render_heatmaps
 from model.pairs import FaceArrays
+from model.reference import AlignmentSettings, reference_landmarks
 
-PARTS = 8
 HEATMAP_PX = 32
+LOWER_LIP = (55, 56, 57, 58, 59, 65, 66, 67)
 
 
 def drawn_faces(people: int = 4, each: int = 4, size_px: int = 64, seed: int = 0) -> FaceArrays:
@@ -20,31 +22,25 @@ def drawn_faces(people: int = 4, each: int = 4, size_px: int = 64, seed: int = 0
 
 
 def _face(random: np.random.Generator, person: int, size_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    skin, width = 90 + 30 * (person % 5), 0.28 + 0.02 * (person % 4)
-    smile, opening = random.uniform(0.05, 0.15), random.uniform(0.01, 0.09)
-    places = {4: (0.37, 0.42), 5: (0.63, 0.42), 3: (0.5, 0.55), 6: (0.5, 0.72), 7: (0.5, 0.72)}
+    """The landmarks of the reference face, a little wider or narrower, with a mouth that smiles and opens."""
+    skin, width = 90 + 30 * (person % 5), 0.9 + 0.06 * (person % 4)
+    smile, opening = random.uniform(0.8, 1.3), random.uniform(0.0, 0.12)
+    points = reference_landmarks(AlignmentSettings(size_px=size_px)).astype(np.float32) / size_px * 2 - 1
+    points[:, 0] *= width
+    middle = points[48:68].mean(0)
+    points[48:68, 0] = middle[0] + (points[48:68, 0] - middle[0]) * smile
+    points[list(LOWER_LIP), 1] += opening
+    points[5:12, 1] += opening
     image = np.full((size_px, size_px, 3), 200, np.uint8)
-    _ellipse(image, (0.5, 0.52), (width, 0.38), (skin, skin - 20, skin - 30))
-    _ellipse(image, places[4], (0.05, 0.03), (30, 30, 30))
-    _ellipse(image, places[5], (0.05, 0.03), (30, 30, 30))
-    _ellipse(image, places[6], (smile, opening + 0.01), (150, 40, 40))
-    heatmaps = np.zeros((PARTS, HEATMAP_PX, HEATMAP_PX), np.uint8)
-    for part, (x, y) in places.items():
-        spread = opening if part in (6, 7) else 0.02
-        heatmaps[part] = _bump(x, y, spread + 0.04)
-    points = (
-        np.tile(np.array([[0.0, opening]], np.float32), (68, 1)) + np.linspace(-0.5, 0.5, 68, dtype=np.float32)[:, None]
-    )
-    return image.transpose(2, 0, 1), heatmaps, points.astype(np.float32)
+    for part, colour in ((slice(0, 27), (skin, skin - 20, skin - 30)), (slice(48, 60), (150, 40, 40))):
+        _polygon(image, points[part], colour)
+    for part in (slice(36, 42), slice(42, 48), slice(60, 68)):
+        _polygon(image, points[part], (30, 30, 30))
+    spec = HeatmapSpec(size_px=HEATMAP_PX)
+    heatmaps = render_heatmaps((points[None] + 1) * (HEATMAP_PX / 2), "ibug68", HEATMAP_PX, spec)[0]
+    return image.transpose(2, 0, 1), heatmaps, points
 
 
-def _ellipse(
-    image: np.ndarray, centre: tuple[float, float], radii: tuple[float, float], colour: tuple[int, int, int]
-) -> None:
-    scaled = [tuple(round(value * image.shape[0]) for value in pair) for pair in (centre, radii)]
-    cv2.ellipse(image, scaled[0], scaled[1], 0, 0, 360, colour, -1)
-
-
-def _bump(x: float, y: float, spread: float) -> np.ndarray:
-    rows, columns = np.mgrid[0:HEATMAP_PX, 0:HEATMAP_PX] / HEATMAP_PX
-    return np.round(255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * spread**2))).astype(np.uint8)
+def _polygon(image: np.ndarray, points: np.ndarray, colour: tuple[int, int, int]) -> None:
+    hull = cv2.convexHull(np.round((points + 1) * (image.shape[0] / 2)).astype(np.int32))
+    cv2.fillConvexPoly(image, hull, colour)

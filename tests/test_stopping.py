@@ -20,35 +20,35 @@ def test_training_stops_once_both_discriminators_have_settled() -> None:
     state = StopState()
     for off in (0.3, -0.3, 0.2, -0.2):  # the means over the window count
         assert state.reason(SETTINGS) is None
-        state.after_step(losses(EQUILIBRIUM + off, EQUILIBRIUM - off), SETTINGS)
+        state.after_step(losses(EQUILIBRIUM + off, EQUILIBRIUM - off), SETTINGS, EQUILIBRIUM)
     assert state.reason(SETTINGS) == "discriminators settled"
 
 
 def test_one_settled_discriminator_is_not_enough() -> None:
     state = StopState()
     for _ in range(8):
-        state.after_step(losses(EQUILIBRIUM, 0.5), SETTINGS)
+        state.after_step(losses(EQUILIBRIUM, 0.5), SETTINGS, EQUILIBRIUM)
     assert state.reason(SETTINGS) is None
 
 
 def test_each_window_is_judged_by_itself() -> None:
     state = StopState()
     for loss in (0.1,) * 4 + (EQUILIBRIUM,) * 4:
-        state.after_step(losses(loss, loss), SETTINGS)
+        state.after_step(losses(loss, loss), SETTINGS, EQUILIBRIUM)
     assert state.reason(SETTINGS) == "discriminators settled"
 
 
 def test_steps_without_the_discriminators_do_not_count() -> None:
     state = StopState()
     for _ in range(8):
-        state.after_step({"generator_l1": 1.0}, SETTINGS)
+        state.after_step({"generator_l1": 1.0}, SETTINGS, EQUILIBRIUM)
     assert state == StopState()
 
 
 def test_preset_values_other_than_the_equilibrium() -> None:
     settings = StopSettings(settled_identity=1.0, settled_expression=0.8, tolerance=0.01, window_steps=1)
     state = StopState()
-    state.after_step(losses(1.005, 0.795), settings)
+    state.after_step(losses(1.005, 0.795), settings, EQUILIBRIUM)
     assert state.reason(settings) == "discriminators settled"
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from model.additions import APPLICATION
 from model.devices import pick_device, uses_bfloat16
+from model.losses import GanLoss
 from model.networks.generator import GeneratorConfig
 from model.settings import TrainSettings
 from model.trainer import Trainer
@@ -60,20 +63,60 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
     before = [weights(network) for network in networks]
     named = trainer.train_step()
     assert all(not same(old, weights(network)) for old, network in zip(before, networks, strict=True))
+    assert {"generator", "discriminator_identity", "discriminator_expression"} < set(named)
+    assert all(np.isfinite(value) for value in named.values())
+
+
+def test_the_applications_loss_is_there_as_it_is_written() -> None:
+    named = Trainer(replace(SETTINGS, weights=APPLICATION), FACES, "cpu").train_step()
     terms = {"generator_identity", "generator_expression", "generator_l1"}
     assert terms | {"generator", "discriminator_identity", "discriminator_expression"} == set(named)
     gan = 0.5 * (named["generator_identity"] + named["generator_expression"])
     assert named["generator"] == pytest.approx(gan + named["generator_l1"], rel=1e-5)
 
 
+def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
+    plain = Trainer(replace(SETTINGS, weights=APPLICATION), FACES, "cpu").train_step()
+    for name, term in (
+        ("coarse", "generator_coarse"),
+        ("structure", "generator_structure"),
+        ("moved", "generator_moved"),
+        ("smoothness", "generator_smoothness"),
+        ("features", "generator_features"),
+        ("identity", "generator_embedding"),
+    ):
+        weights = replace(APPLICATION, **{name: 2.0})
+        named = Trainer(replace(SETTINGS, weights=weights), FACES, "cpu").train_step()
+        assert set(named) - set(plain) == {term}
+        assert named["generator"] == pytest.approx(plain["generator"] + 2 * named[term], rel=1e-4)
+
+
+def test_cross_person_updates_come_in_turn_and_leave_the_discriminators_alone() -> None:
+    trainer = Trainer(replace(SETTINGS, cross_every_steps=2), FACES, "cpu")
+    assert "generator_l1" in trainer.train_step()
+    identity, generator = weights(trainer.identity), weights(trainer.generator)
+    named = trainer.train_step()
+    assert {"cross_identity", "cross_expression", "cross_embedding", "cross_cycle"} < set(named)
+    assert same(identity, weights(trainer.identity))
+    assert not same(generator, weights(trainer.generator))
+    assert "generator_l1" in trainer.train_step()
+
+
+@pytest.mark.parametrize("loss", get_args(GanLoss))
+def test_adversarial_losses_can_be_chosen(loss: GanLoss) -> None:
+    trainer = Trainer(replace(SETTINGS, gan_loss=loss), FACES, "cpu")
+    trainer.pretrain()
+    assert all(np.isfinite(value) for value in trainer.train_step().values())
+
+
 def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone() -> None:
-    trainer = Trainer(replace(SETTINGS, lambda_gan=0.0), FACES, "cpu")
+    trainer = Trainer(replace(SETTINGS, weights=replace(APPLICATION, gan=0.0)), FACES, "cpu")
     named = trainer.train_step()
     assert named["generator"] == pytest.approx(named["generator_l1"])
 
 
 def test_the_generator_may_learn_from_photos_alone_at_first() -> None:
-    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5), FACES, "cpu")
+    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5, cross_every_steps=0, weights=APPLICATION), FACES, "cpu")
     before = weights(trainer.identity)
     alone = [trainer.train_step() for _ in range(3)]
     assert all(set(named) == {"generator", "generator_l1"} for named in alone)
@@ -103,9 +146,9 @@ def test_torchs_own_random_state_is_neither_read_nor_moved() -> None:
     assert same(weights(first.generator), weights(second.generator))
 
 
-def test_learning_rates_fall_with_the_fraction_done() -> None:
-    trainer = Trainer(SETTINGS, FACES, "cpu")
-    assert trainer.learning_rates()["learning_rate"] == SETTINGS.learning_rate
+def test_learning_rates_rise_at_first_and_fall_with_the_fraction_done() -> None:
+    trainer = Trainer(replace(SETTINGS, warmup_steps=2), FACES, "cpu")
+    assert trainer.learning_rates()["learning_rate"] == SETTINGS.learning_rate / 2
     trainer.step = 3
     assert trainer.fraction_done == 0.5
     half = SETTINGS.learning_rate * (0.05 + 0.95 / 2)

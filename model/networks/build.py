@@ -1,10 +1,12 @@
-"""The three networks of a training, from one seed."""
+"""The networks of a training: three from one seed, and an embedder that is there already."""
 
 from __future__ import annotations
 
 import torch
 
+from model.errors import DetectorError
 from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from model.networks.embedder import DlibEmbedder
 from model.networks.generator import Generator, GeneratorConfig, build_generator
 
 
@@ -18,3 +20,12 @@ def build_networks(
         identity = IdentityDiscriminator(config.patch_px, discriminator_width)
         expression = ExpressionDiscriminator(config.patch_px, config.core_px, config.parts, discriminator_width)
     return generator.to(device), identity.to(device), expression.to(device)
+
+
+def embedder_at_hand(device: torch.device) -> DlibEmbedder | None:
+    """The embedder of the identity term, if the package that carries its weights is installed."""
+    with torch.random.fork_rng(devices=[]):  # layers draw weights before they are given theirs
+        try:
+            return DlibEmbedder().to(device)
+        except DetectorError:
+            return None

@@ -80,7 +80,19 @@ class ExpressionDiscriminator(nn.Module):
         self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
     ) -> Float[Tensor, "batch places"]:
         """Logits, one per place, that `image` (in [-1, 1]) matches `heatmaps` (0..1)."""
+        return self.judge(self.features(image, heatmaps)[-1])
+
+    def features(
+        self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
+    ) -> list[Tensor]:
+        """What each layer sees of the image with the heatmaps."""
         x = torch.cat([F.pixel_unshuffle(image, self.patch_px), folded_heatmaps(heatmaps, self.core_px)], dim=1)
+        seen: list[Tensor] = []
         for layer in self.layers:
             x = activate(layer(x))
-        return self.answer(x).flatten(1)
+            seen.append(x)
+        return seen
+
+    def judge(self, last: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch places"]:
+        """Logits from the last of the features."""
+        return self.answer(last).flatten(1)

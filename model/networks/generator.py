@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.networks.interface import Generated, Generator, GeneratorConfig, GeneratorKind
+from model.networks.motion import MotionGenerator
 from model.networks.residual import ResidualGenerator
 
-__all__ = ["GENERATORS", "Generated", "Generator", "GeneratorConfig", "GeneratorKind", "build_generator"]
+__all__ = ["GENERATORS", "WIDTHS", "Generated", "Generator", "GeneratorConfig", "GeneratorKind", "build_generator"]
 
-GENERATORS: dict[GeneratorKind, Callable[[GeneratorConfig], Generator]] = {"residual": ResidualGenerator}
+GENERATORS: dict[GeneratorKind, Callable[[GeneratorConfig], Generator]] = {
+    "motion": MotionGenerator,
+    "residual": ResidualGenerator,
+}
+
+WIDTHS: dict[GeneratorKind, int] = {"motion": 24, "residual": 32}
+"""What each kind is trained with if nothing else is asked for."""
 
 
 def build_generator(config: GeneratorConfig) -> Generator:

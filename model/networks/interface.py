@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from model.keypoints import KeypointInfo
 
-GeneratorKind = Literal["residual"]
+GeneratorKind = Literal["motion", "residual"]
 
 SIZES_PX = (64, 96, 128, 256, 512)
 
@@ -19,11 +19,11 @@ SIZES_PX = (64, 96, 128, 256, 512)
 class GeneratorConfig:
     """What decides a generator's shape; stored beside its weights."""
 
-    kind: GeneratorKind = "residual"
+    kind: GeneratorKind = "motion"
     size_px: int = 128
     """Side of the square images it takes and makes, one of SIZES_PX."""
-    width: int = 32
-    """Channels of its widest grid; deeper grids have multiples of it."""
+    width: int = 24
+    """Channels of its finest grid; deeper grids have multiples of it."""
     blocks: int = 4
     """Residual blocks at the deepest grid."""
     parts: int = 8
@@ -45,12 +45,32 @@ class GeneratorConfig:
         """Side of the widest grid."""
         return self.size_px // self.patch_px
 
+    @property
+    def fine_px(self) -> int:
+        """Side of the finest grid of the motion generator: a half of the picture's, a quarter from 256 px on."""
+        return self.size_px // (2 if self.size_px < 256 else 4)
+
+
+class Motion(NamedTuple):
+    """What a motion generator made its image of."""
+
+    grid: Float[Tensor, "batch side side 2"]
+    """Backward flow from the result to the source, at the finest grid of the network."""
+    residual: Float[Tensor, "batch 2 side side"]
+    """What the network added to the spline, in [-1, 1] over the crop."""
+    mask: Float[Tensor, "batch 1 size size"]
+    """1 where the moved source is shown, 0 where the layer is."""
+    warped: Float[Tensor, "batch 3 size size"]
+    drawn: Float[Tensor, "batch 3 size size"]
+
 
 class Generated(NamedTuple):
-    """What a generator returns. Kinds that have more to show (a motion, a mask) add fields with a default."""
+    """What a generator returns."""
 
     image: Float[Tensor, "batch 3 size size"]
     """Î_t in [-1, 1]."""
+    motion: Motion | None = None
+    """Of kinds that move the source."""
 
 
 class Generator(nn.Module):
