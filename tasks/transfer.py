@@ -10,32 +10,34 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model.application import ApplicationModel
 from model.faces import FaceDetector, load_detector
 from model.images import encode_png
 from model.judging import AskedFace, GateSettings, Judgement, judge_face
 from model.landmarks import LandmarkScheme
-from model.retargeting import Faces, RetargetSettings, retarget
+from model.retargeting import RetargetSettings
 from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, source_digest, write_shard
 from storage.schemas import TRANSFERS
-from tasks.faces import FaceTables, common_points, read_faces
+from tasks.faces import FaceTables, read_faces
 from tasks.generation import generate_pairs
 from tasks.models import RegisteredModel, load_model
-from tasks.neutrals import load_neutrals
 from tasks.pool import in_worker, tick
+from tasks.retargeting import retargeted_points
 
 CODE = source_digest(
     "tasks.transfer",
     "tasks.faces",
     "tasks.generation",
+    "tasks.retargeting",
     "model.application",
     "model.head_pose",
     "model.heatmaps",
     "model.judging",
     "model.networks",
     "model.neutral",
+    "model.places",
     "model.retargeting",
     "model.shape_model",
+    "model.spline",
     "storage.schemas",
 )
 
@@ -86,8 +88,11 @@ def _transfer(root: Root, name: str, pairs: str, settings: TransferSettings) -> 
     done: dict[str, dict[str, Any]] = {}
     for start in range(0, len(good), BATCH):
         batch = good[start : start + BATCH]
-        asked = _asked_points(root, generator, batch, faces, settings)
-        images = generate_pairs(generator, [_faces_of(pair, faces) for pair in batch], settings.crop_size_px, asked)
+        rows_of = [_faces_of(pair, faces) for pair in batch]
+        asked = retargeted_points(
+            root, settings.neutrals, settings.retarget, generator.shape_model, rows_of, settings.crop_size_px
+        )
+        images = generate_pairs(generator, rows_of, settings.crop_size_px, asked)
         for pair, image, points in zip(batch, images, asked if asked is not None else [None] * len(batch), strict=True):
             judged = _judge(detector, image, pair, faces, points, settings)
             done[pair["pair_id"]] = _row(pair, faces, settings, image, judged)
@@ -99,27 +104,6 @@ def _transfer(root: Root, name: str, pairs: str, settings: TransferSettings) -> 
 
 def _faces_of(pair: dict[str, Any], faces: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
-
-
-def _asked_points(
-    root: Root,
-    generator: ApplicationModel,
-    pairs: Sequence[dict[str, Any]],
-    faces: dict[str, Any],
-    settings: TransferSettings,
-) -> np.ndarray | None:
-    """The retargeted points of the pairs (n × 68 × 2, in [-1, 1]); None where the drivers' own are asked for."""
-    if settings.neutrals is None:
-        return None
-    neutrals = load_neutrals(root, settings.neutrals)
-    source, driver = (
-        Faces(
-            np.stack([common_points(faces[pair[key]], settings.crop_size_px) for pair in pairs]).astype(np.float64),
-            neutrals.of([pair[key] for pair in pairs]),
-        )
-        for key in ("identity_face_id", "expression_face_id")
-    )
-    return retarget(source, driver, settings.retarget, generator.shape_model)
 
 
 def _judge(

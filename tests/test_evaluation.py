@@ -9,6 +9,7 @@ import pytest
 
 from model.promotion import Decision
 from model.reference import reference_shape
+from model.retargeting import RetargetSettings
 from tasks.evaluation import EvaluationSettings, as_json, as_table
 from tasks.evaluation.measuring import Measured, MeasuredPair
 from tasks.evaluation.pairs import asks_much, cross_person, same_person
@@ -152,7 +153,9 @@ def _evaluation(l1: dict[str, list[float]] = L1) -> Evaluation:
         summarise("val", "same", _same_pairs(l1), seed=0),
         summarise("val", "cross", _cross_pairs(0.6), seed=0),
     )
-    return Evaluation(Contest("new", (("v1", "old"),), ()), EvaluationSettings(), sections, ())
+    return Evaluation(
+        Contest("new", (("v1", "old"),), (), RetargetSettings(), None), EvaluationSettings(), sections, ()
+    )
 
 
 def test_metrics_are_named_for_mlflow() -> None:

@@ -85,3 +85,32 @@ def test_one_person_alone_cannot_be_trained_on() -> None:
     alone = drawn_faces(people=1, each=3)
     with pytest.raises(ModelError, match="at least two"):
         PairSampler(alone, PLAIN, seed=0)
+
+
+def test_of_several_candidates_the_pair_that_moves_most_is_taken() -> None:
+    def moved(candidates: int) -> float:
+        sampler = PairSampler(FACES, PLAIN, seed=0, candidates=candidates)
+        batches = [sampler.draw(4, "cpu") for _ in range(20)]
+        return float(np.mean([(b.source_keypoints.points - b.target_keypoints.points).abs().mean() for b in batches]))
+
+    assert moved(4) > 1.2 * moved(1)
+
+
+def test_cross_pairs_ask_for_somebody_elses_expression_on_the_own_face() -> None:
+    # Drawn faces are up to 20% wider than others, which retargeting must not take over.
+    faces = drawn_faces(people=5, each=3)
+    batch = PairSampler(faces, PLAIN, seed=0).draw_cross(5, "cpu")
+
+    def jaw(points: torch.Tensor) -> torch.Tensor:
+        return points[:, 16, 0] - points[:, 0, 0]
+
+    torch.testing.assert_close(jaw(batch.asked_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0)
+    assert batch.asked_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
+    assert (batch.asked_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
+    assert not torch.equal(batch.asked_keypoints.points, batch.source_keypoints.points)
+
+
+def test_the_seed_decides_cross_pairs() -> None:
+    first, second, other = (PairSampler(FACES, Augmentation(), seed).draw_cross(4, "cpu") for seed in (1, 1, 2))
+    assert torch.equal(first.asked_keypoints.points, second.asked_keypoints.points)
+    assert not torch.equal(first.asked_keypoints.points, other.asked_keypoints.points)

@@ -1,4 +1,4 @@
-"""What is asked of a generator: the target's landmarks and their heatmaps. The one place where retargeting comes in."""
+"""What is asked of a generator: the target's landmarks and their heatmaps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from model.heatmaps import HeatmapSpec, render_heatmaps
 from tasks.faces import common_points
 
 Rows = Sequence[dict[str, Any]]
@@ -21,11 +22,12 @@ class Asked(NamedTuple):
     heatmaps: UInt8[np.ndarray, "pairs parts side side"]
 
 
-def target_points(sources: Rows, drivers: Rows, crop_side_px: int) -> Float[np.ndarray, "pairs 68 2"]:
-    """The 68 landmarks asked for, in [-1, 1] over the crop: the drivers' own."""
-    return np.stack([common_points(driver, crop_side_px) for driver in drivers])
-
-
-def asked_of(sources: Rows, drivers: Rows, crop_side_px: int) -> Asked:
-    """Points and heatmaps; since the points are the drivers' own, so are the heatmaps of the cache."""
-    return Asked(target_points(sources, drivers, crop_side_px), np.stack([driver["heatmap"] for driver in drivers]))
+def asked_of(
+    drivers: Rows, crop_side_px: int, retargeted: Float[np.ndarray, "pairs 68 2"] | None, spec: HeatmapSpec
+) -> Asked:
+    """The retargeted points with their heatmaps; where there are none, the drivers' own with those of the cache."""
+    if retargeted is None:
+        points = np.stack([common_points(driver, crop_side_px) for driver in drivers])
+        return Asked(points, np.stack([driver["heatmap"] for driver in drivers]))
+    points = retargeted.astype(np.float32)
+    return Asked(points, render_heatmaps((points + 1) / 2 * crop_side_px, "ibug68", crop_side_px, spec))

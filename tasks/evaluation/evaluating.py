@@ -23,6 +23,7 @@ from tasks.evaluation.sheets import UNCHOSEN, cross_person_sheets, same_person_s
 from tasks.evaluation.summary import summarise
 from tasks.faces import FaceTables
 from tasks.models import RegisteredModel, short_name
+from tasks.neutrals import keep_neutrals
 from tasks.pool import in_worker, work_progress, worker_pool
 
 CHUNK = 16
@@ -43,7 +44,9 @@ def evaluate(
         UsageError: nobody is held out, or no held-out person has two usable photos.
     """
     rivals = {model.sha256: short_name(model.uri) for model in against if model.sha256 != sha256}
-    contest = Contest(sha256, tuple((name, weights) for weights, name in rivals.items()), tuple(sets))
+    neutrals = keep_neutrals(root, sets, sha256, settings.retarget)
+    named = tuple((name, weights) for weights, name in rivals.items())
+    contest = Contest(sha256, named, tuple(sets), settings.retarget, neutrals)
     rows = held_out_rows(root, sets)
     by_split = {split: [row for row in rows if row["split"] == split] for split in HELD_OUT}
     planned: dict[tuple[str, Kind], list[EvaluationPair]] = {}

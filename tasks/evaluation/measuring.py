@@ -68,7 +68,7 @@ class _Task:
 
 def measure_chunk(root: Root, contest: Contest, kind: Kind, pairs: Sequence[EvaluationPair]) -> list[MeasuredPair]:
     """The pairs in their order; runs in a worker process."""
-    pictures, detector = make_pictures(root, contest, pairs), load_detector(detector_of(root, contest.sets[0]))
+    pictures, detector = make_pictures(root, contest, kind, pairs), load_detector(detector_of(root, contest.sets[0]))
     out: list[MeasuredPair] = []
     for n, pair in enumerate(pairs):
         images = {method: results[n] for method, results in pictures.results.items()}

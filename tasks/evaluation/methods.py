@@ -14,9 +14,10 @@ from model.baselines import spline_warped
 from model.images import decode_rgb, resize_rgb
 from storage import Root
 from tasks.evaluation.asked import Asked, asked_of
-from tasks.evaluation.record import COPY, TPS, Contest, EvaluationPair
+from tasks.evaluation.record import COPY, GENERATED, TPS, Contest, EvaluationPair, Kind
 from tasks.faces import common_points, crop_size_px, read_faces
 from tasks.models import load_model
+from tasks.retargeting import retargeted_points
 
 COLUMNS = ["crop", "landmarks_xy", "landmark_scheme", "embedding"]
 
@@ -38,15 +39,23 @@ class Pictures:
     """By method."""
 
 
-def make_pictures(root: Root, contest: Contest, pairs: Sequence[EvaluationPair]) -> Pictures:
+def make_pictures(root: Root, contest: Contest, kind: Kind, pairs: Sequence[EvaluationPair]) -> Pictures:
     """Reads the faces and lets each generator and baseline do its work."""
     ids = {face_id for p in pairs for face_id in (p.source, p.target, p.photo) if face_id}
     faces, side_px = read_faces(root, contest.sets, ids, COLUMNS), crop_size_px(root, contest.sets[0])
     sources, targets = [faces[p.source] for p in pairs], [faces[p.target] for p in pairs]
-    asked = asked_of(sources, targets, side_px)
     own_points = np.stack([common_points(row, side_px) for row in sources])
     generators = {method: load_model(root, sha256) for method, sha256 in contest.generators.items()}
-    size_px = generators["generated"].size_px
+    evaluated = generators[GENERATED]
+    retargeted = retargeted_points(
+        root,
+        contest.neutrals if kind == "cross" else None,
+        contest.retarget,
+        evaluated.shape_model,
+        list(zip(sources, targets, strict=True)),
+        side_px,
+    )
+    asked, size_px = asked_of(targets, side_px, retargeted, evaluated.heatmap_spec), evaluated.size_px
     photos = _photos(sources, size_px)
     drawn = {method: _generate(generator, sources, own_points, asked) for method, generator in generators.items()}
     results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}

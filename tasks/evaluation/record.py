@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from model.retargeting import RetargetSettings
 from model.statistics import Estimate
 from tasks.faces import FaceTables
 
@@ -32,6 +33,8 @@ class EvaluationSettings:
     """Of two people, for each split, in turns over the people of the sources; 0 leaves them out."""
     seed: int = 0
     """Of the pairs and of the bootstrap."""
+    retarget: RetargetSettings = field(default_factory=RetargetSettings)
+    """How cross-person pairs ask for the driver's expression."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class Contest:
     rivals: tuple[tuple[str, str], ...]
     """Name and hash of the weights."""
     sets: tuple[FaceTables, ...]
+    retarget: RetargetSettings
+    neutrals: str | None
+    """Fingerprint of the people's neutrals; None asks for the drivers' own points."""
 
     @property
     def generators(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ def draw_sheet(root: Root, contest: Contest, plan: SheetPlan) -> np.ndarray:
 
     The pictures are made anew, which takes less than keeping those of all pairs until it is known which are shown.
     """
-    pictures = make_pictures(root, contest, plan.pairs)
+    pictures = make_pictures(root, contest, plan.kind, plan.pairs)
     shown = {"source": pictures.sources, "target" if plan.kind == "same" else "driver": pictures.targets}
     shown |= {method: images for method, images in pictures.results.items() if method != COPY}  # the source itself
     return sample_grid(list(shown.values()), list(shown))

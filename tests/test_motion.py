@@ -1,0 +1,69 @@
+"""The motion generator: what it is made of, and where its motion goes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.keypoints import KeypointInfo
+from model.networks.generator import GeneratorConfig, build_generator
+from model.networks.interface import Motion
+from model.networks.motion import MOST_FLOW
+from model.places import pixel_grid
+from tests.drawn_faces import drawn_faces
+
+FACES = drawn_faces(people=2, each=2)
+FIRST, SECOND = torch.tensor([0, 2]).numpy(), torch.tensor([1, 3]).numpy()
+
+
+def motion_of(source: torch.Tensor, mine: KeypointInfo, asked: KeypointInfo) -> tuple[torch.Tensor, Motion]:
+    torch.manual_seed(0)
+    generated = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))(source, mine, asked)
+    assert generated.motion is not None
+    return generated.image, generated.motion
+
+
+def test_the_image_is_the_moved_source_through_the_mask_with_the_layer_on_top() -> None:
+    image, motion = motion_of(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND))
+    torch.testing.assert_close(image, (motion.mask * motion.warped + motion.drawn).clamp(-1, 1))
+    assert motion.mask.min() > 0
+    assert motion.mask.max() < 1
+
+
+def test_without_a_change_of_landmarks_all_motion_is_the_networks() -> None:
+    keypoints = FACES.keypoints(FIRST)
+    _, motion = motion_of(FACES.photos(FIRST), keypoints, keypoints)
+    still = pixel_grid(motion.residual)
+    torch.testing.assert_close(motion.grid, still + motion.residual.permute(0, 2, 3, 1), atol=1e-4, rtol=0)
+
+
+def test_landmarks_that_shift_move_the_source_along() -> None:
+    # Everything asked for lies 0.25 to the right: the source of each place is 0.25 to its left.
+    keypoints = FACES.keypoints(FIRST)
+    shifted = KeypointInfo(keypoints.heatmaps, keypoints.points + torch.tensor([0.25, 0.0]))
+    _, motion = motion_of(FACES.photos(FIRST), keypoints, shifted)
+    spline = motion.grid - motion.residual.permute(0, 2, 3, 1) - pixel_grid(motion.residual)
+    torch.testing.assert_close(spline, torch.tensor([-0.25, 0.0]).expand_as(spline), atol=1e-3, rtol=0)
+
+
+def test_the_residual_flow_is_bounded() -> None:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))
+    for weight in generator.parameters():
+        weight.data *= 50
+    motion = generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND)).motion
+    assert motion is not None
+    assert motion.residual.abs().max() <= 2 * MOST_FLOW  # two heads
+
+
+@pytest.mark.parametrize("size_px", [64, 256, 512])
+def test_the_finest_grid(size_px: int) -> None:
+    assert GeneratorConfig(size_px=size_px).fine_px == {64: 32, 256: 64, 512: 128}[size_px]
+
+
+def test_gradients_reach_every_weight() -> None:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))
+    generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND)).image.square().sum().backward()
+    without = [name for name, w in generator.named_parameters() if w.grad is None or not w.grad.abs().sum() > 0]
+    assert without == []
