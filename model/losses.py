@@ -97,6 +97,17 @@ def pretraining_loss(
     return -(true_score(true, loss) + false_score(false, loss))
 
 
+# --- Both discriminators, while they play against the generator: real photos that do not match are false, too ---------
+#     E[ log(1 - D(false pair)) ]      beside the losses above, with a weight; matching-aware as in Reed et al. 2016
+#
+# Without it they forget what they were pretrained for: to tell drawn from real, no pair need be compared.
+
+
+def mismatch_loss(false: Float[Tensor, "*false"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+    """Negative of the formula above, from the logits of pairs of real photos; 0 if there are none."""
+    return -false_score(false, loss) if false.numel() else false.sum()
+
+
 # --- Generator: be taken for the same person, and for a match of the target's keypoints -------------------------------
 #     L_GAN = E[ log D_id(Î_t, I_s) ] + E[ log D_e(Î_t, L_t) ]      maximised by G (the non-saturating form)
 

@@ -85,12 +85,19 @@ def adversarial_terms(networks: Networks, batch: PairBatch, settings: TrainSetti
         points = batch.target_keypoints.points
         shown = (batch.target, points), (made.image, points)
         terms["generator_embedding"] = _embedding_term(networks.embedder, *shown, settings.identity_share)
-    return {
-        "generator": _weighted(terms, settings.weights),
-        **terms,
+    game = {
         "discriminator_identity": losses.identity_discriminator_loss(identity_real, identity_drawn, loss),
         "discriminator_expression": losses.expression_discriminator_loss(expression_real, expression_drawn, loss),
     }
+    discriminators = game["discriminator_identity"] + game["discriminator_expression"]
+    if settings.mismatched:
+        foreign = expression(batch.target, batch.target_keypoints.rolled().heatmaps)
+        somebody = identity.judge(target, source.roll(1, 0))[batch.identities != batch.identities.roll(1, 0)]
+        game["mismatched_identity"] = losses.mismatch_loss(somebody, loss)
+        game["mismatched_expression"] = losses.mismatch_loss(foreign, loss)
+        mismatched = game["mismatched_identity"] + game["mismatched_expression"]
+        discriminators = discriminators + settings.mismatched * mismatched
+    return {"generator": _weighted(terms, settings.weights), **terms, "discriminators": discriminators, **game}
 
 
 def cross_terms(networks: Networks, batch: CrossBatch, settings: TrainSettings) -> Terms:

@@ -31,9 +31,9 @@ class TrainSettings:
     """Generator updates."""
     minutes: float | None = None
     """Time spent in training, pretraining included, summed over resumed runs."""
-    pretrain_steps: int = 150
+    pretrain_steps: int = 600
     """Updates of the two discriminators before the generator starts."""
-    pretrain_share: float = 0.15
+    pretrain_share: float = 0.1
     """Of `minutes`, at most this much goes into pretraining."""
     learning_rate: float = 1e-3
     """Of the generator; rises over the first updates, then falls to a twentieth along a half cosine over whichever
@@ -57,6 +57,9 @@ class TrainSettings:
     Until then the generator learns from the photos alone, at half the cost: what it draws first is too poor to learn
     from being found out."""
     expression_real_pair: RealPair = "matched"
+    mismatched: float = 0.5
+    """Weight of real pairs that do not belong together in the discriminators' losses beside the generator; 0 is the
+    application's loss alone."""
     cross_every_steps: int = 4
     """In the adversarial part every so many updates are of cross-person pairs: another person's expression, retargeted,
     with no photo to compare with. 0 leaves them out."""

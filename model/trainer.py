@@ -142,8 +142,7 @@ class Trainer:
         with self._autocast():
             terms = adversarial_terms(self._networks_at_work, batch, self.settings)
         self._backward_generator(terms["generator"], retain_graph=True)
-        discriminators = terms["discriminator_identity"] + terms["discriminator_expression"]
-        self._backward(discriminators, self._optimize_discriminators)
+        self._backward(terms["discriminators"], self._optimize_discriminators)
         self._optimize_generator.step()
         self._optimize_discriminators.step()
         return terms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -66,3 +67,32 @@ def test_losses_stay_finite_where_a_likelihood_rounds_to_zero() -> None:
     assert loss.item() == pytest.approx(400)
     assert sure.grad is not None
     assert sure.grad.item() == pytest.approx(2)
+
+
+def test_mismatch_loss() -> None:
+    # -mean(log(1 - 3/4), log(1 - 1/2)); nothing without pairs.
+    loss = losses.mismatch_loss(torch.tensor([THREE_QUARTERS, HALF]))
+    assert loss.item() == pytest.approx(-(math.log(1 / 4) + math.log(1 / 2)) / 2)
+    assert losses.mismatch_loss(torch.tensor([])).item() == 0
+
+
+def test_hinge_losses() -> None:
+    # Discriminator: mean max(0, 1 - x) of real (0.5, 2) is 0.25; mean max(0, 1 + x) of drawn (-2, 1) is 1.
+    real, drawn = torch.tensor([0.5, 2.0]), torch.tensor([-2.0, 1.0])
+    assert losses.identity_discriminator_loss(real, drawn, "hinge").item() == pytest.approx(1.25)
+    assert losses.expression_discriminator_loss(real, drawn, "hinge").item() == pytest.approx(1.25)
+    assert losses.generator_identity_loss(drawn, "hinge").item() == pytest.approx(0.5)
+
+
+def test_least_squares_losses() -> None:
+    # Real (1, 0): mean (x - 1)² = 0.5; drawn (0.5): x² = 0.25; by the generator (x - 1)² = 0.25.
+    real, drawn = torch.tensor([1.0, 0.0]), torch.tensor([0.5])
+    assert losses.identity_discriminator_loss(real, drawn, "least_squares").item() == pytest.approx(0.75)
+    assert losses.generator_expression_loss(drawn, "least_squares").item() == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("kind", get_args(losses.GanLoss))
+def test_equilibria_are_what_an_undecided_discriminator_pays(kind: losses.GanLoss) -> None:
+    undecided = torch.full((3,), 0.5 if kind == "least_squares" else 0.0)
+    loss = losses.identity_discriminator_loss(undecided, undecided, kind)
+    assert loss.item() == pytest.approx(losses.EQUILIBRIUM[kind])

@@ -68,9 +68,11 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
 
 
 def test_the_applications_loss_is_there_as_it_is_written() -> None:
-    named = Trainer(replace(SETTINGS, weights=APPLICATION), FACES, "cpu").train_step()
+    named = Trainer(replace(SETTINGS, weights=APPLICATION, mismatched=0.0), FACES, "cpu").train_step()
     terms = {"generator_identity", "generator_expression", "generator_l1"}
-    assert terms | {"generator", "discriminator_identity", "discriminator_expression"} == set(named)
+    discriminators = {"discriminator_identity", "discriminator_expression"}
+    assert terms | discriminators | {"generator", "discriminators"} == set(named)
+    assert named["discriminators"] == pytest.approx(sum(named[name] for name in discriminators), rel=1e-5)
     gan = 0.5 * (named["generator_identity"] + named["generator_expression"])
     assert named["generator"] == pytest.approx(gan + named["generator_l1"], rel=1e-5)
 
@@ -89,6 +91,13 @@ def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
         named = Trainer(replace(SETTINGS, weights=weights), FACES, "cpu").train_step()
         assert set(named) - set(plain) == {term}
         assert named["generator"] == pytest.approx(plain["generator"] + 2 * named[term], rel=1e-4)
+
+
+def test_mismatched_photos_count_among_the_false_pairs() -> None:
+    named = Trainer(replace(SETTINGS, mismatched=0.25), FACES, "cpu").train_step()
+    game = named["discriminator_identity"] + named["discriminator_expression"]
+    mismatched = named["mismatched_identity"] + named["mismatched_expression"]
+    assert named["discriminators"] == pytest.approx(game + 0.25 * mismatched, rel=1e-5)
 
 
 def test_cross_person_updates_come_in_turn_and_leave_the_discriminators_alone() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 from model.errors import DetectorError
@@ -22,8 +24,9 @@ def build_networks(
     return generator.to(device), identity.to(device), expression.to(device)
 
 
+@cache
 def embedder_at_hand(device: torch.device) -> DlibEmbedder | None:
-    """The embedder of the identity term, if the package that carries its weights is installed."""
+    """The embedder of the identity term, if the package that carries its weights is installed; one per device."""
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are given theirs
         try:
             return DlibEmbedder().to(device)
