@@ -133,10 +133,23 @@ def training_lines(root: Root, motion: TrainedGenerator, residual: TrainedGenera
     yield Line("training, images/s", rates[0], 24, False, rates[1])
     yield Line("transfer, × of the training rate", generated[0] / rates[0], 3, False, generated[1] / rates[1])
     yield Line("weights, millions", sizes[0], 8, True, sizes[1])
-    ends = [_client(root).get_run(trained.model.run_id).data.metrics for trained in (motion, residual)]
+    ids = [trained.model.run_id for trained in (motion, residual)]
     for title, name, aim in (("AUC of D_id", "identity_auc", 0.90), ("AUC of D_e", "expression_auc", 0.97)):
-        values = [end.get(f"final.{name}", float("nan")) for end in ends]
-        yield Line(title, values[0], aim, False, values[1])
+        for when, its in (
+            ("pretrained", [_pretrained(root, run, name) for run in ids]),
+            ("at the end", [_final(root, run, name) for run in ids]),
+        ):
+            yield Line(f"{title}, {when}", its[0], aim, False, its[1])
+
+
+def _pretrained(root: Root, run_id: str, name: str) -> float:
+    """Of the validation before the generator's first update; NaN in a run that has none."""
+    history = _client(root).get_metric_history(run_id, f"validation.{name}")
+    return next((metric.value for metric in history if metric.step == 0), float("nan"))
+
+
+def _final(root: Root, run_id: str, name: str) -> float:
+    return _client(root).get_run(run_id).data.metrics.get(f"final.{name}", float("nan"))
 
 
 def training_rate(root: Root, run_id: str) -> float:
@@ -144,12 +157,15 @@ def training_rate(root: Root, run_id: str) -> float:
     client = _client(root)
     batch = int(client.get_run(run_id).data.params["batch_size"])
     of_generator = {m.timestamp for m in client.get_metric_history(run_id, "generator")}
+    # A validation counts into the rate that is logged at its step.
+    validated = {m.step for m in client.get_metric_history(run_id, "validation.l1")}
     history = [m for m in client.get_metric_history(run_id, "images_per_s") if m.timestamp in of_generator]
     images = seconds = step = 0.0
     for metric in sorted(history, key=lambda m: (m.timestamp, m.step)):
-        count = batch * max(metric.step - step, 0)
-        images, seconds, step = images + count, seconds + count / metric.value, metric.step
-    return images / seconds
+        count, step = batch * max(metric.step - step, 0), metric.step
+        if metric.step not in validated:
+            images, seconds = images + count, seconds + count / metric.value
+    return images / seconds if seconds else float("nan")
 
 
 def transfer_rate(root: Root, sha256: str) -> float:
