@@ -42,7 +42,8 @@ def _frames_of(person: Path, most: int) -> Iterator[tuple[str, np.ndarray]]:
         yield from ((f"{video.stem}-{n:05d}", frame) for n, frame in _of_video(video, share))
     for folder in folders:
         its = sorted(path for path in photos if path.parent == folder)
-        yield from ((f"{folder.name}-{its[n].stem}", cv2.imread(str(its[n]))) for n in _evenly(len(its), share))
+        read = ((its[n], cv2.imread(str(its[n]))) for n in _evenly(len(its), share))
+        yield from ((f"{folder.name}-{path.stem}", frame) for path, frame in read if frame is not None)
 
 
 def _of_video(video: Path, most: int) -> Iterator[tuple[int, np.ndarray]]:

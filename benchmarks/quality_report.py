@@ -152,6 +152,19 @@ def _final(root: Root, run_id: str, name: str) -> float:
     return _client(root).get_run(run_id).data.metrics.get(f"final.{name}", float("nan"))
 
 
+def curve(root: Root, run_id: str) -> str:
+    """The validations of a training, one row each; minutes are counted from the start of its run."""
+    client, names = _client(root), ("l1", "ssim", "psnr", "identity_auc", "expression_auc")
+    histories = {name: client.get_metric_history(run_id, f"validation.{name}") for name in names}
+    by_step = {name: {metric.step: metric.value for metric in its} for name, its in histories.items()}
+    started_ms = client.get_run(run_id).info.start_time
+    rows = [f"| updates | minutes | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    for metric in sorted(histories["l1"], key=lambda m: m.step):
+        values = " | ".join(f"{by_step[name].get(metric.step, float('nan')):.4f}" for name in names)
+        rows.append(f"| {metric.step} | {(metric.timestamp - started_ms) / 60_000:.1f} | {values} |")
+    return "\n".join(rows)
+
+
 def training_rate(root: Root, run_id: str) -> float:
     """Images per second over all updates of the generator, validations and pretraining left out."""
     client = _client(root)
@@ -212,7 +225,15 @@ def report(root: Root, minutes: float, workers: int | None) -> str:
         parts += [f"{split}{people}, after {minutes:g} minutes of training:", "", HEAD]
         parts += [*(line.markdown() for line in quality_lines(evaluation, split, rival)), ""]
     parts += [f"{torch.get_num_threads()} threads:", "", HEAD]
-    parts += [*(line.markdown() for line in training_lines(root, motion, residual)), "", as_table(evaluation), ""]
+    parts += [*(line.markdown() for line in training_lines(root, motion, residual)), ""]
+    parts += [
+        "validations of the motion generator:",
+        "",
+        curve(root, motion.model.run_id),
+        "",
+        as_table(evaluation),
+        "",
+    ]
     text = "\n".join(parts)
     root.write_bytes("quality/quality.md", text.encode())
     return f"{text}\ngallery: {page}"
