@@ -1,0 +1,23 @@
+"""Draws the figures of docs/model.md: python -m benchmarks.figures"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.figure_architecture import architecture
+from benchmarks.figure_motion import motion_field
+
+FOLDER = Path(__file__).parents[1] / "docs" / "figures"
+FIGURES: dict[str, Callable[[], str]] = {"motion-generator.svg": architecture, "motion-field.svg": motion_field}
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name, draw in FIGURES.items():
+        (FOLDER / name).write_text(draw())
+        print(FOLDER / name)
+
+
+if __name__ == "__main__":
+    main()
