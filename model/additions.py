@@ -123,7 +123,7 @@ def flow_variation(flow: Float[Tensor, "batch 2 side side"]) -> Float[Tensor, ""
 
 
 # --- Feature matching -------------------------------------------------------------------------------------------------
-#     Σ over layers of E|D_e^l(I_t, L_t) − D_e^l(Î_t, L_t)| / E|D_e^l(I_t, L_t)|      Salimans et al. 2016
+#     Mean over layers of E|D_e^l(I_t, L_t) − D_e^l(Î_t, L_t)| / E|D_e^l(I_t, L_t)|      Salimans et al. 2016
 
 
 def feature_distance(photo: Sequence[Tensor], drawn: Sequence[Tensor]) -> Float[Tensor, ""]:

@@ -27,6 +27,8 @@ class FaceArrays:
     """The 68 common landmarks in [-1, 1] over the crop."""
     identities: Int[np.ndarray, " faces"]
     """A number per person."""
+    sets: Int[np.ndarray, " faces"] | None = None
+    """A number per set that the faces come from; None if they are of one."""
 
     def __len__(self) -> int:
         return len(self.identities)
@@ -84,6 +86,17 @@ def same_person_pairs(
     return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
 
 
+def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
+    """How often each person is drawn: each set as often as any other, and in it each photo.
+
+    So thousands of frames of a few videos do not drown the photos of another set.
+    """
+    sizes = np.array([len(rows) for rows in people], np.float64)
+    sets = np.zeros(len(people), np.int64) if faces.sets is None else faces.sets[[rows[0] for rows in people]]
+    shares = sizes / np.bincount(sets, sizes)[sets]
+    return shares / shares.sum()
+
+
 class PairSampler:
     """Draws batches of pairs; all that is random in training comes from its generator."""
 
@@ -94,8 +107,7 @@ class PairSampler:
         self._people = usable_people(faces.identities)
         if len(self._people) < 2:
             raise ModelError("training compares people: it needs several photos each of at least two")
-        sizes = np.array([len(rows) for rows in self._people], np.float64)
-        self._share = sizes / sizes.sum()
+        self._share = _shares(faces, self._people)
         _, self._person_of = np.unique(faces.identities, return_inverse=True)
         self._neutrals = neutrals_by_person(faces.points, self._person_of)
         self._heatmaps = HeatmapSpec(size_px=faces.heatmaps.shape[-1])
@@ -138,7 +150,7 @@ class PairSampler:
         return Faces(self.faces.points[rows], self._neutrals[self._person_of[rows]])
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
-        """Each photo is as likely as any other; nobody comes twice before everybody has come once."""
+        """By their shares; nobody comes twice before everybody has come once."""
         rounds: list[np.ndarray] = []
         left = count
         while left > 0:

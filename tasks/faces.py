@@ -44,12 +44,15 @@ def face_tables(root: Root, name: str) -> FaceTables:
 
 
 def usable_faces(root: Root, sets: Iterable[FaceTables], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of the faces with status ok, in the order of the sets and their shards; each face once."""
+    """Rows of the faces with status ok, in the order of the sets and their shards, each with its `set`; each face once.
+
+    A label means a person of its set: two sets may both have a person 01.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for tables in sets:
         dataset = open_table(root, "faces", tables.faces)
         for row in dataset.to_table(columns=list(columns), filter=pc.field("status") == "ok").to_pylist():
-            rows.setdefault(row["face_id"], row)
+            rows.setdefault(row["face_id"], row | {"set": tables.name})
     return list(rows.values())
 
 

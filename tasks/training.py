@@ -176,7 +176,9 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
     ]
     if split != "train":
         rows = rows[:: -(-len(rows) // MOST_VALIDATION_FACES) or 1]
-    people = {name: number for number, name in enumerate(sorted({row["identity"] for row in rows}))}
+    names = [(row["set"], row["identity"]) for row in rows]
+    people = {name: number for number, name in enumerate(sorted(set(names)))}
+    places = {tables.name: place for place, tables in enumerate(sets)}
     faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
     found = [faces[row["face_id"]] for row in rows]
     crop_px = crop_size_px(root, sets[0])
@@ -185,7 +187,8 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
         images=_stack([resize_rgb(decode_rgb(face["crop"]), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
         heatmaps=_stack([face["heatmap"] for face in found], (len(PARTS), 1, 1)),
         points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
-        identities=np.array([people[row["identity"]] for row in rows], np.int64),
+        identities=np.array([people[name] for name in names], np.int64),
+        sets=np.array([places[row["set"]] for row in rows], np.int64),
     )
 
 
@@ -209,7 +212,8 @@ class _RunLog:
     def __init__(self, run: TrackedRun, trainer: Trainer, advance: Advance) -> None:
         self._run, self._trainer, self._advance = run, trainer, advance
         self._sums: dict[str, float] = {}
-        self._count = self._step = 0
+        self._counts: dict[str, int] = {}
+        self._updates = self._step = 0
         self._since_s = time.perf_counter()
         self._images = 0
 
@@ -217,22 +221,24 @@ class _RunLog:
         images = self._trainer.settings.batch_size
         self._images += images
         self._advance(images, self._images / max(self._trainer.fraction_done, 1e-3))
-        if values.keys() != self._sums.keys():
+        if self._sums and ("generator" in values) != ("generator" in self._sums):  # pretraining counts its own steps
             self._pass_on()
-            self._sums = dict.fromkeys(values, 0.0)
-        self._sums = {name: self._sums[name] + value for name, value in values.items()}
-        self._count, self._step = self._count + 1, step
-        if self._count == LOG_EVERY_STEPS:
+        for name, value in values.items():  # not every update has every loss
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        self._updates, self._step = self._updates + 1, step
+        if self._updates == LOG_EVERY_STEPS:
             self._pass_on()
 
     def _pass_on(self) -> None:
         """Means since the last time, which are of fewer steps where a part of the training ends."""
         now_s = time.perf_counter()
-        if self._count:
-            means = {name: total / self._count for name, total in self._sums.items()}
-            rate = self._count * self._trainer.settings.batch_size / (now_s - self._since_s)
+        if self._updates:
+            means = {name: total / self._counts[name] for name, total in self._sums.items()}
+            rate = self._updates * self._trainer.settings.batch_size / (now_s - self._since_s)
             self._run.metrics({**means, **self._trainer.learning_rates(), "images_per_s": rate}, self._step)
-        self._sums, self._count, self._since_s = dict.fromkeys(self._sums, 0.0), 0, now_s
+        self._sums, self._counts, self._updates = {}, {}, 0
+        self._since_s = now_s
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
         self._pass_on()
@@ -240,6 +246,7 @@ class _RunLog:
 
     def grid(self, step: int, sheet: np.ndarray) -> None:
         self._run.picture(f"samples/step-{step:06d}.png", sheet)
+        self._since_s = time.perf_counter()  # validation is no training: the rate is of updates alone
 
     def checkpoint(self, step: int) -> None:
         self._run.tags({"mien.checkpoint_step": str(step)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -114,3 +116,12 @@ def test_the_seed_decides_cross_pairs() -> None:
     first, second, other = (PairSampler(FACES, Augmentation(), seed).draw_cross(4, "cpu") for seed in (1, 1, 2))
     assert torch.equal(first.asked_keypoints.points, second.asked_keypoints.points)
     assert not torch.equal(first.asked_keypoints.points, other.asked_keypoints.points)
+
+
+def test_sets_are_drawn_evenly_whatever_their_size() -> None:
+    # Three people of the first set have 3 photos each; of the other set two people have 3.
+    faces = replace(FACES, sets=np.repeat([0, 0, 0, 1, 1], 3))
+    sampler = PairSampler(faces, PLAIN, seed=0)
+    drawn = np.concatenate([sampler.draw(1, "cpu").identities.numpy() for _ in range(600)])
+    share = np.bincount(drawn, minlength=5) / 600
+    np.testing.assert_allclose(share, [1 / 6, 1 / 6, 1 / 6, 1 / 4, 1 / 4], atol=0.06)

@@ -23,7 +23,7 @@ class GeneratorConfig:
     size_px: int = 128
     """Side of the square images it takes and makes, one of SIZES_PX."""
     width: int = 24
-    """Channels of its finest grid; deeper grids have multiples of it."""
+    """Channels of its finest grid; deeper grids have multiples of it. `WIDTHS` has each kind's customary one."""
     blocks: int = 4
     """Residual blocks at the deepest grid."""
     parts: int = 8
@@ -59,7 +59,7 @@ class Motion(NamedTuple):
     residual: Float[Tensor, "batch 2 side side"]
     """What the network added to the spline, in [-1, 1] over the crop."""
     mask: Float[Tensor, "batch 1 size size"]
-    """1 where the moved source is shown, 0 where the layer is."""
+    """1 where the moved source is shown, 0 where it is not. The layer goes on top with its own weight."""
     warped: Float[Tensor, "batch 3 size size"]
     drawn: Float[Tensor, "batch 3 size size"]
 

@@ -25,8 +25,9 @@ CANDIDATES = 20
 
 
 def held_out_rows(root: Root, sets: Sequence[FaceTables]) -> Rows:
-    """Id, identity and split of the usable faces of named people."""
-    return [row for row in usable_faces(root, sets, ["face_id", "identity", "split"]) if row["identity"]]
+    """Id, identity and split of the usable faces of named people; of several sets, each name with its set's."""
+    rows = [row for row in usable_faces(root, sets, ["face_id", "identity", "split"]) if row["identity"]]
+    return rows if len(sets) == 1 else [row | {"identity": f"{row['set']}/{row['identity']}"} for row in rows]
 
 
 def same_person(rows: Rows, count: int, seed: int) -> list[EvaluationPair]:
