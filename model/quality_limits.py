@@ -29,7 +29,7 @@ class QualityLimits:
     """How far the head may turn to the side, up or down, and be tilted."""
     most_shape_error: float = 0.3
     """Distance of the landmarks to the reference face, in distances between the eye centres."""
-    most_landmark_scatter: float = 0.03
+    most_landmark_scatter: float = 0.05
     """How far several looks at the landmarks may lie apart, as a share of the inter-ocular distance."""
     most_outside: float = 0.0
     """Share of the landmarks of eyes and lips outside the photo or the crop."""
