@@ -283,6 +283,27 @@ def gallery(
     typer.echo(page.uri)
 
 
+@app.command()
+def report(
+    data: Annotated[str, typer.Option("--data", help="Prepared set.")],
+    root: RootUrl = "./data",
+    out: Annotated[
+        str | None, typer.Option(help="Folder to write index.html into. Default: ROOT/reports/DATA.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Faces to show at most of each reason.")] = 48,
+) -> None:
+    """Write a page on a prepared set: why faces were rejected, their measures, sheets of them."""
+    with _at_the_terminal():
+        from flows.report import write_report
+        from storage import Root
+        from tasks.faces import face_tables
+
+        face_tables(Root(root), data)
+        page = write_report(data, root, out, most)
+    typer.echo(page.summary)
+    typer.echo(page.uri)
+
+
 @app.command("ls")
 def list_root(root: RootUrl = "./data") -> None:
     """List the sets of a root and their tables, with counts and fingerprints."""

@@ -79,6 +79,7 @@ def prepare_faces(
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
         detected = over_shards(Step("detect and align", "photos", readable), steps.detect_shard, place, names, settings)
+        detected = steps.mark_duplicates(place, detected, settings.limits)
         faces_ref = commit_faces(place, images_ref, detected, settings)
 
         # Heatmaps

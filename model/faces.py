@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, runtime_checkable
 
@@ -24,6 +24,11 @@ class FoundFace:
     """The detector's confidence, in the detector's own unit."""
     landmarks_xy: Float32[np.ndarray, "points 2"]
     scheme: LandmarkScheme
+    found_by: str = field(default="", kw_only=True)
+    """Which detector found it, and at which attempt."""
+    landmark_scatter: float | None = field(default=None, kw_only=True)
+    """How far several looks at its landmarks lie apart, as a share of the inter-ocular distance; None if there was but
+    one look."""
 
     @property
     def area_px(self) -> float:

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.alignment import apply_transform, bordered, invert_transform, similarity_transform, warp
+from model.alignment import bordered, similarity_transform, warp
 from model.dlib_faces import DlibDetector
 from model.errors import DetectorError
 from model.faces import FoundFace
+from model.landmark_windows import window_of_points
 from model.landmarks import LandmarkScheme, five_points
 
 Image = UInt8[np.ndarray, "_ _ 3"]
@@ -36,10 +37,6 @@ fill the picture, and small ones in a picture that its border made smaller still
 DLIB_FIVE = np.array([[0.281, 0.288], [0.719, 0.288], [0.5, 0.527], [0.316, 0.721], [0.684, 0.721]])
 """SCRFD's eyes, nose and mouth corners in the box of dlib's detector, as shares of its sides: means over the AT&T (ORL)
 faces, made symmetric."""
-WINDOW_PX = 320
-_BOX = (60.0, 60.0, 260.0, 260.0)
-"""dlib's box in the upright window that its landmarks are found in."""
-
 ARCFACE_PX = 112
 """Side of the picture that the library's template of ArcFace's five points is for."""
 
@@ -112,33 +109,40 @@ class InsightFaceDetector:
         return "-".join([insightface.__version__, *hashes])
 
     def find(self, image: Image) -> list[FoundFace]:
-        """Faces of an RGB picture, the largest first."""
+        """Faces of an RGB picture, the largest first; where dlib takes part, it is asked when SCRFD finds none."""
         for border in BORDERS:
-            if found := self._find(image, round(border * max(image.shape[:2]))):
+            if found := self._find(image, border):
                 return sorted(found, key=lambda face: -face.area_px)
-        return []
+        return self._dlib.find(image) if self.landmark_scheme == "ibug68" else []
 
-    def _find(self, image: Image, border_px: int) -> list[FoundFace]:
-        view = bordered(image, border_px)
-        boxes, fives = self._models["detection"].detect(_bgr(view))
-        return [self._found(image, *(_moved(box, five, -border_px))) for box, five in zip(boxes, fives, strict=True)]
+    def _find(self, image: Image, border: float) -> list[FoundFace]:
+        border_px = round(border * max(image.shape[:2]))
+        boxes, fives = self._models["detection"].detect(_bgr(bordered(image, border_px)))
+        moved = [_moved(box, five, -border_px) for box, five in zip(boxes, fives, strict=True)]
+        return [self._found(image, box, five, f"scrfd border {border:g}") for box, five in moved]
 
-    def _found(self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"]) -> FoundFace:
-        landmarks = self._landmarks(image, box, five).astype(np.float32)
+    def _found(self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"], by: str) -> FoundFace:
+        landmarks, scatter = self._landmarks(image, box, five)
         left, top, right, bottom, score = box.tolist()
-        edges = left, top, right, bottom
-        return _FoundByScrfd(edges, score, landmarks, self.landmark_scheme, five_xy=five.astype(np.float32))
+        return _FoundByScrfd(
+            (left, top, right, bottom),
+            score,
+            landmarks.astype(np.float32),
+            self.landmark_scheme,
+            found_by=by,
+            landmark_scatter=scatter,
+            five_xy=five.astype(np.float32),
+        )
 
     def _landmarks(
         self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"]
-    ) -> Float[np.ndarray, "n 2"]:
+    ) -> tuple[Float[np.ndarray, "n 2"], float | None]:
+        """The landmarks, and where dlib finds them their scatter."""
         if (model := self._models.get("landmark_2d_106")) is not None:
             from insightface.app.common import Face
 
-            return model.get(_bgr(image), Face(bbox=box[:4])) + _HALF
-        matrix = similarity_transform(five, DLIB_FIVE * (_BOX[2] - _BOX[0]) + _BOX[0])
-        upright = self._dlib.landmarks_in(warp(image, matrix, WINDOW_PX), _BOX)
-        return apply_transform(invert_transform(matrix), upright)
+            return model.get(_bgr(image), Face(bbox=box[:4])) + _HALF, None
+        return self._dlib.landmarks_in(image, window_of_points(five, DLIB_FIVE))
 
     def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
         """ArcFace embeddings of unit length; dlib's where the pack has no recognition model."""

@@ -65,7 +65,16 @@ FACES = pa.schema(
         pa.field("embedding", _VECTOR),
         pa.field("sharpness", pa.float32()),
         pa.field("pose", _VECTOR),  # yaw, pitch, roll in degrees
+        pa.field("face_px", pa.float32()),  # side of a square as large as the box, source pixels
+        pa.field("brightness", pa.float32()),  # 0 to 1
+        pa.field("clipped", pa.float32()),  # share of the face's pixels
+        pa.field("shape_error", pa.float32()),  # share of the distance between the eye centres
+        pa.field("landmark_scatter", pa.float32()),  # share of the inter-ocular distance; null after a single look
+        pa.field("outside", pa.float32()),  # share of the landmarks of eyes and lips
+        pa.field("perceptual_hash", pa.binary()),  # 32 bytes
+        pa.field("duplicate_of", pa.string()),  # face_id of the face that is kept in its place
         pa.field("detector", pa.string()),
+        pa.field("found_by", pa.string()),  # part of the detector, and attempt
         pa.field("crop", pa.binary()),  # PNG
         *_OUTCOME,
     ]

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model.crops import align_face
+from model.crops import AlignedFace, align_face
 from model.errors import ImageError
 from model.faces import FaceDetector, FoundFace, load_detector
 from model.images import decode_rgb, encode_png
-from model.quality import pose_degrees, sharpness
+from model.quality import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
+from model.quality_limits import QualityLimits, broken_limit
 from model.reference import AlignmentSettings, reference_shape
 from storage import (
     Root,
@@ -40,10 +41,13 @@ CODE = source_digest(
     "model.crops",
     "model.dlib_faces",
     "model.faces",
+    "model.head_pose",
     "model.images",
     "model.insightface_faces",
+    "model.landmark_windows",
     "model.landmarks",
     "model.quality",
+    "model.quality_limits",
     "model.reference",
     "storage.schemas",
 )
@@ -59,6 +63,7 @@ class DetectSettings:
     """`dlib` or `insightface:PACK_OR_FOLDER`."""
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     splits: SplitSettings = field(default_factory=SplitSettings)
+    limits: QualityLimits = field(default_factory=QualityLimits)
 
 
 def detect_shard(root: Root, images: str, settings: DetectSettings) -> ShardRef:
@@ -112,8 +117,8 @@ def _face_rows(image: dict[str, Any], detector: FaceDetector, settings: DetectSe
         columns = {"face_id": fingerprint([image["image_id"], place])}
         columns |= _face_columns(pixels, face, embedding, settings.alignment)
         # The largest face is the photo's subject; a label of the photo is a label of that one.
-        aside = {"status": "rejected", "reason": "not the largest face in its image"} if place else {}
-        yield base | columns | aside
+        reason = "not the largest face in its image" if place else broken_limit(columns, settings.limits)
+        yield base | columns | ({"status": "rejected", "reason": reason} if reason else {})
 
 
 def _unchanged(uri: str, image_id: str) -> bytes:
@@ -137,7 +142,26 @@ def _face_columns(
         "sharpness": sharpness(aligned.crop),
         # Of the photo: alignment has taken the roll out of the crop.
         "pose": list(pose_degrees(face.landmarks_xy, face.scheme)),
+        **_quality_columns(pixels, face, aligned),
+        "found_by": face.found_by or None,
         "crop": encode_png(aligned.crop),
+    }
+
+
+def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) -> dict[str, Any]:
+    (height, width), side = pixels.shape[:2], aligned.crop.shape[0]
+    light = exposure(aligned.crop, aligned.landmarks_xy, face.scheme)
+    return {
+        "face_px": float(np.sqrt(face.area_px)),
+        "brightness": light.brightness,
+        "clipped": light.clipped,
+        "shape_error": shape_error(face.landmarks_xy, face.scheme),
+        "landmark_scatter": face.landmark_scatter,
+        "outside": max(
+            outside_share(face.landmarks_xy, face.scheme, width, height),
+            outside_share(aligned.landmarks_xy, face.scheme, side, side),
+        ),
+        "perceptual_hash": perceptual_hash(aligned.crop),
     }
 
 

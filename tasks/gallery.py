@@ -73,7 +73,7 @@ def evenly_spaced(rows: list[Any], most: int) -> list[Any]:
 
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Counts, medians and reasons of the rows of a `transfers` table."""
-    reasons = Counter(_kind(row["reason"]) for row in rows if row["status"] != "ok")
+    reasons = Counter(reason_kind(row["reason"]) for row in rows if row["status"] != "ok")
     return {
         "total": len(rows),
         "accepted": sum(row["status"] == "ok" for row in rows),
@@ -86,7 +86,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _kind(reason: str) -> str:
+def reason_kind(reason: str) -> str:
     """The reason without its numbers, so that equal ones count together."""
     words = [word for word in reason.split() if not any(c.isdigit() for c in word)]
     return " ".join(words).removesuffix(" is below").removesuffix(" is above")
@@ -133,9 +133,9 @@ def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
     }
     expression = driver.get("expression") or "expression"
     return Card(
-        source=_data_uri(source.get("crop")) or "",
-        driver=_data_uri(driver.get("crop")) or "",
-        result=_data_uri(row["image"]),
+        source=data_uri(source.get("crop")) or "",
+        driver=data_uri(driver.get("crop")) or "",
+        result=data_uri(row["image"]),
         caption=f"{row['identity'] or 'unnamed'} with the {expression} of {driver.get('identity') or 'unnamed'}",
         numbers=[(name, "–" if value is None else f"{value:.3f}") for name, value in numbers.items()],
         accepted=row["status"] == "ok",
@@ -143,7 +143,7 @@ def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
     )
 
 
-def _data_uri(png: bytes | None, side_px: int = 160) -> str | None:
+def data_uri(png: bytes | None, side_px: int = 160) -> str | None:
     """A picture for the page, no larger than it is shown on a screen of high density."""
     if png is None:
         return None

@@ -13,7 +13,21 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import detect, evaluation, gallery, heatmaps, ingest, neutrals, pair, planning, tracking, training, transfer
+from tasks import (
+    detect,
+    duplicates,
+    evaluation,
+    gallery,
+    heatmaps,
+    ingest,
+    neutrals,
+    pair,
+    planning,
+    report,
+    tracking,
+    training,
+    transfer,
+)
 from tasks.errors import UsageError
 from tasks.evaluation import page
 
@@ -36,6 +50,7 @@ def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 index_shard = _retried("index-images")(ingest.index_shard)
 detect_shard = _retried("detect-and-align")(detect.detect_shard)
+mark_duplicates = _retried("mark-duplicates")(duplicates.mark_duplicates)
 heatmap_shard = _retried("render-heatmaps")(heatmaps.heatmap_shard)
 train = _once("train-gan")(training.train)
 evaluate = _once("evaluate-generator")(evaluation.evaluate)
@@ -47,3 +62,4 @@ transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
 transfer_photos = _once("transfer-photos")(pair.transfer_photos)
 write_evaluation_page = _once("write-evaluation-page")(page.write_page)
 build_gallery = _once("build-gallery")(gallery.build_gallery)
+build_report = _once("build-report")(report.build_report)

@@ -28,7 +28,7 @@ def mien(environment: dict[str, str], *arguments: object, cwd: Path | None = Non
 def test_help_names_every_command(environment: dict[str, str]) -> None:
     told = mien(environment, "--help")
     assert told.returncode == 0
-    for command in ("demo", "prepare", "train", "evaluate", "augment", "transfer", "gallery", "ls", "show"):
+    for command in ("demo", "prepare", "train", "evaluate", "augment", "transfer", "gallery", "report", "ls", "show"):
         assert f" {command} " in told.stdout
 
 
@@ -48,6 +48,7 @@ def test_help_names_every_command(environment: dict[str, str]) -> None:
         ),
         ("transfer", ["--root", "--model", "--retarget", "--head-pose"]),
         ("gallery", ["--root", "--out"]),
+        ("report", ["--root", "--data", "--out"]),
     ],
 )
 def test_the_options_stay(environment: dict[str, str], command: str, options: list[str]) -> None:

@@ -1,0 +1,89 @@
+"""Landmarks from several windows: what one look at a face gets wrong, the next ones outvote.
+
+A predictor such as dlib's (Kazemi and Sullivan 2014) starts from a mean face in a box, so its result hangs on how the
+box frames the face; on a frame that is off it may take the neck for the jaw. Each round here frames the face by the
+points of the round before, and each window is looked at as it is and mirrored. The last round turns and scales the
+window a little; the result is the median of its looks, and their scatter tells how far the result can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from model.alignment import Matrix, apply_transform, invert_transform, similarity_transform, warp
+from model.landmarks import interocular_px, mirror_indices
+from model.reference import reference_shape
+
+Image = UInt8[np.ndarray, "_ _ 3"]
+Predict = Callable[[Image, tuple[int, int, int, int]], Float[np.ndarray, "68 2"]]
+"""The 68 landmarks in a window whose face is in the given box (left, top, right, bottom)."""
+
+WINDOW_PX = 400
+BOX_PX = 250
+"""Side of the predictor's box in the middle of the window. dlib gives whole pixels: the window makes them fine ones."""
+_MARGIN_PX = (WINDOW_PX - BOX_PX) // 2
+_BOX = (_MARGIN_PX, _MARGIN_PX, WINDOW_PX - _MARGIN_PX, WINDOW_PX - _MARGIN_PX)
+
+_REFERENCE_SIDE = 0.416
+_REFERENCE_ORIGIN = (0.5, 0.317)
+"""The reference face in the box of dlib's detector, as shares of its side: the distance between the eye centres and the
+point midway between them; means over hand-marked faces (Helen, AFW), centred."""
+
+_ROUNDS = 2
+_LOOKS = ((1.0, 0.0), (0.96, 0.0), (1.06, 0.0), (1.0, -6.0), (1.0, 6.0))
+"""Scale and turn in degrees of each window of the last round."""
+
+
+class Landmarks(NamedTuple):
+    """Landmarks with the scatter of the looks that they are the median of."""
+
+    points_xy: Float32[np.ndarray, "68 2"]
+    """In pixels of the picture."""
+    scatter: float
+    """Mean distance of the looks' points from the median, as a share of the inter-ocular distance."""
+
+
+def window_of_box(box: tuple[float, float, float, float]) -> Matrix:
+    """Into the window that frames a face by a box like those of dlib's detector."""
+    corners = np.array(box, np.float64).reshape(2, 2)
+    scale = BOX_PX / max(box[2] - box[0], 1.0)
+    return np.column_stack([np.eye(2) * scale, WINDOW_PX / 2 - scale * corners.mean(0)])
+
+
+def window_of_points(points: Float[np.ndarray, "n 2"], in_box: Float[np.ndarray, "n 2"]) -> Matrix:
+    """Into the upright window that puts points where they are in dlib's box, given as shares of its sides."""
+    return similarity_transform(points, in_box * BOX_PX + _MARGIN_PX)
+
+
+def landmarks_in_windows(image: Image, first: Matrix, predict: Predict) -> Landmarks:
+    """The landmarks of the face that the first window frames."""
+    window = first
+    for _ in range(_ROUNDS):
+        found = _looks(image, [window], predict).mean(0)
+        window = window_of_points(found, reference_shape() * _REFERENCE_SIDE + _REFERENCE_ORIGIN)
+    looks = _looks(image, [_turned(window, *look) for look in _LOOKS], predict)
+    points = np.median(looks, axis=0).astype(np.float32)
+    apart = np.linalg.norm(looks - points, axis=-1).mean()
+    return Landmarks(points, float(apart / max(interocular_px(points, "ibug68"), 1e-6)))
+
+
+def _turned(window: Matrix, scale: float, degrees: float) -> Matrix:
+    """The window, scaled and turned about its centre."""
+    cos, sin = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    linear, centre = np.array([[cos, -sin], [sin, cos]]), np.full(2, WINDOW_PX / 2)
+    return np.column_stack([linear @ window[:, :2], linear @ (window[:, 2] - centre) + centre])
+
+
+def _looks(image: Image, windows: Sequence[Matrix], predict: Predict) -> Float[np.ndarray, "looks 68 2"]:
+    """What the predictor says of each window, as it is and mirrored, in pixels of the picture."""
+    looks: list[np.ndarray] = []
+    for window in windows:
+        back, pixels = invert_transform(window), warp(image, window, WINDOW_PX)
+        mirrored = predict(np.ascontiguousarray(pixels[:, ::-1]), _BOX)[list(mirror_indices())]
+        unmirrored = mirrored * [-1, 1] + [WINDOW_PX, 0]
+        looks += [apply_transform(back, points) for points in (predict(pixels, _BOX), unmirrored)]
+    return np.stack(looks)

@@ -1,0 +1,163 @@
+"""The report on a prepared set: what was kept and what was not, in numbers and in pictures, as one page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from storage import Root, open_table, read_set
+from tasks.gallery import data_uri, evenly_spaced, reason_kind
+from tasks.pages import templates
+
+PAGE = "index.html"
+_BINS = 24
+_SHEET_SIDE_PX = 96
+
+_COLUMNS = [
+    "face_id", "image_id", "identity", "score", "face_px", "sharpness", "brightness", "clipped", "pose", "shape_error",
+    "landmark_scatter", "outside", "found_by", "status", "reason",
+]  # fmt: skip
+_MEASURES = ("score", "face_px", "sharpness", "brightness", "clipped", "shape_error", "landmark_scatter", "outside")
+_ANGLES = ("yaw", "pitch", "roll")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a report lies and what it says."""
+
+    uri: str
+    summary: str
+    """Markdown: counts by reason, spread of the measures."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A measure over the faces of a set: accepted and rejected ones."""
+
+    name: str
+    low: float
+    high: float
+    """Of the bins. 1 % of the faces may lie beyond on either side; they count in the outermost bins."""
+    median: float
+    accepted: list[int]
+    rejected: list[int]
+
+    def bars(self, height_px: int) -> list[tuple[float, float]]:
+        """Heights of the accepted and the rejected part of each bar."""
+        most = max(map(sum, zip(self.accepted, self.rejected, strict=True)))
+        return [(height_px * a / most, height_px * r / most) for a, r in zip(self.accepted, self.rejected, strict=True)]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Faces that share a fate. Pictures are data URIs."""
+
+    title: str
+    total: int
+    faces: list[tuple[str, str]]
+    """Picture and caption."""
+
+
+def build_report(root: Root, name: str, out: Root, most: int = 48) -> Report:
+    """Writes the report on a prepared set to `out`/index.html.
+
+    Each sheet shows at most `most` faces, evenly spaced over the table, so that nobody chose them.
+    """
+    images = open_table(root, "images", name).to_table(columns=["status", "reason"]).to_pylist()
+    rows = open_table(root, "faces", name).to_table(columns=_COLUMNS).to_pylist()
+    reasons = count_reasons(images, rows)
+    histograms = [found for measure in (*_MEASURES, *_ANGLES) if (found := histogram(measure, rows))]
+    page = templates.get_template("report.html.j2").render(
+        name=name,
+        root=root.url,
+        faces=read_set(root, name).tables["faces"],
+        photos=len(images),
+        accepted=sum(row["status"] == "ok" for row in rows),
+        people=len({row["identity"] for row in rows if row["status"] == "ok"}),
+        reasons=reasons,
+        found_by=Counter(row["found_by"] for row in rows if row["found_by"]).most_common(),
+        histograms=histograms,
+        sheets=_sheets(root, name, rows, most),
+    )
+    out.write_bytes(PAGE, page.encode())
+    return Report(f"{out.url}/{PAGE}", markdown(name, len(images), rows, reasons, histograms))
+
+
+def count_reasons(images: list[dict[str, Any]], faces: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """Status, reason without its numbers, and rows, of all photos and faces that are not ok; the most frequent first.
+
+    A failed photo has no row in `faces`; one that failed later has none but there.
+    """
+    gone = [row for row in [*images, *faces] if row["status"] != "ok"]
+    counts = Counter((row["status"], reason_kind(row["reason"])) for row in gone)
+    return [(status, reason, count) for (status, reason), count in counts.most_common()]
+
+
+def histogram(measure: str, rows: list[dict[str, Any]]) -> Histogram | None:
+    """Of the faces that have the measure; None where none has."""
+    known = [(value, row["status"] == "ok") for row in rows if (value := _value(row, measure)) is not None]
+    if not known:
+        return None
+    values, ok = np.array([value for value, _ in known], np.float64), np.array([good for _, good in known])
+    low, high = np.percentile(values, [1, 99])
+    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    inside = np.clip(values, edges[0], edges[-1])
+    parts = [np.histogram(inside[chosen], edges)[0].tolist() for chosen in (ok, ~ok)]
+    return Histogram(measure, float(edges[0]), float(edges[-1]), float(np.median(values)), *parts)
+
+
+def _value(row: dict[str, Any], measure: str) -> float | None:
+    if measure not in _ANGLES:
+        return row[measure]
+    return None if row["pose"] is None else row["pose"][_ANGLES.index(measure)]
+
+
+def _sheets(root: Root, name: str, rows: list[dict[str, Any]], most: int) -> list[Sheet]:
+    """The accepted, then the rejected of each reason; faces only, since a photo that failed has no picture."""
+    groups: dict[str, list[dict[str, Any]]] = {"accepted": [row for row in rows if row["status"] == "ok"]}
+    for row in rows:
+        if row["status"] != "ok" and row["pose"] is not None:
+            groups.setdefault(reason_kind(row["reason"]), []).append(row)
+    shown = {title: evenly_spaced(group, most) for title, group in groups.items()}
+    crops = _crops(root, name, {row["face_id"] for group in shown.values() for row in group})
+    return [
+        Sheet(title, len(groups[title]), [(crops[row["face_id"]], _caption(row)) for row in group])
+        for title, group in shown.items()
+        if group
+    ]
+
+
+def _crops(root: Root, name: str, face_ids: set[str]) -> dict[str, str]:
+    wanted = pc.field("face_id").isin(sorted(face_ids))
+    table = open_table(root, "faces", name).to_table(columns=["face_id", "crop"], filter=wanted)
+    pairs = zip(table["face_id"].to_pylist(), table["crop"].to_pylist(), strict=True)
+    return {face_id: data_uri(crop, _SHEET_SIDE_PX) or "" for face_id, crop in pairs}
+
+
+def _caption(row: dict[str, Any]) -> str:
+    return row["reason"] or row["identity"] or "unnamed"
+
+
+def markdown(
+    name: str,
+    photos: int,
+    rows: list[dict[str, Any]],
+    reasons: list[tuple[str, str, int]],
+    histograms: list[Histogram],
+) -> str:
+    """The report without pictures, for Prefect's artifact."""
+    accepted = sum(row["status"] == "ok" for row in rows)
+    lines = [f"**{name}: {accepted} faces accepted**, {len(rows)} rows, from {photos} photos", ""]
+    if reasons:
+        lines += ["| why not | status | rows |", "|---|---|---|"]
+        lines += [f"| {reason.replace('|', ' ')} | {status} | {count} |" for status, reason, count in reasons] + [""]
+    lines += ["| measure | 1 % | median | 99 % |", "|---|---|---|---|"]
+    lines += [
+        f"| {each.name.replace('_', ' ')} | {each.low:.3g} | {each.median:.3g} | {each.high:.3g} |"
+        for each in histograms
+    ]
+    return "\n".join(lines)

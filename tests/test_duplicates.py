@@ -1,0 +1,102 @@
+"""The second pass over `faces`: which photos a set holds twice, and which shards are written anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model.images import decode_rgb
+from model.quality import perceptual_hash
+from model.quality_limits import QualityLimits
+from storage import Root, ShardRef, fingerprint, read_shard, write_shard
+from storage.schemas import FACES
+from tasks.duplicates import find_duplicates, mark_duplicates
+from tests.sample_faces import orl_photos
+
+LIMITS = QualityLimits()
+SAME_FILE = "the same file as an earlier photo"
+
+
+def row(name: str, hashed: bytes, identity: str | None = "a", status: str = "ok") -> dict[str, Any]:
+    return {
+        "face_id": fingerprint(name),
+        "image_id": name,
+        "identity": identity,
+        "split": "train",
+        "status": status,
+        "reason": None if status == "ok" else "too dark",
+        "perceptual_hash": hashed,
+    }
+
+
+def differing(hashed: bytes, bits: int) -> bytes:
+    flags = np.unpackbits(np.frombuffer(hashed, np.uint8))
+    flags[np.linspace(0, 255, bits).astype(int)] ^= 1
+    return np.packbits(flags).tobytes()
+
+
+HASHES = [np.random.default_rng(n).bytes(32) for n in range(3)]
+
+
+def test_the_first_of_the_same_bytes_is_kept() -> None:
+    rows = [row("x", HASHES[0]), row("y", HASHES[1]), row("x", HASHES[0]), row("x", HASHES[0], "b")]
+    found = find_duplicates(rows, LIMITS.most_duplicate_bits)
+    assert {place: verdict.of for place, verdict in found.items()} == {2: fingerprint("x"), 3: fingerprint("x")}
+    assert found[2].reason == SAME_FILE
+    assert "another person" in found[3].reason
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_near_duplicates_of_a_person_are_found_up_to_the_limit(bits: int) -> None:
+    rows = [row("x", HASHES[0]), row("y", HASHES[1]), row("z", differing(HASHES[0], bits))]
+    assert set(find_duplicates(rows, 6)) == ({2} if bits <= 6 else set())
+    rows[2]["identity"] = "b"
+    assert find_duplicates(rows, 6) == {}
+    assert find_duplicates([row("x", HASHES[0]), row("y", HASHES[0])], -1) == {}
+
+
+def test_a_slow_series_does_not_vanish_into_its_first_frame() -> None:
+    rows = [row(str(n), differing(HASHES[0], 4 * n)) for n in range(3)]
+    assert set(find_duplicates(rows, 6)) == {1}
+
+
+def test_what_was_rejected_neither_is_a_duplicate_nor_has_any() -> None:
+    rows = [row("x", HASHES[0], status="rejected"), row("y", HASHES[0]), row("y", HASHES[0], status="rejected")]
+    assert find_duplicates(rows, 6) == {}
+
+
+def shard(root: Root, *rows: dict[str, Any]) -> ShardRef:
+    name = fingerprint([each["image_id"] for each in rows])
+    return write_shard(root, "faces", name, pa.Table.from_pylist(list(rows), FACES))
+
+
+def test_only_shards_with_duplicates_are_written_anew(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    shards = [shard(root, row("x", HASHES[0])), shard(root, row("y", HASHES[1]), row("z", HASHES[0]))]
+    first, second = mark_duplicates(root, shards, LIMITS)
+    assert first == shards[0]
+    assert second.fingerprint != shards[1].fingerprint
+    assert second.counts == {"ok": 1, "rejected": 1, "failed": 0}
+    kept, duplicate = read_shard(root, "faces", second.fingerprint).to_pylist()
+    assert kept == read_shard(root, "faces", shards[1].fingerprint).to_pylist()[0]
+    assert duplicate["duplicate_of"] == fingerprint("x")
+    assert duplicate["reason"]
+    # Again, and without the photo that the other was a duplicate of.
+    assert mark_duplicates(root, shards, LIMITS) == [first, second]
+    assert mark_duplicates(root, shards[1:], LIMITS) == shards[1:]
+
+
+def test_a_photo_encoded_or_scaled_anew_is_a_near_duplicate_and_another_photo_is_not() -> None:
+    photos = [cv2.resize(photo, (128, 128), interpolation=cv2.INTER_CUBIC) for photo in orl_photos(40)]
+    hashes = [np.frombuffer(perceptual_hash(photo), np.uint8) for photo in photos]
+    for photo, hashed in zip(photos, hashes, strict=True):
+        jpeg = decode_rgb(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes())
+        again = np.frombuffer(perceptual_hash(jpeg), np.uint8)
+        assert np.bitwise_count(hashed ^ again).sum() <= LIMITS.most_duplicate_bits
+    apart = [np.bitwise_count(a ^ b).sum() for n, a in enumerate(hashes) for b in hashes[:n]]
+    assert min(apart) > LIMITS.most_duplicate_bits
