@@ -38,6 +38,16 @@ def image_size_px(data: bytes) -> tuple[int, int]:
         return (image.height, image.width) if turned else (image.width, image.height)
 
 
+def has_icc_profile(data: bytes) -> bool:
+    """Whether a picture carries a colour profile. It is ignored: faces are compared as the bytes have them.
+
+    Raises:
+        ImageError: as `image_size_px`.
+    """
+    with _opened(data) as image:
+        return bool(image.info.get("icc_profile"))
+
+
 def decode_rgb(data: bytes) -> Rgb:
     """The first frame of a picture, turned as its EXIF says, as RGB.
 

@@ -13,7 +13,20 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import detect, evaluation, gallery, heatmaps, ingest, neutrals, pair, planning, tracking, training, transfer
+from tasks import (
+    detect,
+    evaluation,
+    gallery,
+    heatmaps,
+    ingest,
+    neutrals,
+    pair,
+    planning,
+    tracking,
+    training,
+    transfer,
+    videos,
+)
 from tasks.errors import UsageError
 from tasks.evaluation import page
 
@@ -34,6 +47,7 @@ def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return task(name=name, cache_policy=NO_CACHE)
 
 
+video_frames = _retried("choose-frames")(videos.video_frames)
 index_shard = _retried("index-images")(ingest.index_shard)
 detect_shard = _retried("detect-and-align")(detect.detect_shard)
 heatmap_shard = _retried("render-heatmaps")(heatmaps.heatmap_shard)
