@@ -14,7 +14,7 @@ from fsspec.utils import glob_translate
 
 from storage.roots import storage_errors
 from storage.samples import SCHEME, sample_files
-from storage.sources.item import as_text, is_archive, is_image, is_video
+from storage.sources.item import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, as_text, is_video, suffix_of
 from storage.sources.local import FoundFile, is_local, local_path, local_uri, version_of, walk
 from storage.sources.places import Info, RemotePlace, remote_version
 
@@ -49,8 +49,11 @@ def files_of(spec: str) -> Iterator[SourceFile]:
     return _local_files(local_path(spec), spec) if is_local(spec) else _remote_files(RemotePlace.of(spec), spec)
 
 
+_KINDS = IMAGE_SUFFIXES | VIDEO_SUFFIXES | ARCHIVE_SUFFIXES
+
+
 def _in_folders(name: str) -> bool:
-    return is_image(name) or is_video(name) or is_archive(name)
+    return suffix_of(name) in _KINDS
 
 
 def _sample_files(spec: str) -> Iterator[SourceFile]:
@@ -130,7 +133,7 @@ def _info(place: RemotePlace, spec: str) -> Info | None:
 def _below(uri: str, found: FoundFile, top: str, path: str) -> SourceFile:
     below = path[len(top) :].lstrip("/")
     inner, _, rest = below.partition("/")
-    folder = inner if rest else PurePosixPath(path).stem if is_video(path) else PurePosixPath(top).name
+    folder = inner if rest else PurePosixPath(path).stem if is_video(path) else top.rpartition("/")[2]
     return SourceFile(uri, found.version, below, as_text(folder) or None, found.error)
 
 

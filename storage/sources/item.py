@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from pathlib import PurePosixPath
+from operator import attrgetter
 from typing import Any
 
 from storage.schemas import Status
@@ -52,7 +52,7 @@ class SourceItem:
     @property
     def key(self) -> tuple[Any, ...]:
         """Tells items apart: all fields but status and reason, in the order of `KEY_COLUMNS`."""
-        return tuple(getattr(self, name) for name in KEY_COLUMNS)
+        return _key_of(self)
 
     @property
     def is_video(self) -> bool:
@@ -62,6 +62,7 @@ class SourceItem:
 
 COLUMNS = tuple(field.name for field in fields(SourceItem))
 KEY_COLUMNS = COLUMNS[:-2]
+_key_of = attrgetter(*KEY_COLUMNS)
 
 
 def image_name(uri: str, member: str | None = None, row: int | None = None, frame: int | None = None) -> str:
@@ -71,10 +72,14 @@ def image_name(uri: str, member: str | None = None, row: int | None = None, fram
 
 
 def suffix_of(path: str) -> str:
-    """The last suffix in small letters; `.tar.gz` and its like are one."""
-    suffixes = [suffix.lower() for suffix in PurePosixPath(path.partition("?")[0]).suffixes]
-    double = "".join(suffixes[-2:])
-    return double if double in ARCHIVE_SUFFIXES else (suffixes or [""])[-1]
+    """The last suffix in small letters; `.tar.gz` and its like are one. (Plain text work: it is done for each file.)"""
+    name = (path.partition("?")[0] if "://" in path else path).rpartition("/")[2].lower()
+    stem, dot, suffix = name.rpartition(".")
+    if not stem:
+        return ""
+    if stem.endswith(".tar") and f".tar.{suffix}" in ARCHIVE_SUFFIXES:
+        return f".tar.{suffix}"
+    return dot + suffix
 
 
 def is_image(path: str) -> bool:
@@ -94,4 +99,6 @@ def is_archive(path: str) -> bool:
 
 def as_text(name: str) -> str:
     """A file's name as it can be stored: bytes that are no UTF-8 become \\xNN."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -50,6 +50,8 @@ def local_path(spec: str) -> str:
 
 def local_uri(path: str) -> str:
     """The path itself, or `bytes:…` where it is no text."""
+    if path.isascii():
+        return path
     try:
         path.encode()
     except UnicodeEncodeError:
