@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from model.distinct import DistinctFaces
 from model.errors import ImageError
@@ -41,7 +42,7 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
     """
     path = _path(video, settings)
     try:
-        stored = json.loads(root.read_bytes(path))
+        stored: dict[str, Any] = json.loads(root.read_bytes(path))
         tick()
     except MissingError:
         stored = in_worker(_choose, root, path, video.uri, settings)
@@ -56,8 +57,8 @@ def _path(video: SourceItem, settings: VideoSettings) -> str:
     return f"frames/{fingerprint({**what, 'uri': video.uri, 'version': video.version})}.json"
 
 
-def _choose(root: Root, path: str, uri: str, settings: VideoSettings) -> dict[str, object]:
-    found: dict[str, object] = {"uri": uri, "frames": [], "reason": None}
+def _choose(root: Root, path: str, uri: str, settings: VideoSettings) -> dict[str, Any]:
+    found: dict[str, Any] = {"uri": uri, "frames": [], "reason": None}
     try:
         with local_copy(uri) as file:
             found["frames"] = _distinct_frames(file, settings)

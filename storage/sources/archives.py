@@ -97,13 +97,13 @@ def _entries(stream: BinaryIO) -> Iterator[Member | _Json]:
 
 
 def _forgetful(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    last = -1
+    last, members = -1, cast("list[Any]", vars(archive)["members"])  # which it keeps all of
     while (info := archive.next()) is not None:
         if archive.offset <= last:  # a negative size would never end
             raise tarfile.ReadError("a member ends before it begins")
         last = archive.offset
-        if len(archive.members) > _FORGET_EVERY:
-            archive.members.clear()
+        if len(members) > _FORGET_EVERY:
+            members.clear()
         yield info
 
 

@@ -14,7 +14,7 @@ from storage.sources.files import SourceFile
 from storage.sources.item import SourceItem, as_text
 from storage.sources.labels import LabelRule
 from storage.sources.lists import LABEL_COLUMNS, is_list, labels_of_row, parquet_list_items, spelled
-from storage.sources.places import open_source
+from storage.sources.places import open_anywhere
 
 _ROWS_AT_ONCE = 16
 
@@ -25,7 +25,7 @@ def parquet_items(file: SourceFile, rule: LabelRule) -> Iterator[SourceItem]:
     Raises:
         StorageError: it cannot be read, or has neither column.
     """
-    with storage_errors(file.uri), open_source(file.uri) as binary:
+    with storage_errors(file.uri), open_anywhere(file.uri) as binary:
         table = pq.ParquetFile(binary)
         if is_list(table.schema_arrow):
             yield from parquet_list_items(file, table, rule)
@@ -87,7 +87,7 @@ class ColumnReader:
     """Reads rows of one column of pictures; going forward, each is read once, a few rows at a time."""
 
     def __init__(self, uri: str) -> None:
-        self._binary = open_source(uri)
+        self._binary = open_anywhere(uri)
         self._file = pq.ParquetFile(self._binary, buffer_size=2**20)
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._column: str | None = None

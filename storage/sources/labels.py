@@ -68,7 +68,8 @@ class LabelRule:
         match = self._regex.fullmatch(path)
         if match is None:
             return Labels(status="rejected", reason=f"its path does not fit the pattern {self.pattern}")
-        return Labels(**{name: as_text(text) for name, text in match.groupdict().items() if text is not None})
+        found = {name: as_text(text) for name, text in match.groupdict().items() if text is not None}
+        return Labels(found.get("identity"), found.get("expression"))
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:

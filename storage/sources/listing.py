@@ -57,9 +57,7 @@ def list_images(specs: Sequence[str], rule: LabelRule | None = None, cache: Root
         found = False
         for item in _items_of(spec, rule, cache):
             found = True
-            items.setdefault(
-                (item.uri, item.row or 0, item.offset_bytes or 0, item.frame or 0, item.member or ""), item
-            )
+            items.setdefault((item.uri, item.row or 0, item.offset_bytes or 0, item.member or ""), item)
         if not found:
             raise _nothing(spec)
     return [items[place] for place in sorted(items)]

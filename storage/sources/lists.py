@@ -64,8 +64,8 @@ def _listed(file: SourceFile, rows: Iterable[Mapping[Any, Any]], rule: LabelRule
         else:
             identity = found.identity if rule.identity == "image" else labels.get("identity") or found.identity
             expression = labels.get("expression") or found.expression
-            rest = {name: labels.get(name) for name in ("licence", "consent")}
-            yield SourceItem(uri, identity, expression, versions[uri], **rest)
+            terms, consent = labels.get("licence"), labels.get("consent")
+            yield SourceItem(uri, identity, expression, versions[uri], licence=terms, consent=consent)
 
 
 def labels_of_row(row: Mapping[Any, Any]) -> dict[str, str]:

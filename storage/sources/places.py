@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import fsspec
@@ -120,6 +120,22 @@ def open_source(uri: str) -> BinaryIO:
         if _gives_ranges(filesystem, path):
             return cast("BinaryIO", filesystem.open(path, "rb", block_size=_BLOCK_BYTES))
         return cast("BinaryIO", ForwardFile(lambda: filesystem.open(path, "rb", block_size=0)))
+
+
+def open_anywhere(uri: str) -> BinaryIO:
+    """As `open_source`, for readers that begin at the end; where only a stream is to be had, a temporary copy of it.
+
+    Raises:
+        StorageError: it does not exist, or cannot be read.
+    """
+    file: Any = open_source(uri)
+    if not isinstance(file, ForwardFile):
+        return file
+    with storage_errors(uri), file:
+        copy: Any = TemporaryFile()  # noqa: SIM115
+        shutil.copyfileobj(file, copy, _BLOCK_BYTES)
+        copy.seek(0)
+        return copy
 
 
 @contextmanager
