@@ -90,7 +90,11 @@ def demo(
 @app.command()
 def prepare(
     images: Annotated[
-        list[str], typer.Argument(help="Folders, files, globs or URLs of photos; sample:orl for the demo's.")
+        list[str],
+        typer.Argument(
+            help="Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; "
+            "sample:orl for the demo's."
+        ),
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the prepared set.")],
     root: RootUrl = "./data",
@@ -102,21 +106,53 @@ def prepare(
     test_fraction: Annotated[float, typer.Option(min=0, max=1, help="Share of people held out to report on.")] = 0.1,
     split_salt: Annotated[str, typer.Option(help="Another salt draws other people for the splits.")] = "",
     workers: Workers = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="Where paths tell labels: '{identity}/{expression}_*.jpg'. Default: folders are identities."),
+    ] = None,
+    identity: Annotated[
+        Literal["source", "image"],
+        typer.Option(help="source: labels of the source; image: each photo and each video is a person of its own."),
+    ] = "source",
+    faces_per_image: Annotated[
+        Literal["largest", "all"], typer.Option(help="Use the largest face of a photo, or every one.")
+    ] = "largest",
+    fps: Annotated[float, typer.Option(min=0.001, help="Frames of a video looked at for each of its seconds.")] = 2.0,
+    every: Annotated[int | None, typer.Option(min=1, help="Look at every Nth frame of a video instead.")] = None,
+    max_failed: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of photos that may fail; with more the run fails.")
+    ] = 0.5,
 ) -> None:
     """Find, align and cache the faces of photos, as a named set."""
     with _at_the_terminal():
         from model.faces import check_detector
-        from storage import Root, check_set_name, list_images
+        from storage import LabelRule, Root, check_set_name, check_sources
         from tasks.errors import checking_arguments
 
         # Before any server starts: a typing error is to be told at once. The flow checks again.
         with checking_arguments():
             check_set_name(name)
             check_detector(faces)
-            list_images(images)
+            check_sources(images, LabelRule(pattern, identity))
         from flows.prepare import outcome, prepare_faces
 
-        done = prepare_faces(images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, workers)
+        done = prepare_faces(
+            images,
+            name,
+            root,
+            faces,
+            crop_size,
+            val_fraction,
+            test_fraction,
+            split_salt,
+            workers,
+            pattern,
+            identity,
+            faces_per_image,
+            fps,
+            every,
+            max_failed,
+        )
         line = outcome(Root(root), done)
     typer.echo(line)
     typer.echo(f"next: mien train --root {root} --data {name} --minutes 30")

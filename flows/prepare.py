@@ -1,4 +1,4 @@
-"""prepare_faces: index → detect and align → heatmaps."""
+"""prepare_faces: list → choose frames of videos → index → detect and align → heatmaps."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from prefect import flow
 from model.faces import check_detector
 from model.heatmaps import HeatmapSpec
 from model.reference import AlignmentSettings
-from storage import Root, TableRef, check_set_name, list_images, read_manifest, write_set
+from model.videos import FrameSettings
+from storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
 from tasks import steps
-from tasks.detect import DetectSettings, commit_faces
+from tasks.detect import DetectSettings, FacesPerImage, commit_faces, find_detected
 from tasks.errors import checking_arguments
-from tasks.heatmaps import commit_heatmaps
-from tasks.ingest import commit_images, plan_index
+from tasks.failures import check_failures
+from tasks.heatmaps import commit_heatmaps, find_heatmaps
+from tasks.ingest import commit_images, find_index, plan_index
 from tasks.pool import worker_pool
-from tasks.sharded import Step, over_shards, shard_threads
+from tasks.sharded import Step, over_shards, over_videos, shard_threads
 from tasks.splits import SplitSettings
+from tasks.videos import VideoSettings, with_frames
 
 SHARD_IMAGES = 64
 """Images per shard: what a killed run loses at most, for each worker."""
@@ -44,11 +47,18 @@ def prepare_faces(
     test_fraction: float = 0.1,
     split_salt: str = "",
     workers: int | None = None,
+    pattern: str | None = None,
+    identity: IdentityFrom = "source",
+    faces_per_image: FacesPerImage = "largest",
+    fps: float = 2.0,
+    every: int | None = None,
+    max_failed: float = 0.5,
 ) -> PreparedFaces:
     """Turn photos into aligned faces with cached landmark heatmaps, as the named set of a root.
 
     Args:
-        images: Folders, files, globs or URLs of photos; `sample:orl` for the AT&T faces of the demo.
+        images: Folders, files, globs or URLs of photos, videos, archives, lists or Parquet files with pictures;
+            `sample:orl` for the AT&T faces of the demo.
         name: Name of the set, under which later flows find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         faces: Detector: `dlib`, or `insightface:` and a pack name or the folder of a pack.
@@ -57,41 +67,57 @@ def prepare_faces(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         workers: Worker processes; one per core if empty.
+        pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
+        identity: source takes the labels of the source, image makes each photo and each video a person of its own.
+        faces_per_image: largest uses the largest face of a photo, all uses every one.
+        fps: Frames of a video looked at for each of its seconds.
+        every: Look at every Nth frame instead.
+        max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
     """
     with checking_arguments():
         check_set_name(name)
         check_detector(faces)
         place = Root(root)
-        photos = list_images(images)
+        listed = list_images(images, LabelRule(pattern, identity), place)
+    splits = SplitSettings(val_fraction, test_fraction, split_salt)
     settings = DetectSettings(
-        faces, AlignmentSettings(size_px=crop_size), SplitSettings(val_fraction, test_fraction, split_salt)
+        faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
     )
+    looked_at = VideoSettings(faces, FrameSettings(fps, every))
     spec = HeatmapSpec()
 
     with worker_pool(workers):
+        # Choose frames
+        videos = [item for item in listed if item.is_video]
+        photos = with_frames(listed, over_videos(videos, steps.video_frames, place, looked_at))
+
         # Index
         plan = plan_index(place, name, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
-        indexed = over_shards(Step("index photos", "photos", total), steps.index_shard, place, plan)
+        indexed = over_shards(Step("index photos", "photos", total, find_index), steps.index_shard, place, plan)
         images_ref = commit_images(place, indexed)
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
-        detected = over_shards(Step("detect and align", "photos", readable), steps.detect_shard, place, names, settings)
+        detected = over_shards(
+            Step("detect and align", "photos", readable, find_detected), steps.detect_shard, place, names, settings
+        )
         detected = steps.mark_duplicates(place, detected, settings.limits)
         faces_ref = commit_faces(place, images_ref, detected, settings)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in detected], sum(shard.rows for shard in detected)
         rendered = over_shards(
-            Step("render heatmaps", "faces", found), steps.heatmap_shard, place, names, crop_size, spec
+            Step("render heatmaps", "faces", found, find_heatmaps), steps.heatmap_shard, place, names, crop_size, spec
         )
         heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
 
     refs = {"images": images_ref, "faces": faces_ref, "heatmaps": heatmaps_ref}
     write_set(place, name, {table: ref.fingerprint for table, ref in refs.items()})
-    return PreparedFaces(name, **refs)
+    prepared = PreparedFaces(name, **refs)
+    check_failures(place, images_ref, faces_ref, max_failed, outcome(place, prepared))
+    return prepared
 
 
 def outcome(root: Root, prepared: PreparedFaces) -> str:

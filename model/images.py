@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -38,6 +36,16 @@ def image_size_px(data: bytes) -> tuple[int, int]:
         return (image.height, image.width) if turned else (image.width, image.height)
 
 
+def has_icc_profile(data: bytes) -> bool:
+    """Whether a picture carries a colour profile. It is ignored: faces are compared as the bytes have them.
+
+    Raises:
+        ImageError: as `image_size_px`.
+    """
+    with _opened(data) as image:
+        return bool(image.info.get("icc_profile"))
+
+
 def decode_rgb(data: bytes) -> Rgb:
     """The first frame of a picture, turned as its EXIF says, as RGB.
 
@@ -52,9 +60,9 @@ def decode_rgb(data: bytes) -> Rgb:
 
 def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # 16 bits of grey, which Pillow's own conversion clips instead of scaling.
-        wide = np.asarray(image, np.float32)
-        most = 65535.0 if wide.max(initial=0) > 255 else 255.0
+        # More than 8 bits of grey, which Pillow's own conversion clips instead of scaling.
+        wide = np.nan_to_num(np.asarray(image, np.float32), nan=0, posinf=0, neginf=0)
+        most = 65535.0 if image.mode.startswith("I;16") or wide.max(initial=0) > 255 else 255.0
         return Image.fromarray((wide * (255 / most)).round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -78,11 +86,11 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise
     except Image.UnidentifiedImageError as error:
         raise ImageError("not a picture in a format that can be read" if data else "an empty file") from error
-    except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, struct.error, zlib.error) as error:
-        # What Pillow's decoders raise on damaged files has no common base.
-        raise ImageError(f"a damaged picture: {_first_line(error)}") from error
-    except (Image.DecompressionBombError, MemoryError, OverflowError, TypeError) as error:
+    except (Image.DecompressionBombError, MemoryError, OverflowError) as error:
         raise ImageError(f"a damaged or far too large picture: {_first_line(error)}") from error
+    except Exception as error:
+        # What Pillow's decoders raise on damaged files has no common base, and is not written down.
+        raise ImageError(f"a damaged picture: {_first_line(error)}") from error
 
 
 def _first_line(error: BaseException) -> str:

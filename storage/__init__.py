@@ -17,29 +17,50 @@ from storage.schemas import Status, TableName
 from storage.sets import NamedSet, check_set_name, list_sets, newest_first, read_set, write_set
 from storage.sharding import plan_shards
 from storage.shards import ShardRef, find_shard, read_shard, write_shard
-from storage.sources import SourceItem, list_images, read_source, read_text
+from storage.sources import (
+    KEY_COLUMNS,
+    IdentityFrom,
+    LabelRule,
+    SourceItem,
+    SourceReader,
+    check_sources,
+    image_name,
+    list_images,
+    local_copy,
+    open_source,
+    read_source,
+    read_text,
+)
 from storage.tables import Manifest, TableRef, commit, list_manifests, open_table, read_manifest
 
 __all__ = [
     "JSON",
+    "KEY_COLUMNS",
+    "IdentityFrom",
+    "LabelRule",
     "Manifest",
     "MissingError",
     "NamedSet",
     "Root",
     "ShardRef",
     "SourceItem",
+    "SourceReader",
     "Status",
     "StorageError",
     "TableName",
     "TableRef",
     "check_set_name",
+    "check_sources",
     "commit",
     "find_shard",
     "fingerprint",
+    "image_name",
     "list_images",
     "list_manifests",
     "list_sets",
+    "local_copy",
     "newest_first",
+    "open_source",
     "open_table",
     "plan_shards",
     "read_manifest",

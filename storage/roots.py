@@ -32,6 +32,7 @@ def storage_errors(url: str) -> Generator[None, None, None]:
     It is a MissingError where there is no file. fsspec's implementations raise their libraries' own errors, which have
     no base class in common.
     """
+    url = printable(url)
     try:
         yield
     except StorageError:
@@ -42,6 +43,11 @@ def storage_errors(url: str) -> Generator[None, None, None]:
         raise MissingError(f"{url} does not exist: correct the path or URL") from error
     except Exception as error:
         raise StorageError(_advice(error, url)) from error
+
+
+def printable(text: str) -> str:
+    """The text on one line: what cannot be printed, line breaks first of all, is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def _advice(error: Exception, url: str) -> str:

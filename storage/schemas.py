@@ -40,11 +40,18 @@ IMAGES = pa.schema(
     [
         pa.field("image_id", pa.string()),  # sha256 of the bytes; null where they could not be read
         _required("uri", pa.string()),
+        pa.field("member", pa.string()),  # name in an archive, column of a Parquet file
+        pa.field("offset_bytes", pa.int64()),  # in an archive
+        pa.field("length_bytes", pa.int64()),
+        pa.field("row", pa.int64()),  # of a Parquet file
         pa.field("frame", pa.int32()),  # null for a still image
         pa.field("width_px", pa.int32()),  # after EXIF rotation
         pa.field("height_px", pa.int32()),
         pa.field("identity", pa.string()),
         pa.field("expression", pa.string()),
+        pa.field("licence", pa.string()),  # as the source gives it
+        pa.field("consent", pa.string()),
+        pa.field("icc", pa.bool_()),  # whether there is a colour profile, which is ignored
         _required("version", pa.string()),  # what the listing says of the file: size and time, or ETag
         *_OUTCOME,
     ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def plan_shards(items: Sequence[T], key: Callable[[T], str], kept: Sequence[Sequence[str]], size: int) -> list[list[T]]:
+def plan_shards(
+    items: Sequence[T], key: Callable[[T], Hashable], kept: Sequence[Sequence[Hashable]], size: int
+) -> list[list[T]]:
     """Shards of the items, such that what was computed before stays.
 
     First the shards of `kept` (each the keys of a former shard's items) whose items are all still there, as they were

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,29 +12,33 @@ import pyarrow as pa
 from model.crops import AlignedFace, align_face
 from model.errors import ImageError
 from model.faces import FaceDetector, FoundFace, load_detector
-from model.images import decode_rgb, encode_png
+from model.images import encode_png
 from model.quality import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
 from model.quality_limits import QualityLimits, broken_limit
 from model.reference import AlignmentSettings, reference_shape
 from storage import (
+    KEY_COLUMNS,
+    IdentityFrom,
     Root,
     ShardRef,
+    SourceItem,
     StorageError,
     TableRef,
     commit,
     find_shard,
     fingerprint,
     read_shard,
-    read_source,
     source_digest,
     write_shard,
 )
 from storage.schemas import FACES
+from tasks.pictures import PictureReader, find_faces
 from tasks.pool import in_worker, tick
 from tasks.splits import SplitSettings, split_of
 
 CODE = source_digest(
     "tasks.detect",
+    "tasks.pictures",
     "tasks.splits",
     "model.alignment",
     "model.crops",
@@ -49,10 +52,15 @@ CODE = source_digest(
     "model.quality",
     "model.quality_limits",
     "model.reference",
+    "model.videos",
     "storage.schemas",
 )
 
-_IMAGE_COLUMNS = ["image_id", "uri", "identity", "expression", "status"]
+FacesPerImage = Literal["all", "largest"]
+
+_IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "status"]
+
+_DECISIVE = ["image_id", "uri", "member", "offset_bytes", "row", "frame", "identity", "expression"]
 
 
 @dataclass(frozen=True)
@@ -64,10 +72,29 @@ class DetectSettings:
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     splits: SplitSettings = field(default_factory=SplitSettings)
     limits: QualityLimits = field(default_factory=QualityLimits)
+    faces_per_image: FacesPerImage = "largest"
+    """`largest`: the photo's subject; the others are rejected. `all`: every face is used. Labels of the photo are
+    the largest face's; each of the others is a person of its own."""
+    identity: IdentityFrom = "source"
+    """`image`: a photo without an identity is a person of its own."""
+
+
+def find_detected(root: Root, images: str, settings: DetectSettings) -> ShardRef | None:
+    """The shard of `faces` for a shard of `images`, if it exists."""
+    return find_shard(root, "faces", _named(root, images, settings)[0])
 
 
 def detect_shard(root: Root, images: str, settings: DetectSettings) -> ShardRef:
     """The shard of `faces` for a shard of `images`: found where it exists, else computed and written."""
+    name, rows = _named(root, images, settings)
+    if found := find_shard(root, "faces", name):
+        tick(len(rows))
+        return found
+    return in_worker(_detect, root, name, rows, settings)
+
+
+def _named(root: Root, images: str, settings: DetectSettings) -> tuple[str, list[dict[str, Any]]]:
+    """Name of the shard of `faces` for a shard of `images`, and the rows of that which can be used."""
     rows = [r for r in read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist() if r["status"] == "ok"]
     name = fingerprint(
         {
@@ -75,57 +102,60 @@ def detect_shard(root: Root, images: str, settings: DetectSettings) -> ShardRef:
             "detector": load_detector(settings.faces).version,
             "settings": asdict(settings),
             "reference": reference_shape().tolist(),  # data, which the digest of the code does not cover
-            # The bytes of an image decide, not when it was written. The URI tells copies apart.
-            "images": [[r["image_id"], r["uri"], r["identity"], r["expression"]] for r in rows],
+            # The bytes of an image decide, not when it was written. The place tells copies apart.
+            "images": [[r[column] for column in _DECISIVE] for r in rows],
         }
     )
-    if found := find_shard(root, "faces", name):
-        tick(len(rows))
-        return found
-    return in_worker(_detect, root, name, rows, settings)
+    return name, rows
 
 
 def _detect(root: Root, name: str, images: list[dict[str, Any]], settings: DetectSettings) -> ShardRef:
     detector = load_detector(settings.faces)
     rows: list[dict[str, Any]] = []
-    for image in images:
-        rows += _face_rows(image, detector, settings)
-        tick()
+    with PictureReader() as reader:
+        for image in images:
+            rows += _face_rows(image, reader, detector, settings)
+            tick()
     return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
 
 
-def _face_rows(image: dict[str, Any], detector: FaceDetector, settings: DetectSettings) -> Iterator[dict[str, Any]]:
+def _face_rows(
+    image: dict[str, Any], reader: PictureReader, detector: FaceDetector, settings: DetectSettings
+) -> Iterator[dict[str, Any]]:
+    identity = image["identity"] or (image["image_id"] if settings.identity == "image" else None)
     base = {
         "image_id": image["image_id"],
         "face_id": fingerprint([image["image_id"], 0]),
-        "identity": image["identity"],
+        "identity": identity,
         "expression": image["expression"],
-        "split": split_of(image["identity"] or image["image_id"], settings.splits),
+        "split": split_of(identity or image["image_id"], settings.splits),
         "detector": settings.faces,
         "status": "ok",
     }
     try:
-        pixels = decode_rgb(_unchanged(image["uri"], image["image_id"]))
+        pixels = reader.pixels(SourceItem(**{column: image[column] for column in KEY_COLUMNS}), image["image_id"])
+        found = find_faces(detector, pixels)
     except (StorageError, ImageError) as error:
         yield base | {"status": "failed", "reason": str(error)}
         return
-    found = detector.find(pixels)
     if not found:
         yield base | {"status": "rejected", "reason": "no face found"}
     embeddings = detector.embed(pixels, found)
     for place, (face, embedding) in enumerate(zip(found, embeddings, strict=True)):
         columns = {"face_id": fingerprint([image["image_id"], place])}
         columns |= _face_columns(pixels, face, embedding, settings.alignment)
-        # The largest face is the photo's subject; a label of the photo is a label of that one.
-        reason = "not the largest face in its image" if place else broken_limit(columns, settings.limits)
+        if place:
+            columns |= _aside(columns["face_id"], settings)
+        reason = None if columns.get("status") == "rejected" else broken_limit(columns, settings.limits)
         yield base | columns | ({"status": "rejected", "reason": reason} if reason else {})
 
 
-def _unchanged(uri: str, image_id: str) -> bytes:
-    data = read_source(uri)
-    if hashlib.sha256(data).hexdigest() != image_id:
-        raise StorageError(f"{uri} changed after it was indexed: run prepare again")
-    return data
+def _aside(face_id: str, settings: DetectSettings) -> dict[str, Any]:
+    """What is different of a face that is not the largest in its picture."""
+    if settings.faces_per_image == "largest":
+        return {"status": "rejected", "reason": "not the largest face in its image"}
+    # Nobody labelled it, and it must not count as the photo's subject.
+    return {"identity": face_id, "expression": None, "split": split_of(face_id, settings.splits)}
 
 
 def _face_columns(

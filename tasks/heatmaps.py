@@ -19,10 +19,18 @@ CODE = source_digest("tasks.heatmaps", "model.heatmaps", "model.landmarks", "sto
 _FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
 
 
+def find_heatmaps(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef | None:
+    """The shard of `heatmaps` for a shard of `faces`, if it exists."""
+    return find_shard(root, "heatmaps", _name(faces, crop_size_px, spec))
+
+
+def _name(faces: str, crop_size_px: int, spec: HeatmapSpec) -> str:
+    return fingerprint({"code": CODE, "faces": faces, "crop_size_px": crop_size_px, "spec": asdict(spec)})
+
+
 def heatmap_shard(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef:
     """The shard of `heatmaps` for a shard of `faces`: found where it exists, else rendered and written."""
-    settings = {"crop_size_px": crop_size_px, "spec": asdict(spec)}
-    name = fingerprint({"code": CODE, "faces": faces, **settings})
+    name = _name(faces, crop_size_px, spec)
     if found := find_shard(root, "heatmaps", name):
         tick(found.rows)
         return found

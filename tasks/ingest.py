@@ -1,16 +1,19 @@
-"""Index: each input image becomes a row of `images`, readable or not."""
+"""Index: each input picture becomes a row of `images`, readable or not."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from model.errors import ImageError
-from model.images import image_size_px
 from storage import (
+    KEY_COLUMNS,
+    Manifest,
     Root,
     ShardRef,
     SourceItem,
@@ -24,14 +27,16 @@ from storage import (
     read_manifest,
     read_set,
     read_shard,
-    read_source,
     source_digest,
     write_shard,
 )
 from storage.schemas import IMAGES
+from tasks.pictures import PictureReader
 from tasks.pool import in_worker, tick
 
-CODE = source_digest("tasks.ingest", "model.images", "storage.schemas")
+CODE = source_digest("tasks.ingest", "tasks.pictures", "model.images", "model.videos", "storage.schemas")
+
+_FOOTERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -44,60 +49,81 @@ class IndexShard:
 
 def plan_index(root: Root, name: str, items: Sequence[SourceItem], shard_size: int) -> list[IndexShard]:
     """Shards for the listed images; those of the set's former index whose images are unchanged stay as they are."""
-    shards = plan_shards(items, key=_key, kept=_former_keys(root, name), size=shard_size)
-    return [
-        IndexShard(tuple(shard), fingerprint({"code": CODE, "items": [asdict(i) for i in shard]})) for shard in shards
-    ]
+    kept = _former_keys(root, name)
+    shards = plan_shards(items, key=lambda item: item.key, kept=kept, size=shard_size)
+    return [IndexShard(tuple(shard), _fingerprint(shard)) for shard in shards]
 
 
-def _key(item: SourceItem) -> str:
-    return fingerprint(asdict(item))
+def _fingerprint(items: Sequence[SourceItem]) -> str:
+    # One string: to look into each of the fields of 100,000 items takes seconds.
+    return fingerprint({"code": CODE, "items": json.dumps([(*i.key, i.status, i.reason) for i in items])})
 
 
-def _former_keys(root: Root, name: str) -> list[list[str]]:
+def _former_images(root: Root, name: str) -> Manifest | None:
+    """The set's former index, if there is one."""
     if name not in {known.name for known in list_sets(root)}:
-        return []
+        return None
     images = read_set(root, name).tables.get("images")
-    shards = read_manifest(root, "images", images).shards if images else ()
-    columns = ["uri", "identity", "expression", "version"]
-    return [
-        [_key(SourceItem(**row)) for row in read_shard(root, "images", shard.fingerprint, columns).to_pylist()]
-        for shard in shards
-    ]
+    return read_manifest(root, "images", images) if images else None
+
+
+def _former_keys(root: Root, name: str) -> list[list[tuple[Any, ...]]]:
+    manifest = _former_images(root, name)
+    if manifest is None:
+        return []
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
+        return list(threads.map(lambda shard: _keys(root, shard.fingerprint), manifest.shards))
+
+
+def _keys(root: Root, shard: str) -> list[tuple[Any, ...]]:
+    try:
+        table = read_shard(root, "images", shard, KEY_COLUMNS)
+    except StorageError:
+        return []  # deleted, or of a former version: its images go into new shards
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def find_index(root: Root, shard: IndexShard) -> ShardRef | None:
+    """The shard of `images` for these items, if it exists and is worth keeping."""
+    found = find_shard(root, "images", shard.fingerprint)
+    return None if found is None or _has_unread(root, found, shard) else found
 
 
 def index_shard(root: Root, shard: IndexShard) -> ShardRef:
     """The shard of `images` for these items: found where it exists, else read and written."""
-    found = find_shard(root, "images", shard.fingerprint)
-    if found is None or _has_unread(root, found):
-        return in_worker(_index, root, shard)
-    tick(found.rows)
-    return found
+    if found := find_index(root, shard):
+        tick(found.rows)
+        return found
+    return in_worker(_index, root, shard)
 
 
-def _has_unread(root: Root, shard: ShardRef) -> bool:
+def _has_unread(root: Root, found: ShardRef, shard: IndexShard) -> bool:
     """Whether a photo could not be read: a network or a permission may be better by now. (Bytes that were read and are
-    no picture stay none.)"""
-    if not shard.counts["failed"]:
+    no picture stay none, and so does what the listing alone has ruled out.)"""
+    never = sum(item.status == "failed" for item in shard.items)
+    if found.counts["failed"] <= never:
         return False
-    return read_shard(root, "images", shard.fingerprint, ["image_id"])["image_id"].null_count > 0
+    unread = read_shard(root, "images", shard.fingerprint, ["image_id"])["image_id"].null_count
+    return unread > sum(item.status != "ok" for item in shard.items)
 
 
 def _index(root: Root, shard: IndexShard) -> ShardRef:
-    rows = [_row(item) for item in shard.items]
+    with PictureReader() as reader:
+        rows = list(_rows(shard.items, reader))
     return write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(rows, schema=IMAGES))
 
 
-def _row(item: SourceItem) -> dict[str, object]:
-    row: dict[str, object] = {**asdict(item), "status": "ok"}
-    try:
-        data = read_source(item.uri)
-        row["image_id"] = hashlib.sha256(data).hexdigest()
-        row["width_px"], row["height_px"] = image_size_px(data)
-    except (StorageError, ImageError) as error:
-        row |= {"status": "failed", "reason": str(error)}
-    tick()
-    return row
+def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[str, object]]:
+    for item in items:
+        row: dict[str, object] = asdict(item)
+        if item.status == "ok":
+            try:
+                row |= reader.describe(item)
+            except (StorageError, ImageError) as error:
+                # Of bytes that were read the name is known, though they are no picture.
+                row |= {"status": "failed", "reason": str(error), "image_id": reader.image_id(item)}
+        yield row
+        tick()
 
 
 def commit_images(root: Root, shards: Sequence[ShardRef]) -> TableRef:

@@ -19,6 +19,7 @@ from storage import (
     commit,
     find_shard,
     fingerprint,
+    image_name,
     open_table,
     read_set,
     source_digest,
@@ -96,15 +97,17 @@ def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, Row]:
-    """The first (largest) face row of each image, by the image's uri."""
+    """The first (largest) face row of each image, by the image's name (its URI, of one in an archive or a
+    video with `#` and its name or number)."""
     columns = ["face_id", "image_id", "status", "reason"]
     faces: dict[str, Row] = {}
     for row in open_table(root, "faces", tables.faces).to_table(columns=columns).to_pylist():
         faces.setdefault(row["image_id"], row)
     images = open_table(root, "images", read_set(root, tables.name).tables["images"])
-    listed = images.to_table(columns=["uri", "image_id", "status", "reason"]).to_pylist()
+    listed = images.to_table(columns=["uri", "member", "row", "frame", "image_id", "status", "reason"]).to_pylist()
     # A photo that could not be read has no face row; it stands in for itself.
-    return {row["uri"]: faces.get(row["image_id"]) or {**row, "face_id": row["uri"]} for row in listed}
+    named = [(image_name(row["uri"], row["member"], row["row"], row["frame"]), row) for row in listed]
+    return {name: faces.get(row["image_id"]) or {**row, "face_id": name} for name, row in named}
 
 
 def _face_of(uri: str, faces: dict[str, Row], tables: FaceTables, line: int) -> Row:

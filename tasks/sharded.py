@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from prefect import Task, unmapped
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from storage import ShardRef
-from tasks.pool import work_progress
+from storage import ShardRef, SourceItem, StorageError
+from tasks.pool import tick, work_progress
 
 MOST_SHARDS_AT_ONCE = 32
 
@@ -29,6 +31,8 @@ class Step:
     unit: str
     total: int
     """In units, over all shards."""
+    find: Callable[..., ShardRef | None] | None = None
+    """Called as the step itself: its result if it exists already. A task run takes longer than such a look."""
 
 
 def over_shards(
@@ -36,5 +40,34 @@ def over_shards(
 ) -> list[ShardRef]:
     """Results of `run(root, shard, *settings)` for each shard, in their order."""
     with work_progress(step.title, step.total, step.unit):
-        futures = run.map(unmapped(root), list(shards), *map(unmapped, settings))
+        found = _found(step, root, shards, settings)
+        missing = [shard for shard, ref in zip(shards, found, strict=True) if ref is None]
+        tick(sum(ref.rows for ref in found if ref is not None))
+        futures = run.map(unmapped(root), missing, *map(unmapped, settings)) if missing else []
+        made = iter([future.result() for future in futures])
+        return [next(made) if ref is None else ref for ref in found]
+
+
+def _found(step: Step, root: Any, shards: Sequence[Any], settings: Sequence[Any]) -> list[ShardRef | None]:
+    if step.find is None:
+        return [None] * len(shards)
+    with ThreadPoolExecutor(MOST_SHARDS_AT_ONCE) as threads:
+        return list(threads.map(partial(_looked_up, step.find, root, settings), shards))
+
+
+def _looked_up(find: Callable[..., ShardRef | None], root: Any, settings: Sequence[Any], shard: Any) -> ShardRef | None:
+    try:
+        return find(root, shard, *settings)
+    except StorageError:
+        return None  # the task tells of it, after trying again
+
+
+def over_videos(
+    videos: Sequence[SourceItem], run: Task[..., list[SourceItem]], root: Any, settings: Any
+) -> list[list[SourceItem]]:
+    """The frames of each video, in order."""
+    if not videos:
+        return []
+    with work_progress("choose frames", len(videos), "videos"):
+        futures = run.map(unmapped(root), list(videos), unmapped(settings))
         return [future.result() for future in futures]

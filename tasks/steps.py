@@ -27,6 +27,7 @@ from tasks import (
     tracking,
     training,
     transfer,
+    videos,
 )
 from tasks.errors import UsageError
 from tasks.evaluation import page
@@ -48,6 +49,7 @@ def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return task(name=name, cache_policy=NO_CACHE)
 
 
+video_frames = _retried("choose-frames")(videos.video_frames)
 index_shard = _retried("index-images")(ingest.index_shard)
 detect_shard = _retried("detect-and-align")(detect.detect_shard)
 mark_duplicates = _retried("mark-duplicates")(duplicates.mark_duplicates)

@@ -36,7 +36,22 @@ def test_help_names_every_command(environment: dict[str, str]) -> None:
     ("command", "options"),
     [
         ("demo", ["--root", "--minutes"]),
-        ("prepare", ["--root", "--name", "--faces", "--crop-size"]),
+        (
+            "prepare",
+            [
+                *(
+                    "--root",
+                    "--name",
+                    "--faces",
+                    "--crop-size",
+                    "--pattern",
+                    "--identity",
+                    "--faces-per-image",
+                    "--fps",
+                ),
+                *("--every", "--max-failed"),
+            ],
+        ),
         ("train", ["--root", "--data", "--generator", "--size", "--minutes", "--steps"]),
         ("evaluate", ["--root", "--model", "--data", "--pairs", "--cross-pairs", "--against", "--gallery"]),
         (
@@ -62,6 +77,7 @@ def test_the_options_stay(environment: dict[str, str], command: str, options: li
         (["prepare", "nowhere", "--name", "x"], "nowhere"),
         (["prepare", "sample:orl", "--name", "x", "--faces", "other"], "unknown detector 'other'"),
         (["prepare", "sample:orl", "--name", "a/b"], "a/b"),
+        (["prepare", "sample:orl", "--name", "x", "--pattern", "*.jpg"], "names no label"),
         (["train", "--data", "nobody", "--steps", "1"], "nobody"),
         (["train", "--data", "x"], "--minutes"),
         (["augment", "--identities", "a", "--expressions", "b"], "mien prepare"),

@@ -1,0 +1,164 @@
+"""Local files, however they are named or nested.
+
+Python's and fsspec's own walks follow no links, or follow loops; stop silently at folders that cannot be listed and at
+paths longer than the system takes in one call; and recurse. Reading a pipe would never end.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+from urllib.parse import quote, unquote_to_bytes
+
+BYTES_SCHEME = "bytes:"
+"""Of the URI of a local file whose name is no text: Parquet keeps no such strings."""
+
+_LONGEST_PATH = 4000
+"""Linux takes paths of up to 4,095 bytes in one call."""
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file below a folder, or a folder that could not be listed."""
+
+    path: str
+    version: str
+    """`{size}-{time of change in ns}`; `unreadable` for a dangling link."""
+    error: str | None = None
+    """Why the folder could not be listed."""
+
+
+def is_local(spec: str) -> bool:
+    """Whether a path or URL is one of this machine's."""
+    return "://" not in spec or spec.startswith(("file://", "local://"))
+
+
+def local_path(spec: str) -> str:
+    """The absolute path of a local spec or URI."""
+    if spec.startswith(BYTES_SCHEME):
+        return os.fsdecode(unquote_to_bytes(spec.removeprefix(BYTES_SCHEME)))
+    for scheme in ("file://", "local://"):
+        spec = spec.removeprefix(scheme)
+    return os.path.abspath(os.path.expanduser(spec))
+
+
+def local_uri(path: str) -> str:
+    """The path itself, or `bytes:…` where it is no text."""
+    if path.isascii():
+        return path
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return BYTES_SCHEME + quote(os.fsencode(path))
+    return path
+
+
+def local_version(path: str) -> str:
+    """Size and time of change; `unreadable` where the file has none."""
+    try:
+        return version_of(os.stat(path))
+    except (OSError, ValueError):
+        return "unreadable"  # it stays in the listing, and reading it gives the reason
+
+
+def version_of(status: os.stat_result) -> str:
+    """Another one means that the file may have changed."""
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def open_file(path: str) -> BinaryIO:
+    """A regular file to read from.
+
+    Raises:
+        OSError: there is none, it is a pipe or a device, or access is refused.
+    """
+    number = _open(path, _FILE)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError("it is no regular file")
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def _open(path: str, flags: int) -> int:
+    """As os.open, in several steps where the path is too long for one."""
+    if len(path) < _LONGEST_PATH // 4 or len(os.fsencode(path)) < _LONGEST_PATH:
+        return os.open(path, flags)
+    *folders, last = _pieces(path)
+    at = os.open("/", _FOLDER)
+    for piece, how in [*((folder, _FOLDER) for folder in folders), (last, flags)]:
+        try:
+            below = os.open(piece, how, dir_fd=at)
+        finally:
+            os.close(at)
+        at = below
+    return at
+
+
+def _pieces(path: str) -> list[str]:
+    pieces, piece = list[str](), ""
+    for name in path.strip("/").split("/"):
+        longer = f"{piece}/{name}" if piece else name
+        if piece and len(os.fsencode(longer)) >= _LONGEST_PATH:
+            pieces.append(piece)
+            longer = name
+        piece = longer
+    return [*pieces, piece]
+
+
+def walk(top: str, wanted: Callable[[str], bool], most_levels: int | None = None) -> Iterator[FoundFile]:
+    """Files below a folder whose name is wanted, and the folders that cannot be listed.
+
+    Links to folders are followed, each folder once and by its real place rather than by a link to it, so that a link
+    back up ends. Hidden files and folders are left out.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders, links = [(top, 0)], deque[tuple[str, int]]()
+    while folders or links:
+        folder, level = folders.pop() if folders else links.popleft()
+        try:
+            number = _open(folder, _FOLDER)
+        except OSError as error:
+            yield FoundFile(folder, "unreadable", f"the folder cannot be listed: {error.strerror}")
+            continue
+        try:
+            status = os.fstat(number)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(number) as listing:
+                entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
+                deeper = most_levels is None or level < most_levels
+                for entry in reversed(entries):
+                    path = f"{folder.rstrip('/')}/{entry.name}"
+                    if _is_folder(entry):
+                        if deeper:
+                            (links if entry.is_symlink() else folders).append((path, level + 1))
+                    elif wanted(entry.name):
+                        yield FoundFile(path, _entry_version(entry))
+        except OSError as error:
+            yield FoundFile(folder, "unreadable", f"the folder cannot be listed: {error.strerror}")
+        finally:
+            os.close(number)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _entry_version(entry: os.DirEntry[str]) -> str:
+    try:
+        return version_of(entry.stat())
+    except OSError:
+        return "unreadable"

@@ -1,0 +1,30 @@
+"""When too much of the input fails: a wrong folder or a broken mount must not pass as a good night's run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pyarrow.compute as pc
+
+from storage import Root, TableName, TableRef, open_table, read_manifest
+from tasks.errors import RunError
+
+
+def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, summary: str) -> None:
+    """Raises RunError with the summary and the commonest reason where more than this share of the images failed."""
+    listed = read_manifest(root, "images", images.fingerprint)
+    detected = read_manifest(root, "faces", faces.fingerprint)
+    failed = listed.counts["failed"] + detected.counts["failed"]
+    if failed <= most * listed.rows:
+        return
+    table: TableName = "images" if listed.counts["failed"] else "faces"
+    reason = _commonest(root, table, (images if table == "images" else faces).fingerprint)
+    raise RunError(
+        f"{summary}: {failed / listed.rows:.0%} of the photos failed, more than {most:.0%} (mostly: {reason}). "
+        "What could be used is stored; correct the photos, or allow more with --max-failed"
+    )
+
+
+def _commonest(root: Root, table: TableName, fingerprint: str) -> str:
+    failed = open_table(root, table, fingerprint).to_table(columns=["reason"], filter=pc.field("status") == "failed")
+    return Counter(failed["reason"].to_pylist()).most_common(1)[0][0]

@@ -1,0 +1,110 @@
+"""Frames of videos: by their index, and only those that show something new."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pytest
+
+from model.distinct import DistinctFaces
+from model.errors import ImageError
+from model.reference import reference_shape
+from model.videos import FrameReader, FrameSettings
+from storage import Root, list_images
+from tasks.pictures import PictureReader, frame_id
+from tasks.videos import VideoSettings, video_frames, with_frames
+
+FRAMES, FPS = 30, 10
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Each frame is as bright as its index says."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48))
+    for index in range(FRAMES):
+        writer.write(np.full((48, 64, 3), index * 8, np.uint8))
+    writer.release()
+    return path
+
+
+def brightness(frame: np.ndarray) -> int:
+    return round(float(frame.mean()) / 8)
+
+
+def test_a_frame_is_found_by_its_index_forwards_and_backwards(video: Path) -> None:
+    reader = FrameReader(str(video))
+    assert [brightness(reader.frame(index)) for index in (0, 3, 4, 29, 1, 1)] == [0, 3, 4, 29, 1, 1]
+    with pytest.raises(ImageError, match="ends before frame 30"):
+        reader.frame(30)
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (FrameSettings(fps=2.0), [0, 5, 10, 15, 20, 25]),
+        (FrameSettings(fps=4.0), [0, 2, 5, 8, 10, 12, 15, 18, 20, 22, 25, 28]),
+        (FrameSettings(fps=99.0), list(range(FRAMES))),
+        (FrameSettings(every=7), [0, 7, 14, 21, 28]),
+    ],
+)
+def test_frames_are_looked_at_by_time_or_by_number(video: Path, settings: FrameSettings, expected: list[int]) -> None:
+    reader = FrameReader(str(video))
+    assert [(index, brightness(frame)) for index, frame in reader.sampled(settings)] == [(i, i) for i in expected]
+    reader.close()
+
+
+@pytest.mark.parametrize("data", [b"", b"no video" * 99, b"#EXTM3U\nhttp://127.0.0.1/x.ts", b"ffconcat version 1.0"])
+def test_what_is_no_video_is_an_error(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "clip.mp4").write_bytes(data)
+    with pytest.raises(ImageError, match="not a video"):
+        FrameReader(str(tmp_path / "clip.mp4"))
+
+
+def test_a_face_is_new_if_its_expression_is() -> None:
+    faces, shape = DistinctFaces(0.03), reference_shape()
+    smile = shape.copy()
+    smile[48:] *= 1.3
+    assert faces.is_new(shape)
+    assert not faces.is_new(shape * 80 + 12)  # elsewhere and larger
+    assert faces.is_new(smile)
+    assert not faces.is_new(shape)
+    assert faces.is_new(None)
+    assert not faces.is_new(None)
+    assert not faces.is_new(smile + 0.001)
+    assert faces.is_new(None)
+    assert not faces.is_new(np.zeros((68, 2)))
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_frames_become_items_with_ids_that_follow_from_the_file(video: Path, tmp_path: Path, remote: bool) -> None:
+    pytest.importorskip("dlib", exc_type=ImportError)
+    place = Root(f"memory://{uuid4().hex}")
+    place.write_bytes("anna/clip.avi", video.read_bytes())
+    (item,) = list_images([f"{place.url}/anna/clip.avi" if remote else str(video)])
+    assert item.is_video
+    assert item.identity == "clip"
+    root = Root(str(tmp_path / "root"))
+    chosen = video_frames(root, item, VideoSettings(frames=FrameSettings(every=4)))
+    assert [frame.frame for frame in chosen] == [0]  # no face in any: one row says so
+    assert with_frames([item], [chosen]) == chosen
+    assert video_frames(root, item, VideoSettings(frames=FrameSettings(every=4))) == chosen
+    with PictureReader() as reader:
+        told = reader.describe(chosen[0])
+        assert (told["width_px"], told["height_px"]) == (64, 48)
+        pixels = reader.pixels(chosen[0], told["image_id"])
+    assert brightness(pixels) == 0
+    assert told["image_id"] == frame_id(hashlib.sha256(video.read_bytes()).hexdigest(), 0)
+
+
+def test_a_broken_video_stays_one_failed_item(tmp_path: Path) -> None:
+    pytest.importorskip("dlib", exc_type=ImportError)
+    (tmp_path / "clip.mp4").write_bytes(b"nothing of the kind")
+    (item,) = list_images([str(tmp_path / "clip.mp4")])
+    (failed,) = video_frames(Root(str(tmp_path / "root")), item, VideoSettings())
+    assert (failed.status, failed.reason) == ("failed", "not a video that can be read")
