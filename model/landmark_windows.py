@@ -1,14 +1,15 @@
 """Landmarks from several windows: what one look at a face gets wrong, the next ones outvote.
 
 A predictor such as dlib's (Kazemi and Sullivan 2014) starts from a mean face in a box, so its result hangs on how the
-box frames the face; on a frame that is off it may take the neck for the jaw. Each round here frames the face by the
-points of the round before, and each window is looked at as it is and mirrored. The last round turns and scales the
-window a little; the result is the median of its looks, and their scatter tells how far the result can be trusted.
+box frames the face; on a frame that is off it may take the neck for the jaw. The second round here frames the face by
+the points of the first, and each window is looked at as it is and mirrored. The result is the mean of both looks, and
+how far they are apart tells how far it can be trusted. (A third round and windows turned and scaled a little, 14 looks
+in all, took a fifth longer for a whole picture and found 0.0276 where these four find 0.0277, on 60 marked faces.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,17 +35,15 @@ _REFERENCE_ORIGIN = (0.5, 0.317)
 point midway between them; means over hand-marked faces (Helen, AFW), centred."""
 
 _ROUNDS = 2
-_LOOKS = ((1.0, 0.0), (0.96, 0.0), (1.06, 0.0), (1.0, -6.0), (1.0, 6.0))
-"""Scale and turn in degrees of each window of the last round."""
 
 
 class Landmarks(NamedTuple):
-    """Landmarks with the scatter of the looks that they are the median of."""
+    """Landmarks with the scatter of the looks that they are the mean of."""
 
     points_xy: Float32[np.ndarray, "68 2"]
     """In pixels of the picture."""
     scatter: float
-    """Mean distance of the looks' points from the median, as a share of the inter-ocular distance."""
+    """Mean distance of the looks' points from their mean, as a share of the inter-ocular distance."""
 
 
 def window_of_box(box: tuple[float, float, float, float]) -> Matrix:
@@ -61,29 +60,18 @@ def window_of_points(points: Float[np.ndarray, "n 2"], in_box: Float[np.ndarray,
 
 def landmarks_in_windows(image: Image, first: Matrix, predict: Predict) -> Landmarks:
     """The landmarks of the face that the first window frames."""
-    window = first
+    window, looks = first, np.empty((0, 68, 2))
     for _ in range(_ROUNDS):
-        found = _looks(image, [window], predict).mean(0)
-        window = window_of_points(found, reference_shape() * _REFERENCE_SIDE + _REFERENCE_ORIGIN)
-    looks = _looks(image, [_turned(window, *look) for look in _LOOKS], predict)
-    points = np.median(looks, axis=0).astype(np.float32)
+        looks = _looks(image, window, predict)
+        window = window_of_points(looks.mean(0), reference_shape() * _REFERENCE_SIDE + _REFERENCE_ORIGIN)
+    points = looks.mean(0).astype(np.float32)
     apart = np.linalg.norm(looks - points, axis=-1).mean()
     return Landmarks(points, float(apart / max(interocular_px(points, "ibug68"), 1e-6)))
 
 
-def _turned(window: Matrix, scale: float, degrees: float) -> Matrix:
-    """The window, scaled and turned about its centre."""
-    cos, sin = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
-    linear, centre = np.array([[cos, -sin], [sin, cos]]), np.full(2, WINDOW_PX / 2)
-    return np.column_stack([linear @ window[:, :2], linear @ (window[:, 2] - centre) + centre])
-
-
-def _looks(image: Image, windows: Sequence[Matrix], predict: Predict) -> Float[np.ndarray, "looks 68 2"]:
-    """What the predictor says of each window, as it is and mirrored, in pixels of the picture."""
-    looks: list[np.ndarray] = []
-    for window in windows:
-        back, pixels = invert_transform(window), warp(image, window, WINDOW_PX)
-        mirrored = predict(np.ascontiguousarray(pixels[:, ::-1]), _BOX)[list(mirror_indices())]
-        unmirrored = mirrored * [-1, 1] + [WINDOW_PX, 0]
-        looks += [apply_transform(back, points) for points in (predict(pixels, _BOX), unmirrored)]
-    return np.stack(looks)
+def _looks(image: Image, window: Matrix, predict: Predict) -> Float[np.ndarray, "looks 68 2"]:
+    """What the predictor says of a window, as it is and mirrored, in pixels of the picture."""
+    back, pixels = invert_transform(window), warp(image, window, WINDOW_PX)
+    mirrored = predict(np.ascontiguousarray(pixels[:, ::-1]), _BOX)[list(mirror_indices())]
+    unmirrored = mirrored * [-1, 1] + [WINDOW_PX, 0]
+    return np.stack([apply_transform(back, points) for points in (predict(pixels, _BOX), unmirrored)])
