@@ -61,6 +61,7 @@ def keep_neutrals(
     generator = load_model(root, generator_sha256)
     with checking_arguments():
         check_retargeting(retargeting, generator.shape_model)
+    sets = list(dict.fromkeys(sets))  # people and drivers may come from one
     faces = [tables.faces for tables in sets]
     name = fingerprint({"code": CODE, "faces": faces, "shape_model": generator.shape_model_sha256})
     if root.exists(_place(name)):

@@ -10,7 +10,7 @@ import torch
 from model.keypoints import KeypointInfo
 from model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, resize_heatmaps
 from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
-from model.networks.generator import GENERATORS, GeneratorConfig, build_generator
+from model.networks.generator import GENERATORS, WIDTHS, GeneratorConfig, build_generator
 from model.networks.interface import SIZES_PX, GeneratorKind
 from model.networks.residual import blended
 
@@ -61,7 +61,9 @@ def test_without_the_mask_every_pixel_is_drawn() -> None:
 
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_generators_at_128_px_have_at_most_8_million_weights(kind: GeneratorKind) -> None:
-    weights = sum(weight.numel() for weight in build_generator(GeneratorConfig(kind=kind)).parameters())
+    weights = sum(
+        weight.numel() for weight in build_generator(GeneratorConfig(kind=kind, width=WIDTHS[kind])).parameters()
+    )
     assert 0.8e6 < weights < 8e6
 
 
