@@ -184,13 +184,13 @@ def test_the_way_of_retargeting_decides_the_faces(done, tmp_path: Path) -> None:
     root, _ = done
     listed = tmp_path / "pairs.csv"
     listed.write_text("identity_image,expression_image\nsample:orl/s1/1.pgm,sample:orl/s2/3.pgm\n")
-    images = []
+    images, known = [], set((root / "neutrals").iterdir())
     for retarget, head_pose in (("none", 1.0), ("offsets", 1.0), ("offsets", 0.0), ("shape_model", 1.0)):
         augment(root, pairs=str(listed), name="ways", retarget=retarget, head_pose=head_pose)
         images += storage.open_table(str(root), "transfers", "ways").to_table()["image"].to_pylist()
     assert len(set(images)) == 4
     # One set of people, one shape model: found once for all jobs.
-    assert len(list((root / "neutrals").iterdir())) == 1
+    assert len(set((root / "neutrals").iterdir()) - known) <= 1
 
 
 def test_a_list_with_an_unknown_image_names_it(done, tmp_path: Path) -> None:
