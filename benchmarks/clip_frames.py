@@ -9,9 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from storage.sources import IMAGE_SUFFIXES
+from storage.sources.item import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi"})
 MOST_PER_PERSON = 40
 
 
