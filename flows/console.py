@@ -19,7 +19,11 @@ _DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "PREFECT_LOGGING_LEVEL": "WARNING",
-    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    # The embedded server ends with the command. On a busy machine it then reports, with stack traces, what it was about
+    # to write into its own log of events; nobody reads that again.
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    # Its start takes 5 to 10 seconds, and a multiple of that beside other work.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "ORT_LOGGING_LEVEL": "3",
