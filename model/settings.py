@@ -64,7 +64,7 @@ class TrainSettings:
     """In the adversarial part every so many updates are of cross-person pairs: another person's expression, retargeted,
     with no photo to compare with. 0 leaves them out."""
     identity_share: float = 0.25
-    """Of a batch, this much goes through the embedder of the identity term, which costs more than the generator."""
+    """Of a batch, this much goes through the embedder of the identity term, which is costly."""
     average_decay: float = 0.998
     """Of the moving average of the generator's weights, which is what is validated and registered."""
     augmentation: Augmentation = field(default_factory=Augmentation)
