@@ -22,8 +22,6 @@ channels on the way in (pixel-unshuffle) and channels become pixels on the way o
 
 from __future__ import annotations
 
-import os
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -35,7 +33,6 @@ from model.networks.interface import Generated, Generator, GeneratorConfig, Moti
 from model.places import pixel_grid
 from model.spline import resized_grid, spline_grid, warp
 
-PREMUL = int(os.environ.get("PREMUL", "0"))
 SPLINE_PX = 32
 """The spline is computed on a grid of this side and interpolated: it is smooth between landmarks."""
 CHANNELS = (1, 2, 5, 8)
