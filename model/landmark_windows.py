@@ -1,10 +1,11 @@
 """Landmarks from several windows: what one look at a face gets wrong, the next ones outvote.
 
 A predictor such as dlib's (Kazemi and Sullivan 2014) starts from a mean face in a box, so its result hangs on how the
-box frames the face; on a frame that is off it may take the neck for the jaw. The second round here frames the face by
-the points of the first, and each window is looked at as it is and mirrored. The result is the mean of both looks, and
-how far they are apart tells how far it can be trusted. (A third round and windows turned and scaled a little, 14 looks
-in all, took a fifth longer for a whole picture and found 0.0276 where these four find 0.0277, on 60 marked faces.)
+box frames the face. Below a broad face, or over a dark collar, a box that is a little large takes the neck for the jaw
+and the chin for the lower lip, and all looks at that box agree; a small box loses the chin of a wide open mouth.
+So the second round frames the face by the points of the first in three ways, from `_FRAMES`. Each window is looked at
+as it is and mirrored, and each point is the median of all looks of that round: one frame that is wrong is outvoted. How
+far the looks are apart tells how far the result can be trusted. docs/decisions/0009 has what was measured.
 """
 
 from __future__ import annotations
@@ -34,16 +35,26 @@ _REFERENCE_ORIGIN = (0.5, 0.317)
 """The reference face in the box of dlib's detector, as shares of its side: the distance between the eye centres and the
 point midway between them; means over hand-marked faces (Helen, AFW), centred."""
 
-_ROUNDS = 2
+
+class _Frame(NamedTuple):
+    """How a window departs from the one that puts the face where the predictor expects it."""
+
+    scale: float
+    """Above 1 the face is larger in the box."""
+    down: float
+    """Of the face in the box, as a share of the box's side."""
+
+
+_FRAMES = (_Frame(1.0, 0.0), _Frame(1.15, 0.0), _Frame(1.1, 0.04))
 
 
 class Landmarks(NamedTuple):
-    """Landmarks with the scatter of the looks that they are the mean of."""
+    """Landmarks with the scatter of the looks that they are the median of."""
 
     points_xy: Float32[np.ndarray, "68 2"]
     """In pixels of the picture."""
     scatter: float
-    """Mean distance of the looks' points from their mean, as a share of the inter-ocular distance."""
+    """Mean distance of the looks' points from their median, as a share of the inter-ocular distance."""
 
 
 def window_of_box(box: tuple[float, float, float, float]) -> Matrix:
@@ -60,13 +71,20 @@ def window_of_points(points: Float[np.ndarray, "n 2"], in_box: Float[np.ndarray,
 
 def landmarks_in_windows(image: Image, first: Matrix, predict: Predict) -> Landmarks:
     """The landmarks of the face that the first window frames."""
-    window, looks = first, np.empty((0, 68, 2))
-    for _ in range(_ROUNDS):
-        looks = _looks(image, window, predict)
-        window = window_of_points(looks.mean(0), reference_shape() * _REFERENCE_SIDE + _REFERENCE_ORIGIN)
-    points = looks.mean(0).astype(np.float32)
+    rough = np.median(_looks(image, first, predict), axis=0)
+    window = window_of_points(rough, reference_shape() * _REFERENCE_SIDE + _REFERENCE_ORIGIN)
+    looks = np.concatenate([_looks(image, _framed(window, frame), predict) for frame in _FRAMES])
+    points = np.median(looks, axis=0).astype(np.float32)
     apart = np.linalg.norm(looks - points, axis=-1).mean()
     return Landmarks(points, float(apart / max(interocular_px(points, "ibug68"), 1e-6)))
+
+
+def _framed(window: Matrix, frame: _Frame) -> Matrix:
+    """The window with its content scaled about its middle, and moved."""
+    scaled = window * frame.scale
+    scaled[:, 2] += WINDOW_PX / 2 * (1 - frame.scale)
+    scaled[1, 2] += frame.down * BOX_PX
+    return scaled
 
 
 def _looks(image: Image, window: Matrix, predict: Predict) -> Float[np.ndarray, "looks 68 2"]:
