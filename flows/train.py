@@ -9,7 +9,7 @@ from prefect import flow
 from model.networks.generator import GeneratorKind
 from storage import Root
 from tasks import steps as task_runs
-from tasks.evaluation import Evaluation, as_table
+from tasks.evaluation import Evaluation, as_brief
 from tasks.faces import face_tables
 from tasks.models import RegisteredModel
 from tasks.tracking import find_trained
@@ -76,6 +76,8 @@ def outcome(trained: TrainedGenerator) -> list[str]:
     if trained.evaluation is None:
         return [f"{trained.model.uri} came of this training before{champion}"]
     return [
-        as_table(trained.evaluation),
+        as_brief(trained.evaluation),
+        "",
+        "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
         f"{trained.model.uri} is registered{champion}: {trained.promotion} (training ended by: {trained.stopped})",
     ]

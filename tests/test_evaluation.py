@@ -10,7 +10,7 @@ import pytest
 from model.promotion import Decision
 from model.reference import reference_shape
 from model.retargeting import RetargetSettings
-from tasks.evaluation import EvaluationSettings, as_json, as_table
+from tasks.evaluation import EvaluationSettings, as_brief, as_json, as_table
 from tasks.evaluation.measuring import Measured, MeasuredPair
 from tasks.evaluation.pairs import asks_much, cross_person, same_person
 from tasks.evaluation.record import Contest, Evaluation, EvaluationPair
@@ -176,6 +176,16 @@ def test_tables_show_means_ratios_and_differences() -> None:
     assert "-0.1000 [-0.1000, -0.1000]" in text
     widths = {len(line) for line in text.split("\n\n")[1].splitlines()}
     assert len(widths) == 1
+
+
+def test_the_brief_table_has_a_line_for_each_chosen_measure_and_a_column_for_each_method() -> None:
+    title, table = as_brief(_evaluation()).split("\n\n")
+    assert title == "**val: 3 people never trained on**"
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert head == ["", "generated", "v1", "tps", "copy"]
+    found = {row[0]: row[1:] for row in rows}
+    assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.4000"]
+    assert found["two people: reached"][0] == "0.300"
 
 
 def test_json_is_plain_json() -> None:

@@ -8,6 +8,6 @@ pairs ──asked, methods──▶ pictures ──measuring──▶ measures �
 
 from tasks.evaluation.evaluating import evaluate
 from tasks.evaluation.record import Evaluation, EvaluationSettings
-from tasks.evaluation.tables import as_json, as_table
+from tasks.evaluation.tables import as_brief, as_json, as_table
 
-__all__ = ["Evaluation", "EvaluationSettings", "as_json", "as_table", "evaluate"]
+__all__ = ["Evaluation", "EvaluationSettings", "as_brief", "as_json", "as_table", "evaluate"]

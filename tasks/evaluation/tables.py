@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from model.statistics import Estimate
-from tasks.evaluation.record import COPY, GENERATED, TPS, Evaluation, Section
+from tasks.evaluation.record import ASKED, COPY, GENERATED, PHOTO, TPS, Evaluation, Kind, Section
 from tasks.evaluation.summary import GAINS, MEASURES, RATIOS
 
 _TITLES = {
@@ -24,6 +24,12 @@ _BETTER = {
     "identity_distance": "↓", "leak": "↓", "found": "↑",
 }  # fmt: skip
 """Where one way is better; of what an expression reaches, 1 is best."""
+
+_KINDS: dict[Kind, str] = {"same": "one person", "cross": "two people"}
+_BRIEF: dict[Kind, tuple[str, ...]] = {
+    "same": ("l1", "mouth_l1", "ssim", "nme", "identity_distance"),
+    "cross": ("nme", "identity_distance", "leak", "expression_reached"),
+}
 
 V = TypeVar("V")
 
@@ -52,6 +58,26 @@ def as_table(evaluation: Evaluation) -> str:
     return "\n\n".join(table.markdown() for table in tables(evaluation))
 
 
+def as_brief(evaluation: Evaluation) -> str:
+    """The measures that one looks at first, as markdown: a table for each split, its values without their spread."""
+    splits = dict.fromkeys(section.split for section in evaluation.sections)
+    return "\n\n".join(_brief(evaluation, split).markdown() for split in splits)
+
+
+def _brief(evaluation: Evaluation, split: str) -> Table:
+    sections = [section for section in evaluation.sections if section.split == split]
+    methods = list(dict.fromkeys(method for section in sections for method in section.means))
+    methods = [method for method in methods if method not in (PHOTO, ASKED)]
+    rows: list[tuple[str, ...]] = []
+    for section in sections:
+        for name in (name for name in _BRIEF[section.kind] if name in section.means[GENERATED]):
+            its = [section.means.get(method, {}).get(name) for method in methods]
+            values = (_ABSENT if found is None else f"{found.value:.{_DIGITS.get(name, 4)}f}" for found in its)
+            rows.append((f"{_KINDS[section.kind]}: {_title(name)}", *values))
+    people = max(section.people for section in sections)
+    return Table(f"{split}: {people} people never trained on", ("", *methods), tuple(rows))
+
+
 def tables(evaluation: Evaluation) -> list[Table]:
     """For each split and kind of pairs: the means, what they are against the warped source, the paired differences."""
     return [table for section in evaluation.sections for table in _of_section(section)]
@@ -59,8 +85,7 @@ def tables(evaluation: Evaluation) -> list[Table]:
 
 def _of_section(section: Section) -> Iterator[Table]:
     """A row per measure, a column per method: narrow enough for a terminal."""
-    kind = "one person" if section.kind == "same" else "two people"
-    about = f"{section.split}, {kind}: {section.pairs} pairs, {section.people} people"
+    about = f"{section.split}, {_KINDS[section.kind]}: {section.pairs} pairs, {section.people} people"
     measures = MEASURES[section.kind]
     yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
     compared = (*RATIOS[section.kind], *GAINS[section.kind])
