@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from model.planning import PlanRules
+from model.provenance import ImageFormat
 from model.retargeting import RetargetKind, RetargetSettings
-from storage import Root, TableRef, check_set_name, read_manifest, read_text, write_set
+from storage import Root, ShardRef, TableRef, check_set_name, read_manifest, read_text, write_set
 from tasks import steps
+from tasks.calibration import load_gate
+from tasks.costs import Cost, expected_cost, known_shards, remember
 from tasks.errors import checking_arguments
 from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
 from tasks.gallery import Gallery
-from tasks.planning import PlanSettings, Rows, commit_pairs, listed_rows, planned_rows
-from tasks.pool import worker_pool
+from tasks.listed_pairs import listed_rows
+from tasks.planning import (
+    Outlook,
+    PlanSettings,
+    Tally,
+    commit_pairs,
+    in_parts,
+    make_plan,
+    shard_pairs,
+)
+from tasks.pool import available_cores, worker_pool
 from tasks.sharded import Step, over_shards, shard_threads
-from tasks.transfer import TransferSettings, commit_transfers
-
-SHARD_PAIRS = 64
-"""Pairs per shard: what a killed run loses at most, for each worker."""
+from tasks.transfer import OutputSettings, TransferSettings, commit_transfers, find_transfers
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,12 @@ class AugmentedFaces:
     planned: int
     transfers: TableRef | None = None
     gallery: Gallery | None = None
+    outlook: Outlook | None = None
+    """The plan in numbers; None for a list."""
+    tally: Tally | None = None
+    """What came of it; None for a list."""
+    cost: Cost | None = None
+    """What it would take, after a dry run."""
 
 
 @flow(
@@ -52,6 +69,14 @@ def augment_faces(
     workers: int | None = None,
     retarget: RetargetKind = "offsets",
     head_pose: float = 1.0,
+    candidates: int | None = None,
+    most_pose_difference: float | None = None,
+    same_identity: bool = False,
+    image_format: ImageFormat = "png",
+    quality: int = 95,
+    keep_rejected: bool = False,
+    require_consent: bool = False,
+    gate: str | None = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
@@ -61,7 +86,7 @@ def augment_faces(
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         name: Name of the generated set; IDENTITIES-by-EXPRESSIONS if empty.
-        per_identity: Generated faces for each person.
+        per_identity: Accepted faces for each person: what is rejected is replaced by the plan's next candidate.
         identity_splits: Only people of these splits (train, val, test); everyone if empty.
         pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order.
         seed: Another seed, another plan.
@@ -71,61 +96,107 @@ def augment_faces(
         retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+        candidates: Pairs tried for each person at most; three times per_identity if empty.
+        most_pose_difference: Degrees between the head poses of source and driver; any if empty.
+        same_identity: Whether people may get their own expressions, too.
+        image_format: png, jpeg or webp.
+        quality: Of JPEG and WebP, 1 to 100.
+        keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
+        require_consent: Refuse people whose photos came without consent.
+        gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
     """
     name = name or f"{identities}-by-{expressions}"
     with checking_arguments():
         check_set_name(name)
-        place, retargeting = Root(root), RetargetSettings(retarget, head_pose)
+        place = Root(root)
+        RetargetSettings(retarget, head_pose)
         listed = None if pairs is None else read_text(pairs)
     sources, drivers = face_tables(place, identities), face_tables(place, expressions)
     check_compatible(place, [sources, drivers])
 
     # Plan pairs
-    plan = PlanSettings(per_identity, tuple(identity_splits or ()), seed)
-    rows = (
-        planned_rows(place, sources, drivers, plan)
-        if listed is None
-        else listed_rows(place, sources, drivers, listed, seed)
-    )
-    if dry_run:
-        return AugmentedFaces(name, len(rows))
+    rules = PlanRules(seed, most_pose_difference, same_identity)
+    settings = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
+    plan = make_plan(place, sources, drivers, settings) if listed is None else None
+    rows = None if listed is None else listed_rows(place, sources, drivers, listed, seed)
+    outlook = None if plan is None else plan.outlook()
+    planned = outlook.pairs if outlook is not None else len(rows or ())
 
     # Resolve model
-    registered = steps.fetch_model(place, model)
+    registered = steps.fetch_model(place, model) if not dry_run else None
+    if registered is None:
+        return AugmentedFaces(name, planned, outlook=outlook, cost=expected_cost(place, planned))
     sets = tuple(dict.fromkeys((sources, drivers)))
-    settings = TransferSettings(
+    retarget_by = RetargetSettings(retarget, head_pose)
+    transfer = TransferSettings(
         registered,
         sets,
         crop_size_px(place, sources),
         detector_of(place, sources),
-        retarget=retargeting,
-        neutrals=steps.keep_neutrals(place, sets, registered.sha256, retargeting),
+        gate=load_gate(place, gate),
+        retarget=retarget_by,
+        neutrals=steps.keep_neutrals(place, sets, registered.sha256, retarget_by),
+        output=OutputSettings(image_format, quality, keep_rejected),
+        require_consent=require_consent,
     )
 
-    # Transfer
-    shards = [steps.pairs_shard(place, part, number) for number, part in enumerate(_parts(rows))]
-    pairs_ref = commit_pairs(place, shards, sources, drivers)
-    names = [shard.fingerprint for shard in shards]
+    # Transfer: a round of the plan after another, until each identity has its faces or no candidates are left
+    pairs_shards: list[ShardRef] = []
+    done: list[ShardRef] = []
+    tally = Tally() if plan is not None else None
+    started_s, known = time.monotonic(), known_shards(place)
     with worker_pool(workers):
-        done = over_shards(
-            Step("transfer expressions", "faces", len(rows)), steps.transfer_shard, place, names, settings
-        )
-    transfers = commit_transfers(place, pairs_ref, done, settings)
+        asked = {} if plan is None else plan.first()
+        while rows is not None or asked:
+            of_round = plan.rows(asked) if plan is not None else iter(rows or ())
+            parts = in_parts(of_round, shard_pairs(planned))
+            shards = [steps.pairs_shard(place, part, len(pairs_shards) + n) for n, part in enumerate(parts)]
+            step = Step("transfer expressions", "faces", sum(shard.rows for shard in shards), find_transfers)
+            made = over_shards(step, steps.transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
+            pairs_shards, done = pairs_shards + shards, done + made
+            if plan is None or tally is None or not shards:
+                break
+            tally.count(place, shards, made)
+            asked = plan.next(tally, asked)
+    remember(
+        place,
+        (shard for shard in done if f"{shard.fingerprint}.parquet" not in known),
+        time.monotonic() - started_s,
+        workers or available_cores(),
+    )
+    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else settings)
+    transfers = commit_transfers(place, pairs_ref, done, transfer)
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 
     # Report
     page = steps.build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
-    return AugmentedFaces(name, len(rows), transfers, page)
-
-
-def _parts(rows: Rows) -> list[Rows]:
-    return [rows[start : start + SHARD_PAIRS] for start in range(0, len(rows), SHARD_PAIRS)]
+    return AugmentedFaces(name, planned, transfers, page, outlook, tally)
 
 
 def outcome(root: Root, augmented: AugmentedFaces) -> str:
-    """One line that says what became of the plan."""
+    """Lines that say what became of the plan."""
     if augmented.transfers is None:
-        return f"{augmented.name}: {augmented.planned} faces would be generated; nothing was written"
+        line = f"{augmented.name}: {augmented.planned} faces would be generated; nothing was written"
+        return "\n".join([line, *_outlook(augmented), *([augmented.cost.told()] if augmented.cost else [])])
     counts = read_manifest(root, "transfers", augmented.transfers.fingerprint).counts
-    return f"{augmented.name}: {augmented.planned} faces, {counts['ok']} accepted, {counts['rejected']} rejected"
+    tried = counts["ok"] + counts["rejected"]
+    line = f"{augmented.name}: {augmented.planned} faces asked for, {tried} tried, {counts['ok']} accepted"
+    if augmented.tally is None or augmented.outlook is None:
+        return f"{line}, {counts['rejected']} rejected"
+    groups = list(augmented.outlook.by_group)
+    return (
+        f"{line}, {counts['rejected']} rejected; evenness over {len(groups)} expressions "
+        f"{augmented.tally.entropy(groups):.2f} (planned {augmented.outlook.entropy:.2f}, 1 is even)"
+    )
+
+
+def _outlook(augmented: AugmentedFaces) -> list[str]:
+    if augmented.outlook is None:
+        return []
+    outlook = augmented.outlook
+    groups = ", ".join(f"{group} {count}" for group, count in outlook.by_group.items())
+    return [
+        f"{outlook.identities} identities; evenness over expressions {outlook.entropy:.2f} (1 is even)",
+        f"by expression: {groups}",
+    ]

@@ -6,13 +6,14 @@ as if it were a photo; nothing is taken over from what the generator was told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from model.faces import FaceDetector
 from model.landmarks import LandmarkScheme, interocular_px, to_common
+from model.quality import sharpness
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class GateSettings:
     max_expression_error: float = 0.05
     """Mean distance between found and asked landmarks, as a share of the inter-ocular distance. An unchanged copy of
     the source has about 0.06, so this asks for a change."""
+    min_sharpness_ratio: float | None = None
+    """Of the sharpness of the source's crop; None accepts any."""
+    min_detector_score: float | None = None
+    """Of the face found on the result; None accepts any."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class AskedFace:
     target_landmarks_xy: Float[np.ndarray, "points 2"]
     """In pixels of the generated picture."""
     scheme: LandmarkScheme
+    source_sharpness: float | None = None
+    """`model.quality.sharpness` of the source's crop at the size of the generated picture."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +53,46 @@ class Judgement:
     expression_error: float | None
     reason: str | None
     """Why it is rejected; None if it is accepted."""
+    sharpness_ratio: float | None = None
+    detector_score: float | None = None
 
 
 def judge_face(
     detector: FaceDetector, generated: UInt8[np.ndarray, "h w 3"], asked: AskedFace, gate: GateSettings
 ) -> Judgement:
     """Measures one generated face and applies the gate."""
+    ratio = None if not asked.source_sharpness else sharpness(generated) / asked.source_sharpness
     found = detector.find(generated)
     if not found:
-        return Judgement(None, None, None, "no face found on the result")
+        return Judgement(None, None, None, "no face found on the result", ratio)
     face = found[0]
     embedding = detector.embed(generated, found[:1])[0]
     identity = float(detector.similarity(embedding, asked.source_embedding))
     driver = float(detector.similarity(embedding, asked.driver_embedding))
     error = landmark_error(face.landmarks_xy, face.scheme, asked.target_landmarks_xy, asked.scheme)
-    least = detector.same_person_similarity if gate.min_identity_similarity is None else gate.min_identity_similarity
-    return Judgement(identity, driver, error, _reason(identity, driver, error, least, gate.max_expression_error))
+    judged = Judgement(identity, driver, error, None, ratio, float(face.score))
+    return replace(judged, reason=_reason(judged, gate, detector.same_person_similarity))
 
 
-def _reason(identity: float, driver: float, error: float, least_identity: float, most_error: float) -> str | None:
-    if identity < least_identity:
-        return f"identity similarity {identity:.2f} is below {least_identity:.2f}"
+def _reason(judged: Judgement, gate: GateSettings, customary_similarity: float) -> str | None:
+    """The first limit that is not kept."""
+    least = customary_similarity if gate.min_identity_similarity is None else gate.min_identity_similarity
+    identity, driver, error = judged.identity_similarity, judged.driver_similarity, judged.expression_error
+    assert identity is not None
+    assert driver is not None
+    assert error is not None
+    if identity < least:
+        return f"identity similarity {identity:.2f} is below {least:.2f}"
     if driver > identity:
         return f"looks more like the driver ({driver:.2f}) than like the source ({identity:.2f})"
-    if error > most_error:
-        return f"expression error {error:.3f} is above {most_error:.3f}"
+    if error > gate.max_expression_error:
+        return f"expression error {error:.3f} is above {gate.max_expression_error:.3f}"
+    for what, value, lowest in (
+        ("sharpness over the source's", judged.sharpness_ratio, gate.min_sharpness_ratio),
+        ("detector score", judged.detector_score, gate.min_detector_score),
+    ):
+        if lowest is not None and value is not None and value < lowest:
+            return f"{what} {value:.2f} is below {lowest:.2f}"
     return None
 
 

@@ -1,24 +1,52 @@
 """Which identity gets which expression, decided before any pixel is made.
 
-The plan is a function of the faces, the settings and the seed: neither their order nor the number of workers plays in.
+A plan is an endless deck for each identity: pairs of one of its faces and a driver, in a fixed order, of which a job
+takes the first K, and the next ones in place of those that are rejected. The deck deals in turns from the groups of
+drivers (expression labels, or clusters of expressions), so that any first K cover the groups evenly; within a group
+the drivers come in one seeded order, in which each identity starts elsewhere, so that all drivers are used alike.
+
+It is a function of the faces, the settings and the seed: neither the order of the faces nor the number of workers
+plays in, and asking for more pairs does not change the first ones.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
+
+MOST_SOURCES = 64
+"""Faces of one identity that take turns as the source."""
 
 
-@dataclass(frozen=True, order=True)
-class PlanFace:
-    """What planning knows of a face."""
+@dataclass(frozen=True)
+class PlanFaces:
+    """What planning knows of the faces of a set, column by column; sorted by face id, each face once."""
 
-    face_id: str
-    identity: str
-    """The face's label; its image where it has none, so that each unlabelled image counts as a person."""
+    face_ids: list[str]
+    identities: list[str]
+    """The label of each face; its image where it has none, so that each unlabelled image counts as a person."""
+    groups: list[str]
+    """Of drivers: the expression label, or the cluster of the expression."""
+    poses: Float[np.ndarray, "faces 3"]
+    """Yaw, pitch and roll in degrees; NaN where they are not known, which fits any other."""
+
+    def __len__(self) -> int:
+        return len(self.face_ids)
+
+
+@dataclass(frozen=True)
+class PlanRules:
+    """What decides the decks, besides the faces."""
+
+    seed: int = 0
+    most_pose_difference: float | None = None
+    """In degrees, of yaw, pitch and roll each, between source and driver; None allows any."""
+    same_identity: bool = False
+    """Whether a person may get their own expressions."""
 
 
 @dataclass(frozen=True)
@@ -31,39 +59,170 @@ class PlannedPair:
     seed: int
 
 
+@dataclass(frozen=True)
+class Dealt:
+    """A stretch of an identity's deck, pair by pair."""
+
+    identity: str
+    sources: Int[np.ndarray, " pairs"]
+    """Rows of the identities' faces."""
+    drivers: Int[np.ndarray, " pairs"]
+    """Rows of the drivers."""
+    first_rank: int
+    """Place of the first pair in the deck."""
+
+
 def planned_pair(identity_face_id: str, expression_face_id: str, seed: int) -> PlannedPair:
     """A pair whose id and seed follow from the two faces and the plan's seed."""
     digest = hashlib.sha256(f"{seed}\n{identity_face_id}\n{expression_face_id}".encode()).digest()
     return PlannedPair(digest.hex()[:32], identity_face_id, expression_face_id, int.from_bytes(digest[:4], "big"))
 
 
-def plan_pairs(
-    identities: Sequence[PlanFace], expressions: Sequence[PlanFace], per_identity: int, seed: int
-) -> list[PlannedPair]:
-    """`per_identity` pairs for each identity, in the order of the identities' names.
+class Planner:
+    """Deals pairs. Holds a few numbers for each face, and no pair."""
 
-    An identity's source faces take turns; its drivers are drawn from the faces of other identities, each used once
-    before any is used again. A pair comes at most once, so an identity gets fewer where there are not enough pairs.
+    def __init__(self, sources: PlanFaces, drivers: PlanFaces, rules: PlanRules) -> None:
+        self.sources, self.drivers, self.rules = sources, drivers, rules
+        self._rows_of = _rows_by(sources.identities)
+        names = sorted({*sources.identities, *drivers.identities})
+        numbers = {name: number for number, name in enumerate(names)}
+        self._number_of = numbers
+        self._driver_identity = np.array([numbers[name] for name in drivers.identities], np.int64)
+        self._faces_of_driver = np.bincount(self._driver_identity, minlength=len(names))
+        random = np.random.default_rng([rules.seed, 0])
+        by_group = _rows_by(drivers.groups)
+        self.groups = sorted(by_group)
+        self._orders = [random.permutation(by_group[name]) for name in self.groups]
+        self._group_of = np.zeros(len(drivers), np.int64)
+        for number, order in enumerate(self._orders):
+            self._group_of[order] = number
+
+    @property
+    def identities(self) -> list[str]:
+        """Names of the identities, sorted."""
+        return sorted(self._rows_of)
+
+    def deal(self, identity: str, first_rank: int, count: int) -> Dealt:
+        """The pairs of an identity's deck from a rank on; fewer where the deck ends."""
+        end = first_rank + count
+        random = np.random.default_rng([self.rules.seed, *hashlib.sha256(identity.encode()).digest()])
+        sources = random.permutation(self._rows_of[identity])[:MOST_SOURCES]
+        turns = random.permutation(len(self._orders))
+        starts = random.integers(2**62, size=len(self._orders))
+        share = -(-end // max(1, len(self._orders)))
+        hands = [self._hand(identity, sources, int(number), int(starts[number]), share) for number in turns]
+        if sum(len(hand) for hand in hands) < end:  # a group ran out: the others give more
+            hands = [self._hand(identity, sources, int(number), int(starts[number]), end) for number in turns]
+        pairs = _in_turns(hands)[first_rank:end]
+        return Dealt(identity, pairs[:, 0], pairs[:, 1], first_rank)
+
+    def _hand(
+        self, identity: str, sources: Int[np.ndarray, " n"], group: int, start: int, most: int
+    ) -> Int[np.ndarray, "pairs 2"]:
+        """The first pairs (source, driver) of an identity with the drivers of a group.
+
+        Each driver once before any comes again, then with another source, so that a pair comes once.
+        """
+        order, own = self._orders[group], self._number_of[identity]
+        if self.rules.most_pose_difference is None:
+            # A stretch of the circle that is long enough, not all of it: there may be a million drivers.
+            stretch = min(len(order), most + int(self._faces_of_driver[own]))
+            return _unhindered(sources, self._others(order, start, stretch, own), most)
+        parts: list[Int[np.ndarray, "pairs 2"]] = []
+        rounds, found = 0, 0
+        while found < most and rounds < len(sources):
+            part = self._round(sources, group, start, own, rounds, most - found)
+            parts.append(part)
+            rounds, found = rounds + 1, found + len(part)
+        return np.concatenate([np.zeros((0, 2), np.int64), *parts])
+
+    def _others(self, order: Int[np.ndarray, " n"], start: int, count: int, own: int) -> Int[np.ndarray, " m"]:
+        """Of the `count` drivers from a place of the circle on, those who are somebody else."""
+        drivers = order[(start + np.arange(count)) % len(order)]
+        return drivers if self.rules.same_identity else drivers[self._driver_identity[drivers] != own]
+
+    def _round(
+        self, sources: Int[np.ndarray, " n"], group: int, start: int, own: int, number: int, most: int
+    ) -> Int[np.ndarray, "pairs 2"]:
+        """Each driver with the next of the sources that are posed alike; in blocks, to end early."""
+        order = self._orders[group]
+        parts: list[Int[np.ndarray, "pairs 2"]] = []
+        block, place, found = 4 * most + 16, 0, 0
+        while place < len(order) and found < most:
+            chosen = self._others(order, (start + place) % len(order), min(block, len(order) - place), own)
+            fits = self._posed_alike(sources, chosen)
+            counts = fits.sum(1)
+            # Of a driver's fitting sources the next one each round, from one that differs between drivers.
+            wanted = (chosen + number) % np.maximum(counts, 1)
+            source = (np.cumsum(fits, axis=1) <= wanted[:, None]).sum(1)
+            good = counts > number
+            parts.append(np.column_stack([sources[np.minimum(source, len(sources) - 1)], chosen])[good])
+            place, found = place + block, found + int(good.sum())
+        return np.concatenate([np.zeros((0, 2), np.int64), *parts])[:most]
+
+    def _posed_alike(self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "m n"]:
+        apart = np.abs(self.drivers.poses[drivers][:, None] - self.sources.poses[sources][None])
+        return np.asarray((np.nan_to_num(apart) <= self.rules.most_pose_difference).all(-1))
+
+    def group_counts(self, dealt: Dealt) -> Int[np.ndarray, " groups"]:
+        """Pairs of each of `groups`."""
+        return np.bincount(self._group_of[dealt.drivers], minlength=len(self.groups))
+
+    def pairs(self, dealt: Dealt) -> Iterator[PlannedPair]:
+        """The pairs with their ids."""
+        for source, driver in zip(dealt.sources.tolist(), dealt.drivers.tolist(), strict=True):
+            yield planned_pair(self.sources.face_ids[source], self.drivers.face_ids[driver], self.rules.seed)
+
+
+def plan_faces(
+    rows: Iterable[tuple[str, str, str, tuple[float, float, float] | None]],
+) -> PlanFaces:
+    """From (face id, identity, group, pose) of each face, in any order; a face that comes again is left out."""
+    sorted_rows = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0])
+    poses = [(np.nan, np.nan, np.nan) if row[3] is None else row[3] for row in sorted_rows]
+    return PlanFaces(
+        [row[0] for row in sorted_rows],
+        [row[1] for row in sorted_rows],
+        [row[2] for row in sorted_rows],
+        np.array(poses, np.float64).reshape(-1, 3),
+    )
+
+
+def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
+    """−Σ p·log p / log n of the shares of n groups: 1 where all come alike, 0 where only one comes.
+
+    1 for a single group: it cannot be covered more evenly.
     """
-    by_identity: dict[str, list[PlanFace]] = {}
-    for face in sorted(set(identities)):
-        by_identity.setdefault(face.identity, []).append(face)
-    drivers = sorted(set(expressions))
-    return [
-        planned_pair(source.face_id, driver.face_id, seed)
-        for identity, sources in by_identity.items()
-        for source, driver in _draw(identity, sources, drivers, per_identity, seed)
-    ]
+    if len(counts) < 2 or not counts.sum():
+        return 1.0
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
 
 
-def _draw(
-    identity: str, sources: list[PlanFace], drivers: list[PlanFace], count: int, seed: int
-) -> Iterator[tuple[PlanFace, PlanFace]]:
-    others = [driver for driver in drivers if driver.identity != identity]
-    random = np.random.default_rng([seed, *hashlib.sha256(identity.encode()).digest()])
-    sources = [sources[i] for i in random.permutation(len(sources))]
-    others = [others[i] for i in random.permutation(len(others))]
-    for n in range(min(count, len(sources) * len(others))):
-        rounds, place = divmod(n, len(others))
-        # Sources move on with the drivers, and by one more each round: every pair comes up exactly once.
-        yield sources[(place + rounds) % len(sources)], others[place]
+def _rows_by(names: Sequence[str]) -> dict[str, Int[np.ndarray, " rows"]]:
+    """Rows of each name, in their order."""
+    found, numbers = np.unique(np.array(names, np.str_), return_inverse=True)
+    order = np.argsort(numbers, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(numbers, minlength=len(found)))[:-1]) if len(found) else []
+    return {str(name): part for name, part in zip(found, parts, strict=True)}
+
+
+def _unhindered(
+    sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"], most: int
+) -> Int[np.ndarray, "pairs 2"]:
+    """The first pairs where every source fits every driver."""
+    count = min(most, len(sources) * len(drivers))
+    if not count:
+        return np.zeros((0, 2), np.int64)
+    rounds, place = np.divmod(np.arange(count), len(drivers))
+    # Sources move on with the drivers, and by one more each round: every pair comes up exactly once.
+    return np.column_stack([sources[(place + rounds) % len(sources)], drivers[place]])
+
+
+def _in_turns(hands: Sequence[Int[np.ndarray, "_ 2"]]) -> Int[np.ndarray, "pairs 2"]:
+    """One of each hand, then the next of each, until all are empty."""
+    if not hands:
+        return np.zeros((0, 2), np.int64)
+    rounds = np.concatenate([np.arange(len(hand)) for hand in hands])
+    turns = np.concatenate([np.full(len(hand), number) for number, hand in enumerate(hands)])
+    return np.concatenate(hands)[np.lexsort((turns, rounds))]

@@ -34,23 +34,29 @@ def spline_grid(
     Points and result are (x, y) in [-1, 1] over the picture. Landmarks in one place need smoothing > 0.
     """
     with torch.autocast(source.device.type, enabled=False):  # a system of 71 equations needs its digits
-        weights, affine = _solve(target, source - target, smoothing)
+        solved = _solve(target, source - target, smoothing)
         places = pixel_centres(side_px, source)
-        moved = _kernel(places[None], target) @ weights + _with_one(places) @ affine
+        known = torch.cat([_kernel(places[None], target), _with_one(places)[None].expand(len(target), -1, -1)], dim=-1)
+        moved = F.pad(known, (0, solved.shape[1] - known.shape[-1])) @ solved
         return (places + moved).unflatten(1, (side_px, side_px))
 
 
 def _solve(
     centres: Float[Tensor, "batch points 2"], moved: Float[Tensor, "batch points 2"], smoothing: float
-) -> tuple[Float[Tensor, "batch points 2"], Float[Tensor, "batch 3 2"]]:
-    """w and a of the module's formula."""
+) -> Float[Tensor, "batch equations 2"]:
+    """w of the module's formula, then a, then zeros.
+
+    The system is filled up to a multiple of 8 equations: so each matrix of a batch starts where the processor's vectors
+    do, and a face has the same bits wherever it stands in a batch.
+    """
     batch, count, _ = centres.shape
-    system = centres.new_zeros(batch, count + 3, count + 3)
+    size = -(-(count + 3) // 8) * 8
+    system = torch.eye(size, dtype=centres.dtype, device=centres.device).repeat(batch, 1, 1)
     system[:, :count, :count] = _kernel(centres, centres) + smoothing * torch.eye(count, device=centres.device)
-    system[:, :count, count:] = _with_one(centres)
-    system[:, count:, :count] = _with_one(centres).mT
-    solved = torch.linalg.solve(system, F.pad(moved, (0, 0, 0, 3)))
-    return solved[:, :count], solved[:, count:]
+    system[:, :count, count : count + 3] = _with_one(centres)
+    system[:, count : count + 3, :count] = _with_one(centres).mT
+    system[:, count : count + 3, count : count + 3] = 0
+    return torch.linalg.solve(system, F.pad(moved, (0, 0, 0, size - count)))
 
 
 def _kernel(

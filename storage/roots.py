@@ -191,6 +191,11 @@ class Root:
         with storage_errors(self.uri(path)):
             return self.filesystem.modified(self.full_path(path))
 
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        with storage_errors(self.uri(path)):
+            return int(self.filesystem.info(self.full_path(path))["size"])
+
     def delete(self, path: str) -> None:
         """Deletes a file; one that is already gone is no error."""
         with suppress(MissingError), storage_errors(self.uri(path)):

@@ -92,6 +92,10 @@ PAIRS = pa.schema(
         _required("pair_id", pa.string()),
         _required("identity_face_id", pa.string()),
         _required("expression_face_id", pa.string()),
+        pa.field("identity", pa.string()),  # of the source; its image where it has no label
+        pa.field("expression", pa.string()),  # the driver's label
+        pa.field("expression_group", pa.string()),  # that label, or the cluster of the expression
+        pa.field("rank", pa.int32()),  # place among the pairs of its identity; null in a list
         _required("seed", pa.int64()),
         *_OUTCOME,
     ]
@@ -103,18 +107,28 @@ TRANSFERS = pa.schema(
         _required("pair_id", pa.string()),
         _required("identity_face_id", pa.string()),
         _required("expression_face_id", pa.string()),
+        pa.field("source_image_id", pa.string()),  # sha256 of the photo's bytes
+        pa.field("driver_image_id", pa.string()),
         pa.field("identity", pa.string()),
         pa.field("expression", pa.string()),  # the driver's label
+        pa.field("split", pa.string()),  # of the identity
+        pa.field("licence", pa.string()),  # of the source's photo, as its source gave it
+        pa.field("consent", pa.string()),
+        pa.field("rank", pa.int32()),  # place among the pairs of its identity; null in a list
         _required("model_uri", pa.string()),  # models:/name/version, never an alias
         _required("model_sha256", pa.string()),
         pa.field("run_id", pa.string()),  # the MLflow run that trained the model
+        _required("settings", pa.string()),  # fingerprint of all that decides the row, besides its pair
         _required("seed", pa.int64()),
-        pa.field("image", pa.binary()),  # PNG
+        pa.field("image", pa.binary()),  # encoded; null for a rejected face that was not to be kept
+        pa.field("image_format", pa.string()),
         pa.field("uri", pa.string()),  # where the image lies, if not in the row
-        pa.field("sha256", pa.string()),  # of the encoded image
+        pa.field("sha256", pa.string()),  # of the encoded image, also where it was not kept
         pa.field("identity_similarity", pa.float32()),
         pa.field("driver_similarity", pa.float32()),
         pa.field("expression_error", pa.float32()),  # share of the inter-ocular distance
+        pa.field("sharpness_ratio", pa.float32()),  # of the result over that of the source's crop
+        pa.field("detector_score", pa.float32()),  # of the face found on the result
         _required("synthetic", pa.bool_()),
         *_OUTCOME,
     ]

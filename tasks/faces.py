@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.landmarks import to_common
 from storage import Root, TableRef, open_table, read_manifest, read_set
 from tasks.errors import UsageError, checking_arguments
+from tasks.lookup import look_up
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,35 @@ def read_faces(
     """The named faces by id, each with its `heatmap` (uint8, parts × side × side) beside the asked columns."""
     found: dict[str, dict[str, Any]] = {}
     for tables in sets:
-        wanted = pc.field("face_id").isin(pa.array(sorted(face_ids - found.keys()), pa.string()))
-        faces = open_table(root, "faces", tables.faces).to_table(columns=["face_id", *columns], filter=wanted)
-        heatmaps = heatmaps_of(root, tables, wanted)
-        for row in faces.to_pylist():
-            found[row["face_id"]] = row | {"heatmap": heatmaps[row["face_id"]]}
+        missing = sorted(face_ids - found.keys())
+        heatmaps = heatmaps_of(root, tables, missing)
+        for face_id, row in look_up(root, "faces", tables.faces, "face_id", missing, list(columns)):
+            found[face_id] = {"face_id": face_id, **row.to_pylist()[0], "heatmap": heatmaps.get(face_id)}
     return found
 
 
-def heatmaps_of(root: Root, tables: FaceTables, wanted: pc.Expression) -> dict[str, np.ndarray]:
-    """Heatmaps by face id, each uint8 of shape parts × side × side."""
-    dataset = open_table(root, "heatmaps", tables.heatmaps)
-    shape = tuple(map(int, dataset.schema.metadata[b"shape"].split(b",")))
-    table = dataset.to_table(columns=["face_id", "heatmap"], filter=wanted)
+def heatmaps_of(root: Root, tables: FaceTables, face_ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """Heatmaps by face id, each uint8 of shape parts × side × side; those of faces without landmarks are left out."""
+    shape = tuple(map(int, open_table(root, "heatmaps", tables.heatmaps).schema.metadata[b"shape"].split(b",")))
+    rows = look_up(root, "heatmaps", tables.heatmaps, "face_id", face_ids, ["heatmap"])
     return {
         face_id: np.frombuffer(heatmap, np.uint8).reshape(shape)
-        for face_id, heatmap in zip(table["face_id"].to_pylist(), table["heatmap"].to_pylist(), strict=True)
-        if heatmap is not None
+        for face_id, row in rows
+        if (heatmap := row["heatmap"][0].as_py()) is not None
     }
+
+
+def photos_of(
+    root: Root, sets: Iterable[FaceTables], image_ids: set[str], columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Rows of `images` that the faces of these sets were found in, by image id."""
+    found: dict[str, dict[str, Any]] = {}
+    for tables in sets:
+        about: Any = read_manifest(root, "faces", tables.faces).about
+        missing = sorted(image_ids - found.keys())
+        rows = look_up(root, "images", about["images"], "image_id", missing, list(columns))
+        found |= {image_id: row.to_pylist()[0] for image_id, row in rows}
+    return found
 
 
 def common_points(row: dict[str, Any], crop_size_px: int) -> np.ndarray:

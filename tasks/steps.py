@@ -14,9 +14,11 @@ from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import (
+    calibration,
     detect,
     duplicates,
     evaluation,
+    export,
     gallery,
     heatmaps,
     ingest,
@@ -24,9 +26,11 @@ from tasks import (
     pair,
     planning,
     report,
+    reproduction,
     tracking,
     training,
     transfer,
+    verification,
     videos,
 )
 from tasks.errors import UsageError
@@ -65,3 +69,7 @@ transfer_photos = _once("transfer-photos")(pair.transfer_photos)
 write_evaluation_page = _once("write-evaluation-page")(page.write_page)
 build_gallery = _once("build-gallery")(gallery.build_gallery)
 build_report = _once("build-report")(report.build_report)
+calibrate = _once("calibrate-gate")(calibration.calibrate)
+reproduce = _once("reproduce-face")(reproduction.reproduce)
+export_part = _retried("export-part")(export.export_part)
+verify = _once("verify-set")(verification.verify)

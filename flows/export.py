@@ -1,0 +1,65 @@
+"""export_faces: a generated set in the form that a trainer reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prefect import flow, unmapped
+
+from storage import Root, read_manifest
+from storage.exports import ExportForm
+from tasks import steps
+from tasks.errors import checking_arguments
+from tasks.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
+from tasks.pool import work_progress, worker_pool
+from tasks.sharded import shard_threads
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where an export lies."""
+
+    uri: str
+    pictures: int | None
+    """None if it was there before."""
+
+
+@flow(name="export-faces", flow_run_name="export {data} as {form}", task_runner=shard_threads())
+def export_faces(
+    data: str,
+    out: str,
+    form: ExportForm = "images",
+    root: str = "./data",
+    paste_back: bool = False,
+    rejected: bool = False,
+    workers: int | None = None,
+) -> Exported:
+    """Write a generated set as folders of images, WebDataset shards or Hugging Face Parquet.
+
+    Args:
+        data: Generated set.
+        out: Empty folder or URL to write to; an export of the same set goes on there.
+        form: images, webdataset or huggingface.
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        paste_back: Put each face back into the photo of its source, at the photo's resolution.
+        rejected: Write rejected faces, too, if their pixels were kept.
+        workers: Worker processes; one per core if empty.
+    """
+    place, settings = Root(root), ExportSettings(form, rejected, paste_back)
+    with checking_arguments():
+        there = Root(out)
+        transfers = transfers_of(place, data)
+    if finished(there, transfers, settings):
+        return Exported(there.url, None)
+    start_export(there, transfers, settings)
+    manifest, folders = read_manifest(place, "transfers", transfers), people_of(place, transfers)
+    with worker_pool(workers), work_progress("export", manifest.rows, "faces"):
+        shards = [shard.fingerprint for shard in manifest.shards]
+        fixed = [unmapped(value) for value in (transfers, there, folders, settings)]
+        parts = [f.result() for f in steps.export_part.map(unmapped(place), range(len(shards)), shards, *fixed)]
+    return Exported(there.url, finish_export(there, transfers, settings, parts))
+
+
+def outcome(done: Exported) -> str:
+    """One line for users."""
+    return f"{done.uri} holds it already" if done.pictures is None else f"{done.pictures} pictures in {done.uri}"

@@ -1,0 +1,11 @@
+"""Generated sets in the forms that trainers read: folders of images, WebDataset shards, Hugging Face Parquet.
+
+Each shard of a table becomes a part, a pure function of its rows, so parts are made in any order by any number of
+workers; the index is written last and lists them all. A part that is there is not written again.
+"""
+
+from storage.exports.forms import EXPORTS, ExportForm, Picture, part_files
+from storage.exports.index import INDEX, finish, is_finished
+from storage.exports.names import folder_names
+
+__all__ = ["EXPORTS", "INDEX", "ExportForm", "Picture", "finish", "folder_names", "is_finished", "part_files"]

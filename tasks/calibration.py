@@ -1,0 +1,165 @@
+"""The gate's limits from real photos: what a generated face must reach is what a real photo of the person reaches.
+
+Real crops are judged as generated faces are: the face is found on the crop, embedded, compared with the stored
+embedding of another photo. What the limits let pass and refuse is measured on the same pairs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from model.errors import ModelError
+from model.faces import FaceDetector, load_detector
+from model.images import decode_rgb
+from model.judging import GateSettings, landmark_error
+from model.pairs import same_person_pairs
+from storage import MissingError, Root
+from tasks.errors import UsageError
+from tasks.faces import FaceTables, detector_of, read_faces, usable_faces
+from tasks.pool import in_worker, tick, work_progress
+
+FALSE_REJECTS = 0.01
+"""Share of real photos of a person that the limit on similarity refuses."""
+UNCHANGED_ACCEPTED = 0.05
+"""Share of unchanged copies of the source that the limit on the expression error lets pass."""
+PAIRS = 400
+SEED = 0
+_COLUMNS = ["identity", "crop", "embedding", "landmarks_xy", "landmark_scheme"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Limits, and what they were read from."""
+
+    gate: GateSettings
+    people: int
+    same_person: tuple[float, ...]
+    """Similarities of pairs of photos of one person, sorted."""
+    different_people: tuple[float, ...]
+    copy_errors: tuple[float, ...]
+    """Expression error of an unchanged source, sorted."""
+    detector_errors: tuple[float, ...]
+    """Of the target photo itself, found again on its crop: what the detector alone is off."""
+
+    def table(self) -> str:
+        """Quantiles and limits as markdown."""
+        shares = (0.01, 0.05, 0.5, 0.95, 0.99)
+        rows = {
+            "similarity, same person": self.same_person,
+            "similarity, different people": self.different_people,
+            "expression error, unchanged source": self.copy_errors,
+            "expression error, the target photo itself": self.detector_errors,
+        }
+        head = f"| {len(self.same_person)} pairs, {self.people} people | " + " | ".join(f"{s:.0%}" for s in shares)
+        lines = [f"{head} |", "|---" * (len(shares) + 1) + "|"]
+        for name, values in rows.items():
+            lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in np.quantile(values, shares)) + " |")
+        similarity, error = self.gate.min_identity_similarity, self.gate.max_expression_error
+        assert similarity is not None
+        passing = float((np.array(self.different_people) >= similarity).mean())
+        refused = float((np.array(self.detector_errors) > error).mean())
+        return "\n".join(
+            [
+                *lines,
+                "",
+                f"least identity similarity {similarity:.3f}: refuses {FALSE_REJECTS:.0%} of real photos of the person "
+                f"and lets {passing:.1%} of photos of other people pass",
+                f"most expression error {error:.3f}: lets {UNCHANGED_ACCEPTED:.0%} of unchanged copies pass "
+                f"and refuses {refused:.1%} of photos that show the expression",
+            ]
+        )
+
+
+def calibrate(root: Root, tables: FaceTables, pairs: int = PAIRS) -> Calibration:
+    """Measures pairs of real photos of a set, in turns over its people.
+
+    Raises:
+        UsageError: nobody has two usable photos, or there is only one person.
+    """
+    rows = [row for row in usable_faces(root, [tables], ["face_id", "identity"]) if row["identity"]]
+    people = np.unique([row["identity"] for row in rows], return_inverse=True)[1] if rows else np.zeros(0, np.int64)
+    try:
+        sources, targets = same_person_pairs(people, pairs, SEED)
+    except ModelError as error:
+        raise UsageError(f"{tables.name} cannot be calibrated on: {error}") from error
+    if len(set(people.tolist())) < 2:
+        raise UsageError(f"{tables.name} has one person only: calibration compares people")
+    random = np.random.default_rng(SEED)
+    others = np.array([random.choice(np.flatnonzero(people != people[source])) for source in sources])
+    ids = [[rows[n]["face_id"] for n in of] for of in (sources, targets, others)]
+    with work_progress("calibrate", len(sources), "pairs"):
+        measured = np.array(in_worker(_measure, root, tables, *ids))
+    good = measured[~np.isnan(measured).any(1)]
+    if not len(good):
+        raise UsageError(f"{tables.name}: no face was found on any crop, so nothing can be calibrated")
+    same, different, copies, again = (tuple(sorted(column.tolist())) for column in good.T)
+    gate = GateSettings(
+        min_identity_similarity=float(np.quantile(same, FALSE_REJECTS)),
+        max_expression_error=float(np.quantile(copies, UNCHANGED_ACCEPTED)),
+    )
+    return Calibration(gate, len(set(people[sources].tolist())), same, different, copies, again)
+
+
+def _measure(
+    root: Root, tables: FaceTables, sources: Sequence[str], targets: Sequence[str], others: Sequence[str]
+) -> list[list[float]]:
+    """For each pair: similarity of target to source and to somebody else; error of the source, of the target again."""
+    faces = read_faces(root, [tables], {*sources, *targets, *others}, _COLUMNS)
+    detector = load_detector(detector_of(root, tables))
+    out: list[list[float]] = []
+    for source, target, other in zip(sources, targets, others, strict=True):
+        its, wanted, somebody = faces[source], faces[target], faces[other]
+        shown = _looked_at(detector, wanted)
+        unchanged = _looked_at(detector, its)
+        tick()
+        if shown is None or unchanged is None:
+            out.append([float("nan")] * 4)
+            continue
+        similar = [
+            float(detector.similarity(shown[0], np.asarray(face["embedding"], np.float32))) for face in (its, somebody)
+        ]
+        asked = np.asarray(wanted["landmarks_xy"], np.float32).reshape(-1, 2), wanted["landmark_scheme"]
+        errors = [landmark_error(points, scheme, *asked) for _, points, scheme in (unchanged, shown)]
+        out.append([*similar, *errors])
+    return out
+
+
+def _looked_at(detector: FaceDetector, face: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, Any] | None:
+    """Embedding and landmarks of the face found on a crop; None if none is found."""
+    crop = decode_rgb(face["crop"])
+    found = detector.find(crop)
+    return (detector.embed(crop, found[:1])[0], found[0].landmarks_xy, found[0].scheme) if found else None
+
+
+# --- Kept -------------------------------------------------------------------------------------------------------------
+
+
+def _place(name: str) -> str:
+    return f"gates/{name}.json"
+
+
+def keep_gate(root: Root, name: str, calibration: Calibration) -> str:
+    """Writes the limits of a set; returns where they lie."""
+    root.write_bytes(_place(name), json.dumps(asdict(calibration.gate), indent=1).encode())
+    return root.uri(_place(name))
+
+
+def load_gate(root: Root, name: str | None) -> GateSettings:
+    """The calibrated limits of a set; the usual ones without a name.
+
+    Raises:
+        UsageError: the set was not calibrated, or the file is damaged.
+    """
+    if name is None:
+        return GateSettings()
+    try:
+        return GateSettings(**json.loads(root.read_bytes(_place(name))))
+    except MissingError as error:
+        raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --data {name}") from error
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{root.uri(_place(name))} is damaged: run mien calibrate again") from error

@@ -1,0 +1,68 @@
+"""What a transfer job would take, before it is begun: from the last job that was done in the same root."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from storage import Root, ShardRef
+from storage.shards import shard_path
+
+LAST_JOB = "costs/transfers.json"
+LEAST_PAIRS = 16
+"""A job that made fewer tells nothing of the rate."""
+
+
+@dataclass(frozen=True)
+class LastJob:
+    """What the last job took that made anything."""
+
+    pairs: int
+    seconds: float
+    workers: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job of so many pairs would take."""
+
+    pairs: int
+    like: LastJob | None
+    """None where no earlier job tells."""
+
+    def told(self) -> str:
+        """A line for users."""
+        if self.like is None:
+            return "time and size are not known before the first job of this root"
+        seconds = self.pairs * self.like.seconds / self.like.pairs
+        size = self.pairs * self.like.bytes / self.like.pairs
+        hours, minutes = divmod(round(seconds / 60), 60)
+        took = f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
+        return (
+            f"about {took} with {self.like.workers} workers and {size / 2**20:,.1f} MiB, "
+            f"rejected faces and their substitutes not counted, as the last job of this root took"
+        )
+
+
+def expected_cost(root: Root, pairs: int) -> Cost:
+    """From what `remember` wrote; nothing is written."""
+    if not root.exists(LAST_JOB):
+        return Cost(pairs, None)
+    return Cost(pairs, LastJob(**json.loads(root.read_bytes(LAST_JOB))))
+
+
+def known_shards(root: Root) -> set[str]:
+    """Names of the files of `transfers`: what is there before a job was not made by it."""
+    return set(root.list("transfers/shards"))
+
+
+def remember(root: Root, made: Iterable[ShardRef], seconds: float, workers: int) -> None:
+    """Writes down what a job took that made these shards."""
+    shards = list(made)
+    pairs = sum(shard.rows for shard in shards)
+    if pairs < LEAST_PAIRS:
+        return
+    size = sum(root.size(shard_path("transfers", shard.fingerprint)) for shard in shards)
+    root.write_bytes(LAST_JOB, json.dumps(asdict(LastJob(pairs, seconds, workers, size))).encode())

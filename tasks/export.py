@@ -1,0 +1,147 @@
+"""Generated faces out of their table, in the form that a trainer reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model.provenance import SUFFIXES
+from storage import MissingError, Root, read_manifest, read_set, read_shard
+from storage.exports import INDEX, ExportForm, Picture, finish, folder_names, is_finished, part_files
+from storage.exports.forms import COLUMNS, rows_csv
+from tasks.errors import UsageError
+from tasks.pasting import paste_rows
+from tasks.pool import in_worker, tick
+
+PARTS = ".parts"
+"""Folder of what tells that a part is written: a killed export goes on after them."""
+ABOUT = "about.json"
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What is exported, and how."""
+
+    form: ExportForm = "images"
+    rejected: bool = False
+    """Rejected faces too, if their pixels were kept."""
+    paste_back: bool = False
+    """Into the photo that the source was found in, at its own resolution."""
+
+
+def transfers_of(root: Root, name: str) -> str:
+    """Fingerprint of the generated faces of a set.
+
+    Raises:
+        UsageError: it has none.
+    """
+    tables = read_set(root, name).tables
+    if "transfers" not in tables:
+        raise UsageError(f"the set {name!r} holds no generated faces: mien augment makes one")
+    return tables["transfers"]
+
+
+def people_of(root: Root, transfers: str) -> dict[str, str]:
+    """The folder of each person of a table; people without a label are named by their photo."""
+    shards = read_manifest(root, "transfers", transfers).shards
+    labels: set[str] = set()
+    for shard in shards:
+        rows = read_shard(root, "transfers", shard.fingerprint, ["identity", "source_image_id"]).to_pylist()
+        labels |= {_person(row) for row in rows}
+    return folder_names(labels)
+
+
+def _person(row: dict[str, Any]) -> str:
+    return row["identity"] or f"unlabelled {(row['source_image_id'] or 'photo')[:16]}"
+
+
+def about_export(transfers: str, settings: ExportSettings) -> dict[str, Any]:
+    """What decides an export."""
+    return {"transfers": transfers, "form": settings.form, "rejected": settings.rejected, "pasted": settings.paste_back}
+
+
+def finished(out: Root, transfers: str, settings: ExportSettings) -> bool:
+    """Whether it is there already, whole."""
+    return is_finished(out, about_export(transfers, settings))
+
+
+def start_export(out: Root, transfers: str, settings: ExportSettings) -> None:
+    """Claims the folder.
+
+    Raises:
+        UsageError: another export lies there, or one was begun.
+    """
+    about = about_export(transfers, settings)
+    begun = f"{PARTS}/{ABOUT}"
+    for place in (INDEX, begun):
+        try:
+            told: dict[str, Any] = json.loads(out.read_bytes(place))
+        except MissingError:
+            continue
+        except ValueError as error:
+            raise UsageError(f"{out.uri(place)} is damaged: empty the folder and export again") from error
+        if told.get("about") != about:
+            raise UsageError(f"{out.url} holds another export: choose an empty folder")
+    out.write_bytes(begun, json.dumps({"about": about}).encode())
+
+
+def export_part(
+    root: Root, number: int, shard: str, transfers: str, out: Root, folders: dict[str, str], settings: ExportSettings
+) -> dict[str, Any]:
+    """Writes the part of one shard; how many pictures it has of which split. One that is written is left alone."""
+    mark = f"{PARTS}/{number:06d}-{shard}.json"
+    try:
+        done: dict[str, Any] = json.loads(out.read_bytes(mark))
+    except (MissingError, ValueError):  # a part is to be written
+        return in_worker(_export, root, number, shard, transfers, out, folders, settings, mark)
+    tick(done["rows"])
+    return done
+
+
+def _export(
+    root: Root,
+    number: int,
+    shard: str,
+    transfers: str,
+    out: Root,
+    folders: dict[str, str],
+    settings: ExportSettings,
+    mark: str,
+) -> dict[str, Any]:
+    rows = read_shard(root, "transfers", shard).to_pylist()
+    chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
+    if settings.paste_back:
+        chosen = [row for row in paste_rows(root, transfers, chosen) if row["image"]]
+    pictures = [_picture(row, folders) for row in {row["output_id"]: row for row in chosen}.values()]
+    for path, data in part_files(settings.form, number, pictures):
+        out.write_bytes(path, data)
+    splits: dict[str, int] = {}
+    for picture in pictures:
+        split = str(picture.labels["split"])
+        splits[split] = splits.get(split, 0) + 1
+    done = {
+        "rows": len(rows),
+        "pictures": len(pictures),
+        "splits": splits,
+        "index": rows_csv(pictures).decode("utf-8", "surrogateescape"),
+    }
+    out.write_bytes(mark, json.dumps(done).encode())
+    tick(len(rows))
+    return done
+
+
+def _picture(row: dict[str, Any], folders: dict[str, str]) -> Picture:
+    return Picture(
+        row["image"], SUFFIXES[row["image_format"]], folders[_person(row)], {name: row[name] for name in COLUMNS}
+    )
+
+
+def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[dict[str, Any]]) -> int:
+    """Writes the index; the number of pictures."""
+    rows = [part["index"].encode("utf-8", "surrogateescape") for part in parts]
+    finish(out, settings.form, about_export(transfers, settings), parts, rows)
+    for name in out.list(PARTS):
+        out.delete(f"{PARTS}/{name}")
+    return sum(part["pictures"] for part in parts)

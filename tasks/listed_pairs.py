@@ -1,0 +1,93 @@
+"""An exact list of transfers, from a CSV of images: each line becomes a row of `pairs`, in its order."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from model.planning import planned_pair
+from storage import Root, image_name, open_table, read_set
+from tasks.errors import UsageError
+from tasks.faces import FaceTables
+
+CSV_COLUMNS = ("identity_image", "expression_image")
+
+Row = dict[str, Any]
+Rows = list[Row]
+
+
+def listed_rows(root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int) -> Rows:
+    """The rows of `pairs` for a CSV list of images, in its order.
+
+    Raises:
+        UsageError: a column is missing, or an image is not of the set.
+    """
+    sources, drivers = _faces_by_uri(root, identities), _faces_by_uri(root, expressions)
+    return [
+        _listed_row(_face_of(source, sources, identities, line), _face_of(driver, drivers, expressions, line), seed)
+        for line, source, driver in _csv_lines(csv_text)
+    ]
+
+
+def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise UsageError(
+            f"the list of pairs lacks the column {missing[0]}: its first line must name {','.join(CSV_COLUMNS)}"
+        )
+    for row in reader:
+        source, driver = (row[name] for name in CSV_COLUMNS)
+        if not source or not driver:
+            raise UsageError(f"line {reader.line_num} of the list of pairs is incomplete: it needs both images")
+        yield reader.line_num, source, driver
+
+
+def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, Row]:
+    """The first (largest) face row of each image, by the image's name (its URI, of one in an archive or a
+    video with `#` and its name or number)."""
+    columns = ["face_id", "image_id", "identity", "expression", "status", "reason"]
+    faces: dict[str, Row] = {}
+    for row in open_table(root, "faces", tables.faces).to_table(columns=columns).to_pylist():
+        faces.setdefault(row["image_id"], row)
+    images = open_table(root, "images", read_set(root, tables.name).tables["images"])
+    listed = images.to_table(
+        columns=["uri", "member", "row", "frame", "image_id", "identity", "expression", "status", "reason"]
+    ).to_pylist()
+    # A photo that could not be read has no face row; it stands in for itself.
+    named = [(image_name(row["uri"], row["member"], row["row"], row["frame"]), row) for row in listed]
+    return {name: faces.get(row["image_id"]) or {**row, "face_id": name} for name, row in named}
+
+
+def _face_of(uri: str, faces: dict[str, Row], tables: FaceTables, line: int) -> Row:
+    uri = uri if uri in faces else os.path.abspath(uri)  # local photos are listed by absolute path
+    if uri not in faces:
+        example = next(iter(faces), "empty")
+        raise UsageError(
+            f"line {line} of the list of pairs: {uri} is no image of the set {tables.name} (which has e.g. {example})"
+        )
+    return faces[uri]
+
+
+def _listed_row(source: Row, driver: Row, seed: int) -> Row:
+    pair = planned_pair(str(source["face_id"]), str(driver["face_id"]), seed)
+    unusable = next(
+        (
+            f"{who}: {face['reason']}"
+            for who, face in (("identity", source), ("expression", driver))
+            if face["status"] != "ok"
+        ),
+        None,
+    )
+    return asdict(pair) | {
+        "identity": source["identity"] or source["image_id"],
+        "expression": driver["expression"],
+        "expression_group": driver["expression"],
+        "rank": None,
+        "status": "rejected" if unusable else "ok",
+        "reason": unusable,
+    }

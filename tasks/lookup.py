@@ -1,0 +1,84 @@
+"""Rows of large tables by their key, shard by shard: what is looked up is read, and what was read is kept a while.
+
+A dataset with a filter would read all of a table, pictures included, to find a few rows. Here the keys of a table are
+read once per process; after that a lookup reads only the shards that hold its rows, and the latest of these stay in
+memory up to a limit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+
+import numpy as np
+import pyarrow as pa
+
+from storage import Root, TableName, read_manifest, read_shard
+
+MOST_KEPT_BYTES = 256 * 2**20
+"""Of shards, in each process."""
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The keys of a table, sorted, and where the row of each is."""
+
+    keys: np.ndarray
+    shards: np.ndarray
+    rows: np.ndarray
+    names: tuple[str, ...]
+    """Fingerprints of the shards."""
+
+
+@lru_cache(maxsize=8)
+def _keys(root: Root, table: TableName, fingerprint: str, key: str) -> _Keys:
+    names = tuple(shard.fingerprint for shard in read_manifest(root, table, fingerprint).shards)
+    parts = [read_shard(root, table, name, [key])[key].to_pylist() for name in names]
+    keys = np.array(["" if value is None else value for part in parts for value in part], np.bytes_)
+    shards = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    rows = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(part)) for part in parts)])
+    order = np.argsort(keys, kind="stable")  # of rows with one key the first counts
+    return _Keys(keys[order], shards[order], rows[order], names)
+
+
+def look_up(
+    root: Root, table: TableName, fingerprint: str, key: str, wanted: Sequence[str], columns: Sequence[str]
+) -> Iterator[tuple[str, pa.Table]]:
+    """(value of the key, a table of the one row) for each of `wanted` that is in the table; the first row of each key.
+
+    Raises:
+        StorageError: there is no such table or column, or a shard is gone.
+    """
+    known = _keys(root, table, fingerprint, key)
+    asked = np.unique(np.array(list(wanted), np.bytes_))
+    places = np.searchsorted(known.keys, asked)
+    there = [p for p, value in zip(places, asked, strict=True) if p < len(known.keys) and known.keys[p] == value]
+    for place in sorted(there, key=lambda p: (known.shards[p], known.rows[p])):
+        shard = _kept.read(root, table, known.names[known.shards[place]], tuple(columns))
+        yield known.keys[place].item().decode(), shard.slice(int(known.rows[place]), 1)
+
+
+class _Kept:
+    """The shards read last. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._shards: OrderedDict[tuple[Root, TableName, str, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, root: Root, table: TableName, name: str, columns: tuple[str, ...]) -> pa.Table:
+        """The columns of a shard."""
+        with self._lock:
+            place = (root, table, name, columns)
+            if place in self._shards:
+                self._shards.move_to_end(place)
+                return self._shards[place]
+            self._shards[place] = read_shard(root, table, name, columns)
+            while len(self._shards) > 1 and sum(shard.nbytes for shard in self._shards.values()) > MOST_KEPT_BYTES:
+                self._shards.popitem(last=False)
+            return self._shards[place]
+
+
+_kept = _Kept()
