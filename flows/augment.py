@@ -18,6 +18,7 @@ from tasks.costs import Cost, expected_cost, known_shards, remember
 from tasks.errors import checking_arguments
 from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
 from tasks.gallery import Gallery
+from tasks.licences import check_generator, check_sets
 from tasks.listed_pairs import listed_rows
 from tasks.planning import (
     Outlook,
@@ -77,6 +78,7 @@ def augment_faces(
     keep_rejected: bool = False,
     require_consent: bool = False,
     gate: str | None = None,
+    commercial: bool = False,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
@@ -104,6 +106,7 @@ def augment_faces(
         keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
         require_consent: Refuse people whose photos came without consent.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
+        commercial: Refuse sets and generators that depend on weights which exclude commercial use.
     """
     name = name or f"{identities}-by-{expressions}"
     with checking_arguments():
@@ -113,6 +116,8 @@ def augment_faces(
         listed = None if pairs is None else read_text(pairs)
     sources, drivers = face_tables(place, identities), face_tables(place, expressions)
     check_compatible(place, [sources, drivers])
+    if commercial:
+        check_sets(place, [sources, drivers])
 
     # Plan pairs
     rules = PlanRules(seed, most_pose_difference, same_identity)
@@ -126,6 +131,8 @@ def augment_faces(
     registered = steps.fetch_model(place, model) if not dry_run else None
     if registered is None:
         return AugmentedFaces(name, planned, outlook=outlook, cost=expected_cost(place, planned))
+    if commercial:
+        check_generator(place, registered)
     sets = tuple(dict.fromkeys((sources, drivers)))
     retarget_by = RetargetSettings(retarget, head_pose)
     transfer = TransferSettings(

@@ -31,7 +31,10 @@ ModelUri = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same result.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one per core.")]
-Faces = Annotated[str, typer.Option(help="Detector: dlib, or insightface:PACK_OR_FOLDER.")]
+Faces = Annotated[str, typer.Option(help="Detector: dlib, insightface:PACK_OR_FOLDER, or module:Class of your own.")]
+Commercial = Annotated[
+    bool, typer.Option("--commercial", help="Refuse whatever depends on weights that exclude commercial use.")
+]
 Size = Annotated[
     int, typer.Option(help="Side of the generated faces, px: 64, 96, 128, 256 or 512, at most the crop size.")
 ]
@@ -111,8 +114,11 @@ def prepare(
         typer.Option(help="Where paths tell labels: '{identity}/{expression}_*.jpg'. Default: folders are identities."),
     ] = None,
     identity: Annotated[
-        Literal["source", "image"],
-        typer.Option(help="source: labels of the source; image: each photo and each video is a person of its own."),
+        Literal["source", "image", "cluster"],
+        typer.Option(
+            help="source: labels of the source; image: each photo and each video is a person of its own; cluster: "
+            "faces are grouped by their embeddings."
+        ),
     ] = "source",
     faces_per_image: Annotated[
         Literal["largest", "all"], typer.Option(help="Use the largest face of a photo, or every one.")
@@ -122,17 +128,29 @@ def prepare(
     max_failed: Annotated[
         float, typer.Option(min=0, max=1, help="Share of photos that may fail; with more the run fails.")
     ] = 0.5,
+    check_identities: Annotated[
+        bool, typer.Option("--check-identities", help="List photos whose face disagrees with their label.")
+    ] = False,
+    group_similarity: Annotated[
+        float | None,
+        typer.Option(
+            help="With --identity cluster: faces this similar on average are one person. Default: the embedder's limit."
+        ),
+    ] = None,
+    commercial: Commercial = False,
 ) -> None:
     """Find, align and cache the faces of photos, as a named set."""
     with _at_the_terminal():
         from model.faces import check_detector
         from storage import LabelRule, Root, check_set_name, check_sources
+        from tasks.comparison import check_rules
         from tasks.errors import checking_arguments
 
         # Before any server starts: a typing error is to be told at once. The flow checks again.
         with checking_arguments():
             check_set_name(name)
             check_detector(faces)
+            check_rules(identity, check_identities, group_similarity)
             check_sources(images, LabelRule(pattern, identity))
         from flows.prepare import outcome, prepare_faces
 
@@ -152,6 +170,9 @@ def prepare(
             fps,
             every,
             max_failed,
+            check_identities,
+            group_similarity,
+            commercial,
         )
         line = outcome(Root(root), done)
     typer.echo(line)
@@ -171,19 +192,22 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; repeats exactly.")] = None,
     seed: Seed = 0,
     workers: Workers = None,
+    commercial: Commercial = False,
 ) -> None:
     """Train a generator, evaluate it on held-out people and register it."""
     with _at_the_terminal():
         from storage import Root
         from tasks.faces import face_tables
+        from tasks.licences import check_sets
         from tasks.training import check_limit
 
         check_limit(minutes, steps)
-        for name in data:
-            face_tables(Root(root), name)
+        sets = [face_tables(Root(root), name) for name in data]
+        if commercial:
+            check_sets(Root(root), sets)
         from flows.train import outcome, train_generator
 
-        lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers))
+        lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers, commercial))
     typer.echo("\n".join(lines))
 
 
@@ -265,14 +289,17 @@ def augment(
     gate: Annotated[
         str | None, typer.Option(help="Set whose calibrated limits judge the faces. Default: the usual limits.")
     ] = None,
+    commercial: Commercial = False,
 ) -> None:
     """Give the people of one set the expressions of another."""
     with _at_the_terminal():
         from storage import Root
         from tasks.faces import face_tables
+        from tasks.licences import check_sets
 
-        for prepared in (identities, expressions):
-            face_tables(Root(root), prepared)
+        sets = [face_tables(Root(root), prepared) for prepared in (identities, expressions)]
+        if commercial:
+            check_sets(Root(root), sets)
         from flows.augment import augment_faces, outcome
 
         done = augment_faces(
@@ -298,6 +325,7 @@ def augment(
             keep_rejected,
             require_consent,
             gate,
+            commercial,
         )
         lines = [outcome(Root(root), done)]
         if done.transfers and done.gallery:
@@ -454,6 +482,21 @@ def report(
         page = write_report(data, root, out, most)
     typer.echo(page.summary)
     typer.echo(page.uri)
+
+
+@app.command()
+def doctor(root: RootUrl = "./data", faces: Faces = "dlib") -> None:
+    """Look at what this machine has: libraries, weights and their licences, servers, root. Exit code 1: one fails."""
+    well = True
+    with _at_the_terminal():
+        from storage import Root
+        from tasks.doctor import examine
+
+        for finding in examine(Root(root), faces):
+            typer.echo(finding.line())
+            well = well and (finding.well or not finding.needed)
+    if not well:
+        raise typer.Exit(1)
 
 
 @app.command("ls")

@@ -41,6 +41,7 @@ def face_augmentation(
     gallery: str | None = None,
     seed: int = 0,
     workers: int | None = None,
+    commercial: bool = False,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
@@ -48,7 +49,7 @@ def face_augmentation(
         images: Folders, files, globs or URLs of photos; `sample:orl` for the AT&T faces of the demo.
         name: Name of the set.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: `dlib`, or `insightface:` and a pack name or the folder of a pack.
+        faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
         crop_size: Side of the aligned crops, in pixels.
         size: Side of the generated faces, in pixels, at most the crop size.
         minutes: How long to train; give this or steps.
@@ -60,10 +61,15 @@ def face_augmentation(
         gallery: Folder for the gallery; {root}/galleries/{name}-augmented if empty.
         seed: Another seed, another training and plan.
         workers: Worker processes; one per core if empty.
+        commercial: Refuse whatever depends on weights that exclude commercial use.
     """
     with worker_pool(workers):
-        prepared = prepare_faces(images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt)
-        trained = train_generator([name], root, size=size, minutes=minutes, steps=steps, seed=seed)
+        prepared = prepare_faces(
+            images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, commercial=commercial
+        )
+        trained = train_generator(
+            [name], root, size=size, minutes=minutes, steps=steps, seed=seed, commercial=commercial
+        )
         augmented = augment_faces(
             name,
             name,
@@ -74,5 +80,6 @@ def face_augmentation(
             identity_splits=["val", "test"],
             seed=seed,
             gallery=gallery,
+            commercial=commercial,
         )
     return Augmentation(prepared, trained, augmented)

@@ -1,4 +1,4 @@
-"""prepare_faces: list → choose frames of videos → index → detect and align → heatmaps."""
+"""prepare_faces: list → choose frames of videos → index → detect and align → compare → heatmaps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from model.reference import AlignmentSettings
 from model.videos import FrameSettings
 from storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
 from tasks import steps
-from tasks.detect import DetectSettings, FacesPerImage, commit_faces, find_detected
+from tasks.comparison import CompareSettings, check_rules
+from tasks.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from tasks.errors import checking_arguments
 from tasks.failures import check_failures
 from tasks.heatmaps import commit_heatmaps, find_heatmaps
+from tasks.identity_lines import identity_lines
 from tasks.ingest import commit_images, find_index, plan_index
-from tasks.pool import worker_pool
+from tasks.pool import in_worker, worker_pool
 from tasks.sharded import Step, over_shards, over_videos, shard_threads
 from tasks.splits import SplitSettings
 from tasks.videos import VideoSettings, with_frames
@@ -53,6 +55,9 @@ def prepare_faces(
     fps: float = 2.0,
     every: int | None = None,
     max_failed: float = 0.5,
+    check_identities: bool = False,
+    group_similarity: float | None = None,
+    commercial: bool = False,
 ) -> PreparedFaces:
     """Turn photos into aligned faces with cached landmark heatmaps, as the named set of a root.
 
@@ -61,22 +66,28 @@ def prepare_faces(
             `sample:orl` for the AT&T faces of the demo.
         name: Name of the set, under which later flows find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: `dlib`, or `insightface:` and a pack name or the folder of a pack.
+        faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
         crop_size: Side of the aligned crops, in pixels.
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         workers: Worker processes; one per core if empty.
         pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
-        identity: source takes the labels of the source, image makes each photo and each video a person of its own.
+        identity: source takes the labels of the source, image makes each photo and each video a person of its own,
+            cluster groups the faces by their embeddings.
         faces_per_image: largest uses the largest face of a photo, all uses every one.
         fps: Frames of a video looked at for each of its seconds.
         every: Look at every Nth frame instead.
         max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
+        check_identities: Hold the labels against the embeddings, and tell which photos disagree.
+        group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
+            if empty.
+        commercial: Refuse a detector whose weights may not be used commercially.
     """
     with checking_arguments():
         check_set_name(name)
         check_detector(faces)
+        check_rules(identity, check_identities, group_similarity)
         place = Root(root)
         listed = list_images(images, LabelRule(pattern, identity), place)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
@@ -86,7 +97,12 @@ def prepare_faces(
     looked_at = VideoSettings(faces, FrameSettings(fps, every))
     spec = HeatmapSpec()
 
+    compare = CompareSettings(settings, check_identities, group_similarity)
+
     with worker_pool(workers):
+        with checking_arguments():
+            in_worker(check_loads, faces, commercial)
+
         # Choose frames
         videos = [item for item in listed if item.is_video]
         photos = with_frames(listed, over_videos(videos, steps.video_frames, place, looked_at))
@@ -103,11 +119,13 @@ def prepare_faces(
         detected = over_shards(
             Step("detect and align", "photos", readable, find_detected), steps.detect_shard, place, names, settings
         )
-        detected = steps.mark_duplicates(place, detected, settings.limits)
-        faces_ref = commit_faces(place, images_ref, detected, settings)
+
+        # Compare
+        compared = steps.compare_faces(place, name, detected, compare)
+        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
 
         # Heatmaps
-        names, found = [shard.fingerprint for shard in detected], sum(shard.rows for shard in detected)
+        names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
         rendered = over_shards(
             Step("render heatmaps", "faces", found, find_heatmaps), steps.heatmap_shard, place, names, crop_size, spec
         )
@@ -121,10 +139,11 @@ def prepare_faces(
 
 
 def outcome(root: Root, prepared: PreparedFaces) -> str:
-    """One line that says what became of the photos."""
+    """Lines that say what became of the photos, and of their identities where that was asked for."""
     images = read_manifest(root, "images", prepared.images.fingerprint)
     faces = read_manifest(root, "faces", prepared.faces.fingerprint)
-    return (
+    line = (
         f"{prepared.name}: {images.rows} photos ({images.counts['failed']} unreadable), "
         f"{faces.counts['ok']} faces usable, {faces.counts['rejected']} rejected, {faces.counts['failed']} failed"
     )
+    return "\n".join([line, *identity_lines(root, faces)])

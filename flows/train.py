@@ -11,6 +11,7 @@ from storage import Root
 from tasks import steps as task_runs
 from tasks.evaluation import Evaluation, as_brief
 from tasks.faces import face_tables
+from tasks.licences import check_sets
 from tasks.models import RegisteredModel
 from tasks.tracking import find_trained
 from tasks.training import default_settings, rivals, training_fingerprint
@@ -39,6 +40,7 @@ def train_generator(
     steps: int | None = None,
     seed: int = 0,
     workers: int | None = None,
+    commercial: bool = False,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
 
@@ -51,9 +53,12 @@ def train_generator(
         steps: How many steps to train; repeats exactly.
         seed: Another seed, another training.
         workers: Worker processes for the evaluation; one per core if empty.
+        commercial: Refuse sets whose faces were found with weights that exclude commercial use.
     """
     place = Root(root)
     sets = [face_tables(place, name) for name in data]
+    if commercial:
+        check_sets(place, sets)
     settings = default_settings(place, sets, generator, size, minutes, steps, seed)
     training = training_fingerprint(sets, settings)
     if found := find_trained(place, training):

@@ -23,7 +23,9 @@ from model.errors import DetectorError
 from model.faces import FoundFace
 from model.landmark_windows import Landmarks, landmarks_in_windows, window_of_box
 from model.landmarks import LandmarkScheme, interocular_px, to_common
+from model.licences import BOOST, CC0, WeightsLicence
 
+DETECTOR = "dlib's frontal face detector"
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
 
@@ -100,6 +102,8 @@ class DlibDetector:
     landmark_scheme: LandmarkScheme = "ibug68"
     same_person_similarity = 0.4
     """1 − 0.6, the distance that dlib's author recommends."""
+    group_similarity = 0.6
+    """Photos of two people of one origin reach 0.4 often enough; docs/decisions/0010 has what was measured."""
 
     def __init__(self) -> None:
         try:
@@ -110,11 +114,12 @@ class DlibDetector:
         self._files = {name: weight_file(name) for name in (LANDMARKS, EMBEDDING)}
 
     @property
-    def weights_licences(self) -> dict[str, str]:
+    def weights_licences(self) -> dict[str, WeightsLicence]:
         """Terms of the weights."""
         return {
-            LANDMARKS: "trained on iBUG 300-W, whose terms exclude commercial use",
-            EMBEDDING: "CC0 1.0, public domain",
+            DETECTOR: BOOST,
+            LANDMARKS: WeightsLicence("trained on iBUG 300-W, whose terms exclude commercial use", commercial=False),
+            EMBEDDING: CC0,
         }
 
     @property

@@ -17,3 +17,7 @@ class DetectorError(ModelError):
 
 class WeightsError(ModelError):
     """Weights that are missing, changed or of another model."""
+
+
+class LicenceError(ModelError):
+    """Weights whose terms do not allow what was asked for."""

@@ -12,6 +12,8 @@ from jaxtyping import Float, Float32, UInt8
 
 from model.errors import DetectorError
 from model.landmarks import LandmarkScheme
+from model.licences import WeightsLicence
+from model.plugins import check_place, is_place, load_class, source_hash
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class FoundFace:
 
 @runtime_checkable
 class FaceDetector(Protocol):
-    """Finds faces and their landmarks and describes whose they are."""
+    """Finds faces and their landmarks and describes whose they are. docs/detectors.md shows how to write one."""
 
     @property
     def name(self) -> str:
-        """What `load_detector` was asked for."""
+        """How people call it."""
         ...
 
     @property
@@ -57,13 +59,18 @@ class FaceDetector(Protocol):
         ...
 
     @property
-    def weights_licences(self) -> dict[str, str]:
-        """For each weight file the terms that its makers publish it under, in one sentence."""
+    def weights_licences(self) -> dict[str, WeightsLicence]:
+        """For each weight file the terms that its makers publish it under."""
         ...
 
     @property
     def same_person_similarity(self) -> float:
         """Customary threshold: two photos at least this similar are taken for one person."""
+        ...
+
+    @property
+    def group_similarity(self) -> float:
+        """Threshold for groups: faces at least this similar on average are grouped as one person."""
         ...
 
     def find(self, image: UInt8[np.ndarray, "h w 3"]) -> list[FoundFace]:
@@ -85,10 +92,15 @@ KINDS = ("dlib", "insightface")
 
 
 def check_detector(spec: str) -> None:
-    """Raises DetectorError unless `load_detector` knows this name; whether its weights can be had is another matter."""
-    kind, _, pack = spec.partition(":")
-    if kind not in KINDS or bool(pack) != (kind == "insightface"):
-        raise DetectorError(f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER'")
+    """Raises DetectorError unless this can name a detector; whether it can be loaded is another matter."""
+    kind, colon, rest = spec.partition(":")
+    if spec == "dlib" or (kind == "insightface" and rest):
+        return
+    if kind in KINDS or not colon or not is_place(spec):
+        raise DetectorError(
+            f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of your own"
+        )
+    check_place(spec)
 
 
 @cache
@@ -96,17 +108,31 @@ def load_detector(spec: str) -> FaceDetector:
     """The detector of this name, one per process.
 
     Args:
-        spec: `dlib`, or `insightface:` and the name of a model pack or the folder that holds one.
+        spec: `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or `module:Class`, a
+            class that can be imported and fits `FaceDetector` (docs/detectors.md).
 
     Raises:
-        DetectorError: unknown name, missing package, or weights that cannot be had.
+        DetectorError: unknown name, missing package or module, a class that is no detector, or weights that cannot be
+            had.
     """
     check_detector(spec)
-    kind, _, pack = spec.partition(":")
+    kind, _, rest = spec.partition(":")
     if kind == "dlib":
         from model.dlib_faces import DlibDetector
 
         return DlibDetector()
-    from model.insightface_faces import InsightFaceDetector
+    if kind == "insightface":
+        from model.insightface_faces import InsightFaceDetector
 
-    return InsightFaceDetector(pack)
+        return InsightFaceDetector(rest)
+    return load_class(spec, FaceDetector)
+
+
+def detector_version(spec: str) -> str:
+    """Identifies code and weights of a detector: its own version, and of a `module:Class` its file as well.
+
+    Raises:
+        DetectorError: as `load_detector`.
+    """
+    version = load_detector(spec).version
+    return version if spec.partition(":")[0] in KINDS else f"{version}-{source_hash(spec)}"

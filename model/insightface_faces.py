@@ -26,6 +26,7 @@ from model.errors import DetectorError
 from model.faces import FoundFace
 from model.landmark_windows import window_of_points
 from model.landmarks import LandmarkScheme, five_points
+from model.licences import WeightsLicence
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -42,7 +43,9 @@ ARCFACE_PX = 112
 
 _HALF = 0.5
 """From the library's coordinates, which count from the centre of the first pixel, to those of `model.landmarks`."""
-_TERMS = "as published by InsightFace: non-commercial research only, unless licensed from its makers"
+_TERMS = WeightsLicence(
+    "as published by InsightFace: non-commercial research only, unless licensed from its makers", commercial=False
+)
 _log = logging.getLogger(__name__)
 
 
@@ -86,12 +89,17 @@ class InsightFaceDetector:
         return 0.35 if "recognition" in self._models else self._dlib.same_person_similarity
 
     @property
+    def group_similarity(self) -> float:
+        """The same of ArcFace's embeddings, not measured here; dlib's own for dlib's."""
+        return self.same_person_similarity if "recognition" in self._models else self._dlib.group_similarity
+
+    @property
     def version(self) -> str:
         """Version of the library and hashes of the models; with dlib's where dlib takes part."""
         return f"insightface-{self._hashes}" + (f"-{self._dlib.version}" if self._needs_dlib else "")
 
     @property
-    def weights_licences(self) -> dict[str, str]:
+    def weights_licences(self) -> dict[str, WeightsLicence]:
         """Terms of the models."""
         own = {Path(model.model_file).name: _TERMS for model in self._models.values()}
         return own | (self._dlib.weights_licences if self._needs_dlib else {})

@@ -80,8 +80,12 @@ FACES = pa.schema(
         pa.field("outside", pa.float32()),  # share of the landmarks of eyes and lips
         pa.field("perceptual_hash", pa.binary()),  # 32 bytes
         pa.field("duplicate_of", pa.string()),  # face_id of the face that is kept in its place
+        pa.field("label_similarity", pa.float32()),  # to the other photos of the identity; null unless checked
+        pa.field("identity_doubt", pa.string()),  # why the face and its label disagree; null where they agree
         pa.field("detector", pa.string()),
         pa.field("found_by", pa.string()),  # part of the detector, and attempt
+        pa.field("weights_licences", pa.string()),  # of all weights that the row depends on
+        pa.field("commercial_use", pa.bool_()),  # whether these allow it
         pa.field("crop", pa.binary()),  # PNG
         *_OUTCOME,
     ]

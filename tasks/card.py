@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from model.faces import load_detector
 from storage import Root, read_manifest
 from tasks.evaluation import Evaluation, as_table
 from tasks.faces import FaceTables, detector_of
+from tasks.licences import licence_lines, training_licences
 
 if TYPE_CHECKING:
     from tasks.training import TrainedWeights
@@ -56,8 +56,6 @@ trained on, without measuring first.
 
 def model_card(root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation) -> str:
     """Markdown for the registry and the run's artefacts."""
-    detectors = {detector_of(root, tables) for tables in sets}
-    licences = {name: terms for spec in detectors for name, terms in load_detector(spec).weights_licences.items()}
     return _CARD.format(
         data="\n".join(f"- {_data_line(root, tables)}" for tables in sets),
         people=trained.people,
@@ -65,7 +63,7 @@ def model_card(root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, 
         steps=trained.steps,
         stopped=trained.stopped,
         table=as_table(evaluation),
-        licences="\n".join(f"- {name}: {terms}" for name, terms in sorted(licences.items())),
+        licences="\n".join(f"- {line}" for line in licence_lines(training_licences(root, sets))),
     )
 
 

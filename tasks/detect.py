@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from model.crops import AlignedFace, align_face
 from model.errors import ImageError
-from model.faces import FaceDetector, FoundFace, load_detector
+from model.faces import FaceDetector, FoundFace, detector_version, load_detector
 from model.images import encode_png
+from model.licences import allow_commercial, as_line, check_commercial
 from model.quality import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
 from model.quality_limits import QualityLimits, broken_limit
 from model.reference import AlignmentSettings, reference_shape
@@ -49,6 +50,7 @@ CODE = source_digest(
     "model.insightface_faces",
     "model.landmark_windows",
     "model.landmarks",
+    "model.licences",
     "model.quality",
     "model.quality_limits",
     "model.reference",
@@ -76,7 +78,19 @@ class DetectSettings:
     """`largest`: the photo's subject; the others are rejected. `all`: every face is used. Labels of the photo are
     the largest face's; each of the others is a person of its own."""
     identity: IdentityFrom = "source"
-    """`image`: a photo without an identity is a person of its own."""
+    """`image`: a photo without an identity is a person of its own. `cluster`: no face has one before all are there."""
+
+
+def check_loads(faces: str, commercial: bool) -> None:
+    """Loads a detector where the work will be done, so that what it lacks is told before anything starts.
+
+    Raises:
+        DetectorError: it cannot be loaded.
+        LicenceError: it may not be used commercially, and that is asked for.
+    """
+    detector = load_detector(faces)
+    if commercial:
+        check_commercial(f"the detector {faces}", detector.weights_licences)
 
 
 def find_detected(root: Root, images: str, settings: DetectSettings) -> ShardRef | None:
@@ -99,7 +113,7 @@ def _named(root: Root, images: str, settings: DetectSettings) -> tuple[str, list
     name = fingerprint(
         {
             "code": CODE,
-            "detector": load_detector(settings.faces).version,
+            "detector": detector_version(settings.faces),
             "settings": asdict(settings),
             "reference": reference_shape().tolist(),  # data, which the digest of the code does not cover
             # The bytes of an image decide, not when it was written. The place tells copies apart.
@@ -130,6 +144,8 @@ def _face_rows(
         "expression": image["expression"],
         "split": split_of(identity or image["image_id"], settings.splits),
         "detector": settings.faces,
+        "weights_licences": as_line(detector.weights_licences),
+        "commercial_use": allow_commercial(detector.weights_licences),
         "status": "ok",
     }
     try:
@@ -154,6 +170,8 @@ def _aside(face_id: str, settings: DetectSettings) -> dict[str, Any]:
     """What is different of a face that is not the largest in its picture."""
     if settings.faces_per_image == "largest":
         return {"status": "rejected", "reason": "not the largest face in its image"}
+    if settings.identity == "cluster":
+        return {"expression": None}
     # Nobody labelled it, and it must not count as the photo's subject.
     return {"identity": face_id, "expression": None, "split": split_of(face_id, settings.splits)}
 
@@ -195,6 +213,18 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
     }
 
 
-def commit_faces(root: Root, images: TableRef, shards: Sequence[ShardRef], settings: DetectSettings) -> TableRef:
-    """Makes the faces visible as one table."""
-    return commit(root, "faces", shards, {"images": images.fingerprint, "settings": asdict(settings), "code": CODE})
+def commit_faces(
+    root: Root, images: TableRef, shards: Sequence[ShardRef], settings: DetectSettings, compared: Mapping[str, Any]
+) -> TableRef:
+    """Makes the faces visible as one table.
+
+    Args:
+        root: Where the tables lie.
+        images: The photos that they were found in.
+        shards: Of `faces`.
+        settings: That detection was done with.
+        compared: What comparing them told.
+    """
+    weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
+    about = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights, "compared": compared}
+    return commit(root, "faces", shards, {**about, "code": CODE})

@@ -1,10 +1,4 @@
-"""Photos that a set holds twice: a second pass over the rows of `faces`, once all shards are there.
-
-A shard of `faces` is a function of its photos alone, so it cannot say which of them another shard has too. This pass
-reads a few narrow columns of all shards, keeps the first of each group of duplicates in the order of the table, and
-writes the shards that hold the others anew, under a name that follows from the shard and the verdicts on its rows. All
-other shards stay as they are; the manifest lists what holds now.
-"""
+"""Photos that a set holds twice: by their bytes, and near-duplicates of a person by the hash of the aligned face."""
 
 from __future__ import annotations
 
@@ -13,15 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-
-from model.quality_limits import QualityLimits
-from storage import Root, ShardRef, find_shard, fingerprint, read_shard, source_digest, write_shard
-from storage.schemas import FACES
-
-CODE = source_digest("tasks.duplicates", "storage.schemas")
-
-_COLUMNS = ["face_id", "image_id", "identity", "status", "perceptual_hash"]
 
 
 @dataclass(frozen=True)
@@ -31,19 +16,6 @@ class Duplicate:
     of: str
     """The face that is kept."""
     reason: str
-
-
-def mark_duplicates(root: Root, shards: Sequence[ShardRef], limits: QualityLimits) -> list[ShardRef]:
-    """The shards with the duplicates among their good faces rejected; those without any are the given ones."""
-    tables = [read_shard(root, "faces", shard.fingerprint, _COLUMNS).to_pylist() for shard in shards]
-    verdicts = find_duplicates([row for table in tables for row in table], limits.most_duplicate_bits)
-    marked: list[ShardRef] = []
-    start = 0
-    for shard, rows in zip(shards, tables, strict=True):
-        own = {place: verdicts[start + place] for place in range(len(rows)) if start + place in verdicts}
-        marked.append(_marked(root, shard, own) if own else shard)
-        start += len(rows)
-    return marked
 
 
 def find_duplicates(rows: Sequence[dict[str, Any]], most_bits: int) -> dict[int, Duplicate]:
@@ -103,14 +75,3 @@ class _Kept:
     def _split(self, bits: np.ndarray) -> Iterator[tuple[int, bytes]]:
         for number, part in enumerate(np.array_split(np.unpackbits(bits), self._most_bits + 1)):
             yield number, part.tobytes()
-
-
-def _marked(root: Root, shard: ShardRef, verdicts: dict[int, Duplicate]) -> ShardRef:
-    named = [[place, verdict.of, verdict.reason] for place, verdict in verdicts.items()]
-    name = fingerprint({"code": CODE, "shard": shard.fingerprint, "duplicates": named})
-    if found := find_shard(root, "faces", name):
-        return found
-    rows = read_shard(root, "faces", shard.fingerprint).to_pylist()
-    for place, verdict in verdicts.items():
-        rows[place] |= {"status": "rejected", "reason": verdict.reason, "duplicate_of": verdict.of}
-    return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))

@@ -13,7 +13,6 @@ import pyarrow as pa
 from model.errors import ImageError
 from storage import (
     KEY_COLUMNS,
-    Manifest,
     Root,
     ShardRef,
     SourceItem,
@@ -22,15 +21,13 @@ from storage import (
     commit,
     find_shard,
     fingerprint,
-    list_sets,
     plan_shards,
-    read_manifest,
-    read_set,
     read_shard,
     source_digest,
     write_shard,
 )
 from storage.schemas import IMAGES
+from tasks.former import former_manifest
 from tasks.pictures import PictureReader
 from tasks.pool import in_worker, tick
 
@@ -59,16 +56,8 @@ def _fingerprint(items: Sequence[SourceItem]) -> str:
     return fingerprint({"code": CODE, "items": json.dumps([(*i.key, i.status, i.reason) for i in items])})
 
 
-def _former_images(root: Root, name: str) -> Manifest | None:
-    """The set's former index, if there is one."""
-    if name not in {known.name for known in list_sets(root)}:
-        return None
-    images = read_set(root, name).tables.get("images")
-    return read_manifest(root, "images", images) if images else None
-
-
 def _former_keys(root: Root, name: str) -> list[list[tuple[Any, ...]]]:
-    manifest = _former_images(root, name)
+    manifest = former_manifest(root, name, "images")
     if manifest is None:
         return []
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:

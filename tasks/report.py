@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from storage import Root, open_table, read_set
+from storage import Root, open_table, read_manifest, read_set
 from tasks.gallery import data_uri, evenly_spaced, reason_kind
+from tasks.identity_report import identity_report
 from tasks.pages import templates
 
 PAGE = "index.html"
@@ -70,6 +71,7 @@ def build_report(root: Root, name: str, out: Root, most: int = 48) -> Report:
     images = open_table(root, "images", name).to_table(columns=["status", "reason"]).to_pylist()
     rows = open_table(root, "faces", name).to_table(columns=_COLUMNS).to_pylist()
     reasons = count_reasons(images, rows)
+    identities = identity_report(root, read_manifest(root, "faces", read_set(root, name).tables["faces"]), most)
     histograms = [found for measure in (*_MEASURES, *_ANGLES) if (found := histogram(measure, rows))]
     page = templates.get_template("report.html.j2").render(
         name=name,
@@ -79,12 +81,15 @@ def build_report(root: Root, name: str, out: Root, most: int = 48) -> Report:
         accepted=sum(row["status"] == "ok" for row in rows),
         people=len({row["identity"] for row in rows if row["status"] == "ok"}),
         reasons=reasons,
+        identities=identities,
         found_by=Counter(row["found_by"] for row in rows if row["found_by"]).most_common(),
         histograms=histograms,
         sheets=_sheets(root, name, rows, most),
     )
     out.write_bytes(PAGE, page.encode())
-    return Report(f"{out.url}/{PAGE}", markdown(name, len(images), rows, reasons, histograms))
+    return Report(
+        f"{out.url}/{PAGE}", markdown(name, len(images), rows, reasons, [*identities.markdown(), *measures(histograms)])
+    )
 
 
 def count_reasons(images: list[dict[str, Any]], faces: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
@@ -143,21 +148,20 @@ def _caption(row: dict[str, Any]) -> str:
 
 
 def markdown(
-    name: str,
-    photos: int,
-    rows: list[dict[str, Any]],
-    reasons: list[tuple[str, str, int]],
-    histograms: list[Histogram],
+    name: str, photos: int, rows: list[dict[str, Any]], reasons: list[tuple[str, str, int]], rest: list[str]
 ) -> str:
-    """The report without pictures, for Prefect's artifact."""
+    """The report without pictures, for Prefect's artifact; `rest` are the lines after the counts."""
     accepted = sum(row["status"] == "ok" for row in rows)
     lines = [f"**{name}: {accepted} faces accepted**, {len(rows)} rows, from {photos} photos", ""]
     if reasons:
         lines += ["| why not | status | rows |", "|---|---|---|"]
         lines += [f"| {reason.replace('|', ' ')} | {status} | {count} |" for status, reason, count in reasons] + [""]
-    lines += ["| measure | 1 % | median | 99 % |", "|---|---|---|---|"]
-    lines += [
+    return "\n".join([*lines, *rest])
+
+
+def measures(histograms: list[Histogram]) -> list[str]:
+    """The spread of the measures as a table in markdown."""
+    return ["| measure | 1 % | median | 99 % |", "|---|---|---|---|"] + [
         f"| {each.name.replace('_', ' ')} | {each.low:.3g} | {each.median:.3g} | {each.high:.3g} |"
         for each in histograms
     ]
-    return "\n".join(lines)

@@ -13,10 +13,11 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
+from model.errors import DetectorError
 from tasks import (
     calibration,
+    comparison,
     detect,
-    duplicates,
     evaluation,
     export,
     gallery,
@@ -46,7 +47,7 @@ def _retried(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
     """What a user named wrongly stays wrong; a network or a killed process may be well the next time."""
-    return not isinstance(state.result(raise_on_failure=False), UsageError)
+    return not isinstance(state.result(raise_on_failure=False), UsageError | DetectorError)
 
 
 def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -56,7 +57,7 @@ def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 video_frames = _retried("choose-frames")(videos.video_frames)
 index_shard = _retried("index-images")(ingest.index_shard)
 detect_shard = _retried("detect-and-align")(detect.detect_shard)
-mark_duplicates = _retried("mark-duplicates")(duplicates.mark_duplicates)
+compare_faces = _retried("compare-faces")(comparison.compare_faces)
 heatmap_shard = _retried("render-heatmaps")(heatmaps.heatmap_shard)
 train = _once("train-gan")(training.train)
 evaluate = _once("evaluate-generator")(evaluation.evaluate)

@@ -85,6 +85,11 @@ def _connect(root: Root) -> MlflowClient:
     return client
 
 
+def check_connection(root: Root) -> None:
+    """Raises RunError unless the MLflow in force answers."""
+    _connect(root)
+
+
 def _use(uri: str) -> None:
     """Makes `uri` the one of this process. mlflow writes it into the environment too, where it would pass for the
     user's choice and outlive a change of root."""

@@ -24,7 +24,7 @@ from model.shape_model import ShapeModel
 from model.trainer import Trainer
 from model.training import fit
 from storage import Root, fingerprint, source_digest
-from tasks import tracking
+from tasks import licences, tracking
 from tasks.card import model_card
 from tasks.errors import UsageError
 from tasks.evaluation import Evaluation, as_json, as_table, evaluate
@@ -268,6 +268,7 @@ def _save_application(
         "run_id": run_id,
         "data": {s.name: s.faces for s in sets},
         "steps": trainer.step,
+        "weights": licences.as_json(licences.training_licences(root, sets)),
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
     shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)

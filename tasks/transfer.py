@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model.faces import FaceDetector, load_detector
+from model.faces import FaceDetector, detector_version, load_detector
 from model.judging import AskedFace, GateSettings, Judgement, judge_face
 from model.landmarks import LandmarkScheme
 from model.provenance import ImageFormat, encode_image
@@ -116,7 +116,7 @@ def shard_name(pairs: str, settings: TransferSettings) -> str:
 
 def settings_fingerprint(settings: TransferSettings) -> str:
     """Of all that decides a generated face besides its pair: settings, weights, tables, detector, code."""
-    return fingerprint({"code": CODE, "settings": _decisive(settings), "judge": load_detector(settings.faces).version})
+    return fingerprint({"code": CODE, "settings": _decisive(settings), "judge": detector_version(settings.faces)})
 
 
 def _decisive(settings: TransferSettings) -> dict[str, Any]:

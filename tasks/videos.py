@@ -9,7 +9,7 @@ from typing import Any
 
 from model.distinct import DistinctFaces
 from model.errors import ImageError
-from model.faces import load_detector
+from model.faces import detector_version, load_detector
 from model.landmarks import to_common
 from model.videos import FrameReader, FrameSettings
 from storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
@@ -52,7 +52,7 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
 
 
 def _path(video: SourceItem, settings: VideoSettings) -> str:
-    detector = load_detector(settings.faces).version
+    detector = detector_version(settings.faces)
     what = {"code": CODE, "detector": detector, "settings": asdict(settings)}
     return f"frames/{fingerprint({**what, 'uri': video.uri, 'version': video.version})}.json"
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from model.faces import load_detector
 from model.images import decode_rgb
 from storage import list_images, read_source
 
@@ -16,3 +17,17 @@ def orl_photos(count: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     items = list_images(["sample:orl"])
     chosen = np.random.default_rng(seed).choice(len(items), count, replace=False)
     return tuple(decode_rgb(read_source(items[i].uri)) for i in sorted(chosen))
+
+
+@cache
+def orl_faces(people: int, photos: int) -> tuple[np.ndarray, np.ndarray]:
+    """dlib's embeddings of the first photos of the first people of the AT&T (ORL) faces, and whose they are."""
+    detector = load_detector("dlib")
+    embeddings, of = [], []
+    for person in range(1, people + 1):
+        for photo in range(1, photos + 1):
+            pixels = decode_rgb(read_source(f"sample:orl/s{person}/{photo}.pgm"))
+            if found := detector.find(pixels):
+                embeddings.append(detector.embed(pixels, found[:1])[0])
+                of.append(person)
+    return np.stack(embeddings), np.array(of)

@@ -100,7 +100,12 @@ def test_no_face_no_rows(detector: DlibDetector) -> None:
 def test_version_names_the_weights(detector: DlibDetector) -> None:
     assert detector.version.startswith("dlib-")
     assert detector.version == DlibDetector().version
-    assert set(detector.weights_licences) == {dlib_faces.LANDMARKS, dlib_faces.EMBEDDING}
+    licences = detector.weights_licences
+    assert {name for name, licence in licences.items() if licence.commercial} == {
+        dlib_faces.DETECTOR,
+        dlib_faces.EMBEDDING,
+    }
+    assert set(licences) == {dlib_faces.DETECTOR, dlib_faces.LANDMARKS, dlib_faces.EMBEDDING}
 
 
 def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

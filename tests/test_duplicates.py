@@ -1,21 +1,18 @@
-"""The second pass over `faces`: which photos a set holds twice, and which shards are written anew."""
+"""Which photos a set holds twice."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from model.images import decode_rgb
 from model.quality import perceptual_hash
 from model.quality_limits import QualityLimits
-from storage import Root, ShardRef, fingerprint, read_shard, write_shard
-from storage.schemas import FACES
-from tasks.duplicates import find_duplicates, mark_duplicates
+from storage import fingerprint
+from tasks.duplicates import find_duplicates
 from tests.sample_faces import orl_photos
 
 LIMITS = QualityLimits()
@@ -68,27 +65,6 @@ def test_a_slow_series_does_not_vanish_into_its_first_frame() -> None:
 def test_what_was_rejected_neither_is_a_duplicate_nor_has_any() -> None:
     rows = [row("x", HASHES[0], status="rejected"), row("y", HASHES[0]), row("y", HASHES[0], status="rejected")]
     assert find_duplicates(rows, 6) == {}
-
-
-def shard(root: Root, *rows: dict[str, Any]) -> ShardRef:
-    name = fingerprint([each["image_id"] for each in rows])
-    return write_shard(root, "faces", name, pa.Table.from_pylist(list(rows), FACES))
-
-
-def test_only_shards_with_duplicates_are_written_anew(tmp_path: Path) -> None:
-    root = Root(str(tmp_path))
-    shards = [shard(root, row("x", HASHES[0])), shard(root, row("y", HASHES[1]), row("z", HASHES[0]))]
-    first, second = mark_duplicates(root, shards, LIMITS)
-    assert first == shards[0]
-    assert second.fingerprint != shards[1].fingerprint
-    assert second.counts == {"ok": 1, "rejected": 1, "failed": 0}
-    kept, duplicate = read_shard(root, "faces", second.fingerprint).to_pylist()
-    assert kept == read_shard(root, "faces", shards[1].fingerprint).to_pylist()[0]
-    assert duplicate["duplicate_of"] == fingerprint("x")
-    assert duplicate["reason"]
-    # Again, and without the photo that the other was a duplicate of.
-    assert mark_duplicates(root, shards, LIMITS) == [first, second]
-    assert mark_duplicates(root, shards[1:], LIMITS) == shards[1:]
 
 
 def test_a_photo_encoded_or_scaled_anew_is_a_near_duplicate_and_another_photo_is_not() -> None:

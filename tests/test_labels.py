@@ -46,7 +46,7 @@ def test_a_pattern_without_a_known_label_is_refused(pattern: str) -> None:
 
 
 def test_an_unknown_kind_of_identity_is_refused() -> None:
-    with pytest.raises(StorageError, match="source or image"):
+    with pytest.raises(StorageError, match="source, image, cluster"):
         LabelRule(identity="other").check()  # pyright: ignore[reportArgumentType]
 
 

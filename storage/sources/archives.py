@@ -141,7 +141,7 @@ def archive_items(file: SourceFile, members: list[Member], rule: LabelRule) -> I
         labels = member.labels
         ruled_out = member.status == "ok" and found.status != "ok" and "identity" not in labels
         status, reason = (found.status, found.reason) if ruled_out else (member.status, member.reason)
-        identity = found.identity if rule.identity == "image" else labels.get("identity") or found.identity
+        identity = found.identity if rule.identity != "source" else labels.get("identity") or found.identity
         yield SourceItem(
             file.uri,
             identity,

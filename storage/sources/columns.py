@@ -53,7 +53,7 @@ def _column_items(file: SourceFile, table: pq.ParquetFile, rule: LabelRule) -> I
         ruled_out = found.status != "ok" and "identity" not in given
         yield SourceItem(
             file.uri,
-            found.identity if rule.identity == "image" else given.get("identity") or found.identity,
+            found.identity if rule.identity != "source" else given.get("identity") or found.identity,
             given.get("expression") or found.expression,
             file.version,
             column,

@@ -12,7 +12,7 @@ from storage.errors import StorageError
 from storage.schemas import Status
 from storage.sources.item import as_text, is_video
 
-IdentityFrom = Literal["source", "image"]
+IdentityFrom = Literal["source", "image", "cluster"]
 
 _NAMES = ("identity", "expression")
 _TOKEN = re.compile(r"\{(\w*)\}|(\*\*/?)|(\*)|(\?)")
@@ -35,12 +35,13 @@ class LabelRule:
     pattern: str | None = None
     """Such as `{identity}/{expression}_*.jpg`, held against the end of each path; null: folders are identities."""
     identity: IdentityFrom = "source"
-    """`source`: as labelled. `image`: nobody knows; each picture, and each video, is a person of its own."""
+    """`source`: as labelled. `image`: nobody knows; each picture, and each video, is a person of its own. `cluster`:
+    nobody knows; faces will tell, whatever the source says."""
 
     def check(self) -> None:
         """Raises StorageError where the pattern or the kind of identity is none."""
         if self.identity not in get_args(IdentityFrom):
-            raise StorageError(f"identities come from {' or '.join(get_args(IdentityFrom))}, not {self.identity!r}")
+            raise StorageError(f"identities come from {', '.join(get_args(IdentityFrom))}, not {self.identity!r}")
         _ = self._regex
 
     @cached_property
@@ -57,6 +58,8 @@ class LabelRule:
         found = Labels(folder) if self._regex is None else self._matched(path)
         if found.status != "ok":
             return found
+        if self.identity == "cluster":
+            return Labels(None, found.expression)
         if self.identity == "image":
             # Frames of one video show one person; of photos nothing is known, and an empty identity says so.
             own = as_text(str(PurePosixPath(path).with_suffix(""))) if is_video(path) else None

@@ -62,7 +62,7 @@ def _listed(file: SourceFile, rows: Iterable[Mapping[Any, Any]], rule: LabelRule
         elif found.status != "ok" and not labels.get("identity"):
             yield SourceItem(uri, None, None, versions[uri], status=found.status, reason=found.reason)
         else:
-            identity = found.identity if rule.identity == "image" else labels.get("identity") or found.identity
+            identity = found.identity if rule.identity != "source" else labels.get("identity") or found.identity
             expression = labels.get("expression") or found.expression
             terms, consent = labels.get("licence"), labels.get("consent")
             yield SourceItem(uri, identity, expression, versions[uri], licence=terms, consent=consent)

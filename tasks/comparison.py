@@ -1,0 +1,193 @@
+"""What only all faces of a set together tell: who is who, which labels are doubtful, which photos are there twice.
+
+A shard of `faces` is a function of its photos alone. This pass reads narrow columns of all shards, and writes the
+shards whose rows change anew, under a name that follows from the shard and the changes. All other shards stay as they
+are; the manifest lists what holds now. What came of it is kept in `{root}/compared/`, by the shards and the settings:
+a run with nothing new does not compare again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model.faces import detector_version, load_detector
+from storage import (
+    IdentityFrom,
+    MissingError,
+    Root,
+    ShardRef,
+    StorageError,
+    find_shard,
+    fingerprint,
+    read_shard,
+    source_digest,
+    write_shard,
+)
+from storage.schemas import FACES
+from tasks.detect import DetectSettings
+from tasks.duplicates import find_duplicates
+from tasks.errors import UsageError
+from tasks.former import former_manifest
+from tasks.identities import Changes, Grouping, check_labels, group_faces
+from tasks.pool import in_worker
+
+CODE = source_digest(
+    "tasks.comparison",
+    "tasks.duplicates",
+    "tasks.identities",
+    "tasks.splits",
+    "model.identity_check",
+    "model.people",
+    "storage.schemas",
+)
+
+_COLUMNS = ["face_id", "image_id", "identity", "status", "perceptual_hash"]
+_FOOTERS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What is compared, besides looking for duplicates."""
+
+    detect: DetectSettings
+    check_identities: bool = False
+    """Whether labels are held against the embeddings."""
+    group_similarity: float | None = None
+    """With the identity `cluster`: faces this similar on average are one person; the embedder's own limit if None."""
+
+
+def check_rules(identity: IdentityFrom, check_identities: bool, group_similarity: float | None) -> None:
+    """Raises UsageError where there is nothing to check or to group."""
+    if check_identities and identity != "source":
+        raise UsageError(f"--check-identities holds labels against faces; --identity {identity} takes no labels")
+    if group_similarity is not None and identity != "cluster":
+        raise UsageError("--group-similarity says which faces --identity cluster groups: give both or neither")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The shards as they hold now, and what is to be told of them."""
+
+    shards: list[ShardRef]
+    told: Mapping[str, Any]
+    """`people` and `check`: see `tasks.identities`; each None where it was not asked for."""
+
+
+def compare_faces(root: Root, name: str, shards: Sequence[ShardRef], settings: CompareSettings) -> Compared:
+    """All shards of a set's faces: found where these have been compared before, else compared.
+
+    Args:
+        root: Where the tables lie.
+        name: The set, from whose former state people that are still there take their names.
+        shards: Of `faces`, as detection has made them.
+        settings: What to compare.
+
+    Raises:
+        RunError: there are too many faces to group.
+    """
+    kept = _path(shards, settings)
+    return _found(root, kept) or in_worker(_compare, root, name, shards, settings, kept)
+
+
+def _path(shards: Sequence[ShardRef], settings: CompareSettings) -> str:
+    what = {"code": CODE, "detector": detector_version(settings.detect.faces), "settings": asdict(settings)}
+    return f"compared/{fingerprint({**what, 'shards': [shard.fingerprint for shard in shards]})}.json"
+
+
+def _found(root: Root, path: str) -> Compared | None:
+    try:
+        stored = json.loads(root.read_bytes(path))
+    except MissingError:
+        return None
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
+        shards = list(threads.map(lambda shard: find_shard(root, "faces", shard), stored["shards"]))
+    found = [shard for shard in shards if shard is not None]
+    return Compared(found, stored["told"]) if len(found) == len(shards) else None  # else one was deleted
+
+
+def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: CompareSettings, kept: str) -> Compared:
+    parts = [read_shard(root, "faces", shard.fingerprint, _COLUMNS).to_pylist() for shard in shards]
+    rows = [row for part in parts for row in part]
+    changes, told = _identities(root, name, shards, rows, settings)
+    now = [row | changes.get(place, {}) for place, row in enumerate(rows)]
+    for place, duplicate in find_duplicates(now, settings.detect.limits.most_duplicate_bits).items():
+        verdict = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
+        changes[place] = changes.get(place, {}) | verdict
+    compared = Compared(rewrite(root, shards, changes), told)
+    content = {"shards": [shard.fingerprint for shard in compared.shards], "told": told}
+    root.write_bytes(kept, json.dumps(content).encode())
+    return compared
+
+
+def _identities(
+    root: Root, name: str, shards: Sequence[ShardRef], rows: Sequence[dict[str, Any]], settings: CompareSettings
+) -> tuple[Changes, dict[str, Any]]:
+    told: dict[str, Any] = {"people": None, "check": None}
+    detector, detect = load_detector(settings.detect.faces), settings.detect
+    if detect.identity == "cluster":
+        threshold = detector.group_similarity if settings.group_similarity is None else settings.group_similarity
+        grouping = Grouping(detector, threshold, detect.splits)
+        changes, told["people"] = group_faces(rows, _embeddings(root, shards), _former_names(root, name), grouping)
+        return changes, told
+    if settings.check_identities:
+        changes, told["check"] = check_labels(rows, _embeddings(root, shards), detector)
+        return changes, told
+    return {}, told
+
+
+def _embeddings(root: Root, shards: Sequence[ShardRef]) -> np.ndarray:
+    """Of all good faces, in their order: n × d."""
+    parts: list[np.ndarray] = []
+    for shard in shards:
+        if count := shard.counts["ok"]:
+            table = read_shard(root, "faces", shard.fingerprint, ["status", "embedding"])
+            column = table.filter(pc.field("status") == "ok")["embedding"].combine_chunks()
+            parts.append(column.flatten().to_numpy().reshape(count, -1))
+    return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
+
+
+def _former_names(root: Root, name: str) -> dict[str, str]:
+    """Identities of the set's faces as they stand, if they came of grouping too."""
+    manifest = former_manifest(root, name, "faces")
+    about: Any = manifest.about if manifest else {}
+    if manifest is None or about["settings"].get("identity") != "cluster":
+        return {}
+    names: dict[str, str] = {}
+    for shard in manifest.shards:
+        try:
+            table = read_shard(root, "faces", shard.fingerprint, ["face_id", "identity"])
+        except StorageError:
+            continue  # deleted: its faces are named anew
+        pairs = zip(table["face_id"].to_pylist(), table["identity"].to_pylist(), strict=True)
+        names |= {face_id: identity for face_id, identity in pairs if identity is not None}
+    return names
+
+
+def rewrite(root: Root, shards: Sequence[ShardRef], changes: Changes) -> list[ShardRef]:
+    """The shards with the changes in their rows, whose places count over all shards; unchanged ones are the given."""
+    out: list[ShardRef] = []
+    start = 0
+    for shard in shards:
+        own = {place - start: changes[place] for place in range(start, start + shard.rows) if place in changes}
+        out.append(_rewritten(root, shard, own) if own else shard)
+        start += shard.rows
+    return out
+
+
+def _rewritten(root: Root, shard: ShardRef, changes: Changes) -> ShardRef:
+    named = [[place, change] for place, change in changes.items()]
+    name = fingerprint({"code": CODE, "shard": shard.fingerprint, "changes": named})
+    if found := find_shard(root, "faces", name):
+        return found
+    rows = read_shard(root, "faces", shard.fingerprint).to_pylist()
+    for place, change in changes.items():
+        rows[place] |= change
+    return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))

@@ -1,0 +1,80 @@
+"""The part of a set's report on identities: people that faces were grouped into, labels that are doubtful."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.compute as pc
+
+from storage import Manifest, Root, open_table
+from tasks.gallery import data_uri
+from tasks.identity_lines import check_line, doubt_line, doubted_photos, people_line
+
+_MOST_PEOPLE = 30
+_SIDE_PX = 96
+_SIDES = ("first", "second")
+
+
+@dataclass(frozen=True)
+class CloseDecision:
+    """Two sides of a decision of the grouping, with some faces of each as data URIs."""
+
+    line: str
+    first: list[str]
+    second: list[str]
+
+
+@dataclass(frozen=True)
+class IdentityReport:
+    """What the page shows; empty parts were not asked for when the set was prepared."""
+
+    headline: str = ""
+    largest: list[tuple[str, int]] = field(default_factory=list)
+    """People with the most faces, and how many."""
+    more: int = 0
+    """People that are not among these."""
+    close: list[CloseDecision] = field(default_factory=list)
+    doubted: list[tuple[str, str]] = field(default_factory=list)
+    """Photos, and why they disagree with their label."""
+
+    def markdown(self) -> list[str]:
+        """The same without pictures."""
+        if not self.headline:
+            return []
+        lines = [f"- {decision.line}" for decision in self.close]
+        lines += [f"- `{photo.replace('`', ' ')}`: {why}" for photo, why in self.doubted]
+        return [self.headline, "", *lines, *([""] if lines else [])]
+
+
+def identity_report(root: Root, faces: Manifest, most: int) -> IdentityReport:
+    """Of a committed table of faces; at most `most` decisions or photos."""
+    about: Any = faces.about
+    compared = about.get("compared") or {}
+    if people := compared.get("people"):
+        return _people(root, faces, people, most)
+    if check := compared.get("check"):
+        return IdentityReport(check_line(check), doubted=doubted_photos(root, faces, most))
+    return IdentityReport()
+
+
+def _people(root: Root, faces: Manifest, people: Any, most: int) -> IdentityReport:
+    rows = open_table(root, "faces", faces.fingerprint).to_table(["identity"], filter=pc.field("status") == "ok")
+    sizes = Counter(rows["identity"].to_pylist()).most_common()
+    doubts = people["doubts"][:most]
+    shown = [face for doubt in doubts for side in _SIDES for face in doubt[side]["shown"]]
+    crops = _crops(root, faces, shown)
+    close = [
+        CloseDecision(doubt_line(doubt), *([crops[face] for face in doubt[side]["shown"]] for side in _SIDES))
+        for doubt in doubts
+    ]
+    return IdentityReport(people_line(people), sizes[:_MOST_PEOPLE], max(0, len(sizes) - _MOST_PEOPLE), close)
+
+
+def _crops(root: Root, faces: Manifest, face_ids: Sequence[str]) -> dict[str, str]:
+    wanted = pc.field("face_id").isin(sorted(set(face_ids)))
+    table = open_table(root, "faces", faces.fingerprint).to_table(["face_id", "crop"], filter=wanted)
+    pairs = zip(table["face_id"].to_pylist(), table["crop"].to_pylist(), strict=True)
+    return {face_id: data_uri(crop, _SIDE_PX) or "" for face_id, crop in pairs}

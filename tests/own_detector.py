@@ -1,0 +1,73 @@
+"""A detector as a team would write one: a file of its own, no base class, chosen as `tests.own_detector:DarkSquares`.
+
+It finds dark squares on a light ground and takes them for faces: honest work, if not on people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from model.faces import FoundFace
+from model.landmarks import LandmarkScheme
+from model.licences import WeightsLicence
+from model.reference import AlignmentSettings, reference_landmarks
+
+_LEAST_PX = 24
+
+
+class DarkSquares:
+    """Fits `FaceDetector`."""
+
+    name = "dark squares"
+    version = "1"
+    landmark_scheme: LandmarkScheme = "ibug68"
+    same_person_similarity = 0.9
+    group_similarity = 0.9
+    weights_licences = {"no weights": WeightsLicence("nothing was trained", commercial=True)}  # noqa: RUF012
+
+    def find(self, image: np.ndarray) -> list[FoundFace]:
+        """The squares, largest first; their landmarks are those of the reference face."""
+        dark = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) < 128).astype(np.uint8)
+        boxes = [
+            cv2.boundingRect(outline)
+            for outline in cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+        ]
+        return [self._found(*box) for box in sorted(boxes, key=lambda box: -box[2] * box[3]) if box[2] >= _LEAST_PX]
+
+    def _found(self, left: int, top: int, width: int, height: int) -> FoundFace:
+        inside = reference_landmarks(AlignmentSettings(size_px=100)) / 100
+        points = np.array([left, top]) + inside * [width, height]
+        box = (float(left), float(top), float(left + width), float(top + height))
+        return FoundFace(box, 1.0, points.astype(np.float32), "ibug68", found_by="outline")
+
+    def embed(self, image: np.ndarray, faces: Sequence[FoundFace]) -> np.ndarray:
+        """The mean colour of each, as a vector of length 1: people are told apart by it."""
+        means = [_mean_colour(image, face) for face in faces]
+        return np.array(means, np.float32).reshape(len(faces), 3)
+
+    def similarity(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The cosine."""
+        return np.asarray((first * second).sum(-1))
+
+
+def _mean_colour(image: np.ndarray, face: FoundFace) -> np.ndarray:
+    left, top, right, bottom = (int(edge) for edge in face.bbox_xyxy)
+    colour = image[top:bottom, left:right].reshape(-1, 3).mean(0) + 1e-3
+    return colour / np.linalg.norm(colour)
+
+
+class OnlyFinds:
+    """Lacks most of what a detector has."""
+
+    def find(self, image: np.ndarray) -> list[FoundFace]:
+        return []
+
+
+class CannotBeMade:
+    """As one whose weights are missing."""
+
+    def __init__(self) -> None:
+        raise OSError("no file weights.onnx\nin this folder")
