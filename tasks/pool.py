@@ -24,7 +24,8 @@ from tasks.progress import Advance, progress
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+"""What the libraries of a worker take their number of threads from: one."""
 
 _ticks: SimpleQueue[float | None] | None = None
 
@@ -40,7 +41,7 @@ def _start_worker(ticks: SimpleQueue[float | None]) -> None:
     global _ticks
     _ticks = ticks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    for variable in _THREAD_VARIABLES:
+    for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -28,7 +28,19 @@ def mien(environment: dict[str, str], *arguments: object, cwd: Path | None = Non
 def test_help_names_every_command(environment: dict[str, str]) -> None:
     told = mien(environment, "--help")
     assert told.returncode == 0
-    for command in ("demo", "prepare", "train", "evaluate", "augment", "transfer", "gallery", "report", "ls", "show"):
+    for command in (
+        "demo",
+        "prepare",
+        "train",
+        "evaluate",
+        "augment",
+        "transfer",
+        "gallery",
+        "report",
+        "doctor",
+        "ls",
+        "show",
+    ):
         assert f" {command} " in told.stdout
 
 
@@ -49,7 +61,7 @@ def test_help_names_every_command(environment: dict[str, str]) -> None:
                     "--faces-per-image",
                     "--fps",
                 ),
-                *("--every", "--max-failed"),
+                *("--every", "--max-failed", "--check-identities", "--group-similarity", "--commercial"),
             ],
         ),
         ("train", ["--root", "--data", "--generator", "--size", "--minutes", "--steps"]),
@@ -78,6 +90,8 @@ def test_the_options_stay(environment: dict[str, str], command: str, options: li
         (["prepare", "sample:orl", "--name", "x", "--faces", "other"], "unknown detector 'other'"),
         (["prepare", "sample:orl", "--name", "a/b"], "a/b"),
         (["prepare", "sample:orl", "--name", "x", "--pattern", "*.jpg"], "names no label"),
+        (["prepare", "sample:orl", "--name", "x", "--faces", "no_such_file:Detector"], "no module 'no_such_file'"),
+        (["prepare", "sample:orl", "--name", "x", "--identity", "cluster", "--check-identities"], "takes no labels"),
         (["train", "--data", "nobody", "--steps", "1"], "nobody"),
         (["train", "--data", "x"], "--minutes"),
         (["augment", "--identities", "a", "--expressions", "b"], "mien prepare"),
