@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
+
 _DEFAULTS = {
     # A thread that waits sleeps: spinning, torch's threads slow each other down wherever cores are shared.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -68,3 +70,30 @@ def own_errors_in_one_line(*own: type[BaseException]) -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(silence)
+
+
+@contextmanager
+def at_the_terminal() -> Iterator[None]:
+    """Progress on stderr; errors that the user can act on in one line, with their exit code."""
+    quiet_servers()
+    from model.errors import ModelError
+    from storage import StorageError
+    from tasks.errors import RunError, UsageError
+    from tasks.progress import terminal_display
+
+    own = (UsageError, RunError, StorageError, ModelError)
+    try:
+        with own_errors_in_one_line(*own), terminal_display():
+            yield
+    except UsageError as error:
+        _fail(error, 2)
+    except own as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: run the same command again, it goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+def _fail(error: BaseException, code: int) -> None:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(code) from None

@@ -17,3 +17,7 @@ class DetectorError(ModelError):
 
 class WeightsError(ModelError):
     """Weights that are missing, changed or of another model."""
+
+
+class DeviceError(ModelError):
+    """A device that is not there."""

@@ -74,6 +74,12 @@ class FaceDetector(Protocol):
         """One identity embedding per face found in this picture; no faces give an array of no rows."""
         ...
 
+    def embed_each(
+        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+    ) -> Float32[np.ndarray, "n d"]:
+        """The embeddings of one face in each of several pictures, together: what `embed` gives for each."""
+        ...
+
     def similarity(
         self, first: Float[np.ndarray, "*batch d"], second: Float[np.ndarray, "*batch d"]
     ) -> Float[np.ndarray, "*batch"]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model.application import ApplicationModel
+from model.devices import Compute
 from model.errors import WeightsError
 from storage import Root
 
@@ -52,12 +53,12 @@ def short_name(uri: str) -> str:
 
 
 @lru_cache(maxsize=4)  # an evaluation has some side by side
-def load_model(root: Root, sha256: str) -> ApplicationModel:
+def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ApplicationModel:
     """The generator with these weights, loaded once per process."""
     local = root.local_path(f"models/{sha256}")
     if local is not None:
-        return ApplicationModel.load(local, sha256=sha256)
+        return ApplicationModel.load(local, sha256, compute)
     with TemporaryDirectory() as folder:
         for name in root.list(f"models/{sha256}"):
             (Path(folder) / name).write_bytes(root.read_bytes(_place(sha256, name)))
-        return ApplicationModel.load(Path(folder), sha256=sha256)
+        return ApplicationModel.load(Path(folder), sha256, compute)
