@@ -45,6 +45,8 @@ class Labels:
 
     def rows_by(self) -> list[Int[np.ndarray, " rows"]]:
         """The faces of each name, in their order."""
+        if not self.names:
+            return []
         order = np.argsort(self.numbers, kind="stable")
         return np.split(order, np.cumsum(np.bincount(self.numbers, minlength=len(self.names)))[:-1])
 

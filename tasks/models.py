@@ -31,13 +31,16 @@ class RegisteredModel:
 
 
 def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
-    """Copies an application model into the root; returns the hash of its weights, which must be `sha256` if given."""
+    """Copies an application model into the root; returns the hash of its weights, which must be `sha256` if given.
+
+    A copy that is there is compared, and replaced where it was damaged.
+    """
     found = ApplicationModel.load(folder, sha256=sha256).sha256
     if found is None:
         raise WeightsError(f"{folder} holds no saved model: train it anew")
     for path in sorted(folder.iterdir()):
         kept = _place(found, path.name)
-        if path.is_file() and not root.exists(kept):
+        if path.is_file() and not (root.exists(kept) and root.read_bytes(kept) == path.read_bytes()):
             root.write_bytes(kept, path.read_bytes())
     return found
 

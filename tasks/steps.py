@@ -33,7 +33,7 @@ from tasks import (
     verification,
     videos,
 )
-from tasks.errors import UsageError
+from tasks.errors import AbandonedError, UsageError
 from tasks.evaluation import page
 
 P = ParamSpec("P")
@@ -46,7 +46,7 @@ def _retried(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
     """What a user named wrongly stays wrong; a network or a killed process may be well the next time."""
-    return not isinstance(state.result(raise_on_failure=False), UsageError)
+    return not isinstance(state.result(raise_on_failure=False), UsageError | AbandonedError)
 
 
 def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:

@@ -15,7 +15,7 @@ from tasks.transfer_settings import CODE, TransferSettings, decisive, settings_f
 
 def transfer_shard(root: Root, pairs: str, settings: TransferSettings) -> ShardRef:
     """The shard of `transfers` for a shard of `pairs`: found where it exists, else generated and written."""
-    return in_worker(_transfer, root, shard_name(pairs, settings), pairs, settings)
+    return in_worker(make_shard, root, shard_name(pairs, settings), pairs, settings)
 
 
 def find_transfers(root: Root, pairs: str, settings: TransferSettings) -> ShardRef | None:
@@ -28,7 +28,8 @@ def shard_name(pairs: str, settings: TransferSettings) -> str:
     return fingerprint({"pairs": pairs, "settings": settings_fingerprint(settings)})
 
 
-def _transfer(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
+def make_shard(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
+    """Generates and writes the shard of this name."""
     # Looked for when its turn has come: another run may have made it since this one began.
     if found := find_shard(root, "transfers", name):
         tick(found.rows)

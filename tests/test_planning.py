@@ -76,6 +76,13 @@ def test_an_identity_alone_gets_nothing() -> None:
     assert pairs_of(ROWS[:5], ROWS[:5], 3) == []
 
 
+def test_nobody_and_no_drivers_give_nothing() -> None:
+    nobody = plan_faces(np.zeros(0, np.bytes_), [], [], np.zeros((0, 3)))
+    assert Planner(nobody, faces_of(ROWS), PlanRules()).identities == []
+    planner = Planner(faces_of(ROWS), nobody, PlanRules())
+    assert len(planner.deal("a", 0, 3).drivers) == 0
+
+
 def test_labels_come_in_turns() -> None:
     drivers = [*labelled("wxyz", 30), ("rare", "v", "angry", None)]
     label_of = {row[0]: row[2] for row in drivers}
