@@ -31,6 +31,9 @@ imports: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faces
 	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m benchmarks.planning --faces 100000 --pairs 1000000
+	$(BIN)/python -m benchmarks.transfer --memory-pairs 2000
+	$(BIN)/python -m benchmarks.kills --kills 10
 
 # Prefect server, MLflow server and a worker on loopback, to look and click; `make down` ends them.
 up: $(VENV)/.demo

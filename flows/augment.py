@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from model.devices import Compute
 from model.planning import PlanRules
 from model.provenance import ImageFormat
 from model.retargeting import RetargetKind, RetargetSettings
+from model.settings import Precision
 from storage import Root, ShardRef, TableRef, check_set_name, read_manifest, read_text, write_set
 from tasks import steps
 from tasks.calibration import load_gate
@@ -25,13 +28,14 @@ from tasks.planning import (
     PlanSettings,
     Tally,
     commit_pairs,
-    in_parts,
+    listed_parts,
     make_plan,
     shard_pairs,
 )
 from tasks.pool import available_cores, worker_pool
 from tasks.sharded import Step, over_shards, shard_threads
-from tasks.transfer import OutputSettings, TransferSettings, commit_transfers, find_transfers
+from tasks.transfer import commit_transfers, find_transfers
+from tasks.transfer_settings import OutputSettings, TransferSettings
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def augment_faces(
     require_consent: bool = False,
     gate: str | None = None,
     commercial: bool = False,
+    precision: Precision = "auto",
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
@@ -107,6 +112,7 @@ def augment_faces(
         require_consent: Refuse people whose photos came without consent.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
+        precision: float32 or bfloat16 for the generator; auto takes bfloat16 where the processor or GPU computes in it.
     """
     name = name or f"{identities}-by-{expressions}"
     with checking_arguments():
@@ -145,6 +151,7 @@ def augment_faces(
         neutrals=steps.keep_neutrals(place, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
+        compute=Compute.chosen(precision),
     )
 
     # Transfer: a round of the plan after another, until each identity has its faces or no candidates are left
@@ -155,9 +162,9 @@ def augment_faces(
     with worker_pool(workers):
         asked = {} if plan is None else plan.first()
         while rows is not None or asked:
-            of_round = plan.rows(asked) if plan is not None else iter(rows or ())
-            parts = in_parts(of_round, shard_pairs(planned))
-            shards = [steps.pairs_shard(place, part, len(pairs_shards) + n) for n, part in enumerate(parts)]
+            size = shard_pairs(planned)
+            parts = partial(listed_parts, rows or [], size) if plan is None else partial(plan.parts, asked, size)
+            shards = steps.store_plan(place, parts, len(pairs_shards))
             step = Step("transfer expressions", "faces", sum(shard.rows for shard in shards), find_transfers)
             made = over_shards(step, steps.transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
             pairs_shards, done = pairs_shards + shards, done + made

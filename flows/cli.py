@@ -6,13 +6,13 @@ Flows are imported inside the commands: `mien --help` answers at once, and the s
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import typer
 
-from flows.console import own_errors_in_one_line, quiet_servers
+from flows.cli_transfer import commands
+from flows.console import at_the_terminal
+from flows.options import CHAMPION, Commercial, Faces, ModelUri, RootUrl, Seed, Size, Workers
 
 app = typer.Typer(
     name="mien",
@@ -23,59 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RootUrl = Annotated[
-    str, typer.Option("--root", help="Where the tables lie: a folder or any fsspec URL, e.g. s3://bucket/prefix.")
-]
-ModelUri = Annotated[
-    str, typer.Option("--model", help="Registered generator: models:/NAME@ALIAS or models:/NAME/VERSION.")
-]
-Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same result.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one per core.")]
-Faces = Annotated[str, typer.Option(help="Detector: dlib, insightface:PACK_OR_FOLDER, or module:Class of your own.")]
-Commercial = Annotated[
-    bool, typer.Option("--commercial", help="Refuse whatever depends on weights that exclude commercial use.")
-]
-Size = Annotated[
-    int, typer.Option(help="Side of the generated faces, px: 64, 96, 128, 256 or 512, at most the crop size.")
-]
-Retarget = Annotated[
-    Literal["none", "offsets", "shape_model"],
-    typer.Option(
-        help="offsets: the driver's expression on the source's face shape; shape_model: the same by the generator's "
-        "shape model; none: the driver's landmarks as they are."
-    ),
-]
-HeadPose = Annotated[float, typer.Option(min=0, max=1, help="1 follows the driver's head pose, 0 keeps the source's.")]
-
-CHAMPION = "models:/mien-generator@champion"
-
-
-@contextmanager
-def _at_the_terminal() -> Iterator[None]:
-    """Progress on stderr; errors that the user can act on in one line, with their exit code."""
-    quiet_servers()
-    from model.errors import ModelError
-    from storage import StorageError
-    from tasks.errors import RunError, UsageError
-    from tasks.progress import terminal_display
-
-    own = (UsageError, RunError, StorageError, ModelError)
-    try:
-        with own_errors_in_one_line(*own), terminal_display():
-            yield
-    except UsageError as error:
-        _fail(error, 2)
-    except own as error:
-        _fail(error, 1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: run the same command again, it goes on from here", err=True)
-        raise typer.Exit(130) from None
-
-
-def _fail(error: BaseException, code: int) -> None:
-    typer.echo(f"error: {error}", err=True)
-    raise typer.Exit(code) from None
-
 
 @app.command()
 def demo(
@@ -83,7 +30,7 @@ def demo(
     minutes: Annotated[float, typer.Option(min=0.05, help="How long to train the generator.")] = 4.0,
 ) -> None:
     """The whole pipeline on the AT&T (ORL) faces: ends with a gallery of generated faces."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from flows.demo import run_demo
 
         lines = run_demo(root, minutes)
@@ -140,7 +87,7 @@ def prepare(
     commercial: Commercial = False,
 ) -> None:
     """Find, align and cache the faces of photos, as a named set."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from model.faces import check_detector
         from storage import LabelRule, Root, check_set_name, check_sources
         from tasks.comparison import check_rules
@@ -195,7 +142,7 @@ def train(
     commercial: Commercial = False,
 ) -> None:
     """Train a generator, evaluate it on held-out people and register it."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from storage import Root
         from tasks.faces import face_tables
         from tasks.licences import check_sets
@@ -232,7 +179,7 @@ def evaluate(
     workers: Workers = None,
 ) -> None:
     """Measure a registered generator on the held-out people of a set."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from storage import Root
         from tasks.faces import face_tables
 
@@ -241,226 +188,6 @@ def evaluate(
 
         table = evaluate_generator(data, model, root, pairs, seed, workers, against, cross_pairs, gallery)
     typer.echo(table)
-
-
-@app.command()
-def augment(
-    identities: Annotated[str, typer.Option(help="Prepared set whose people are shown.")],
-    expressions: Annotated[str, typer.Option(help="Prepared set whose expressions are taken.")],
-    model: ModelUri = CHAMPION,
-    root: RootUrl = "./data",
-    name: Annotated[
-        str | None, typer.Option(help="Name of the generated set. Default: IDENTITIES-by-EXPRESSIONS.")
-    ] = None,
-    per_identity: Annotated[
-        int, typer.Option(min=1, help="Accepted faces for each person: what is rejected is replaced.")
-    ] = 10,
-    identity_split: Annotated[
-        list[str] | None, typer.Option(help="Only people of this split (train, val, test); repeat for more.")
-    ] = None,
-    pairs: Annotated[
-        str | None, typer.Option(help="CSV with identity_image,expression_image: exactly these, in that order.")
-    ] = None,
-    seed: Seed = 0,
-    gallery: Annotated[str | None, typer.Option(help="Folder of the gallery. Default: ROOT/galleries/NAME.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only count what would be generated; write nothing.")
-    ] = False,
-    workers: Workers = None,
-    retarget: Retarget = "offsets",
-    head_pose: HeadPose = 1.0,
-    candidates: Annotated[
-        int | None, typer.Option(min=1, help="Pairs tried for each person at most. Default: three times as many.")
-    ] = None,
-    most_pose_difference: Annotated[
-        float | None, typer.Option(min=0, help="Degrees between the head poses of source and driver. Default: any.")
-    ] = None,
-    same_identity: Annotated[
-        bool, typer.Option("--same-identity", help="People may get their own expressions, too.")
-    ] = False,
-    image_format: Annotated[Literal["png", "jpeg", "webp"], typer.Option(help="How faces are encoded.")] = "png",
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 95,
-    keep_rejected: Annotated[
-        bool, typer.Option("--keep-rejected", help="Keep the pixels of rejected faces, too.")
-    ] = False,
-    require_consent: Annotated[
-        bool, typer.Option("--require-consent", help="Refuse people whose photos came without consent.")
-    ] = False,
-    gate: Annotated[
-        str | None, typer.Option(help="Set whose calibrated limits judge the faces. Default: the usual limits.")
-    ] = None,
-    commercial: Commercial = False,
-) -> None:
-    """Give the people of one set the expressions of another."""
-    with _at_the_terminal():
-        from storage import Root
-        from tasks.faces import face_tables
-        from tasks.licences import check_sets
-
-        sets = [face_tables(Root(root), prepared) for prepared in (identities, expressions)]
-        if commercial:
-            check_sets(Root(root), sets)
-        from flows.augment import augment_faces, outcome
-
-        done = augment_faces(
-            identities,
-            expressions,
-            model,
-            root,
-            name,
-            per_identity,
-            identity_split,
-            pairs,
-            seed,
-            gallery,
-            dry_run,
-            workers,
-            retarget,
-            head_pose,
-            candidates,
-            most_pose_difference,
-            same_identity,
-            image_format,
-            quality,
-            keep_rejected,
-            require_consent,
-            gate,
-            commercial,
-        )
-        lines = [outcome(Root(root), done)]
-        if done.transfers and done.gallery:
-            lines += [f"table:   {done.transfers.uri}", f"gallery: {done.gallery.uri}"]
-    typer.echo("\n".join(lines))
-
-
-@app.command()
-def calibrate(
-    data: Annotated[str, typer.Option("--data", help="Prepared set with several photos of each person.")],
-    root: RootUrl = "./data",
-    pairs: Annotated[int, typer.Option(min=10, help="Pairs of photos to compare.")] = 400,
-) -> None:
-    """Measure what real photos reach, and keep it as the limits that generated faces are judged by."""
-    with _at_the_terminal():
-        from storage import Root
-        from tasks.faces import face_tables
-
-        face_tables(Root(root), data)
-        from flows.calibrate import calibrate_gate
-
-        told = calibrate_gate(data, root, pairs)
-    typer.echo(told)
-
-
-@app.command()
-def reproduce(
-    output_id: Annotated[str, typer.Argument(help="Of a row of transfers.")],
-    root: RootUrl = "./data",
-    name: Annotated[str | None, typer.Option("--name", help="Generated set. Default: all are searched.")] = None,
-    out: Annotated[str | None, typer.Option(help="File to write the picture to. Default: none.")] = None,
-) -> None:
-    """Make a generated face again from its lineage and compare the bytes."""
-    with _at_the_terminal():
-        from flows.reproduce import outcome, reproduce_face
-
-        done = reproduce_face(output_id, root, name, out)
-    typer.echo(outcome(done))
-    if not done.same:
-        raise typer.Exit(1)
-
-
-@app.command()
-def export(
-    data: Annotated[str, typer.Option("--data", help="Generated set.")],
-    out: Annotated[str, typer.Option(help="Empty folder or URL to write to.")],
-    form: Annotated[
-        Literal["images", "webdataset", "huggingface"],
-        typer.Option("--format", help="A folder per person, tar shards, or Parquet for datasets.load_dataset."),
-    ] = "images",
-    root: RootUrl = "./data",
-    paste_back: Annotated[
-        bool, typer.Option("--paste-back", help="Put each face back into its photo, at the photo's resolution.")
-    ] = False,
-    rejected: Annotated[
-        bool, typer.Option("--rejected", help="Rejected faces, too, if their pixels were kept.")
-    ] = False,
-    workers: Workers = None,
-) -> None:
-    """Write a generated set in the form that a trainer reads."""
-    with _at_the_terminal():
-        from storage import Root
-        from tasks.errors import checking_arguments
-        from tasks.export import transfers_of
-
-        with checking_arguments():
-            transfers_of(Root(root), data)
-        from flows.export import export_faces, outcome
-
-        line = outcome(export_faces(data, out, form, root, paste_back, rejected, workers))
-    typer.echo(line)
-
-
-@app.command()
-def verify(
-    data: Annotated[str, typer.Option("--data", help="Prepared or generated set.")],
-    root: RootUrl = "./data",
-) -> None:
-    """Check every manifest, shard, row and picture of a set; exit code 1 if anything is wrong."""
-    with _at_the_terminal():
-        from storage import Root, read_set
-        from tasks.errors import checking_arguments
-
-        with checking_arguments():
-            read_set(Root(root), data)
-        from flows.verify import outcome, verify_set
-
-        found = verify_set(data, root)
-    typer.echo("\n".join(outcome(data, found)))
-    if found.faults:
-        raise typer.Exit(1)
-
-
-@app.command()
-def transfer(
-    source: Annotated[str, typer.Argument(help="Photo of the person.")],
-    driver: Annotated[str, typer.Argument(help="Photo of the expression.")],
-    out: Annotated[str, typer.Argument(help="PNG file to write.")],
-    model: ModelUri = CHAMPION,
-    root: RootUrl = "./data",
-    faces: Faces = "dlib",
-    retarget: Retarget = "offsets",
-    head_pose: HeadPose = 1.0,
-) -> None:
-    """Give the person of one photo the expression of another."""
-    with _at_the_terminal():
-        from model.faces import check_detector
-        from storage import read_source
-        from tasks.errors import checking_arguments
-
-        with checking_arguments():
-            check_detector(faces)
-            for photo in (source, driver):
-                read_source(photo)
-        from flows.transfer import transfer_pair
-
-        line = transfer_pair(source, driver, out, model, root, faces, retarget, head_pose)
-    typer.echo(line)
-
-
-@app.command()
-def gallery(
-    out: Annotated[str, typer.Option(help="Folder to write index.html into.")],
-    root: RootUrl = "./data",
-    name: Annotated[str | None, typer.Option("--name", help="Generated set. Default: the newest.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="Faces to show at most.")] = 96,
-) -> None:
-    """Write a page of generated faces beside their sources and drivers."""
-    with _at_the_terminal():
-        from flows.gallery import chosen_transfers, write_gallery
-        from storage import Root
-
-        chosen_transfers(Root(root), name)
-        page = write_gallery(out, root, name, most)
-    typer.echo(page.uri)
 
 
 @app.command()
@@ -473,7 +200,7 @@ def report(
     most: Annotated[int, typer.Option(min=1, help="Faces to show at most of each reason.")] = 48,
 ) -> None:
     """Write a page on a prepared set: why faces were rejected, their measures, sheets of them."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from flows.report import write_report
         from storage import Root
         from tasks.faces import face_tables
@@ -488,7 +215,7 @@ def report(
 def doctor(root: RootUrl = "./data", faces: Faces = "dlib") -> None:
     """Look at what this machine has: libraries, weights and their licences, servers, root. Exit code 1: one fails."""
     well = True
-    with _at_the_terminal():
+    with at_the_terminal():
         from storage import Root
         from tasks.doctor import examine
 
@@ -502,7 +229,7 @@ def doctor(root: RootUrl = "./data", faces: Faces = "dlib") -> None:
 @app.command("ls")
 def list_root(root: RootUrl = "./data") -> None:
     """List the sets of a root and their tables, with counts and fingerprints."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from flows.browse import describe_root
 
         lines = describe_root(root)
@@ -520,11 +247,14 @@ def show(
     rows: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 10,
 ) -> None:
     """Print rows of a table."""
-    with _at_the_terminal():
+    with at_the_terminal():
         from flows.browse import describe_rows
 
         lines = describe_rows(table, rows)
     typer.echo("\n".join(lines))
+
+
+app.add_typer(commands)
 
 
 def main() -> None:

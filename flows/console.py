@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+import typer
 
 _DEFAULTS = {
     # A thread that waits sleeps: spinning, torch's threads slow each other down wherever cores are shared.
@@ -38,12 +40,18 @@ def quiet_servers() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
+def _kinds(own: Iterable[type[BaseException]]) -> Iterator[type[BaseException]]:
+    for kind in own:
+        yield kind
+        yield from _kinds(kind.__subclasses__())
+
+
 class _OwnErrorsInOneLine(logging.Filter):
     """Drops Prefect's records of an error that the command line is about to show in one line."""
 
     def __init__(self, own: tuple[type[BaseException], ...]) -> None:
         super().__init__()
-        self._own = own + tuple(kind for each in own for kind in each.__subclasses__())
+        self._own = tuple(_kinds(own))
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -68,3 +76,49 @@ def own_errors_in_one_line(*own: type[BaseException]) -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(silence)
+
+
+@contextmanager
+def at_the_terminal() -> Iterator[None]:
+    """Progress on stderr; errors that the user can act on in one line, with their exit code."""
+    quiet_servers()
+    import httpx
+
+    from model.errors import ModelError
+    from storage import StorageError
+    from tasks.errors import RunError, UsageError
+    from tasks.progress import terminal_display
+
+    own = (UsageError, RunError, StorageError, ModelError)
+    try:
+        # Whatever comes over httpx here comes from Prefect's client.
+        with own_errors_in_one_line(*own, httpx.TransportError), terminal_display():
+            yield
+    except UsageError as error:
+        _fail(error, 2)
+    except own as error:
+        _fail(error, 1)
+    except httpx.TransportError as error:
+        _fail(_lost_api(error), 1)
+    except RuntimeError as error:
+        if not str(error).startswith("Failed to reach API"):
+            raise
+        _fail(_lost_api(error), 1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: run the same command again, it goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+def _lost_api(error: Exception) -> str:
+    from prefect.settings import PREFECT_API_URL
+
+    where = PREFECT_API_URL.value() or "of this process"
+    return (
+        f"the Prefect API at {where} does not answer ({type(error).__name__}): start it, or unset PREFECT_API_URL. "
+        "What is written stays; the same command goes on from here"
+    )
+
+
+def _fail(error: BaseException | str, code: int) -> None:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(code) from None

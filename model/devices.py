@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
+from model.errors import DeviceError
 from model.settings import Precision
+
+
+@dataclass(frozen=True)
+class Compute:
+    """On what kind of device and in which precision a generator works: what may change the last digits of a pixel."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @staticmethod
+    def chosen(precision: Precision) -> Compute:
+        """CUDA where there is one."""
+        device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
+        return Compute(device, "bfloat16" if uses_bfloat16(precision, torch.device(device)) else "float32")
+
+    def check(self) -> None:
+        """Raises DeviceError where this process has no such device."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("this is work for a CUDA device, and there is none here: run it where it was begun")
 
 
 def pick_device(device: str) -> torch.device:
     """`auto` is CUDA where there is one."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    return torch.device(Compute.chosen("float32").device if device == "auto" else device)
 
 
 def uses_bfloat16(precision: Precision, device: torch.device) -> bool:

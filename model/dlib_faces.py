@@ -180,9 +180,13 @@ class DlibDetector:
 
     def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
         """128-d embeddings of faces that were found in this picture, with landmarks of either scheme."""
+        return self.embed_each([image] * len(faces), faces)
+
+    def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
+        """The same of one face in each of several pictures."""
         if not faces:
             return np.zeros((0, 128), np.float32)
-        chips = [self._chip(image, face) for face in faces]
+        chips = [self._chip(image, face) for image, face in zip(images, faces, strict=True)]
         return np.array(self._embedder.compute_face_descriptor(chips), np.float32)
 
     def _chip(self, image: Image, face: FoundFace) -> Any:

@@ -21,3 +21,7 @@ class WeightsError(ModelError):
 
 class LicenceError(ModelError):
     """Weights whose terms do not allow what was asked for."""
+
+
+class DeviceError(ModelError):
+    """A device that is not there."""

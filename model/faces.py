@@ -88,6 +88,26 @@ class FaceDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class EmbedsTogether(Protocol):
+    """What a detector may have besides, where it embeds many faces faster than one by one."""
+
+    def embed_each(
+        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+    ) -> Float32[np.ndarray, "n d"]:
+        """What `embed` gives for one face in each of several pictures."""
+        ...
+
+
+def embed_each(
+    detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+) -> list[Float32[np.ndarray, " d"]]:
+    """The embeddings of one face in each of several pictures: together where the detector can, else one by one."""
+    if isinstance(detector, EmbedsTogether):
+        return list(detector.embed_each(images, faces))
+    return [detector.embed(image, [face])[0] for image, face in zip(images, faces, strict=True)]
+
+
 KINDS = ("dlib", "insightface")
 
 

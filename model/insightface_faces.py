@@ -154,12 +154,18 @@ class InsightFaceDetector:
 
     def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
         """ArcFace embeddings of unit length; dlib's where the pack has no recognition model."""
+        return self.embed_each([image] * len(faces), faces)
+
+    def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
+        """The same of one face in each of several pictures."""
         model = self._models.get("recognition")
         if model is None:
-            return self._dlib.embed(image, faces)
+            return self._dlib.embed_each(images, faces)
         if not faces:
             return np.zeros((0, model.output_shape[1]), np.float32)
-        features = np.concatenate([_arcface(model, image, face) for face in faces])
+        chips = [_arcface_input(model, *each) for each in zip(images, faces, strict=True)]
+        fixed = isinstance(model.session.get_inputs()[0].shape[0], int)  # models that take one at a time
+        features = np.concatenate([model.get_feat(each) for each in (chips if fixed else [chips])])
         return (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
 
     def similarity(
@@ -172,13 +178,13 @@ class InsightFaceDetector:
         return np.asarray((first * second).sum(-1) / lengths)
 
 
-def _arcface(model: Any, image: Image, face: FoundFace) -> Float[np.ndarray, "1 d"]:
+def _arcface_input(model: Any, image: Image, face: FoundFace) -> Image:
     from insightface.utils.face_align import arcface_dst
 
     five = face.five_xy if isinstance(face, _FoundByScrfd) else five_points(face.landmarks_xy, face.scheme)
     side_px = int(model.input_size[0])
     template = (arcface_dst.astype(np.float64) + _HALF) * (side_px / ARCFACE_PX)
-    return model.get_feat(_bgr(warp(image, similarity_transform(five, template), side_px)))
+    return _bgr(warp(image, similarity_transform(five, template), side_px))
 
 
 def _bgr(image: Image) -> Image:

@@ -6,12 +6,13 @@ as if it were a photo; nothing is taken over from what the generator was told.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.faces import FaceDetector
+from model.faces import FaceDetector, FoundFace, embed_each
 from model.landmarks import LandmarkScheme, interocular_px, to_common
 from model.quality import sharpness
 
@@ -61,12 +62,36 @@ def judge_face(
     detector: FaceDetector, generated: UInt8[np.ndarray, "h w 3"], asked: AskedFace, gate: GateSettings
 ) -> Judgement:
     """Measures one generated face and applies the gate."""
-    ratio = None if not asked.source_sharpness else sharpness(generated) / asked.source_sharpness
-    found = detector.find(generated)
-    if not found:
+    return judge_faces(detector, [generated], [asked], gate)[0]
+
+
+def judge_faces(
+    detector: FaceDetector,
+    generated: Sequence[UInt8[np.ndarray, "h w 3"]],
+    asked: Sequence[AskedFace],
+    gate: GateSettings,
+) -> list[Judgement]:
+    """Measures generated faces and applies the gate; they are embedded together."""
+    found = [(detector.find(image) or [None])[0] for image in generated]
+    seen = [(image, face) for image, face in zip(generated, found, strict=True) if face is not None]
+    embeddings = iter(embed_each(detector, [image for image, _ in seen], [face for _, face in seen]))
+    return [
+        _judged(detector, image, face, None if face is None else next(embeddings), its, gate)
+        for image, face, its in zip(generated, found, asked, strict=True)
+    ]
+
+
+def _judged(
+    detector: FaceDetector,
+    image: UInt8[np.ndarray, "h w 3"],
+    face: FoundFace | None,
+    embedding: Float[np.ndarray, " d"] | None,
+    asked: AskedFace,
+    gate: GateSettings,
+) -> Judgement:
+    ratio = None if not asked.source_sharpness else sharpness(image) / asked.source_sharpness
+    if face is None or embedding is None:
         return Judgement(None, None, None, "no face found on the result", ratio)
-    face = found[0]
-    embedding = detector.embed(generated, found[:1])[0]
     identity = float(detector.similarity(embedding, asked.source_embedding))
     driver = float(detector.similarity(embedding, asked.driver_embedding))
     error = landmark_error(face.landmarks_xy, face.scheme, asked.target_landmarks_xy, asked.scheme)

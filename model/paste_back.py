@@ -30,6 +30,8 @@ _SOFT = 0.18
 """Width of the mask's border, likewise."""
 _CHANGED = 10.0
 """Grey levels between source and generated crop where half of the photo's detail is left."""
+_LEAST = 0.02
+"""Weight of no difference in colour: where hardly anything on the border is alike in both, nothing is matched."""
 _EDGE = 0.06
 """Share of the crop's side at its edges where nothing is pasted: there the crop's border may be repeated pixels."""
 
@@ -109,13 +111,20 @@ def _matched(
 ) -> Float[np.ndarray, "size size 3"]:
     """The generated crop with the source's colours along the mask's border, and less and less of the change inside.
 
-    The difference of both along the border, spread by a wide blur that counts only what lies there.
+    The median difference of both along the border, and what is left of it, spread by a wide blur that counts only what
+    lies there and shows the same in both: where a head has turned, hair has come where a cheek was, and the difference
+    of these says nothing of colours.
     """
     border = (4 * mask * (1 - mask)).astype(np.float32)
+    difference = generated - source
+    there = border > 0.5
+    shift = np.median(difference[there], axis=0) if there.any() else np.zeros(3)
+    left = (difference - shift).astype(np.float32)
+    alike = border * np.exp2(-((np.abs(left).max(2) / _CHANGED) ** 2))
     reach = mask.shape[0] / 8
-    weight = cv2.GaussianBlur(border, (0, 0), reach)
-    off = cv2.GaussianBlur((generated - source) * border[..., None], (0, 0), reach)
-    return generated - off / np.maximum(weight, 1e-4)[..., None]
+    weight = cv2.GaussianBlur(alike, (0, 0), reach)
+    off = cv2.GaussianBlur(left * alike[..., None], (0, 0), reach)
+    return (generated - shift - off / (weight + _LEAST)[..., None]).astype(np.float32)
 
 
 def _up(

@@ -12,7 +12,7 @@ plays in, and asking for more pairs does not change the first ones.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +23,46 @@ MOST_SOURCES = 64
 
 
 @dataclass(frozen=True)
-class PlanFaces:
-    """What planning knows of the faces of a set, column by column; sorted by face id, each face once."""
+class Labels:
+    """A label for each face, as a number."""
 
-    face_ids: list[str]
-    identities: list[str]
+    names: list[str]
+    """Sorted, each once."""
+    numbers: Int[np.ndarray, " faces"]
+    """Place of each face's label among the names."""
+
+    @staticmethod
+    def of(labels: Sequence[str]) -> Labels:
+        """From a label for each face."""
+        names = sorted(set(labels))
+        numbers = {name: number for number, name in enumerate(names)}
+        return Labels(names, np.fromiter((numbers[label] for label in labels), np.int64, len(labels)))
+
+    def take(self, rows: Int[np.ndarray, " n"]) -> Labels:
+        """Those of some faces, without the names that none of them has."""
+        used, numbers = np.unique(self.numbers[rows], return_inverse=True)
+        return Labels([self.names[number] for number in used], numbers)
+
+    def rows_by(self) -> list[Int[np.ndarray, " rows"]]:
+        """The faces of each name, in their order."""
+        if not self.names:
+            return []
+        order = np.argsort(self.numbers, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.numbers, minlength=len(self.names)))[:-1])
+
+
+@dataclass(frozen=True)
+class PlanFaces:
+    """What planning knows of the faces of a set, column by column; sorted by face id, each face once.
+
+    Arrays and numbers rather than strings of Python: there may be a million faces.
+    """
+
+    face_ids: np.ndarray
+    """UTF-8 bytes."""
+    identities: Labels
     """The label of each face; its image where it has none, so that each unlabelled image counts as a person."""
-    groups: list[str]
+    groups: Labels
     """Of drivers: the expression label, or the cluster of the expression."""
     poses: Float[np.ndarray, "faces 3"]
     """Yaw, pitch and roll in degrees; NaN where they are not known, which fits any other."""
@@ -83,24 +116,22 @@ class Planner:
 
     def __init__(self, sources: PlanFaces, drivers: PlanFaces, rules: PlanRules) -> None:
         self.sources, self.drivers, self.rules = sources, drivers, rules
-        self._rows_of = _rows_by(sources.identities)
-        names = sorted({*sources.identities, *drivers.identities})
-        numbers = {name: number for number, name in enumerate(names)}
-        self._number_of = numbers
-        self._driver_identity = np.array([numbers[name] for name in drivers.identities], np.int64)
-        self._faces_of_driver = np.bincount(self._driver_identity, minlength=len(names))
+        self._rows_of = dict(zip(sources.identities.names, sources.identities.rows_by(), strict=True))
+        self._number_of = {name: number for number, name in enumerate(drivers.identities.names)}
+        self._driver_identity = drivers.identities.numbers
+        self._faces_of_driver = np.bincount(self._driver_identity, minlength=len(drivers.identities.names))
         random = np.random.default_rng([rules.seed, 0])
-        by_group = _rows_by(drivers.groups)
-        self.groups = sorted(by_group)
-        self._orders = [random.permutation(by_group[name]) for name in self.groups]
-        self._group_of = np.zeros(len(drivers), np.int64)
-        for number, order in enumerate(self._orders):
-            self._group_of[order] = number
+        self._orders = [random.permutation(rows) for rows in drivers.groups.rows_by()]
 
     @property
     def identities(self) -> list[str]:
         """Names of the identities, sorted."""
-        return sorted(self._rows_of)
+        return self.sources.identities.names
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups of drivers, sorted."""
+        return self.drivers.groups.names
 
     def deal(self, identity: str, first_rank: int, count: int) -> Dealt:
         """The pairs of an identity's deck from a rank on; fewer where the deck ends."""
@@ -123,10 +154,10 @@ class Planner:
 
         Each driver once before any comes again, then with another source, so that a pair comes once.
         """
-        order, own = self._orders[group], self._number_of[identity]
+        order, own = self._orders[group], self._number_of.get(identity, -1)
         if self.rules.most_pose_difference is None:
             # A stretch of the circle that is long enough, not all of it: there may be a million drivers.
-            stretch = min(len(order), most + int(self._faces_of_driver[own]))
+            stretch = min(len(order), most + (0 if own < 0 else int(self._faces_of_driver[own])))
             return _unhindered(sources, self._others(order, start, stretch, own), most)
         parts: list[Int[np.ndarray, "pairs 2"]] = []
         rounds, found = 0, 0
@@ -166,26 +197,24 @@ class Planner:
 
     def group_counts(self, dealt: Dealt) -> Int[np.ndarray, " groups"]:
         """Pairs of each of `groups`."""
-        return np.bincount(self._group_of[dealt.drivers], minlength=len(self.groups))
+        return np.bincount(self.drivers.groups.numbers[dealt.drivers], minlength=len(self.groups))
 
     def pairs(self, dealt: Dealt) -> Iterator[PlannedPair]:
         """The pairs with their ids."""
-        for source, driver in zip(dealt.sources.tolist(), dealt.drivers.tolist(), strict=True):
-            yield planned_pair(self.sources.face_ids[source], self.drivers.face_ids[driver], self.rules.seed)
+        sources, drivers = self.sources.face_ids[dealt.sources], self.drivers.face_ids[dealt.drivers]
+        for source, driver in zip(sources.tolist(), drivers.tolist(), strict=True):
+            yield planned_pair(source.decode(), driver.decode(), self.rules.seed)
 
 
 def plan_faces(
-    rows: Iterable[tuple[str, str, str, tuple[float, float, float] | None]],
+    face_ids: np.ndarray,
+    identities: Sequence[str],
+    groups: Sequence[str],
+    poses: Float[np.ndarray, "faces 3"],
 ) -> PlanFaces:
-    """From (face id, identity, group, pose) of each face, in any order; a face that comes again is left out."""
-    sorted_rows = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0])
-    poses = [(np.nan, np.nan, np.nan) if row[3] is None else row[3] for row in sorted_rows]
-    return PlanFaces(
-        [row[0] for row in sorted_rows],
-        [row[1] for row in sorted_rows],
-        [row[2] for row in sorted_rows],
-        np.array(poses, np.float64).reshape(-1, 3),
-    )
+    """From the columns of a set (face ids as UTF-8 bytes), in any order; a face that comes again is left out."""
+    unique, rows = np.unique(face_ids, return_index=True)
+    return PlanFaces(unique, Labels.of(identities).take(rows), Labels.of(groups).take(rows), poses[rows])
 
 
 def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
@@ -197,14 +226,6 @@ def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
         return 1.0
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
-
-
-def _rows_by(names: Sequence[str]) -> dict[str, Int[np.ndarray, " rows"]]:
-    """Rows of each name, in their order."""
-    found, numbers = np.unique(np.array(names, np.str_), return_inverse=True)
-    order = np.argsort(numbers, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(numbers, minlength=len(found)))[:-1]) if len(found) else []
-    return {str(name): part for name, part in zip(found, parts, strict=True)}
 
 
 def _unhindered(

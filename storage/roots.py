@@ -54,7 +54,9 @@ def _advice(error: Exception, url: str) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, PermissionError) and "://" not in url:
         return f"access to {url} was refused: check the permissions of the file and its folder"
-    if isinstance(error, PermissionError) or type(error).__name__ in _REFUSED:
+    # S3 answers a question about a file (HEAD) with a bare 400 where the credentials have expired.
+    bare = isinstance(error, OSError) and "Bad Request" in text and "://" in url
+    if isinstance(error, PermissionError) or type(error).__name__ in _REFUSED or bare:
         return (
             f"access to {url} was refused ({text}): check the credentials and their rights "
             "(for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"

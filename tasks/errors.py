@@ -17,6 +17,10 @@ class RunError(Exception):
     """The arguments were right, the work could not be done. The command line exits with 1."""
 
 
+class AbandonedError(Exception):
+    """Work that was not begun since the run has failed already, with another error that says why."""
+
+
 @contextmanager
 def checking_arguments() -> Iterator[None]:
     """Within the block an error of storage or model is about what the user named: it becomes a UsageError."""

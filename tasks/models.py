@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model.application import ApplicationModel
+from model.devices import Compute
 from model.errors import WeightsError
 from storage import Root
 
@@ -30,13 +31,16 @@ class RegisteredModel:
 
 
 def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
-    """Copies an application model into the root; returns the hash of its weights, which must be `sha256` if given."""
+    """Copies an application model into the root; returns the hash of its weights, which must be `sha256` if given.
+
+    A copy that is there is compared, and replaced where it was damaged.
+    """
     found = ApplicationModel.load(folder, sha256=sha256).sha256
     if found is None:
         raise WeightsError(f"{folder} holds no saved model: train it anew")
     for path in sorted(folder.iterdir()):
         kept = _place(found, path.name)
-        if path.is_file() and not root.exists(kept):
+        if path.is_file() and not (root.exists(kept) and root.read_bytes(kept) == path.read_bytes()):
             root.write_bytes(kept, path.read_bytes())
     return found
 
@@ -52,12 +56,12 @@ def short_name(uri: str) -> str:
 
 
 @lru_cache(maxsize=4)  # an evaluation has some side by side
-def load_model(root: Root, sha256: str) -> ApplicationModel:
+def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ApplicationModel:
     """The generator with these weights, loaded once per process."""
     local = root.local_path(f"models/{sha256}")
     if local is not None:
-        return ApplicationModel.load(local, sha256=sha256)
+        return ApplicationModel.load(local, sha256, compute)
     with TemporaryDirectory() as folder:
         for name in root.list(f"models/{sha256}"):
             (Path(folder) / name).write_bytes(root.read_bytes(_place(sha256, name)))
-        return ApplicationModel.load(Path(folder), sha256=sha256)
+        return ApplicationModel.load(Path(folder), sha256, compute)

@@ -18,7 +18,7 @@ from tasks.faces import photos_of, read_faces
 from tasks.models import load_model
 from tasks.pictures import PictureReader
 from tasks.retargeting import retargeted_points
-from tasks.transfer import TransferSettings, settings_of
+from tasks.transfer_settings import TransferSettings, settings_of
 
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 

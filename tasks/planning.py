@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,7 @@ import pyarrow.compute as pc
 
 from model.expressions import expression_clusters
 from model.landmarks import to_common
-from model.planning import Planner, PlanRules, normalised_entropy, plan_faces
+from model.planning import Dealt, Planner, PlanRules, normalised_entropy, plan_faces
 from storage import (
     Root,
     ShardRef,
@@ -36,6 +40,8 @@ CLUSTERS = 8
 UNLABELLED = "(no label)"
 LEAST_SHARD_PAIRS, MOST_SHARD_PAIRS, USUAL_SHARDS = 64, 1024, 2000
 """A killed run loses a shard for each worker at most; each shard costs a task run and a file."""
+PARTS_AT_ONCE = 8
+"""Shards of a plan that are written side by side: an object store takes its time for each."""
 
 Row = dict[str, Any]
 
@@ -93,22 +99,41 @@ class Plan:
                 wanted[name] = (tried, missing)
         return wanted
 
-    def rows(self, asked: Mapping[str, tuple[int, int]]) -> Iterator[Row]:
-        """Rows of `pairs`: for each identity (first rank, count), fewer where its deck ends."""
-        drivers = self.planner.drivers
+    def parts(self, asked: Mapping[str, tuple[int, int]], size: int) -> Iterator[pa.Table]:
+        """Rows of `pairs` in tables of `size`, the last one shorter, one at a time: a plan need not fit in memory.
+
+        For each identity (first rank, count); fewer where its deck ends.
+        """
+        return in_parts(self._tables(asked, size), size)
+
+    def _tables(self, asked: Mapping[str, tuple[int, int]], least: int) -> Iterator[pa.Table]:
+        """Tables of at least so many rows (the last one of fewer), each of whole identities."""
+        stretches: list[Dealt] = []
         for identity, (first, count) in asked.items():
-            dealt = self.planner.deal(identity, first, count)
-            for rank, (pair, driver) in enumerate(
-                zip(self.planner.pairs(dealt), dealt.drivers.tolist(), strict=True), start=first
-            ):
-                yield vars(pair) | {
-                    "identity": identity,
-                    "expression": self._labels[driver],
-                    "expression_group": drivers.groups[driver],
-                    "rank": rank,
-                    "status": "ok",
-                    "reason": None,
-                }
+            stretches.append(self.planner.deal(identity, first, count))
+            if sum(len(dealt.drivers) for dealt in stretches) >= least:
+                yield self._table(stretches)
+                stretches = []
+        if stretches:
+            yield self._table(stretches)
+
+    def _table(self, stretches: Sequence[Dealt]) -> pa.Table:
+        drivers = np.concatenate([dealt.drivers for dealt in stretches])
+        pairs = [pair for dealt in stretches for pair in self.planner.pairs(dealt)]
+        groups = self.planner.drivers.groups
+        columns: dict[str, Any] = {
+            "pair_id": [pair.pair_id for pair in pairs],
+            "identity_face_id": [pair.identity_face_id for pair in pairs],
+            "expression_face_id": [pair.expression_face_id for pair in pairs],
+            "identity": [dealt.identity for dealt in stretches for _ in range(len(dealt.drivers))],
+            "expression": [self._labels[driver] for driver in drivers],
+            "expression_group": [groups.names[number] for number in groups.numbers[drivers]],
+            "rank": np.concatenate([dealt.first_rank + np.arange(len(dealt.drivers)) for dealt in stretches]),
+            "seed": [pair.seed for pair in pairs],
+            "status": ["ok"] * len(pairs),
+            "reason": pa.nulls(len(pairs), pa.string()),
+        }
+        return pa.table(columns, schema=PAIRS)
 
     def outlook(self) -> Outlook:
         """What the first round will be, counted without making its rows."""
@@ -146,53 +171,67 @@ def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, setti
     Raises:
         UsageError: a set has no usable face, or there is no driver of another identity.
     """
-    sources, drivers = _columns(root, identities, settings.identity_splits), _columns(root, expressions, ())
+    sources, drivers = _usable(root, identities, settings.identity_splits), _usable(root, expressions, ())
     groups = _groups(root, expressions, drivers, settings.rules.seed)
     planner = Planner(
-        plan_faces(
-            zip(sources["face_id"], sources["person"], [""] * len(sources["face_id"]), sources["pose"], strict=True)
-        ),
-        plan_faces(zip(drivers["face_id"], drivers["person"], groups, drivers["pose"], strict=True)),
+        plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
+        plan_faces(drivers.face_ids, drivers.people, groups, drivers.poses),
         settings.rules,
     )
     if not any(len(planner.deal(name, 0, 1).drivers) for name in planner.identities):
         limit = settings.rules.most_pose_difference
         posed = "" if limit is None else f" with a head pose within {limit:g}° of the source's"
         raise UsageError(
-            f"no pair can be planned: {identities.name} gives {len(sources['face_id'])} usable faces, "
-            f"{expressions.name} {len(drivers['face_id'])}, and a driver must be of another identity{posed}; "
+            f"no pair can be planned: {identities.name} gives {len(sources.face_ids)} usable faces, "
+            f"{expressions.name} {len(drivers.face_ids)}, and a driver must be of another identity{posed}; "
             f"add images or choose other sets"
         )
-    label_of = dict(zip(drivers["face_id"], drivers["expression"], strict=True))
-    return Plan(planner, [label_of[face_id] for face_id in planner.drivers.face_ids], settings)
+    rows = np.unique(drivers.face_ids, return_index=True)[1]  # as `plan_faces` sorts them
+    return Plan(planner, [drivers.expressions[row] for row in rows.tolist()], settings)
 
 
-def _columns(root: Root, tables: FaceTables, splits: Sequence[str]) -> dict[str, list[Any]]:
-    """Usable faces column by column: a million rows of Python objects would not be small."""
+@dataclass(frozen=True)
+class _Usable:
+    """The usable faces of a set, column by column; strings that are alike are one object."""
+
+    face_ids: np.ndarray
+    """UTF-8 bytes."""
+    people: list[str]
+    """Labels; the image of a face without one, so that each unlabelled image counts as a person."""
+    expressions: list[str | None]
+    poses: np.ndarray
+    """Faces × 3, NaN where not known."""
+
+
+def _usable(root: Root, tables: FaceTables, splits: Sequence[str]) -> _Usable:
     wanted = pc.field("status") == "ok"
     if splits:
         wanted = wanted & pc.field("split").isin(list(splits))
     names = ["face_id", "image_id", "identity", "expression", "pose"]
     table = open_table(root, "faces", tables.faces).to_table(columns=names, filter=wanted)
-    people = [
-        label or image
-        for label, image in zip(*(table[name].to_pylist() for name in ("identity", "image_id")), strict=True)
-    ]  # each unlabelled image counts as a person
-    return {
-        "face_id": table["face_id"].to_pylist(),
-        "person": people,
-        "expression": table["expression"].to_pylist(),
-        "pose": table["pose"].to_pylist(),
-    }
+    people = _shared(pc.call_function("coalesce", [table["identity"], table["image_id"]]))
+    poses = [pc.call_function("list_element", [table["pose"], pa.scalar(axis)]).to_numpy() for axis in range(3)]
+    return _Usable(
+        np.array(table["face_id"].cast(pa.binary()).to_numpy(), np.bytes_),
+        [str(person) for person in people],
+        _shared(table["expression"]),
+        np.column_stack(poses).astype(np.float64),
+    )
 
 
-def _groups(root: Root, tables: FaceTables, drivers: Mapping[str, list[Any]], seed: int) -> list[str]:
+def _shared(column: pa.ChunkedArray) -> list[str | None]:
+    encoded = column.combine_chunks().dictionary_encode()
+    names = [*encoded.dictionary.to_pylist(), None]
+    return [names[number] for number in encoded.indices.fill_null(-1).to_pylist()]
+
+
+def _groups(root: Root, tables: FaceTables, drivers: _Usable, seed: int) -> list[str]:
     """For each driver its label; where none has one, the cluster of its expression."""
-    if any(label is not None for label in drivers["expression"]):
-        return [UNLABELLED if label is None else label for label in drivers["expression"]]
+    if any(label is not None for label in drivers.expressions):
+        return [UNLABELLED if label is None else label for label in drivers.expressions]
     # Clusters depend on the order of the faces, plans must not.
-    order = np.argsort(np.array(drivers["face_id"], np.str_), kind="stable")
-    people = np.unique(np.array(drivers["person"], np.str_), return_inverse=True)[1]
+    order = np.argsort(drivers.face_ids, kind="stable")
+    people = np.unique(np.array(drivers.people, np.str_), return_inverse=True)[1]
     clusters = expression_clusters(_points(root, tables)[order], people[order], CLUSTERS, seed)
     found = np.zeros(len(order), np.int64)
     found[order] = clusters
@@ -225,24 +264,38 @@ def shard_pairs(total: int) -> int:
     return size
 
 
-def pairs_shard(root: Root, rows: Sequence[Row], place: int) -> ShardRef:
-    """The shard of `pairs` with these rows, the `place`-th of its plan (a list may repeat itself)."""
-    name = fingerprint({"code": CODE, "rows": list(rows), "place": place})
-    return find_shard(root, "pairs", name) or write_shard(
-        root, "pairs", name, pa.Table.from_pylist(list(rows), schema=PAIRS)
-    )
+def store_parts(root: Root, parts: Callable[[], Iterator[pa.Table]], first: int) -> list[ShardRef]:
+    """Shards of `pairs` with these rows, from the `first`-th of their plan on; one that is there is left alone."""
+    shards: list[ShardRef] = []
+    with ThreadPoolExecutor(PARTS_AT_ONCE) as threads:
+        numbered = enumerate(parts(), start=first)
+        while some := list(islice(numbered, PARTS_AT_ONCE)):  # not all at once: each holds its rows
+            shards += threads.map(lambda part: _pairs_shard(root, part[1], part[0]), some)
+    return shards
 
 
-def in_parts(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """The rows in lists of `size`, the last one shorter; one at a time, so that a plan need not fit in memory."""
-    part: list[Row] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
-        yield part
+def _pairs_shard(root: Root, rows: pa.Table, place: int) -> ShardRef:
+    """The shard with these rows, the `place`-th of its plan (a list may repeat itself)."""
+    content = hashlib.sha256(json.dumps(rows.to_pydict(), sort_keys=True).encode()).hexdigest()
+    name = fingerprint({"code": CODE, "rows": content, "place": place})
+    return find_shard(root, "pairs", name) or write_shard(root, "pairs", name, rows)
+
+
+def listed_parts(rows: Sequence[Row], size: int) -> Iterator[pa.Table]:
+    """Rows of a list in tables of `size`."""
+    return in_parts([pa.Table.from_pylist(list(rows), schema=PAIRS)], size)
+
+
+def in_parts(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The rows of the tables in tables of `size`, the last one shorter."""
+    left: pa.Table = PAIRS.empty_table()
+    for table in tables:
+        left = pa.concat_tables([left, table])
+        while left.num_rows >= size:
+            yield left.slice(0, size)
+            left = left.slice(size)
+    if left.num_rows:
+        yield left
 
 
 def commit_pairs(

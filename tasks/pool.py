@@ -12,13 +12,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
 from typing import ParamSpec, TypeVar
 
-from tasks.errors import RunError
+from tasks.errors import AbandonedError, RunError
 from tasks.progress import Advance, progress
 
 P = ParamSpec("P")
@@ -66,6 +66,7 @@ class WorkerPool:
         self._workers = workers
         self.ticks: SimpleQueue[float | None] = self._context.SimpleQueue()
         self._lock = threading.Lock()
+        self._abandoned = False
         self._executor = self._new_executor()
 
     def _new_executor(self) -> ProcessPoolExecutor:
@@ -88,14 +89,26 @@ class WorkerPool:
 
     def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Result of `work(*args)`; raises RunError if the process died, after which the next call has new ones."""
-        executor = self._executor
+        with self._lock:
+            executor = self._executor
+            if self._abandoned:
+                raise AbandonedError("the run has failed elsewhere")
+            future = executor.submit(work, *args, **kwargs)
         try:
-            return executor.submit(work, *args, **kwargs).result()
+            return future.result()
+        except CancelledError as error:
+            raise AbandonedError("the run has failed elsewhere") from error
         except BrokenProcessPool as error:
             with self._lock:
                 if self._executor is executor:
                     self._executor = self._new_executor()
             raise RunError("a worker process was killed (out of memory?): try again, with fewer --workers") from error
+
+    def abandon(self) -> None:
+        """Nothing new is begun, what waits is given up with AbandonedError; what is in hand is finished."""
+        with self._lock:
+            self._abandoned = True
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """Ends the processes."""
@@ -133,6 +146,12 @@ def work_progress(title: str, total: float, unit: str) -> Iterator[None]:
             return
         with _pool.reporting(advance):
             yield
+
+
+def abandon_work() -> None:
+    """The step in hand has failed: no worker begins anything more in this pool."""
+    if _pool is not None:
+        _pool.abandon()
 
 
 def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from storage import Manifest, Root, list_manifests, open_table, read_set
 from tasks.errors import UsageError
 from tasks.pool import in_worker
-from tasks.transfer import TransferSettings, generated_rows, settings_fingerprint, settings_of
+from tasks.transfer_rows import generated_rows
+from tasks.transfer_settings import TransferSettings, settings_fingerprint, settings_of
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from prefect import Task, unmapped
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from storage import ShardRef, SourceItem, StorageError
-from tasks.pool import tick, work_progress
+from tasks.pool import abandon_work, tick, work_progress
 
 MOST_SHARDS_AT_ONCE = 32
+MOST_FAILED = 3
+"""Shards of a step that fail, each tried again, before the step is given up; with fewer the others are still made."""
 
 
 def shard_threads() -> TaskRunner[PrefectFuture[Any]]:
@@ -41,11 +44,42 @@ def over_shards(
     """Results of `run(root, shard, *settings)` for each shard, in their order."""
     with work_progress(step.title, step.total, step.unit):
         found = _found(step, root, shards, settings)
-        missing = [shard for shard, ref in zip(shards, found, strict=True) if ref is None]
+        missing = _from_anywhere([place for place, ref in enumerate(found) if ref is None])
         tick(sum(ref.rows for ref in found if ref is not None))
-        futures = run.map(unmapped(root), missing, *map(unmapped, settings)) if missing else []
-        made = iter([future.result() for future in futures])
-        return [next(made) if ref is None else ref for ref in found]
+        asked = [shards[place] for place in missing]
+        futures = run.map(unmapped(root), asked, *map(unmapped, settings)) if missing else []
+        made = dict(zip(missing, _results(futures), strict=True))
+        return [made[place] if ref is None else ref for place, ref in enumerate(found)]
+
+
+def _results(futures: Sequence[PrefectFuture[ShardRef]]) -> list[ShardRef]:
+    """Of all. Raises the first error when all others are done, or when some more have failed for good: then the fault
+    is not of one shard, and nothing more is begun."""
+    failed: list[Exception] = []
+    try:
+        for future in as_completed(list(futures)):
+            try:
+                future.result()
+            except Exception as error:
+                failed.append(error)
+                if len(failed) == MOST_FAILED:
+                    raise failed[0] from None
+    except BaseException:
+        abandon_work()
+        for future in futures:
+            waiting = getattr(future, "wrapped_future", None)  # of the runner with threads
+            if isinstance(waiting, Future):
+                waiting.cancel()
+        raise
+    if failed:
+        raise failed[0]
+    return [future.result() for future in futures]
+
+
+def _from_anywhere(places: list[int]) -> list[int]:
+    """In their order, but begun at a random one: two runs at once, who find what the other has made, share the work."""
+    start = random.randrange(len(places)) if places else 0
+    return places[start:] + places[:start]
 
 
 def _found(step: Step, root: Any, shards: Sequence[Any], settings: Sequence[Any]) -> list[ShardRef | None]:

@@ -34,7 +34,7 @@ from tasks import (
     verification,
     videos,
 )
-from tasks.errors import UsageError
+from tasks.errors import AbandonedError, UsageError
 from tasks.evaluation import page
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ def _retried(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
     """What a user named wrongly stays wrong; a network or a killed process may be well the next time."""
-    return not isinstance(state.result(raise_on_failure=False), UsageError | DetectorError)
+    return not isinstance(state.result(raise_on_failure=False), UsageError | DetectorError | AbandonedError)
 
 
 def _once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -63,7 +63,7 @@ train = _once("train-gan")(training.train)
 evaluate = _once("evaluate-generator")(evaluation.evaluate)
 register = _once("register-generator")(training.register)
 fetch_model = _retried("fetch-generator")(tracking.fetch_model)
-pairs_shard = _retried("store-plan")(planning.pairs_shard)
+store_plan = _retried("store-plan")(planning.store_parts)
 keep_neutrals = _retried("find-neutrals")(neutrals.keep_neutrals)
 transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
 transfer_photos = _once("transfer-photos")(pair.transfer_photos)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -38,6 +40,7 @@ from tasks.errors import RunError, UsageError
 from tasks.models import MODEL_NAME, RegisteredModel, keep_model
 
 EXPERIMENT = "mien"
+_PATIENCE_S = 10.0
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHAMPION = "champion"
 TRAINING_TAG = "mien.training"
@@ -76,6 +79,7 @@ def _connect(root: Root) -> MlflowClient:
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     _use(uri)
     try:
+        _knock(uri)
         client = MlflowClient()
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
@@ -88,6 +92,14 @@ def _connect(root: Root) -> MlflowClient:
 def check_connection(root: Root) -> None:
     """Raises RunError unless the MLflow in force answers."""
     _connect(root)
+
+
+def _knock(uri: str) -> None:
+    """Raises OSError where nobody listens: MLflow's client would try for minutes."""
+    url = urlsplit(uri)
+    if url.scheme in ("http", "https") and url.hostname:
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
+        socket.create_connection((url.hostname, port), timeout=_PATIENCE_S).close()
 
 
 def _use(uri: str) -> None:

@@ -74,3 +74,12 @@ def test_a_face_outside_the_photo_changes_nothing() -> None:
     image = photo()
     crop = np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8)
     assert (paste_back(image, crop, to_crop(1.0, across=2000), SIZE_PX, POINTS, POINTS) == image).all()
+
+
+def test_hair_that_came_where_skin_was_does_not_tint_the_face() -> None:
+    image, matrix = np.full((260, 300, 3), 150, np.uint8), to_crop(2.0)
+    crop = warp(image, matrix, SIZE_PX)
+    crop[:, :20] = 20  # as if the head had turned: dark hair along one side of the mask
+    pasted = paste_back(image, crop, matrix, SIZE_PX, POINTS, POINTS)
+    eyes = apply_transform(invert_transform(matrix), POINTS[[27, 45]]).round().astype(int)
+    assert all(np.abs(pasted[y, x].astype(int) - 150).max() <= 3 for x, y in eyes)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.planning import Planner, PlanRules, normalised_entropy, plan_faces, planned_pair
+from model.planning import PlanFaces, Planner, PlanRules, normalised_entropy, plan_faces, planned_pair
 
 Row = tuple[str, str, str, tuple[float, float, float] | None]
 ROWS: list[Row] = [(f"{person}{n}", person, "", None) for person in "abcd" for n in range(5)]
@@ -21,9 +21,15 @@ def labelled(people: str, each: int) -> list[Row]:
     return [(f"{person}{n}", person, LABELS[n % 3], None) for person in people for n in range(each)]
 
 
+def faces_of(rows: list[Row]) -> PlanFaces:
+    ids, people, groups, poses = zip(*rows, strict=True)
+    known = [(np.nan, np.nan, np.nan) if pose is None else pose for pose in poses]
+    return plan_faces(np.array(ids, np.bytes_), people, groups, np.array(known, np.float64))
+
+
 def pairs_of(sources: list[Row], drivers: list[Row], count: int, rules: PlanRules | None = None) -> list[tuple]:
     """(identity, source, driver) of the first pairs of each identity."""
-    planner = Planner(plan_faces(sources), plan_faces(drivers), rules or PlanRules())
+    planner = Planner(faces_of(sources), faces_of(drivers), rules or PlanRules())
     return [
         (name, pair.identity_face_id, pair.expression_face_id)
         for name in planner.identities
@@ -70,6 +76,13 @@ def test_an_identity_alone_gets_nothing() -> None:
     assert pairs_of(ROWS[:5], ROWS[:5], 3) == []
 
 
+def test_nobody_and_no_drivers_give_nothing() -> None:
+    nobody = plan_faces(np.zeros(0, np.bytes_), [], [], np.zeros((0, 3)))
+    assert Planner(nobody, faces_of(ROWS), PlanRules()).identities == []
+    planner = Planner(faces_of(ROWS), nobody, PlanRules())
+    assert len(planner.deal("a", 0, 3).drivers) == 0
+
+
 def test_labels_come_in_turns() -> None:
     drivers = [*labelled("wxyz", 30), ("rare", "v", "angry", None)]
     label_of = {row[0]: row[2] for row in drivers}
@@ -102,7 +115,7 @@ def test_what_is_dealt_later_goes_on_where_it_ended(
         for p in range(people)
         for n in range(each)
     ]
-    planner = Planner(plan_faces(rows), plan_faces(rows), PlanRules(seed, limit))
+    planner = Planner(faces_of(rows), faces_of(rows), PlanRules(seed, limit))
     whole, head, tail = (planner.deal("p0", a, n) for a, n in ((0, first + more), (0, first), (first, more)))
     assert [*whole.sources] == [*head.sources, *tail.sources]
     assert [*whole.drivers] == [*head.drivers, *tail.drivers]

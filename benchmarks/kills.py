@@ -1,0 +1,340 @@
+"""Kills transfer jobs at random moments, starts them again, and compares what they leave with an unbroken job.
+
+python -m benchmarks.kills [--kills 100] [--seed 0] [--on both|local|s3]
+
+A life is a job over an empty table that is killed (SIGKILL) and started again until it ends by itself. The moments are
+drawn over the time that the unbroken job took; killed are the parent alone, the parent and its workers together, or one
+worker, whose job goes on. Each start draws another number of workers. At the end of a life every file of the plan and
+of the generated faces must be there with the bytes of the unbroken job, no other file, and no shard may have been begun
+more often than workers died in it. Half the kills are on a local root, half on S3 (moto, on loopback).
+
+The jobs are processes forked from this one, which has the flows imported: a start costs little, so there are many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.servers import S3_KEYS, prefect_api, s3_server
+from benchmarks.small_job import NAME, prepare_job, register_generator, run_job
+
+PREPARED = ("images/", "faces/", "heatmaps/", f"sets/{NAME}.json", "quality/")
+RESULT = ("pairs/", "transfers/", f"sets/{NAME}-by-{NAME}.json")
+MOST_WORKERS = 3
+WAYS = ("parent", "all", "worker")
+
+
+# --- Places, read without threads: this process forks -----------------------------------------------------------------
+
+
+class Place(Protocol):
+    """The files of a root."""
+
+    @property
+    def url(self) -> str: ...
+
+    def files(self) -> dict[str, str]: ...
+
+    def delete(self, path: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A local root."""
+
+    url: str
+
+    def files(self) -> dict[str, str]:
+        """sha256 by path, without the hidden files that a kill may leave."""
+        top = Path(self.url)
+        paths = [path for path in top.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        return {path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    def delete(self, path: str) -> None:
+        (Path(self.url) / path).unlink()
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket as a root."""
+
+    url: str
+
+    def _client(self) -> Any:
+        import boto3
+
+        return boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+
+    @property
+    def _name(self) -> str:
+        return self.url.removeprefix("s3://")
+
+    def create(self) -> Bucket:
+        """Makes it."""
+        self._client().create_bucket(Bucket=self._name)
+        return self
+
+    def files(self) -> dict[str, str]:
+        """sha256 by key."""
+        client = self._client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._name)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return {
+            key: hashlib.sha256(client.get_object(Bucket=self._name, Key=key)["Body"].read()).hexdigest()
+            for key in keys
+        }
+
+    def delete(self, path: str) -> None:
+        self._client().delete_object(Bucket=self._name, Key=path)
+
+
+# --- Jobs -------------------------------------------------------------------------------------------------------------
+
+
+def started(log: Path, work: Callable[..., object], *arguments: object) -> int:
+    """Runs `work` in a forked process of its own group; its pid. What it prints goes to the log."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.setsid()
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        work(*arguments)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def ended(pid: int, log: Path) -> None:
+    """Waits for a process that must end well."""
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise SystemExit(f"a job failed by itself: {log}\n{log.read_text()[-3000:]}")
+
+
+def workers_of(pid: int) -> list[int]:
+    """Worker processes of a job."""
+    import psutil
+
+    try:
+        children = psutil.Process(pid).children()
+        return [child.pid for child in children if any("spawn_main" in word for word in child.cmdline())]
+    except psutil.Error:
+        return []
+
+
+def kill(pid: int, way: str, chance: random.Random) -> bool:
+    """Kills a job or one of its workers; whether the job is over."""
+    if way == "worker":
+        if workers := workers_of(pid):
+            os.kill(chance.choice(workers), signal.SIGKILL)
+        return False
+    if way == "parent":
+        os.kill(pid, signal.SIGKILL)
+    else:
+        os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return True
+
+
+@dataclass
+class Outcome:
+    """What the kills did."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    lives: int = 0
+    shards: int = 0
+    redone: int = 0
+    """Shards begun again, over all lives."""
+    most_redone: int = 0
+    """In one kill, as a share of the workers: at most 1."""
+
+
+@dataclass
+class Harness:
+    """Lives of jobs on one root."""
+
+    place: Place
+    scratch: Path
+    chance: random.Random
+    whole: dict[str, str] = field(default_factory=dict)
+    """The files of the unbroken job."""
+    took_s: float = 0.0
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def unbroken(self) -> None:
+        """The job to compare with; how long it takes is over what time the moments are drawn."""
+        log, begun_s = self.scratch / "whole.log", time.monotonic()
+        ended(started(log, run_job, self.place.url, 2, str(self.scratch / "whole.begun")), log)
+        self.took_s = time.monotonic() - begun_s
+        self.whole = self._result()
+        self.outcome.shards = sum(path.startswith("transfers/shards/") for path in self.whole)
+        self.wipe()
+
+    def _result(self) -> dict[str, str]:
+        return {path: digest for path, digest in self.place.files().items() if path.startswith(RESULT)}
+
+    def wipe(self) -> None:
+        """Deletes all that the job made."""
+        for path in self.place.files():
+            if not path.startswith(PREPARED):
+                self.place.delete(path)
+
+    def live(self, kills: int) -> int:
+        """One life with at most so many kills; how many there were."""
+        begun = self.scratch / f"life-{self.outcome.lives}.begun"
+        begun.touch()
+        count, allowed = 0, 0
+        while self._one_start(begun, count < kills):
+            count += 1
+            allowed += self.workers
+        self._check(begun, allowed)
+        self.outcome.lives += 1
+        self.wipe()
+        return count
+
+    def _one_start(self, begun: Path, killing: bool) -> bool:
+        """Starts the job; whether it (or a worker of it) was killed."""
+        self.workers = self.chance.randint(1, MOST_WORKERS)
+        log = self.scratch / "job.log"
+        pid = started(log, run_job, self.place.url, self.workers, str(begun))
+        if not killing:
+            ended(pid, log)
+            return False
+        way, moment_s = self.chance.choice(WAYS), time.monotonic() + self.chance.uniform(0, self.took_s)
+        while time.monotonic() < moment_s:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                if status:
+                    raise SystemExit(f"a job failed by itself: {log}\n{log.read_text()[-3000:]}")
+                return False
+            time.sleep(0.01)
+        over = kill(pid, way, self.chance)
+        self.outcome.kills[way] += 1
+        self._check_valid()
+        if not over:  # the job replaces its workers and goes on
+            ended(pid, log)
+        return True
+
+    def _check_valid(self) -> None:
+        """What is there under its name is what the unbroken job wrote there."""
+        odd = [path for path, digest in self._result().items() if self.whole.get(path) != digest]
+        if odd:
+            raise SystemExit(f"a killed job left another file than the unbroken one: {odd[0]}")
+
+    def _check(self, begun: Path, allowed: int) -> None:
+        result = self._result()
+        if result != self.whole:
+            unlike = sorted(result.items() ^ self.whole.items())
+            raise SystemExit(f"after its kills the job left other files than the unbroken one: {unlike[:4]}")
+        times = Counter(begun.read_text().split())
+        redone = sum(times.values()) - len(times)
+        if redone > allowed or len(times) != self.outcome.shards:
+            raise SystemExit(f"{redone} shards were begun again, where {allowed} workers died")
+        self.outcome.redone += redone
+
+    def two_at_once(self) -> int:
+        """Two jobs at once on one root: how many shards were begun by both."""
+        begun = self.scratch / "two.begun"
+        logs = [self.scratch / f"two-{number}.log" for number in range(2)]
+        pids = [started(log, run_job, self.place.url, 1, str(begun)) for log in logs]
+        for pid, log in zip(pids, logs, strict=True):
+            ended(pid, log)
+        if self._result() != self.whole:
+            raise SystemExit("two jobs at once left other files than one")
+        times = Counter(begun.read_text().split())
+        self.wipe()
+        return sum(times.values()) - len(times)
+
+
+# --- All of it --------------------------------------------------------------------------------------------------------
+
+
+def lives(harness: Harness, kills: int) -> Iterator[int]:
+    """Lives until so many kills are done; yields how many there are so far."""
+    done = 0
+    while done < kills:
+        done += harness.live(kills - done)
+        yield done
+
+
+def run(place: Place, kills: int, seed: int, scratch: Path) -> None:
+    """Kills, compares and prints."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    begun_s = time.monotonic()
+    ended(started(scratch / "prepare.log", prepare_job, place.url), scratch / "prepare.log")
+    register = started(scratch / "register.log", register_generator, place.url, scratch / "generator")
+    ended(register, scratch / "register.log")
+    harness = Harness(place, scratch, random.Random(seed))
+    harness.unbroken()
+    print(f"{place.url}: the unbroken job took {harness.took_s:.1f} s", flush=True)
+    for done in lives(harness, kills):
+        print(f"{place.url}: {done} of {kills} kills, {time.monotonic() - begun_s:.0f} s", flush=True)
+    twice = harness.two_at_once()
+    outcome = harness.outcome
+    ways = ", ".join(f"{outcome.kills[way]} {what}" for way, what in zip(WAYS, TOLD, strict=True))
+    print(
+        f"{place.url}: {sum(outcome.kills.values())} kills ({ways}), {outcome.lives} jobs of {outcome.shards} shards: "
+        f"no row missing, doubled or different; {outcome.redone} shards begun again. Two jobs at once: the same rows, "
+        f"{twice} of {outcome.shards} shards made by both",
+        flush=True,
+    )
+
+
+TOLD = ("of the parent", "of all processes", "of one worker")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--on", choices=("both", "local", "s3"), default="both")
+    asked = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="mien-kills-"))
+    with ExitStack() as servers:
+        own = os.environ.get("PREFECT_API_URL") or servers.enter_context(prefect_api(scratch))
+        os.environ |= {
+            "PREFECT_API_URL": own,
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        shares = {"both": ("local", "s3"), "local": ("local",), "s3": ("s3",)}[asked.on]
+        for number, kind in enumerate(shares):
+            os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{scratch}/mlflow-{kind}.db"
+            place: Place = Folder(str(scratch / "root"))
+            if kind == "s3":
+                os.environ |= S3_KEYS | {"AWS_ENDPOINT_URL": servers.enter_context(s3_server(scratch))}
+                place = Bucket("s3://mien-kills").create()
+            kills = asked.kills // len(shares) + (number < asked.kills % len(shares))
+            import flows.augment  # noqa: F401  # here, once, for all jobs
+
+            run(place, kills, asked.seed + number, scratch / kind)
+    shutil.rmtree(scratch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""A plan over synthetic faces: seconds for each million pairs, and the memory of the process that makes it.
+
+python -m benchmarks.planning [--faces 1000000] [--pairs 10000000] [--photos 10] [--unlabelled] [--folder DIR]
+
+The faces lie in a table of a root as prepared ones do, so many photos of each person, with seven labels of expressions,
+or without any, so that the drivers are clustered first. Timed are reading them, making the plan, counting it and
+writing it as a table. The process that makes it does nothing else; printed is the most memory it held (VmHWM).
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing as mp
+import resource
+import tempfile
+import time
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from model.planning import PlanRules
+from storage import Root, ShardRef, commit, fingerprint, write_shard
+from storage.schemas import FACES
+from tasks.faces import FaceTables
+from tasks.planning import PlanSettings, commit_pairs, make_plan, shard_pairs, store_parts
+
+EXPRESSIONS = ("calm", "happy", "sad", "angry", "disgusted", "fearful", "surprised")
+SHARD_FACES = 20_000
+SIDE_PX = 128
+
+
+def synthetic_shard(root: Root, first: int, count: int, photos: int, labelled: bool) -> ShardRef:
+    """Faces without pictures, of people with so many photos each."""
+    random, numbers = np.random.default_rng(first), np.arange(first, first + count)
+    ids = [fingerprint(f"face {number}") * 2 for number in numbers]
+    poses = random.normal(0, 8, (count, 3)).astype(np.float32)
+    landmarks = random.uniform(0, SIDE_PX, (count, 136)).astype(np.float32)
+    columns: dict[str, pa.Array] = {
+        "face_id": pa.array(ids),
+        "image_id": pa.array(ids),
+        "identity": pa.array([f"person {number // photos:07d}" for number in numbers]),
+        "expression": pa.array(
+            [EXPRESSIONS[n] for n in random.integers(7, size=count)] if labelled else [None] * count
+        ),
+        "split": pa.array(["train"] * count),
+        "pose": pa.array(list(poses), FACES.field("pose").type),
+        "landmarks_xy": pa.array(list(landmarks), FACES.field("landmarks_xy").type),
+        "landmark_scheme": pa.array(["ibug68"] * count),
+        "status": pa.array(["ok"] * count),
+    }
+    given = [
+        columns[field.name].cast(field.type) if field.name in columns else pa.nulls(count, field.type)
+        for field in FACES
+    ]
+    name = fingerprint({"first": first, "count": count, "photos": photos, "labelled": labelled})
+    return write_shard(root, "faces", name, pa.Table.from_arrays(given, schema=FACES))
+
+
+def synthetic_set(root: Root, faces: int, photos: int, labelled: bool) -> FaceTables:
+    """The tables of a set of so many faces, as far as planning reads them."""
+    shards = [
+        synthetic_shard(root, first, min(SHARD_FACES, faces - first), photos, labelled)
+        for first in range(0, faces, SHARD_FACES)
+    ]
+    table = commit(root, "faces", shards, {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}})
+    heatmaps = commit(root, "heatmaps", [], {"spec": {}})
+    return FaceTables("synthetic", table.fingerprint, heatmaps.fingerprint)
+
+
+def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float | None) -> None:
+    """Makes, counts and writes the plan; prints what it took."""
+    root, given = Root(url), FaceTables(**tables)
+    settings = PlanSettings(per_identity, rules=PlanRules(most_pose_difference=limit))
+    marks = [time.perf_counter()]
+    plan = make_plan(root, given, given, settings)
+    marks.append(time.perf_counter())
+    outlook = plan.outlook()
+    marks.append(time.perf_counter())
+    shards = store_parts(root, partial(plan.parts, plan.first(), shard_pairs(outlook.pairs)), 0)
+    commit_pairs(root, shards, given, given, settings)
+    marks.append(time.perf_counter())
+    millions = outlook.pairs / 1e6
+    print(f"{outlook.identities:,} identities, {outlook.pairs:,} pairs in {len(shards):,} shards")
+    print(f"evenness over the expressions: {outlook.entropy:.3f}\n")
+    print("| | seconds | seconds for a million pairs |")
+    print("|---|---|---|")
+    steps = zip(("read the faces", "count the plan", "make and write it"), np.diff(marks), strict=True)
+    for what, seconds in [*steps, ("in all", marks[-1] - marks[0])]:
+        print(f"| {what} | {seconds:.1f} | {seconds / millions:.1f} |")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"\nmost memory of the process: {most:.2f} GiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=int, default=1_000_000)
+    parser.add_argument("--pairs", type=int, default=10_000_000)
+    parser.add_argument("--photos", type=int, default=10, help="of each person")
+    parser.add_argument("--unlabelled", action="store_true", help="cluster the expressions")
+    parser.add_argument("--most-pose-difference", type=float)
+    parser.add_argument("--folder")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.folder) as scratch:
+        root = Root(scratch)
+        tables = asdict(synthetic_set(root, asked.faces, asked.photos, not asked.unlabelled))
+        per_identity = max(1, asked.pairs * asked.photos // asked.faces)
+        work = (scratch, tables, per_identity, asked.most_pose_difference)
+        child = mp.get_context("spawn").Process(target=timed_plan, args=work)
+        child.start()
+        child.join()
+        if child.exitcode:
+            raise SystemExit("the plan could not be made")
+
+
+if __name__ == "__main__":
+    main()

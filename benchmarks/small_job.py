@@ -1,0 +1,108 @@
+"""A transfer job of seconds on real parts: a few AT&T (ORL) faces, an untrained motion generator, dlib's judgement.
+
+An untrained one moves the source along the spline of its landmarks, so that some of its faces are accepted, some
+rejected and replaced: a job has several rounds.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storage import Root, ShardRef, find_shard
+
+if TYPE_CHECKING:
+    from model.application import ApplicationModel
+    from tasks.transfer_settings import TransferSettings
+
+NAME = "few"
+CROP_PX = 64
+PHOTOS = [f"sample:orl/s{person}/{photo}.pgm" for person in (1, 2, 3, 4) for photo in (1, 5)]
+PER_IDENTITY = 8
+SHARD_PAIRS = 2
+MODEL = "models:/mien-generator/1"
+LOG = "MIEN_SMALL_JOB_LOG"
+
+
+def prepare_job(root: str, photos: list[str] | None = None, crop_px: int = CROP_PX) -> None:
+    """Prepares the faces."""
+    from flows.prepare import prepare_faces
+
+    prepare_faces(photos or PHOTOS, NAME, root, crop_size=crop_px, val_fraction=0.0, test_fraction=0.0, workers=1)
+
+
+def untrained_generator(
+    root: str, folder: Path, size_px: int = CROP_PX, width: int = 8, blocks: int = 1
+) -> ApplicationModel:
+    """Saves an untrained generator that fits the prepared faces."""
+    import torch
+
+    from model.application import ApplicationModel
+    from model.heatmaps import HeatmapSpec
+    from model.networks.generator import GeneratorConfig, build_generator
+    from model.reference import AlignmentSettings
+    from tasks.faces import face_tables, prepare_settings
+
+    place = Root(root)
+    given = prepare_settings(place, face_tables(place, NAME))
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(kind="motion", size_px=size_px, width=width, blocks=blocks))
+    alignment, spec = AlignmentSettings(**given["alignment"]), HeatmapSpec(**given["heatmaps"])
+    return ApplicationModel(generator, alignment, spec, {}).save(folder)
+
+
+def register_generator(root: str, folder: Path) -> None:
+    """Registers an untrained generator in the MLflow of the environment."""
+    import numpy as np
+
+    from model.reference import reference_landmarks
+    from tasks.tracking import Registration, register, tracked_run
+
+    place, saved = Root(root), untrained_generator(root, folder)
+    points = reference_landmarks(saved.alignment)[None].astype(np.float32)
+    example = {
+        "source": np.full((1, CROP_PX, CROP_PX, 3), 128, np.uint8),
+        "source_landmarks": points,
+        "target_landmarks": points,
+    }
+    with tracked_run(place, "untrained") as run:
+        register(
+            place,
+            run,
+            Registration(
+                folder=folder,
+                card="An untrained generator.",
+                example=example,
+                training="untrained",
+                weights_sha256=saved.sha256 or "",
+                validation_metric=1.0,
+                metric_name="l1",
+                generator="motion",
+                champion=True,
+                promotion="it is the first",
+            ),
+        )
+
+
+def run_job(root: str, workers: int, log: str | None = None) -> None:
+    """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
+    import tasks.planning
+    import tasks.transfer
+    from flows.augment import augment_faces
+
+    tasks.planning.LEAST_SHARD_PAIRS = SHARD_PAIRS
+    if log:
+        os.environ[LOG] = log
+        tasks.transfer.make_shard = logged  # sent to the workers by its name
+    augment_faces(NAME, NAME, MODEL, root, per_identity=PER_IDENTITY, workers=workers)
+
+
+def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
+    """`tasks.transfer.make_shard`, with a line in the log where there is something to make."""
+    from tasks.transfer import make_shard
+
+    if find_shard(root, "transfers", name) is None:
+        with open(os.environ[LOG], "a") as log:
+            log.write(f"{name}\n")
+    return make_shard(root, name, pairs, settings)

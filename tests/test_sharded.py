@@ -1,0 +1,57 @@
+"""Steps over shards: what one failure does, and what some more do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from storage import Root, ShardRef
+from tasks.errors import RunError
+from tasks.pool import in_worker, worker_pool
+from tasks.sharded import MOST_FAILED, Step, over_shards, shard_threads
+
+SHARDS = 40
+
+
+def made(folder: str, name: str, bad: tuple[str, ...]) -> None:
+    """In a worker: a file for a shard, unless it is a bad one."""
+    if name in bad:
+        raise RunError(f"{name} is bad")
+    (Path(folder) / name).touch()
+
+
+def make(root: Root, name: str, bad: tuple[str, ...]) -> ShardRef:
+    in_worker(made, root.url, name, bad)
+    return ShardRef("pairs", name, 1, {"ok": 1, "rejected": 0, "failed": 0})
+
+
+@flow(task_runner=shard_threads())
+def make_all(folder: str, bad: tuple[str, ...]) -> list[str]:
+    run = task(make, cache_policy=NO_CACHE)
+    with worker_pool(1):
+        names = [f"{number:02d}" for number in range(SHARDS)]
+        return [ref.fingerprint for ref in over_shards(Step("make", "shards", SHARDS), run, Root(folder), names, bad)]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_results_come_in_the_order_of_the_shards(tmp_path: Path) -> None:
+    assert make_all(str(tmp_path), ()) == [f"{number:02d}" for number in range(SHARDS)]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_bad_shard_fails_the_step_after_all_others_are_made(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="07 is bad"):
+        make_all(str(tmp_path), ("07",))
+    assert len(list(tmp_path.iterdir())) == SHARDS - 1
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_where_many_are_bad_nothing_more_is_begun(tmp_path: Path) -> None:
+    bad = tuple(f"{number:02d}" for number in range(SHARDS) if number % 3)
+    with pytest.raises(RunError, match="is bad"):
+        make_all(str(tmp_path), bad)
+    assert len(list(tmp_path.iterdir())) < SHARDS // 3
+    assert len(bad) > MOST_FAILED
