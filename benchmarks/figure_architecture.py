@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.svg import ACCENT, DRAWN, FAINT, arrow, box, figure, text
 from model.networks.generator import WIDTHS, GeneratorConfig
-from model.networks.motion import CHANNELS, SPLINE_PX
+from model.networks.motion import CHANNELS, MOTION_PX
 
 _ENCODER_X, _DECODER_X, _WIDTH, _HEIGHT = 375, 620, 110, 54
 _ROWS_Y = (92, 184, 276, 368)
@@ -24,7 +24,7 @@ def _inputs(config: GeneratorConfig) -> list[str]:
         box(20, 92, 120, 54, ["I_s", f"source photo, {size}"]),
         box(20, 214, 120, 70, ["L_s, L_t", "68 landmarks each,", f"{config.parts} heatmaps each"]),
         box(190, 92, 130, 54, ["moved source", f"warp, {size}"]),
-        box(190, 222, 130, 54, ["spline", f"closed form, {SPLINE_PX}²"], ACCENT),
+        box(190, 222, 130, 54, ["spline", f"closed form, {MOTION_PX}²"], ACCENT),
         arrow((140, 119), (188, 119)),
         arrow((140, 249), (188, 249)),
         arrow((255, 222), (255, 148), head="g"),

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.svg import ACCENT, FAINT, INK, arrow, figure, outline, text
 from model.landmarks import PARTS, part_indices
-from model.networks.motion import SPLINE_PX
+from model.networks.motion import MOTION_PX
 from model.neutral import LIP_PAIRS
 from model.reference import AlignmentSettings, reference_landmarks
 from model.spline import resized_grid, spline_grid
@@ -42,7 +42,7 @@ def motion_field() -> str:
     """SVG text."""
     closed, opened = landmarks()
     # As the generator computes it, but in double precision: the last digits differ between processors.
-    spline = spline_grid(torch.from_numpy(closed[None]), torch.from_numpy(opened[None]), SPLINE_PX)
+    spline = spline_grid(torch.from_numpy(closed[None]), torch.from_numpy(opened[None]), MOTION_PX)
     panels = (
         ("source, landmarks L_s", [*_painted(drawn_face(closed)), *_contours(closed, INK)]),
         ("asked: landmarks L_t", [*_contours(closed, "#b9c0c8"), *_contours(opened, INK)]),
