@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from model import metrics
 from model.additions import LossWeights
@@ -51,6 +53,7 @@ def variants(steps: int, seed: int, size_px: int) -> Iterator[Variant]:
     yield Variant("nothing", whole)
     for term in fields(LossWeights):
         yield Variant(f"{term.name} term", replace(whole, weights=replace(whole.weights, **{term.name: 0.0})))
+    yield Variant("Muon (Adam for all weights)", replace(whole, optimizer="adam"))
     yield Variant("choice of pairs", replace(whole, pair_candidates=1))
     yield Variant("cross-person updates", replace(whole, cross_every_steps=0))
     yield Variant("motion (residual generator)", replace(whole, generator=residual))
@@ -59,7 +62,7 @@ def variants(steps: int, seed: int, size_px: int) -> Iterator[Variant]:
 def ablate(root: Root, sets: Sequence[FaceTables], steps: int, seed: int, size_px: int) -> str:
     """Trains all variants and measures them; the table as markdown, a row printed as soon as it is there."""
     faces = load_faces(root, sets, "train", size_px)
-    held_out = _joined([load_faces(root, sets, split, size_px) for split in ("val", "test")])
+    held_out = FaceArrays.joined([load_faces(root, sets, split, size_px) for split in ("val", "test")])
     keep_freed_memory()
     lines = [f"| left out, {steps} updates | " + " | ".join(MEASURES) + " |", "|---" * (1 + len(MEASURES)) + "|"]
     print(*lines, sep="\n", flush=True)
@@ -87,23 +90,19 @@ def train(settings: TrainSettings, faces: FaceArrays) -> Trainer:
 def measure(trainer: Trainer, faces: FaceArrays) -> dict[str, float]:
     """Of the averaged generator, on pairs of one person; images in 0..1."""
     sources, targets = same_person_pairs(faces.identities, PAIRS, PAIRS_SEED)
-    drawn = to_uint8(draw(trainer.average, faces, sources, targets)) / 255
-    photos = faces.images[targets].transpose(0, 2, 3, 1) / 255
-    points = torch.from_numpy(faces.points[targets])
+    drawn = to_uint8(draw(trainer.average, faces, sources, targets))
+    return measured_pixels(drawn, faces.images[targets].transpose(0, 2, 3, 1), torch.from_numpy(faces.points[targets]))
+
+
+def measured_pixels(
+    drawn: UInt8[np.ndarray, "batch side side 3"],
+    photos: UInt8[np.ndarray, "batch side side 3"],
+    points: Float[Tensor, "batch 68 2"],
+) -> dict[str, float]:
+    """Means of `MEASURES` over images in 0..1; points are the photos' landmarks in [-1, 1]."""
+    drawn, photos = drawn / 255, photos / 255
     values = {"l1": metrics.l1(drawn, photos), "ssim": metrics.ssim(drawn, photos)}
     for name, region in _REGIONS.items():
         masks = region_mask(points, photos.shape[1], region).numpy()[:, 0] > 0
         values[name] = metrics.masked_l1(drawn, photos, masks)
     return {name: float(np.nanmean(value)) for name, value in values.items()}
-
-
-def _joined(parts: Sequence[FaceArrays]) -> FaceArrays:
-    """Faces of different people as one set, the people numbered on."""
-    parts = [part for part in parts if len(part)]
-    starts = np.cumsum([0, *(part.identities.max() + 1 for part in parts)])
-    return FaceArrays(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.heatmaps for part in parts]),
-        np.concatenate([part.points for part in parts]),
-        np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.svg import ACCENT, DRAWN, FAINT, arrow, box, figure, text
 from model.networks.generator import WIDTHS, GeneratorConfig
-from model.networks.motion import CHANNELS, SPLINE_PX
+from model.networks.motion import CHANNELS, MOTION_PX
 
 _ENCODER_X, _DECODER_X, _WIDTH, _HEIGHT = 375, 620, 110, 54
 _ROWS_Y = (92, 184, 276, 368)
@@ -24,14 +24,14 @@ def _inputs(config: GeneratorConfig) -> list[str]:
         box(20, 92, 120, 54, ["I_s", f"source photo, {size}"]),
         box(20, 214, 120, 70, ["L_s, L_t", "68 landmarks each,", f"{config.parts} heatmaps each"]),
         box(190, 92, 130, 54, ["moved source", f"warp, {size}"]),
-        box(190, 222, 130, 54, ["spline", f"closed form, {SPLINE_PX}²"], ACCENT),
+        box(190, 222, 130, 54, ["motion", f"closed form, {MOTION_PX}²"], ACCENT),
         arrow((140, 119), (188, 119)),
         arrow((140, 249), (188, 249)),
         arrow((255, 222), (255, 148), head="g"),
         arrow((320, 119), (_ENCODER_X - 2, 119)),
         arrow((320, 249), (344, 249), (344, 130), (_ENCODER_X - 2, 130), head="g"),
         arrow((80, 284), (80, 312), (358, 312), (358, 140), (_ENCODER_X - 2, 140)),
-        text(220, 306, "heatmaps", 11.5, FAINT),
+        text(220, 306, "heatmaps, openings", 11.5, FAINT),
     ]
 
 
@@ -66,7 +66,7 @@ def _result(config: GeneratorConfig) -> list[str]:
         box(785, 160, 120, 44, ["mask m", size], DRAWN),
         box(785, 214, 120, 44, ["layer d", f"{size} × 3"], DRAWN),
         box(785, 276, 120, 54, ["coarse flow", f"{config.fine_px // 4}²"], ACCENT),
-        box(965, 92, 145, 54, ["moved source", "I_s by spline + f"]),
+        box(965, 92, 145, 54, ["moved source", "I_s by motion + f"]),
         box(965, 186, 145, 72, ["Î_t", "m · moved source + d", size]),
         arrow((right, 113), (783, 113), head="g"),
         arrow((right, 125), (757, 125), (757, 182), (783, 182), head="d"),
@@ -81,6 +81,6 @@ def _result(config: GeneratorConfig) -> list[str]:
         arrow((80, 92), (80, 40), (1037, 40), (1037, 90)),
         arrow((344, 130), (344, 56), (1010, 56), (1010, 90), head="g"),
         text(560, 33, "I_s from the start: what is shown is sampled once", 11.5, FAINT),
-        text(560, 72, "spline", 11.5, ACCENT),
+        text(560, 72, "motion", 11.5, ACCENT),
         text(560, 440, "green: motion · brown: drawn", 11.5, FAINT),
     ]

@@ -1,5 +1,5 @@
-"""The motion of a mouth that opens, as a figure: a face drawn from the reference landmarks, and where the spline finds
-each place of the result in it. No photo of anybody is in it.
+"""The motion of a mouth that opens, as a figure: a face drawn from the reference landmarks, and where the landmarks' motion
+finds each place of the result in it. No photo of anybody is in it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from benchmarks.svg import ACCENT, FAINT, INK, arrow, figure, outline, text
+from model.face_motion import face_grid
 from model.landmarks import PARTS, part_indices
-from model.networks.motion import SPLINE_PX
+from model.networks.motion import MOTION_PX
 from model.neutral import LIP_PAIRS
 from model.reference import AlignmentSettings, reference_landmarks
-from model.spline import resized_grid, spline_grid
+from model.spline import resized_grid
 
 PANEL_PX, GAP_PX, TOP_PX = 240, 24, 40
 ARROWS = 20
@@ -42,12 +43,12 @@ def motion_field() -> str:
     """SVG text."""
     closed, opened = landmarks()
     # As the generator computes it, but in double precision: the last digits differ between processors.
-    spline = spline_grid(torch.from_numpy(closed[None]), torch.from_numpy(opened[None]), SPLINE_PX)
+    motion = face_grid(torch.from_numpy(closed[None]), torch.from_numpy(opened[None]), MOTION_PX)
     panels = (
         ("source, landmarks L_s", [*_painted(drawn_face(closed)), *_contours(closed, INK)]),
         ("asked: landmarks L_t", [*_contours(closed, "#b9c0c8"), *_contours(opened, INK)]),
-        ("where each place is found", [*_contours(opened, "#b9c0c8"), *_arrows(spline)]),
-        ("source moved by the spline", _painted(_moved(drawn_face(closed), spline))),
+        ("where each place is found", [*_contours(opened, "#b9c0c8"), *_arrows(motion)]),
+        ("source moved by the landmarks", _painted(_moved(drawn_face(closed), motion))),
         ("what should be seen", _painted(drawn_face(opened))),
     )
     shapes: list[str] = []
@@ -57,11 +58,9 @@ def motion_field() -> str:
         shapes.append(f'<svg x="{x}" y="{TOP_PX}" width="{PANEL_PX}" height="{PANEL_PX}">')
         shapes += [f'<rect width="{PANEL_PX}" height="{PANEL_PX}" fill="#fff"/>', *its, "</svg>"]
     width = GAP_PX + len(panels) * (PANEL_PX + GAP_PX)
-    words = (
-        "The spline stretches the closed lips over the open mouth. Mask and layer have to draw what no motion can show."
-    )
+    words = "Such motion stretches the closed lips over the open mouth. Mask and layer have to draw what no motion can show."
     shapes.append(text(width / 2, TOP_PX + PANEL_PX + 26, words, 13, FAINT))
-    return figure(width, TOP_PX + PANEL_PX + 44, "a mouth that opens, moved by the thin-plate spline", shapes)
+    return figure(width, TOP_PX + PANEL_PX + 44, "a mouth that opens, moved by its landmarks", shapes)
 
 
 def landmarks() -> tuple[np.ndarray, np.ndarray]:
@@ -110,10 +109,10 @@ def _ellipse(centre: np.ndarray, across: float, down: float) -> np.ndarray:
     return centre + np.stack([across * np.cos(turn), down * np.sin(turn)], 1)
 
 
-def _moved(layers: list[Layer], spline: torch.Tensor) -> Iterator[Layer]:
+def _moved(layers: list[Layer], motion: torch.Tensor) -> Iterator[Layer]:
     """The layers as the warp shows them: each is painted, looked up along the flow, and traced."""
     side_px = _FINE * PANEL_PX
-    found = ((resized_grid(spline, side_px)[0].numpy() + 1) * (side_px / 2)).astype(int).clip(0, side_px - 1)
+    found = ((resized_grid(motion, side_px)[0].numpy() + 1) * (side_px / 2)).astype(int).clip(0, side_px - 1)
     for colour, points in layers:
         painted = np.zeros((side_px, side_px), np.uint8)
         cv2.fillPoly(painted, [np.round((points + 1) * (side_px / 2)).astype(np.int32)], 1)
@@ -139,9 +138,9 @@ def _contours(points: np.ndarray, colour: str) -> list[str]:
     ]
 
 
-def _arrows(spline: torch.Tensor) -> list[str]:
+def _arrows(motion: torch.Tensor) -> list[str]:
     """From places of the result to where in the source they are found; places that hardly move are left out."""
-    found = resized_grid(spline, ARROWS)[0].numpy()
+    found = resized_grid(motion, ARROWS)[0].numpy()
     centres = (np.arange(ARROWS) + 0.5) * (2 / ARROWS) - 1
     places = np.stack(np.meshgrid(centres, centres), -1)
     shapes: list[str] = []

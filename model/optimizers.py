@@ -1,4 +1,4 @@
-"""Adam, its learning-rate schedule, and its state as plain tensors for the checkpoint."""
+"""The optimisers, their learning-rate schedule, and their state as plain tensors for the checkpoint."""
 
 from __future__ import annotations
 
@@ -8,14 +8,30 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from model.muon import Muon
+from model.networks.interface import Generator
+
 FINAL_SHARE = 0.05
 """Of the learning rate that is left at the end."""
 
 
 def adam(modules: Iterable[nn.Module], learning_rate: float, beta1: float) -> torch.optim.Adam:
     """Adam (Kingma and Ba 2015), the application's stochastic gradient descent with per-weight step sizes."""
-    parameters = [weight for module in modules for weight in module.parameters()]
-    return torch.optim.Adam(parameters, lr=learning_rate, betas=(beta1, 0.99), fused=True)
+    return _adam([weight for module in modules for weight in module.parameters()], learning_rate, beta1)
+
+
+def muon_and_adam(generator: Generator, rates: tuple[float, float], beta1: float) -> tuple[Muon, torch.optim.Adam]:
+    """Muon at the first rate for the convolutions inside of a generator, Adam at the second for its ends and biases."""
+    inside: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, weight in generator.named_parameters():
+        within = weight.ndim == 4 and name.split(".")[0] not in generator.ENDS
+        (inside if within else others).append(weight)
+    return Muon(inside, rates[0]), _adam(others, rates[1], beta1)
+
+
+def _adam(weights: list[Tensor], learning_rate: float, beta1: float) -> torch.optim.Adam:
+    return torch.optim.Adam(weights, lr=learning_rate, betas=(beta1, 0.99), fused=True)
 
 
 def scheduled(learning_rate: float, fraction_done: float) -> float:

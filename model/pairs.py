@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,6 +38,18 @@ class FaceArrays:
         """L of the given rows."""
         heatmaps = heatmaps_to_float(torch.from_numpy(self.heatmaps[rows]).to(device))
         return KeypointInfo(heatmaps, torch.from_numpy(self.points[rows]).float().to(device))
+
+    @classmethod
+    def joined(cls, parts: Sequence[FaceArrays]) -> FaceArrays:
+        """Faces of different people as one set, the people numbered on."""
+        parts = [part for part in parts if len(part)]
+        starts = np.cumsum([0, *(part.identities.max() + 1 for part in parts)])
+        return cls(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.heatmaps for part in parts]),
+            np.concatenate([part.points for part in parts]),
+            np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
+        )
 
     def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
         """I of the given rows, in [-1, 1]."""

@@ -11,6 +11,9 @@ from model.losses import GanLoss, RealPair
 from model.networks.generator import GeneratorConfig
 from model.stopping import StopSettings
 
+OptimizerKind = Literal["muon", "adam"]
+"""Of the generator: Muon for the convolutions inside and Adam for the rest, or Adam for all."""
+
 Precision = Literal["auto", "float32", "bfloat16"]
 """auto: bfloat16 where the processor computes in it (CUDA, AMX, AVX-512 BF16), else float32."""
 
@@ -35,9 +38,12 @@ class TrainSettings:
     """Updates of the two discriminators before the generator starts."""
     pretrain_share: float = 0.1
     """Of `minutes`, at most this much goes into pretraining."""
+    optimizer: OptimizerKind = "muon"
     learning_rate: float = 1e-3
-    """Of the generator; rises over the first updates, then falls to a twentieth along a half cosine over whichever
-    limit is nearer."""
+    """Adam's, of the generator; rises over the first updates, then falls to a twentieth along a half cosine over
+    whichever limit is nearer."""
+    muon_learning_rate: float = 2e-2
+    """Muon's, of the generator; rises and falls likewise."""
     warmup_steps: int = 100
     most_gradient: float = 60.0
     """Longer gradients of the generator are shortened to this: a pair with wrong landmarks is not to throw it off."""

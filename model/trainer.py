@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Generator as Yielding
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -20,9 +20,17 @@ from torch import Tensor, nn
 
 from model.devices import pick_device, uses_bfloat16
 from model.losses import EQUILIBRIUM
+from model.muon import Muon
 from model.networks.build import build_networks, embedder_at_hand
 from model.objectives import Networks, Terms, adversarial_terms, cross_terms, photo_terms, pretraining_terms
-from model.optimizers import adam, load_optimizer_tensors, optimizer_tensors, scheduled, set_learning_rate
+from model.optimizers import (
+    adam,
+    load_optimizer_tensors,
+    muon_and_adam,
+    optimizer_tensors,
+    scheduled,
+    set_learning_rate,
+)
 from model.pairs import CrossBatch, FaceArrays, PairBatch, PairSampler
 from model.settings import TrainSettings
 from model.stopping import StopReason, StopState
@@ -49,7 +57,12 @@ class Trainer:
             embedder_at_hand(self.device) if settings.weights.identity else None,
         )
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self._optimize_generator = adam([self.generator], settings.learning_rate, settings.beta1)
+        rates = settings.muon_learning_rate, settings.learning_rate
+        self._optimize_generator = (
+            muon_and_adam(self.generator, rates, settings.beta1)
+            if settings.optimizer == "muon"
+            else (adam([self.generator], settings.learning_rate, settings.beta1),)
+        )
         self._optimize_discriminators = adam(
             [self.identity, self.expression], settings.discriminator_learning_rate, settings.discriminator_beta1
         )
@@ -92,7 +105,8 @@ class Trainer:
             batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
             with self._autocast():
                 terms = pretraining_terms(self._networks_at_work, batch, self.settings)
-            self._backward(terms["pretrain_identity"] + terms["pretrain_expression"], self._optimize_discriminators)
+            loss = terms["pretrain_identity"] + terms["pretrain_expression"]
+            self._backward(loss, [self._optimize_discriminators])
             self._optimize_discriminators.step()
             self.pretrained_steps += 1
         return _numbers(terms)
@@ -126,7 +140,7 @@ class Trainer:
         with self._autocast():
             terms = photo_terms(self._networks_at_work, batch, self.settings)
         self._backward_generator(terms["generator"])
-        self._optimize_generator.step()
+        self._step_generator()
         return terms
 
     def _cross_update(self, batch: CrossBatch) -> Terms:
@@ -134,7 +148,7 @@ class Trainer:
         with self._autocast():
             terms = cross_terms(self._networks_at_work, batch, self.settings)
         self._backward_generator(terms["generator"])
-        self._optimize_generator.step()
+        self._step_generator()
         return terms
 
     def _adversarial_update(self, batch: PairBatch) -> Terms:
@@ -142,8 +156,8 @@ class Trainer:
         with self._autocast():
             terms = adversarial_terms(self._networks_at_work, batch, self.settings)
         self._backward_generator(terms["generator"], retain_graph=True)
-        self._backward(terms["discriminators"], self._optimize_discriminators)
-        self._optimize_generator.step()
+        self._backward(terms["discriminators"], [self._optimize_discriminators])
+        self._step_generator()
         self._optimize_discriminators.step()
         return terms
 
@@ -151,10 +165,17 @@ class Trainer:
         self._backward(loss, self._optimize_generator, retain_graph)
         nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.most_gradient)
 
+    def _step_generator(self) -> None:
+        for optimizer in self._optimize_generator:
+            optimizer.step()
+
     @staticmethod
-    def _backward(loss: Float[Tensor, ""], optimizer: torch.optim.Optimizer, retain_graph: bool = False) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    def _backward(
+        loss: Float[Tensor, ""], optimizers: Sequence[torch.optim.Optimizer], retain_graph: bool = False
+    ) -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        weights = [weight for optimizer in optimizers for group in optimizer.param_groups for weight in group["params"]]
         loss.backward(inputs=weights, retain_graph=retain_graph)
 
     def _update_average(self) -> None:
@@ -166,14 +187,19 @@ class Trainer:
 
     def learning_rates(self) -> dict[str, float]:
         """Those of the next update."""
-        rates = (self.settings.learning_rate, self.settings.discriminator_learning_rate)
-        generator, discriminators = (scheduled(rate, self.fraction_done) for rate in rates)
-        generator *= min(1.0, (self.step + 1) / self.settings.warmup_steps)
-        return {"learning_rate": generator, "discriminator_learning_rate": discriminators}
+        settings, done = self.settings, self.fraction_done
+        warm = min(1.0, (self.step + 1) / settings.warmup_steps)
+        return {
+            "learning_rate": scheduled(settings.learning_rate, done) * warm,
+            "muon_learning_rate": scheduled(settings.muon_learning_rate, done) * warm,
+            "discriminator_learning_rate": scheduled(settings.discriminator_learning_rate, done),
+        }
 
     def _schedule(self) -> None:
         rates = self.learning_rates()
-        set_learning_rate(self._optimize_generator, rates["learning_rate"])
+        for optimizer in self._optimize_generator:
+            of_muon = isinstance(optimizer, Muon)
+            set_learning_rate(optimizer, rates["muon_learning_rate" if of_muon else "learning_rate"])
         set_learning_rate(self._optimize_discriminators, rates["discriminator_learning_rate"])
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -218,8 +244,8 @@ class Trainer:
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
-            "optimize_generator.": self._optimize_generator,
             "optimize_discriminators.": self._optimize_discriminators,
+            **{f"optimize_generator_{n}.": optimizer for n, optimizer in enumerate(self._optimize_generator)},
         }
 
     def state(self) -> State:

@@ -32,6 +32,8 @@ CODE = source_digest(
     "model.quality",
     "model.retargeting",
     "model.shape_model",
+    "model.face_motion",
+    "model.openings",
     "model.spline",
     "storage.schemas",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -75,6 +75,9 @@ class Generated(NamedTuple):
 
 class Generator(nn.Module):
     """Base of all kinds: the same inputs, the same output, a config that rebuilds it."""
+
+    ENDS: ClassVar[tuple[str, ...]]
+    """Names of the layers that take pictures in and put pictures or motion out; all others pass features on."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()

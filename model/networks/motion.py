@@ -1,14 +1,14 @@
 """The motion generator: the source moved to the target's landmarks, and drawn where it does not show what is asked.
 
-    source ── spline(L_s → L_t) ── moved source ─┐                                   sizes of a 128 px generator
-    L_s, L_t, spline ────────────────────────────┴─ 64²: width ──────────── skip ───── 64² ── flow, mask, layer 128²
+    source ── motion(L_s → L_t) ── moved source ─┐                                   sizes of a 128 px generator
+    L_s, L_t, openings, motion ──────────────────┴─ 64²: width ──────────── skip ───── 64² ── flow, mask, layer 128²
                                                        └─ 32²: 2·width ──── skip ── 32² ─┘
                                                             └─ 16²: 5·width ─ skip ─ 16² ─┘ flow
                                                                   └─ 8²: 8·width, residual blocks ─┘
 
-    Î_t = m · warp(I_s, spline + residual flow) + drawn
+    Î_t = m · warp(I_s, motion + residual flow) + drawn
 
-The spline of the landmarks (`model.spline`) gives most of the motion in closed form. An encoder-decoder of convolutions
+The landmarks (`model.face_motion`) give most of the motion in closed form. An encoder-decoder of convolutions
 and residual blocks looks at the source so moved. From the coarsest scale to the finest its decoder adds to the motion
 what the landmarks do not tell, and takes the encoder's features along; at last it draws a layer (teeth, lids, folds)
 and the mask m under it. The layer comes with its own weight (premultiplied, as in compositing: Porter and Duff 1984),
@@ -27,14 +27,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model.face_motion import face_grid
 from model.keypoints import KeypointInfo
 from model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, resize_heatmaps
 from model.networks.interface import Generated, Generator, GeneratorConfig, Motion
+from model.openings import OPENINGS, opening_maps
 from model.places import pixel_grid
-from model.spline import resized_grid, spline_grid, warp
+from model.spline import resized_grid, warp
 
-SPLINE_PX = 32
-"""The spline is computed on a grid of this side and interpolated: it is smooth between landmarks."""
+MOTION_PX = 32
+"""The landmarks' motion is computed on a grid of this side and interpolated: it is smooth between landmarks."""
 CHANNELS = (1, 2, 5, 8)
 """Of the four grids, in multiples of the config's width. What is deep costs little and knows most."""
 MOST_FLOW = 0.3
@@ -80,11 +82,13 @@ class Up(nn.Module):
 class MotionGenerator(Generator):
     """See the module's figure."""
 
+    ENDS = ("stem", "flow", "draw")
+
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
         fold = config.size_px // config.fine_px
         fine, wide, deep, deepest = (times * config.width for times in CHANNELS)
-        self.stem = conv(3 * fold**2 + 2 * config.parts + 2, fine)
+        self.stem = conv(3 * fold**2 + 2 * config.parts + len(OPENINGS) + 2, fine)
         self.encode = Down(fine, wide, 1)
         self.encode_deep = Down(wide, deep, 1)
         self.core = Down(deep, deepest, config.blocks)
@@ -99,9 +103,9 @@ class MotionGenerator(Generator):
     ) -> Generated:
         """The person of `source` (in [-1, 1]) with the expression of `target_keypoints`."""
         size_px, fine_px = self.config.size_px, self.config.fine_px
-        spline = spline_grid(source_keypoints.points, target_keypoints.points, SPLINE_PX)
-        moved = warp(source, resized_grid(spline, size_px))
-        fine = self.stem(self._seen(moved, spline, source_keypoints, target_keypoints))
+        motion = face_grid(source_keypoints.points, target_keypoints.points, MOTION_PX)
+        moved = warp(source, resized_grid(motion, size_px))
+        fine = self.stem(self._seen(moved, motion, source_keypoints, target_keypoints))
         wide = self.encode(fine)
         deep = self.encode_deep(wide)
         x = self.up_deep(self.core(deep), deep, None)
@@ -109,7 +113,7 @@ class MotionGenerator(Generator):
         x = self.up_fine(self.up(x, wide, flow), fine, flow)
         layers = self.draw(activate(x)).float()
         flow = _resized(flow.float(), fine_px) + _bounded(layers[:, :2])
-        grid = _added(resized_grid(spline, fine_px), flow)
+        grid = _added(resized_grid(motion, fine_px), flow)
         warped = warp(source, resized_grid(grid, size_px))
         layers = F.pixel_shuffle(layers[:, 2:], size_px // fine_px)
         drawn, mask = torch.tanh(layers[:, :3]), torch.sigmoid(layers[:, 3:])
@@ -119,17 +123,16 @@ class MotionGenerator(Generator):
     def _seen(
         self,
         moved: Float[Tensor, "batch 3 size size"],
-        spline: Float[Tensor, "batch side side 2"],
+        motion: Float[Tensor, "batch side side 2"],
         source: KeypointInfo,
         target: KeypointInfo,
     ) -> Float[Tensor, "batch channels fine fine"]:
-        """All that the encoder sees: the moved source, both heatmaps, and how far the spline moves."""
+        """What the encoder sees: the moved source, both heatmaps, what is to be open, how far the landmarks move."""
         fine_px = self.config.fine_px
-        moves = _resized((spline - pixel_grid(spline.permute(0, 3, 1, 2))).permute(0, 3, 1, 2), fine_px)
+        moves = _resized((motion - pixel_grid(motion.permute(0, 3, 1, 2))).permute(0, 3, 1, 2), fine_px)
         heatmaps = [resize_heatmaps(keypoints.heatmaps, fine_px) * HEATMAP_GAIN for keypoints in (source, target)]
-        return torch.cat(
-            [F.pixel_unshuffle(moved, self.config.size_px // fine_px), *heatmaps, moves / MOST_FLOW], dim=1
-        )
+        folded = F.pixel_unshuffle(moved, self.config.size_px // fine_px)
+        return torch.cat([folded, *heatmaps, opening_maps(target.points, fine_px), moves / MOST_FLOW], dim=1)
 
 
 def _doubled(x: Float[Tensor, "batch channels side side"]) -> Float[Tensor, "batch channels double double"]:

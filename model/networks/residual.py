@@ -42,6 +42,8 @@ class Up(nn.Module):
 class ResidualGenerator(Generator):
     """See the module's figure; sizes there are those of a 128 px generator."""
 
+    ENDS = ("stem", "draw")
+
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
         width, deep, deepest = config.width, 2 * config.width, 3 * config.width

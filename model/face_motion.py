@@ -1,0 +1,52 @@
+"""The motion that landmarks alone determine: the spline on the face, the head's own motion around it.
+
+A thin-plate spline goes on linearly beyond its outermost landmarks, and so takes hair, neck and background along with
+whatever chin and brows do. What surrounds a face moves with the head. Far from all landmarks the head's motion is taken
+for that of its outline, the similarity that best takes the target's jaw line to the source's; in between the two blend:
+
+    f(x) = s(x) + exp(−d(x)²/R²)·(spline(x) − s(x))      d: distance to the nearest landmark of the target
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from model.places import pixel_centres
+from model.spline import spline_grid
+
+REACH = 0.3
+"""R, in units of the crop's half side."""
+_OUTLINE = slice(0, 17)
+"""The jaw line, from ear to ear, of the 68 common landmarks."""
+
+
+def face_grid(
+    source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], side_px: int
+) -> Float[Tensor, "batch side side 2"]:
+    """Where in the source each pixel of a square target picture is found: a backward flow, as `model.spline.warp` takes
+    it. Points and result are (x, y) in [-1, 1] over the picture."""
+    with torch.autocast(source.device.type, enabled=False):
+        spline = spline_grid(source, target, side_px)
+        places = pixel_centres(side_px, source)
+        apart = (places[None, :, None] - target[:, None]).square().sum(-1).amin(-1)
+        near = torch.exp(-apart / REACH**2).unflatten(1, (side_px, side_px))[..., None]
+        around = outline_motion(source, target, places).unflatten(1, (side_px, side_px))
+        return around + near * (spline - around)
+
+
+def outline_motion(
+    source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], places: Float[Tensor, "places 2"]
+) -> Float[Tensor, "batch places 2"]:
+    """Places carried along by the similarity that best takes the target's jaw line to the source's, by least squares.
+
+    A similarity of the plane is a·z + b of complex numbers, with a = Σ t̄·s / Σ|t|² of the centred points.
+    """
+    s, t = (torch.view_as_complex(points[:, _OUTLINE].contiguous()) for points in (source, target))
+    centre_s, centre_t = s.mean(1, keepdim=True), t.mean(1, keepdim=True)
+    turn = ((t - centre_t).conj() * (s - centre_s)).sum(1, keepdim=True) / (t - centre_t).abs().square().sum(
+        1, keepdim=True
+    )
+    moved = turn * (torch.view_as_complex(places.contiguous())[None] - centre_t) + centre_s
+    return torch.view_as_real(moved)
