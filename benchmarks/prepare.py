@@ -40,7 +40,8 @@ from model.images import decode_rgb, encode_png
 from model.landmarks import LandmarkScheme
 from model.licences import WeightsLicence
 from model.reference import AlignmentSettings, reference_landmarks
-from storage import Root, list_images, open_table, read_manifest, read_set, read_shard, read_source
+from storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
+from tasks.detect import DetectSettings, _face_columns
 from tasks.pool import THREAD_VARIABLES, available_cores
 
 SIZE_PX = 256
@@ -182,6 +183,33 @@ def speed(folder: Path, scratch: Path, faces: str, workers: int, rounds: int) ->
         )
 
 
+def work_alone(source: str, faces: str, photos: int = 14) -> None:
+    """Prints what the pipeline does to a photo beyond the plain loop's steps, in one process."""
+    detector, settings = load_detector(faces), DetectSettings(faces)
+    items = list_images([source])
+
+    def steps(item: SourceItem, columns: bool) -> float:
+        start = time.process_time()
+        pixels = decode_rgb(read_source(item.uri))
+        found = detector.find(pixels)
+        embeddings = detector.embed(pixels, found)
+        if found and columns:
+            _face_columns(pixels, found[0], embeddings[0], settings.alignment)
+        elif found:
+            encode_png(align_face(pixels, found[0], settings.alignment).crop)
+        return 1000 * (time.process_time() - start)
+
+    chosen = items[:: max(1, len(items) // photos)][:photos]
+    for columns in (False, True):
+        steps(chosen[0], columns)  # loads the weights
+    costs = [[steps(item, columns) for columns in (False, True)] for item in chosen]
+    plain_ms, whole_ms = np.mean(costs, axis=0)
+    print(
+        f"\nof {len(chosen)} photos: the plain steps {plain_ms:.0f} ms of CPU, with all columns {whole_ms:.0f} ms",
+        flush=True,
+    )
+
+
 def memory(scratch: Path, source: str, sizes: Sequence[int], workers: int) -> None:
     """Prints the peaks at each size."""
     print("\n| photos | parent, MiB | largest worker, MiB | photos/s |\n|---|---|---|---|")
@@ -277,6 +305,7 @@ def main() -> None:
         if asked.rounds:
             make_photos(Path(scratch) / "photos", asked.source, asked.photos)
             speed(Path(scratch) / "photos", Path(scratch), asked.faces, asked.workers, asked.rounds)
+            work_alone(asked.source, asked.faces)
             heatmaps(Root(f"{scratch}/0"))
             batches()
         if asked.memory:
