@@ -19,7 +19,7 @@ from tasks.failures import check_failures
 from tasks.heatmaps import commit_heatmaps, find_heatmaps
 from tasks.identity_lines import identity_lines
 from tasks.ingest import commit_images, find_index, plan_index
-from tasks.pool import in_worker, worker_pool
+from tasks.pool import worker_pool
 from tasks.sharded import Step, over_shards, over_videos, shard_threads
 from tasks.splits import SplitSettings
 from tasks.videos import VideoSettings, with_frames
@@ -101,7 +101,7 @@ def prepare_faces(
 
     with worker_pool(workers):
         with checking_arguments():
-            in_worker(check_loads, faces, commercial)
+            check_loads(faces, commercial)
 
         # Choose frames
         videos = [item for item in listed if item.is_video]

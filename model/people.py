@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
-from sklearn.cluster import AgglomerativeClustering
 
 Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """How alike the people of embeddings are, pair by pair, as `FaceDetector.similarity`."""
@@ -59,6 +58,8 @@ def group_people(similar: Matrix, threshold: float) -> Int64[np.ndarray, " n"]:
 def _linked(similar: Matrix, stop: dict[str, Any]) -> Int64[np.ndarray, " n"]:
     if len(similar) <= 1:
         return np.zeros(len(similar), np.int64)
+    from sklearn.cluster import AgglomerativeClustering  # more than all else that a worker imports, and seldom needed
+
     distances = similar.max() - similar
     np.fill_diagonal(distances, 0)
     found = AgglomerativeClustering(metric="precomputed", linkage="average", **stop).fit(distances)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from model.crops import AlignedFace, align_face
 from model.errors import ImageError
-from model.faces import FaceDetector, FoundFace, detector_version, load_detector
+from model.faces import KINDS, FaceDetector, FoundFace, detector_version, load_detector
 from model.images import encode_png
 from model.licences import allow_commercial, as_line, check_commercial
 from model.quality import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
@@ -82,13 +82,15 @@ class DetectSettings:
 
 
 def check_loads(faces: str, commercial: bool) -> None:
-    """Loads a detector where the work will be done, so that what it lacks is told before anything starts.
+    """Loads a detector; one of the user's own also where the work will be done, so that it fails before that starts.
 
     Raises:
         DetectorError: it cannot be loaded.
         LicenceError: it may not be used commercially, and that is asked for.
     """
     detector = load_detector(faces)
+    if faces.partition(":")[0] not in KINDS:
+        in_worker(detector_version, faces)
     if commercial:
         check_commercial(f"the detector {faces}", detector.weights_licences)
 

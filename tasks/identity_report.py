@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage import Manifest, Root, open_table
@@ -74,7 +75,7 @@ def _people(root: Root, faces: Manifest, people: Any, most: int) -> IdentityRepo
 
 
 def _crops(root: Root, faces: Manifest, face_ids: Sequence[str]) -> dict[str, str]:
-    wanted = pc.field("face_id").isin(sorted(set(face_ids)))
+    wanted = pc.field("face_id").isin(pa.array(sorted(set(face_ids)), pa.string()))
     table = open_table(root, "faces", faces.fingerprint).to_table(["face_id", "crop"], filter=wanted)
     pairs = zip(table["face_id"].to_pylist(), table["crop"].to_pylist(), strict=True)
     return {face_id: data_uri(crop, _SIDE_PX) or "" for face_id, crop in pairs}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage import Root, open_table, read_manifest, read_set
@@ -137,7 +138,7 @@ def _sheets(root: Root, name: str, rows: list[dict[str, Any]], most: int) -> lis
 
 
 def _crops(root: Root, name: str, face_ids: set[str]) -> dict[str, str]:
-    wanted = pc.field("face_id").isin(sorted(face_ids))
+    wanted = pc.field("face_id").isin(pa.array(sorted(face_ids), pa.string()))
     table = open_table(root, "faces", name).to_table(columns=["face_id", "crop"], filter=wanted)
     pairs = zip(table["face_id"].to_pylist(), table["crop"].to_pylist(), strict=True)
     return {face_id: data_uri(crop, _SHEET_SIDE_PX) or "" for face_id, crop in pairs}

@@ -63,6 +63,14 @@ def test_transparent_pixels_are_white() -> None:
     assert out[3, 3].tolist() == [255, 255, 255]
 
 
+def test_cmyk_and_palettes_become_rgb() -> None:
+    assert decode_rgb(encoded(Image.new("CMYK", (4, 4), (0, 255, 255, 0)), "TIFF"))[0, 0].tolist() == [255, 0, 0]
+    few = Image.fromarray(RGB).quantize(8)
+    assert np.array_equal(decode_rgb(encoded(few, "PNG")), np.asarray(few.convert("RGB")))
+    few.putpixel((0, 0), 3)
+    assert decode_rgb(encoded(few, "PNG", transparency=3))[0, 0].tolist() == [255, 255, 255]
+
+
 def test_first_frame_of_a_gif() -> None:
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])

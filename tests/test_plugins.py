@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import DetectorError
+from model.errors import DetectorError, ImageError
 from model.faces import FaceDetector, check_detector, detector_version, load_detector
 from model.plugins import source_hash
+from tasks.pictures import find_faces
 
 OWN = "tests.own_detector:DarkSquares"
 
@@ -61,3 +62,11 @@ def test_a_module_in_the_working_folder_is_found_and_its_text_is_part_of_the_ver
     (tmp_path / "mine_here.py").write_text(text + "\n# changed\n")
     assert detector_version(spec) != version
     assert detector_version("dlib") == load_detector("dlib").version
+
+
+def test_landmarks_of_another_shape_end_the_run_and_an_error_only_the_picture() -> None:
+    detector = load_detector("tests.own_detector:Odd")
+    with pytest.raises(DetectorError, match=r"landmarks of shape \(5, 2\) as 'ibug68'"):
+        find_faces(detector, np.zeros((40, 40, 3), np.uint8))
+    with pytest.raises(ImageError, match="the detector failed on it"):
+        find_faces(detector, np.full((40, 40, 3), 255, np.uint8))
