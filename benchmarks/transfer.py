@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -350,6 +351,7 @@ def main() -> None:
     parser.add_argument("--folder")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    sys.stdout.reconfigure(line_buffering=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     with tempfile.TemporaryDirectory(dir=asked.folder) as scratch, prefect_api(Path(scratch)) as api:
         os.environ["PREFECT_API_URL"] = api
