@@ -171,6 +171,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--splits", nargs="*", default=[], help="only people of these splits")
     asked = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
     if not (asked.faces or asked.prepared):
         parser.error("give --faces or --prepared")
     scratch = Path(tempfile.mkdtemp(prefix="mien-overnight-"))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -52,13 +53,15 @@ from tasks.models import RegisteredModel, keep_model, load_model
 from tasks.neutrals import keep_neutrals
 from tasks.planning import PlanSettings, make_plan, store_parts
 from tasks.transfer import make_shard, shard_name
-from tasks.transfer_rows import BATCH, FACE_COLUMNS, Prepared, generated_rows, prepared
+from tasks.transfer_rows import BATCH, FACE_COLUMNS, Prepared, generated_rows, outcomes, prepared
 from tasks.transfer_settings import TransferSettings
 
 if TYPE_CHECKING:
     from tasks.generation import GeneratorInputs
 
 SIZE_PX, WIDTH, SHARD_PAIRS = 128, 24, 64
+READ, PREPARE = "read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps"
+DECODE = "(of that: decode the crops)"
 PHOTOS = [f"sample:orl/s{person}" for person in (1, 2, 3, 4)]
 
 
@@ -181,34 +184,31 @@ def stages(bench: Bench) -> None:
     clock = Clock.new()
     generator, detector = load_model(bench.root, bench.settings.model.sha256), load_detector(bench.settings.faces)
     for shard in bench.shards:
-        with clock.on("read the shard: plan, faces, heatmaps"):
+        with clock.on(READ):
             rows = bench.rows(shard)
             faces = bench.faces(rows)
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
-            with clock.on("of it: decode crops"):
+            with clock.on(DECODE):
                 [decode_rgb(faces[row["identity_face_id"]]["crop"]) for row in some]
-            with clock.on("decode, retarget, draw heatmaps"):
+            with clock.on(PREPARE):
                 batch = prepared(bench.root, some, faces, bench.settings)
             with clock.on("generator"):
                 images = generator.generate(**vars(batch.generator))
             with clock.on("judge"):
-                judge_faces(detector, list(images[: len(some)]), batch.asked, bench.settings.gate)
-    networks_s = clock.cpu_s["generator"] + clock.cpu_s["judge"]
-    with clock.on("all"):
-        made = [list(generated_rows(bench.root, bench.rows(shard), bench.settings)) for shard in bench.shards]
-    known = ("read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps")
-    clock.cpu_s["encode, lineage"] = max(
-        0.0, clock.cpu_s["all"] - networks_s - sum(clock.cpu_s[what] for what in known)
-    )
+                judged = judge_faces(detector, list(images[: len(some)]), batch.asked, bench.settings.gate)
+            with clock.on("encode"):
+                outcomes(some, images, judged, bench.settings, "")
+    made = [list(generated_rows(bench.root, bench.rows(shard), bench.settings)) for shard in bench.shards]
     with clock.on("write the shard"):
         for number, rows in enumerate(made):
             name = f"{time.time_ns() + number:032x}"
             write_shard(bench.root, "transfers", name, pa.Table.from_pylist(rows, schema=TRANSFERS))
-    total_s = clock.cpu_s["all"] + clock.cpu_s["write the shard"]
+    told = (READ, PREPARE, "generator", "judge", "encode", "write the shard")
+    total_s = sum(clock.cpu_s[what] for what in told)
     print("\n| stage | ms of a processor for a face | share |")
     print("|---|---|---|")
-    for what in (*known, "of it: decode crops", "generator", "judge", "encode, lineage", "write the shard"):
+    for what in (*told, DECODE):
         took_s = clock.cpu_s[what]
         print(f"| {what} | {1000 * took_s / bench.pairs:.2f} | {took_s / total_s:.1%} |")
 
@@ -350,6 +350,7 @@ def main() -> None:
     parser.add_argument("--folder")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    sys.stdout.reconfigure(line_buffering=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     with tempfile.TemporaryDirectory(dir=asked.folder) as scratch, prefect_api(Path(scratch)) as api:
         os.environ["PREFECT_API_URL"] = api

@@ -12,7 +12,7 @@ from tasks import steps
 from tasks.errors import checking_arguments
 from tasks.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
 from tasks.pool import work_progress, worker_pool
-from tasks.sharded import shard_threads
+from tasks.sharded import results, shard_threads
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def export_faces(
     with worker_pool(workers), work_progress("export", manifest.rows, "faces"):
         shards = [shard.fingerprint for shard in manifest.shards]
         fixed = [unmapped(value) for value in (transfers, there, folders, settings)]
-        parts = [f.result() for f in steps.export_part.map(unmapped(place), range(len(shards)), shards, *fixed)]
+        parts = results(steps.export_part.map(unmapped(place), range(len(shards)), shards, *fixed))
     return Exported(there.url, finish_export(there, transfers, settings, parts))
 
 

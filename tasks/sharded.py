@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import Task, unmapped
 from prefect.futures import PrefectFuture, as_completed
@@ -15,6 +15,8 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from storage import ShardRef, SourceItem, StorageError
 from tasks.pool import abandon_work, tick, work_progress
+
+R = TypeVar("R")
 
 MOST_SHARDS_AT_ONCE = 32
 MOST_FAILED = 3
@@ -48,11 +50,11 @@ def over_shards(
         tick(sum(ref.rows for ref in found if ref is not None))
         asked = [shards[place] for place in missing]
         futures = run.map(unmapped(root), asked, *map(unmapped, settings)) if missing else []
-        made = dict(zip(missing, _results(futures), strict=True))
+        made = dict(zip(missing, results(futures), strict=True))
         return [made[place] if ref is None else ref for place, ref in enumerate(found)]
 
 
-def _results(futures: Sequence[PrefectFuture[ShardRef]]) -> list[ShardRef]:
+def results(futures: Sequence[PrefectFuture[R]]) -> list[R]:
     """Of all. Raises the first error when all others are done, or when some more have failed for good: then the fault
     is not of one shard, and nothing more is begun."""
     failed: list[Exception] = []
@@ -63,17 +65,22 @@ def _results(futures: Sequence[PrefectFuture[ShardRef]]) -> list[ShardRef]:
             except Exception as error:
                 failed.append(error)
                 if len(failed) == MOST_FAILED:
-                    raise failed[0] from None
-    except BaseException:
-        abandon_work()
-        for future in futures:
-            waiting = getattr(future, "wrapped_future", None)  # of the runner with threads
-            if isinstance(waiting, Future):
-                waiting.cancel()
+                    _give_up(futures)
+                    break
+    except BaseException:  # interrupted
+        _give_up(futures)
         raise
     if failed:
         raise failed[0]
     return [future.result() for future in futures]
+
+
+def _give_up(futures: Sequence[PrefectFuture[Any]]) -> None:
+    abandon_work()
+    for future in futures:
+        waiting = getattr(future, "wrapped_future", None)  # of the runner with threads
+        if isinstance(waiting, Future):
+            waiting.cancel()
 
 
 def _from_anywhere(places: list[int]) -> list[int]:
@@ -104,4 +111,4 @@ def over_videos(
         return []
     with work_progress("choose frames", len(videos), "videos"):
         futures = run.map(unmapped(root), list(videos), unmapped(settings))
-        return [future.result() for future in futures]
+        return results(futures)

@@ -19,6 +19,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -95,9 +96,10 @@ def check_connection(root: Root) -> None:
 
 
 def _knock(uri: str) -> None:
-    """Raises OSError where nobody listens: MLflow's client would try for minutes."""
+    """Raises OSError where nobody listens: MLflow's client would try for minutes. Behind a proxy it must find out."""
     url = urlsplit(uri)
-    if url.scheme in ("http", "https") and url.hostname:
+    proxied = url.scheme in getproxies() and url.hostname and not proxy_bypass(url.hostname)
+    if url.scheme in ("http", "https") and url.hostname and not proxied:
         port = url.port or {"http": 80, "https": 443}[url.scheme]
         socket.create_connection((url.hostname, port), timeout=_PATIENCE_S).close()
 

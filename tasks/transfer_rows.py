@@ -74,7 +74,7 @@ def _generated(
             judged = judge_faces(load_detector(settings.faces), list(images[: len(batch)]), inputs.asked, settings.gate)
             if encoded is not None:
                 yield from zip(batches[number - 1], encoded.result(), strict=True)
-            encoded = encoding.submit(_outcomes, batch, images, judged, settings, lineage)
+            encoded = encoding.submit(outcomes, batch, images, judged, settings, lineage)
         if encoded is not None:
             yield from zip(batches[-1], encoded.result(), strict=True)
 
@@ -156,7 +156,7 @@ def _lineage(pair: Row, faces: dict[str, Row], settings: TransferSettings, linea
     }
 
 
-def _outcomes(
+def outcomes(
     pairs: Sequence[Row],
     images: np.ndarray,
     judged: Sequence[Judgement],

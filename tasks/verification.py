@@ -100,7 +100,8 @@ def _manifests(root: Root, name: str, out: Verified) -> Iterator[Manifest]:
             waiting.append(("images", about["images"]))
         if table == "pairs":
             for side in ("identities", "expressions"):
-                waiting += [("faces", about[side]["faces"]), ("heatmaps", about[side]["heatmaps"])]
+                waiting.append(("faces", about[side]["faces"]))
+                waiting.append(("heatmaps", about[side]["heatmaps"]))
         yield manifest
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import logging
 
+import httpx
 import pytest
+import typer
 
-from flows.console import own_errors_in_one_line
+from flows.console import at_the_terminal, own_errors_in_one_line
 from storage import StorageError
 from tasks.errors import UsageError, checking_arguments
 
@@ -53,3 +55,18 @@ def test_afterwards_nothing_is_silenced(log: io.StringIO) -> None:
 def test_an_error_about_an_argument_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="no such set"), checking_arguments():
         raise StorageError("no such set: choose one")
+
+
+def test_a_prefect_api_that_does_not_answer_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.console.quiet_servers", lambda: None)
+    for error in (httpx.ConnectError("refused"), RuntimeError("Failed to reach API at http://nowhere/api/")):
+        with pytest.raises(typer.Exit) as told, at_the_terminal():
+            raise error
+        assert told.value.exit_code == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: the Prefect API at ")
+        assert "the same command goes on from here" in line
+    with pytest.raises(RuntimeError, match="a bug"), at_the_terminal():
+        raise RuntimeError("a bug")

@@ -28,19 +28,8 @@ def mien(environment: dict[str, str], *arguments: object, cwd: Path | None = Non
 def test_help_names_every_command(environment: dict[str, str]) -> None:
     told = mien(environment, "--help")
     assert told.returncode == 0
-    for command in (
-        "demo",
-        "prepare",
-        "train",
-        "evaluate",
-        "augment",
-        "transfer",
-        "gallery",
-        "report",
-        "doctor",
-        "ls",
-        "show",
-    ):
+    known = ("demo", "prepare", "train", "evaluate", "augment", "transfer", "gallery", "report", "doctor", "ls", "show")
+    for command in (*known, "calibrate", "reproduce", "export", "verify"):
         assert f" {command} " in told.stdout
 
 
@@ -70,11 +59,16 @@ def test_help_names_every_command(environment: dict[str, str]) -> None:
             "augment",
             [
                 *("--root", "--model", "--identities", "--expressions", "--per-identity", "--pairs", "--seed"),
-                *("--dry-run", "--retarget", "--head-pose"),
+                *("--dry-run", "--retarget", "--head-pose", "--candidates", "--most-pose-difference", "--gate"),
+                *("--image-format", "--keep-rejected", "--require-consent", "--precision"),
             ],
         ),
         ("transfer", ["--root", "--model", "--retarget", "--head-pose"]),
         ("gallery", ["--root", "--out"]),
+        ("calibrate", ["--root", "--data", "--pairs"]),
+        ("reproduce", ["--root", "--name", "--out"]),
+        ("export", ["--root", "--data", "--out", "--format", "--paste-back", "--rejected"]),
+        ("verify", ["--root", "--data"]),
         ("report", ["--root", "--data", "--out"]),
     ],
 )
@@ -98,6 +92,9 @@ def test_the_options_stay(environment: dict[str, str], command: str, options: li
         (["show", "no/such/thing"], "names no table"),
         (["transfer", "nowhere.jpg", "elsewhere.jpg", "out.png"], "nowhere.jpg"),
         (["gallery", "--out", "g"], "mien augment"),
+        (["verify", "--data", "nobody"], "nobody"),
+        (["calibrate", "--data", "nobody"], "nobody"),
+        (["export", "--data", "nobody", "--out", "o"], "nobody"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_line(

@@ -165,7 +165,8 @@ def test_a_full_disk_ends_the_job_in_one_line_and_the_next_one_goes_on(job: Job,
     out.mkdir()
     used = sum(-(-path.stat().st_size // 4096) * 4 for path in job.root.rglob("*") if path.is_file())
     # Room for the generator and the plan, but not for the pictures.
-    generator = sum(path.stat().st_size for path in (job.root / "models").rglob("*") if path.is_file()) // 1024
+    models = (job.root.parent / "root" / "models").rglob("*")
+    generator = sum(-(-path.stat().st_size // 4096) * 4 for path in models if path.is_file())
     command = ["unshare", "-rm", "bash", "-c", FULL_DISK, "bash", str(small), str(used + generator + 120)]
     done = subprocess.run(
         [*command, str(job.root), sys.executable, MODEL, str(out)],
@@ -230,7 +231,7 @@ def test_a_job_outlives_its_registry_and_its_model_version(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
 
         def lose() -> None:
-            mlflow.MlflowClient(url).delete_model_version("mien-generator", "1")
+            mlflow.MlflowClient(url, url).delete_model_version("mien-generator", "1")
             os.killpg(server.pid, signal.SIGKILL)
 
         with once_a_shard_is_there(root, lose) as lost:
@@ -272,7 +273,8 @@ def test_a_deleted_version_is_told_to_the_next_job(job: Job, tmp_path: Path, mon
     registry = tmp_path / "mlflow.db"
     shutil.copyfile(job.registry, registry)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{registry}")
-    mlflow.MlflowClient(f"sqlite:///{registry}").delete_model_version("mien-generator", "1")
+    url = f"sqlite:///{registry}"
+    mlflow.MlflowClient(url, url).delete_model_version("mien-generator", "1")
     with pytest.raises(UsageError, match=r"mien-generator/1 is not in the registry \(it is empty\)"):
         augment(str(job.fresh(tmp_path / "root")))
 
@@ -324,7 +326,7 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     server = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     command = [
         sys.executable, "-m", "flows.cli", "augment", "--root", str(root), "--identities", NAME,
-        "--expressions", NAME, "--model", MODEL, "--workers", "1", "--per-identity", "24",
+        "--expressions", NAME, "--model", MODEL, "--workers", "1", "--per-identity", "17", "--candidates", "17",
     ]  # fmt: skip
     with running(server, tmp_path / "prefect.log", given, f"{api}/health") as process:
         losing = once_a_shard_is_there(root, lambda: os.killpg(process.pid, signal.SIGKILL))
@@ -336,7 +338,7 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     assert len(told) == 1, done.stderr
     assert f"the Prefect API at {api} does not answer" in told[0]
     assert "Traceback" not in done.stderr
-    augment(str(root), per_identity=24)
+    augment(str(root), per_identity=17, candidates=17)
     from flows.verify import verify_set
 
     assert verify_set(f"{NAME}-by-{NAME}", str(root)).faults == []
