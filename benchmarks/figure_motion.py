@@ -1,5 +1,5 @@
-"""The motion of a mouth that opens, as a figure: a face drawn from the reference landmarks, and where the landmarks' motion
-finds each place of the result in it. No photo of anybody is in it.
+"""The motion of a mouth that opens, as a figure: a face drawn from the reference landmarks, and where each place of the
+result is found in it by the landmarks' motion. No photo of anybody is in it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def motion_field() -> str:
         shapes.append(f'<svg x="{x}" y="{TOP_PX}" width="{PANEL_PX}" height="{PANEL_PX}">')
         shapes += [f'<rect width="{PANEL_PX}" height="{PANEL_PX}" fill="#fff"/>', *its, "</svg>"]
     width = GAP_PX + len(panels) * (PANEL_PX + GAP_PX)
-    words = "Such motion stretches the closed lips over the open mouth. Mask and layer have to draw what no motion can show."
+    words = "It stretches the closed lips over the open mouth. Mask and layer have to draw what no motion can show."
     shapes.append(text(width / 2, TOP_PX + PANEL_PX + 26, words, 13, FAINT))
     return figure(width, TOP_PX + PANEL_PX + 44, "a mouth that opens, moved by its landmarks", shapes)
 

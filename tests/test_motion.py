@@ -56,6 +56,22 @@ def test_the_residual_flow_is_bounded() -> None:
     assert motion.residual.abs().max() <= 2 * MOST_FLOW  # two heads
 
 
+def test_features_that_grow_beyond_measure_do_not_saturate_what_is_drawn() -> None:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=4))
+    for name, weight in generator.named_parameters():
+        if name.split(".")[0] not in generator.ENDS and weight.ndim == 4:
+            weight.data *= 30
+    generated = generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND))
+    assert generated.motion is not None
+    assert 0.05 < generated.motion.mask.mean() < 0.95
+    assert generated.motion.drawn.abs().mean() < 0.7
+    generated.image.square().mean().backward()
+    gradient = generator.draw.weight.grad
+    assert gradient is not None
+    assert gradient.abs().max() > 1e-4
+
+
 @pytest.mark.parametrize("size_px", [64, 256, 512])
 def test_the_finest_grid(size_px: int) -> None:
     assert GeneratorConfig(size_px=size_px).fine_px == {64: 32, 256: 64, 512: 128}[size_px]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.keypoints import KeypointInfo
-from model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, resize_heatmaps
+from model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, level, resize_heatmaps
 from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from model.networks.generator import GENERATORS, WIDTHS, GeneratorConfig, build_generator
 from model.networks.interface import SIZES_PX, GeneratorKind
@@ -104,3 +104,9 @@ def test_folded_heatmaps_keep_every_value_at_twice_the_grid() -> None:
 def test_resized_heatmaps_keep_their_mean(side_px: int) -> None:
     heatmaps = keypoints(1, 64).heatmaps
     torch.testing.assert_close(resize_heatmaps(heatmaps, side_px).mean(), heatmaps.mean(), atol=2e-3, rtol=0)
+
+
+def test_levelling_divides_each_pixel_by_its_own_root_mean_square() -> None:
+    x = torch.tensor([[3.0, 4.0], [0.0, 1000.0], [0.0, 0.0]]).reshape(3, 2, 1, 1)
+    expected = torch.tensor([[3 / 12.5**0.5, 4 / 12.5**0.5], [0.0, 2**0.5], [0.0, 0.0]]).reshape(3, 2, 1, 1)
+    torch.testing.assert_close(level(x), expected, atol=1e-4, rtol=1e-4)

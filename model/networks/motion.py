@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from model.face_motion import face_grid
 from model.keypoints import KeypointInfo
-from model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, resize_heatmaps
+from model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
 from model.networks.interface import Generated, Generator, GeneratorConfig, Motion
 from model.openings import OPENINGS, opening_maps
 from model.places import pixel_grid
@@ -56,7 +56,7 @@ class Down(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch wide double double"]) -> Float[Tensor, "batch deep side side"]:
         """Half the side of x."""
-        return self.blocks(self.down(activate(x)))
+        return self.blocks(self.down(activate(level(x))))
 
 
 class Up(nn.Module):
@@ -76,7 +76,7 @@ class Up(nn.Module):
         """Twice the side of x."""
         if flow is not None:
             skip = warp(skip, _added(pixel_grid(skip), flow).to(skip.dtype))
-        return self.blocks(_doubled(self.narrow(activate(x))) + skip)
+        return self.blocks(_doubled(self.narrow(activate(level(x)))) + skip)
 
 
 class MotionGenerator(Generator):
@@ -109,9 +109,9 @@ class MotionGenerator(Generator):
         wide = self.encode(fine)
         deep = self.encode_deep(wide)
         x = self.up_deep(self.core(deep), deep, None)
-        flow = _bounded(self.flow(activate(x)))
+        flow = _bounded(self.flow(activate(level(x))))
         x = self.up_fine(self.up(x, wide, flow), fine, flow)
-        layers = self.draw(activate(x)).float()
+        layers = self.draw(activate(level(x))).float()
         flow = _resized(flow.float(), fine_px) + _bounded(layers[:, :2])
         grid = _added(resized_grid(motion, fine_px), flow)
         warped = warp(source, resized_grid(grid, size_px))
