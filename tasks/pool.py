@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
@@ -89,11 +89,7 @@ class WorkerPool:
 
     def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Result of `work(*args)`; raises RunError if the process died, after which the next call has new ones."""
-        with self._lock:
-            executor = self._executor
-            if self._abandoned:
-                raise AbandonedError("the run has failed elsewhere")
-            future = executor.submit(work, *args, **kwargs)
+        executor, future = self._submitted(work, *args, **kwargs)
         try:
             return future.result()
         except CancelledError as error:
@@ -103,6 +99,18 @@ class WorkerPool:
                 if self._executor is executor:
                     self._executor = self._new_executor()
             raise RunError("a worker process was killed (out of memory?): try again, with fewer --workers") from error
+
+    def _submitted(
+        self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[ProcessPoolExecutor, Future[R]]:
+        with self._lock:
+            if self._abandoned:
+                raise AbandonedError("the run has failed elsewhere")
+            try:
+                return self._executor, self._executor.submit(work, *args, **kwargs)
+            except BrokenProcessPool:  # a process was killed, and nobody has met it yet
+                self._executor = self._new_executor()
+                return self._executor, self._executor.submit(work, *args, **kwargs)
 
     def abandon(self) -> None:
         """Nothing new is begun, what waits is given up with AbandonedError; what is in hand is finished."""

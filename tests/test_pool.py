@@ -53,6 +53,19 @@ def test_a_killed_process_is_an_error_of_one_line_and_the_next_work_has_a_new_on
         assert in_worker(where, 5)[0] == 5
 
 
+def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
+    pool = WorkerPool(1)
+    try:
+        _, worker, _ = pool.run(where, 1)
+        os.kill(worker, signal.SIGKILL)
+        time.sleep(1)  # until the pool has met its end
+        value, other, _ = pool.run(where, 2)
+    finally:
+        pool.close()
+    assert value == 2
+    assert other != worker
+
+
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
     with worker_pool(1), pytest.raises(ValueError, match="the work's own error"):
         in_worker(fail)

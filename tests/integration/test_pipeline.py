@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,14 @@ def test_every_pair_has_a_generated_face_of_a_held_out_person_with_its_numbers(d
     rows = storage.open_table(str(root), "transfers", "six-augmented").to_table().to_pylist()
     held_out = {row["identity"] for row in faces.values() if row["split"] != "train"}
     assert [row["pair_id"] for row in rows] == [pair["pair_id"] for pair in pairs]
-    assert len(rows) == 5 * len(held_out)
+    # What is rejected is replaced: of two updates comes no good generator.
+    assert Counter(row["identity"] for row in rows if row["status"] == "ok") == dict.fromkeys(held_out, 5)
     for row in rows:
         source, driver = faces[row["identity_face_id"]], faces[row["expression_face_id"]]
         assert row["identity"] == source["identity"] in held_out
         assert driver["identity"] != source["identity"]
-        assert decode_rgb(row["image"]).shape == (64, 64, 3)
+        assert (row["image"] is None) == (row["status"] == "rejected")
+        assert row["image"] is None or decode_rgb(row["image"]).shape == (64, 64, 3)
         assert row["synthetic"] is True
         assert row["model_uri"] == augmentation.trained.model.uri
         assert (row["status"] == "ok") == (row["reason"] is None)
@@ -112,12 +115,13 @@ def test_the_registry_has_the_champion_and_serves_it(done, monkeypatch: pytest.M
 
 
 def test_the_gallery_needs_nothing_but_itself(done) -> None:
-    _, augmentation = done
+    root, augmentation = done
+    rows = rows_of(root, "six-augmented")
     page = Path(augmentation.augmented.gallery.uri).read_text()
-    assert page.count("<article") == augmentation.augmented.planned
+    assert page.count("<article") == len(rows)
     assert "http://" not in page
     assert "https://" not in page
-    assert page.count("data:image/png;base64,") >= 2 * augmentation.augmented.planned
+    assert page.count("data:image/png;base64,") == 2 * len(rows) + sum(row["image"] is not None for row in rows)
 
 
 def test_a_second_run_finds_everything_done(done) -> None:
@@ -206,7 +210,8 @@ def rows_of(root: Path, name: str) -> list[dict[str, Any]]:
 
 def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(done) -> None:
     root, _ = done
-    ordered = sorted(row["identity_similarity"] for row in rows_of(root, "six-augmented"))
+    found = [row["identity_similarity"] for row in rows_of(root, "six-augmented")]
+    ordered = sorted(similarity for similarity in found if similarity is not None)
     (root / "gates").mkdir(exist_ok=True)
     (root / "gates" / "half.json").write_text(json.dumps({"min_identity_similarity": ordered[len(ordered) // 2]}))
     again = augment(root, per_identity=5, candidates=9, identity_splits=["val", "test"], gate="half", name="strict")
@@ -235,7 +240,7 @@ def test_a_face_is_reproduced_from_its_lineage_byte_for_byte(done) -> None:
     from tasks.errors import UsageError
 
     root, _ = done
-    rows = rows_of(root, "six-augmented")
+    rows = [row for row in rows_of(root, "six-augmented") if row["image"]]
     for row in (rows[0], rows[len(rows) // 2], rows[-1]):
         again = reproduce_face(row["output_id"], str(root), "six-augmented")
         assert again.same
@@ -253,6 +258,9 @@ def test_generated_faces_carry_lineage_labels_and_provenance(done) -> None:
         assert (row["source_image_id"], row["driver_image_id"]) == (source["image_id"], driver["image_id"])
         assert row["split"] == source["split"]
         assert row["sharpness_ratio"] > 0
+        if row["image"] is None:
+            assert row["status"] == "rejected"
+            continue
         assert hashlib.sha256(row["image"]).hexdigest() == row["sha256"]
         told = read_provenance(row["image"])
         assert told == {
