@@ -24,7 +24,8 @@ from model.planning import PlanRules
 from storage import Root, ShardRef, commit, fingerprint, write_shard
 from storage.schemas import FACES
 from tasks.faces import FaceTables
-from tasks.planning import PlanSettings, commit_pairs, make_plan, shard_pairs, store_parts
+from tasks.plan_shards import commit_pairs, shard_pairs, store_parts
+from tasks.planning import PlanSettings, make_plan
 
 EXPRESSIONS = ("calm", "happy", "sad", "angry", "disgusted", "fearful", "surprised")
 SHARD_FACES = 20_000

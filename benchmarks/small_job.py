@@ -87,11 +87,11 @@ def register_generator(root: str, folder: Path) -> None:
 
 def run_job(root: str, workers: int, log: str | None = None) -> None:
     """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
-    import tasks.planning
+    import tasks.plan_shards
     import tasks.transfer
     from flows.augment import augment_faces
 
-    tasks.planning.LEAST_SHARD_PAIRS = SHARD_PAIRS
+    tasks.plan_shards.LEAST_SHARD_PAIRS = SHARD_PAIRS
     if log:
         os.environ[LOG] = log
         tasks.transfer.make_shard = logged  # sent to the workers by its name

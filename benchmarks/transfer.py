@@ -51,7 +51,8 @@ from storage.schemas import TRANSFERS
 from tasks.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
 from tasks.models import RegisteredModel, keep_model, load_model
 from tasks.neutrals import keep_neutrals
-from tasks.planning import PlanSettings, make_plan, store_parts
+from tasks.plan_shards import store_parts
+from tasks.planning import PlanSettings, make_plan
 from tasks.transfer import make_shard, shard_name
 from tasks.transfer_rows import BATCH, FACE_COLUMNS, Prepared, generated_rows, outcomes, prepared
 from tasks.transfer_settings import TransferSettings

@@ -23,15 +23,9 @@ from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
 from tasks.gallery import Gallery
 from tasks.licences import check_generator, check_sets
 from tasks.listed_pairs import listed_rows
-from tasks.planning import (
-    Outlook,
-    PlanSettings,
-    Tally,
-    commit_pairs,
-    listed_parts,
-    make_plan,
-    shard_pairs,
-)
+from tasks.plan_numbers import Outlook, Tally
+from tasks.plan_shards import commit_pairs, listed_parts, shard_pairs
+from tasks.planning import PlanSettings, make_plan
 from tasks.pool import available_cores, worker_pool
 from tasks.sharded import Step, over_shards, shard_threads
 from tasks.transfer import commit_transfers, find_transfers

@@ -13,8 +13,9 @@ from tasks.evaluation import Evaluation, as_brief
 from tasks.faces import face_tables
 from tasks.licences import check_sets
 from tasks.models import RegisteredModel
+from tasks.registration import rivals
 from tasks.tracking import find_trained
-from tasks.training import default_settings, rivals, training_fingerprint
+from tasks.training import default_settings, training_fingerprint
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from storage import Root, read_manifest
 from tasks.evaluation import Evaluation, as_table
 from tasks.faces import FaceTables, detector_of
 from tasks.licences import licence_lines, training_licences
-
-if TYPE_CHECKING:
-    from tasks.training import TrainedWeights
+from tasks.training import TrainedWeights
 
 _CARD = """# mien-generator
 

@@ -1,49 +1,21 @@
-"""The plan of a transfer job as a table: which identity gets which expression."""
+"""The plan of a transfer job as rows of `pairs`: which identity gets which expression."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from model.expressions import expression_clusters
-from model.landmarks import to_common
-from model.planning import Dealt, Planner, PlanRules, normalised_entropy, plan_faces
-from storage import (
-    Root,
-    ShardRef,
-    TableRef,
-    commit,
-    find_shard,
-    fingerprint,
-    open_table,
-    read_shard,
-    source_digest,
-    write_shard,
-)
+from model.planning import Dealt, Planner, PlanRules, plan_faces
+from storage import Root
 from storage.schemas import PAIRS
 from tasks.errors import UsageError
-from tasks.faces import FaceTables, crop_size_px
-
-CODE = source_digest("tasks.planning", "tasks.listed_pairs", "model.expressions", "model.planning", "storage.schemas")
-
-CLUSTERS = 8
-"""Of expressions, where no driver has a label."""
-UNLABELLED = "(no label)"
-LEAST_SHARD_PAIRS, MOST_SHARD_PAIRS, USUAL_SHARDS = 64, 1024, 2000
-"""A killed run loses a shard for each worker at most; each shard costs a task run and a file."""
-PARTS_AT_ONCE = 8
-"""Shards of a plan that are written side by side: an object store takes its time for each."""
-
-Row = dict[str, Any]
+from tasks.faces import FaceTables
+from tasks.plan_faces import driver_groups, read_usable
+from tasks.plan_numbers import Outlook, Tally, evenness
 
 
 @dataclass(frozen=True)
@@ -147,32 +119,14 @@ class Plan:
         return Outlook(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """A plan in numbers."""
-
-    identities: int
-    pairs: int
-    by_group: dict[str, int]
-    entropy: float
-    """Mean over the identities of the normalised entropy of their pairs over the groups of expressions."""
-
-
-def evenness(counts: np.ndarray) -> float:
-    """Normalised entropy of one identity's faces over the groups; of fewer faces than groups no more is expected than
-    that each has another group."""
-    reachable = min(len(counts), int(counts.sum()))
-    return normalised_entropy(np.sort(counts)[::-1][: max(1, reachable)])
-
-
 def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, settings: PlanSettings) -> Plan:
     """The plan for two sets.
 
     Raises:
         UsageError: a set has no usable face, or there is no driver of another identity.
     """
-    sources, drivers = _usable(root, identities, settings.identity_splits), _usable(root, expressions, ())
-    groups = _groups(root, expressions, drivers, settings.rules.seed)
+    sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
+    groups = driver_groups(root, expressions, drivers, settings.rules.seed)
     planner = Planner(
         plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
         plan_faces(drivers.face_ids, drivers.people, groups, drivers.poses),
@@ -190,102 +144,6 @@ def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, setti
     return Plan(planner, [drivers.expressions[row] for row in rows.tolist()], settings)
 
 
-@dataclass(frozen=True)
-class _Usable:
-    """The usable faces of a set, column by column; strings that are alike are one object."""
-
-    face_ids: np.ndarray
-    """UTF-8 bytes."""
-    people: list[str]
-    """Labels; the image of a face without one, so that each unlabelled image counts as a person."""
-    expressions: list[str | None]
-    poses: np.ndarray
-    """Faces × 3, NaN where not known."""
-
-
-def _usable(root: Root, tables: FaceTables, splits: Sequence[str]) -> _Usable:
-    wanted = pc.field("status") == "ok"
-    if splits:
-        wanted = wanted & pc.field("split").isin(list(splits))
-    names = ["face_id", "image_id", "identity", "expression", "pose"]
-    table = open_table(root, "faces", tables.faces).to_table(columns=names, filter=wanted)
-    people = _shared(pc.call_function("coalesce", [table["identity"], table["image_id"]]))
-    poses = [pc.call_function("list_element", [table["pose"], pa.scalar(axis)]).to_numpy() for axis in range(3)]
-    return _Usable(
-        np.array(table["face_id"].cast(pa.binary()).to_numpy(), np.bytes_),
-        [str(person) for person in people],
-        _shared(table["expression"]),
-        np.column_stack(poses).astype(np.float64),
-    )
-
-
-def _shared(column: pa.ChunkedArray) -> list[str | None]:
-    encoded = column.combine_chunks().dictionary_encode()
-    names = [*encoded.dictionary.to_pylist(), None]
-    return [names[number] for number in encoded.indices.fill_null(-1).to_pylist()]
-
-
-def _groups(root: Root, tables: FaceTables, drivers: _Usable, seed: int) -> list[str]:
-    """For each driver its label; where none has one, the cluster of its expression."""
-    if any(label is not None for label in drivers.expressions):
-        return [UNLABELLED if label is None else label for label in drivers.expressions]
-    # Clusters depend on the order of the faces, plans must not.
-    order = np.argsort(drivers.face_ids, kind="stable")
-    people = np.unique(np.array(drivers.people, np.str_), return_inverse=True)[1]
-    clusters = expression_clusters(_points(root, tables)[order], people[order], CLUSTERS, seed)
-    found = np.zeros(len(order), np.int64)
-    found[order] = clusters
-    return [f"cluster {number + 1}" for number in found.tolist()]
-
-
-def _points(root: Root, tables: FaceTables) -> np.ndarray:
-    """The 68 landmarks of the usable faces (faces × 68 × 2, in [-1, 1] over the crop), in the order of the rows."""
-    side_px = crop_size_px(root, tables)
-    columns = ["landmarks_xy", "landmark_scheme"]
-    scanner = open_table(root, "faces", tables.faces).scanner(columns=columns, filter=pc.field("status") == "ok")
-    parts: list[np.ndarray] = [np.zeros((0, 68, 2), np.float32)]
-    for batch in scanner.to_batches():
-        schemes = set(batch["landmark_scheme"].to_pylist())
-        flat = batch["landmarks_xy"].flatten().to_numpy()
-        for scheme in schemes:  # a set has one: that of its detector
-            points = to_common(flat.reshape(batch.num_rows, -1, 2), scheme)
-            parts.append((points / side_px * 2 - 1).astype(np.float32))
-    return np.concatenate(parts)
-
-
-# --- Stored -----------------------------------------------------------------------------------------------------------
-
-
-def shard_pairs(total: int) -> int:
-    """Pairs per shard for a plan of so many: few enough to lose little, many enough to keep the shards few."""
-    size = LEAST_SHARD_PAIRS
-    while size < MOST_SHARD_PAIRS and total > USUAL_SHARDS * size:
-        size *= 2
-    return size
-
-
-def store_parts(root: Root, parts: Callable[[], Iterator[pa.Table]], first: int) -> list[ShardRef]:
-    """Shards of `pairs` with these rows, from the `first`-th of their plan on; one that is there is left alone."""
-    shards: list[ShardRef] = []
-    with ThreadPoolExecutor(PARTS_AT_ONCE) as threads:
-        numbered = enumerate(parts(), start=first)
-        while some := list(islice(numbered, PARTS_AT_ONCE)):  # not all at once: each holds its rows
-            shards += threads.map(lambda part: _pairs_shard(root, part[1], part[0]), some)
-    return shards
-
-
-def _pairs_shard(root: Root, rows: pa.Table, place: int) -> ShardRef:
-    """The shard with these rows, the `place`-th of its plan (a list may repeat itself)."""
-    content = hashlib.sha256(json.dumps(rows.to_pydict(), sort_keys=True).encode()).hexdigest()
-    name = fingerprint({"code": CODE, "rows": content, "place": place})
-    return find_shard(root, "pairs", name) or write_shard(root, "pairs", name, rows)
-
-
-def listed_parts(rows: Sequence[Row], size: int) -> Iterator[pa.Table]:
-    """Rows of a list in tables of `size`."""
-    return in_parts([pa.Table.from_pylist(list(rows), schema=PAIRS)], size)
-
-
 def in_parts(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
     """The rows of the tables in tables of `size`, the last one shorter."""
     left: pa.Table = PAIRS.empty_table()
@@ -296,46 +154,3 @@ def in_parts(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
             left = left.slice(size)
     if left.num_rows:
         yield left
-
-
-def commit_pairs(
-    root: Root,
-    shards: Sequence[ShardRef],
-    identities: FaceTables,
-    expressions: FaceTables,
-    settings: PlanSettings | None,
-) -> TableRef:
-    """Makes the plan visible as one table; without settings it is a list."""
-    about = {"identities": asdict(identities), "expressions": asdict(expressions), "code": CODE}
-    return commit(root, "pairs", shards, about | {"settings": None if settings is None else asdict(settings)})
-
-
-# --- What came of it --------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Tally:
-    """Of each identity: pairs tried, faces accepted, and these by group of expressions."""
-
-    tried: dict[str, int] = field(default_factory=dict)
-    accepted: dict[str, int] = field(default_factory=dict)
-    by_group: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def count(self, root: Root, pairs: Sequence[ShardRef], transfers: Sequence[ShardRef]) -> None:
-        """Adds the outcome of these shards of `pairs`."""
-        for planned, made in zip(pairs, transfers, strict=True):
-            columns = ["identity", "expression_group"]
-            rows = read_shard(root, "pairs", planned.fingerprint, columns).to_pylist()
-            outcomes = read_shard(root, "transfers", made.fingerprint, ["status"])["status"].to_pylist()
-            for row, status in zip(rows, outcomes, strict=True):
-                name, group = row["identity"], row["expression_group"]
-                self.tried[name] = self.tried.get(name, 0) + 1
-                if status == "ok":
-                    self.accepted[name] = self.accepted.get(name, 0) + 1
-                    its = self.by_group.setdefault(name, {})
-                    its[group] = its.get(group, 0) + 1
-
-    def entropy(self, groups: Sequence[str]) -> float:
-        """Of the accepted faces: mean over the identities that have any."""
-        counts = [np.array([its.get(group, 0) for group in groups]) for its in self.by_group.values()]
-        return float(np.mean([evenness(of_one) for of_one in counts])) if counts else 1.0

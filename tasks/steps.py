@@ -25,7 +25,8 @@ from tasks import (
     ingest,
     neutrals,
     pair,
-    planning,
+    plan_shards,
+    registration,
     report,
     reproduction,
     tracking,
@@ -61,9 +62,9 @@ compare_faces = _retried("compare-faces")(comparison.compare_faces)
 heatmap_shard = _retried("render-heatmaps")(heatmaps.heatmap_shard)
 train = _once("train-gan")(training.train)
 evaluate = _once("evaluate-generator")(evaluation.evaluate)
-register = _once("register-generator")(training.register)
+register = _once("register-generator")(registration.register)
 fetch_model = _retried("fetch-generator")(tracking.fetch_model)
-store_plan = _retried("store-plan")(planning.store_parts)
+store_plan = _retried("store-plan")(plan_shards.store_parts)
 keep_neutrals = _retried("find-neutrals")(neutrals.keep_neutrals)
 transfer_shard = _retried("transfer-expressions")(transfer.transfer_shard)
 transfer_photos = _once("transfer-photos")(pair.transfer_photos)

@@ -18,18 +18,14 @@ from model.landmarks import PARTS
 from model.networks.generator import WIDTHS, GeneratorConfig, GeneratorKind
 from model.networks.interface import SIZES_PX
 from model.pairs import FaceArrays
-from model.reference import AlignmentSettings, reference_landmarks
+from model.reference import AlignmentSettings
 from model.settings import TrainSettings
 from model.shape_model import ShapeModel
 from model.trainer import Trainer
 from model.training import fit
 from storage import Root, fingerprint, source_digest
 from tasks import licences, tracking
-from tasks.card import model_card
 from tasks.errors import UsageError
-from tasks.evaluation import Evaluation, as_json, as_table, evaluate
-from tasks.evaluation.record import GENERATED
-from tasks.evaluation.sheets import draw_sheet
 from tasks.faces import (
     FaceTables,
     check_compatible,
@@ -39,10 +35,9 @@ from tasks.faces import (
     read_faces,
     usable_faces,
 )
-from tasks.models import RegisteredModel, keep_model, load_model
+from tasks.models import keep_model
 from tasks.progress import Advance, progress
-from tasks.promotion import as_text, decide_promotion, in_evaluation
-from tasks.tracking import TrackedRun, fetch_model
+from tasks.tracking import TrackedRun
 
 CODE = source_digest(
     "tasks.training",
@@ -74,7 +69,6 @@ CODE = source_digest(
 
 APPLICATION = "application"
 """Folder of the trained generator, beside its checkpoints."""
-METRIC = "val.generated.l1"
 MOST_VALIDATION_FACES = 400
 LOG_EVERY_STEPS = 20
 
@@ -277,76 +271,3 @@ def _save_application(
     shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
     ApplicationModel(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
     return keep_model(root, folder)
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The version that came of a training, and why it is champion or not."""
-
-    model: RegisteredModel
-    promotion: str
-
-
-def rivals(root: Root) -> list[RegisteredModel]:
-    """What a trained generator is measured beside: the champion, and the newest of the application's own kind."""
-    found = (tracking.champion(root), tracking.newest_of_kind(root, "residual"))
-    return [fetch_model(root, uri) for uri in dict.fromkeys(model.uri for model in found if model)]
-
-
-def register(
-    root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation, workers: int | None
-) -> Registered:
-    """Registers the trained generator; it becomes champion if it wins against the present one (`model.promotion`)."""
-    champion = tracking.champion(root)
-    if champion is not None and not in_evaluation(evaluation, champion):  # it has changed since, by another training
-        others = [fetch_model(root, champion.uri)]
-        evaluation = evaluate(root, trained.sha256, sets, evaluation.settings, workers, others)
-    decision = decide_promotion(evaluation, champion)
-    with tracking.tracked_run(root, "register", trained.run_id) as run:
-        _log_evaluation(root, run, evaluation, trained.steps)
-        run.text("promotion.md", as_text(decision))
-        run.tags({"mien.promoted": str(decision.promoted).lower(), tracking.PROMOTION_TAG: decision.reason})
-        model = tracking.register(
-            root,
-            run,
-            tracking.Registration(
-                folder=work_folder(root, trained.training) / APPLICATION,
-                card=model_card(root, sets, trained, evaluation),
-                example=_example(root, sets),
-                training=trained.training,
-                weights_sha256=trained.sha256,
-                validation_metric=validation_metric(evaluation),
-                metric_name=METRIC,
-                generator=load_model(root, trained.sha256).generator.config.kind,
-                champion=decision.promoted,
-                promotion=decision.reason,
-            ),
-        )
-    return Registered(model, decision.reason)
-
-
-def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: int) -> None:
-    run.metrics(evaluation.metrics(), step)
-    run.text("evaluation.md", as_table(evaluation))
-    run.text("evaluation.json", as_json(evaluation))
-    for plan in evaluation.sheets:
-        run.picture(f"evaluation/{plan.name}.png", draw_sheet(root, evaluation.contest, plan))
-
-
-def validation_metric(evaluation: Evaluation) -> float:
-    """What versions are compared by first: mean L1 of generated faces to the target photos of held-out people."""
-    section = evaluation.section(evaluation.deciding_split, "same")
-    return section.means[GENERATED]["l1"].value if section else float("nan")
-
-
-def _example(root: Root, sets: Sequence[FaceTables]) -> dict[str, np.ndarray]:
-    """An input of the served model, of no real person: a grey square with the landmarks of the reference face."""
-    prepared = prepare_settings(root, sets[0])
-    alignment = AlignmentSettings(**prepared["alignment"])
-    landmarks = reference_landmarks(alignment)[None].astype(np.float32)
-    side_px = alignment.size_px
-    return {
-        "source": np.full((1, side_px, side_px, 3), 128, np.uint8),
-        "source_landmarks": landmarks,
-        "target_landmarks": landmarks,
-    }

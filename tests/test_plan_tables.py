@@ -14,7 +14,8 @@ from storage import Root, read_shard
 from storage.schemas import PAIRS
 from tasks.errors import UsageError
 from tasks.faces import FaceTables
-from tasks.planning import PlanSettings, make_plan, store_parts
+from tasks.plan_shards import store_parts
+from tasks.planning import PlanSettings, make_plan
 
 
 @pytest.fixture

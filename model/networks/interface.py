@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -73,7 +74,7 @@ class Generated(NamedTuple):
     """Of kinds that move the source."""
 
 
-class Generator(nn.Module):
+class Generator(nn.Module, ABC):
     """Base of all kinds: the same inputs, the same output, a config that rebuilds it."""
 
     ENDS: ClassVar[tuple[str, ...]]
@@ -83,8 +84,8 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
 
+    @abstractmethod
     def forward(
         self, source: Float[Tensor, "batch 3 size size"], source_keypoints: KeypointInfo, target_keypoints: KeypointInfo
     ) -> Generated:
         """The person of `source` (in [-1, 1]) with the expression of `target_keypoints`."""
-        raise NotImplementedError

@@ -52,11 +52,11 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def augment(root: str, **settings: Any):
-    import tasks.planning
+    import tasks.plan_shards
     from flows.augment import augment_faces
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks.planning, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
+        patch.setattr(tasks.plan_shards, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
         return augment_faces(NAME, NAME, MODEL, root, **{"per_identity": PER_IDENTITY, "workers": 1} | settings)
 
 

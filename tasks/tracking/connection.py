@@ -1,0 +1,99 @@
+"""The MLflow in force.
+
+`MLFLOW_TRACKING_URI` if it is set; else an SQLite file in the root, with the artefacts beside it (a remote root keeps
+both in `./data`, since SQLite needs a local file).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from storage import Root
+from tasks.errors import RunError
+
+EXPERIMENT = "mien"
+_PATIENCE_S = 10.0
+_URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+def tracking_uri(root: Root) -> str:
+    """The MLflow in force for `root` (see the module's docstring)."""
+    return os.environ.get(_URI_VARIABLE) or f"sqlite:///{_embedded_folder(root) / 'mlflow.db'}"
+
+
+def _embedded_folder(root: Root) -> Path:
+    return root.local_path("") or Path("data").resolve()
+
+
+def connect(root: Root) -> MlflowClient:
+    """Client of the MLflow in force.
+
+    Raises:
+        RunError: it cannot be reached.
+    """
+    for chatty in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Their news are advice to the author of a training script, which the user of this pipeline is not.
+    for chatty in ("mlflow.models.model", "mlflow.pyfunc", "mlflow.tracking", "mlflow.system_metrics", "mlflow.utils"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    uri = tracking_uri(root)
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    _use(uri)
+    try:
+        _knock(uri)
+        client = MlflowClient()
+        client.search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise RunError(
+            f"MLflow at {uri} does not answer ({_first_line(error)}): start it or set MLFLOW_TRACKING_URI"
+        ) from error
+    return client
+
+
+def check_connection(root: Root) -> None:
+    """Raises RunError unless the MLflow in force answers."""
+    connect(root)
+
+
+def _knock(uri: str) -> None:
+    """Raises OSError where nobody listens: MLflow's client would try for minutes. Behind a proxy it must find out."""
+    url = urlsplit(uri)
+    proxied = url.scheme in getproxies() and url.hostname and not proxy_bypass(url.hostname)
+    if url.scheme in ("http", "https") and url.hostname and not proxied:
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
+        socket.create_connection((url.hostname, port), timeout=_PATIENCE_S).close()
+
+
+def _use(uri: str) -> None:
+    """Makes `uri` the one of this process. mlflow writes it into the environment too, where it would pass for the
+    user's choice and outlive a change of root."""
+    chosen = os.environ.get(_URI_VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    if chosen is None:
+        os.environ.pop(_URI_VARIABLE, None)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def experiment_id(client: MlflowClient, root: Root) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    embedded = _URI_VARIABLE not in os.environ
+    location = (_embedded_folder(root) / "mlartifacts").as_uri() if embedded else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=location))
