@@ -1,0 +1,50 @@
+"""What a Prefect task run for each shard costs, by shards that sleep."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from benchmarks.servers import prefect_api
+from storage import Root, ShardRef
+
+
+def sleeping_shard(root: Root, name: str, seconds: float) -> ShardRef:
+    """A shard of nothing, made in a worker."""
+    from tasks.pool import in_worker
+
+    in_worker(time.sleep, seconds)
+    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0})
+
+
+def orchestration(shards: int, folder: Path, workers: int = 2, slept_s: float = 0.1) -> None:
+    """Prints what a Prefect task run for each shard costs."""
+    with prefect_api(folder) as api:
+        os.environ["PREFECT_API_URL"] = api
+        from prefect import flow, task
+        from prefect.cache_policies import NO_CACHE
+
+        from tasks.pool import in_worker, worker_pool
+        from tasks.sharded import Step, over_shards, shard_threads
+
+        run = task(name="sleep", retries=2, cache_policy=NO_CACHE)(sleeping_shard)
+
+        @flow(name="calibrated-no-op", task_runner=shard_threads())
+        def sleep_over(seconds: float) -> float:
+            with worker_pool(workers):
+                in_worker(time.sleep, 0)
+                begun_s = time.perf_counter()
+                over_shards(
+                    Step("sleep", "shards", shards), run, Root(str(folder)), list(map(str, range(shards))), seconds
+                )
+                return time.perf_counter() - begun_s
+
+        sleep_over(0.0)
+        rows = [(seconds, sleep_over(seconds)) for seconds in (0.0, slept_s)]
+    print(f"\n| {shards} shards, {workers} workers | seconds | beyond the work | share at shards of 10 s |")
+    print("|---|---|---|---|")
+    for seconds, took_s in rows:
+        over_s = took_s - shards * seconds / workers
+        share = over_s / (over_s + shards * 10 / workers)
+        print(f"| of {seconds:g} s | {took_s:.1f} | {over_s:.1f} | {share:.2%} |")

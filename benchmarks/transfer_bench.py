@@ -1,0 +1,74 @@
+"""A prepared root with a generator and a plan, for measuring what a worker does with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.small_job import NAME, prepare_job, untrained_generator
+from storage import Root, ShardRef, read_shard
+from tasks.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
+from tasks.models import RegisteredModel, keep_model
+from tasks.neutrals import keep_neutrals
+from tasks.plan_shards import store_parts
+from tasks.planning import PlanSettings, make_plan
+from tasks.transfer_rows import BATCH, FACE_COLUMNS, Prepared, prepared
+from tasks.transfer_settings import TransferSettings
+
+SIZE_PX, WIDTH, SHARD_PAIRS = 128, 24, 64
+PHOTOS = [f"sample:orl/s{person}" for person in (1, 2, 3, 4)]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A prepared root with its plan."""
+
+    root: Root
+    settings: TransferSettings
+    shards: list[ShardRef]
+
+    @property
+    def pairs(self) -> int:
+        """Of the plan."""
+        return sum(shard.rows for shard in self.shards)
+
+    def rows(self, shard: ShardRef) -> list[dict[str, Any]]:
+        """Of the plan."""
+        return read_shard(self.root, "pairs", shard.fingerprint).to_pylist()
+
+    def faces(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What a shard reads of its faces and photos."""
+        ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
+        found = read_faces(self.root, self.settings.sets, ids, FACE_COLUMNS)
+        photos = photos_of(
+            self.root, self.settings.sets, {f["image_id"] for f in found.values()}, ["licence", "consent"]
+        )
+        return {face_id: face | {"photo": photos.get(face["image_id"], {})} for face_id, face in found.items()}
+
+
+def bench_of(folder: Path, pairs: int) -> Bench:
+    """Prepares faces, a generator and a plan."""
+    root = Root(str(folder / "root"))
+    prepare_job(root.url, PHOTOS, SIZE_PX)
+    tables = face_tables(root, NAME)
+    saved = untrained_generator(root.url, folder / "generator", size_px=SIZE_PX, width=WIDTH, blocks=4)
+    sha256 = keep_model(root, folder / "generator", saved.sha256)
+    settings = TransferSettings(
+        RegisteredModel("models:/untrained/1", "", sha256, False), (tables,), crop_size_px(root, tables),
+        detector_of(root, tables),
+    )  # fmt: skip
+    settings = replace(settings, neutrals=keep_neutrals(root, settings.sets, sha256, settings.retarget))
+    plan = make_plan(root, tables, tables, PlanSettings(per_identity=-(-pairs // len(PHOTOS))))
+    return Bench(root, settings, store_parts(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
+
+
+def all_batches(bench: Bench) -> list[Prepared]:
+    """Every batch of the plan, decoded."""
+    out: list[Prepared] = []
+    for shard in bench.shards:
+        rows = bench.rows(shard)
+        faces = bench.faces(rows)
+        out += [prepared(bench.root, rows[n : n + BATCH], faces, bench.settings) for n in range(0, len(rows), BATCH)]
+    return out
