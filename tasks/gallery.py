@@ -37,6 +37,8 @@ class Card:
     source: str
     driver: str
     result: str | None
+    absent: str
+    """What stands in place of the result where there is none."""
     caption: str
     numbers: list[tuple[str, str]]
     accepted: bool
@@ -136,6 +138,7 @@ def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
         source=data_uri(source.get("crop")) or "",
         driver=data_uri(driver.get("crop")) or "",
         result=data_uri(row["image"]),
+        absent="picture not kept" if row["sha256"] else "nothing generated",
         caption=f"{row['identity'] or 'unnamed'} with the {expression} of {driver.get('identity') or 'unnamed'}",
         numbers=[(name, "–" if value is None else f"{value:.3f}") for name, value in numbers.items()],
         accepted=row["status"] == "ok",

@@ -121,6 +121,7 @@ def test_the_gallery_needs_nothing_but_itself(done) -> None:
     assert page.count("<article") == len(rows)
     assert "http://" not in page
     assert "https://" not in page
+    assert page.count("picture not kept") == sum(row["image"] is None for row in rows)
     assert page.count("data:image/png;base64,") == 2 * len(rows) + sum(row["image"] is not None for row in rows)
 
 
