@@ -22,6 +22,8 @@ class Exported:
     uri: str
     pictures: int | None
     """None if it was there before."""
+    left_out: tuple[str, ...] = ()
+    """Why a face is not there, for each that could not be pasted back."""
 
 
 @flow(name="export-faces", flow_run_name="export {data} as {form}", task_runner=shard_threads())
@@ -57,9 +59,13 @@ def export_faces(
         shards = [shard.fingerprint for shard in manifest.shards]
         fixed = [unmapped(value) for value in (transfers, there, folders, settings)]
         parts = results(steps.export_part.map(unmapped(place), range(len(shards)), shards, *fixed))
-    return Exported(there.url, finish_export(there, transfers, settings, parts))
+    left_out = tuple(why for part in parts for why in part["left_out"])
+    return Exported(there.url, finish_export(there, transfers, settings, parts), left_out)
 
 
 def outcome(done: Exported) -> str:
     """One line for users."""
-    return f"{done.uri} holds it already" if done.pictures is None else f"{done.pictures} pictures in {done.uri}"
+    if done.pictures is None:
+        return f"{done.uri} holds it already"
+    without = f"; {len(done.left_out)} faces left out, e.g. {done.left_out[0]}" if done.left_out else ""
+    return f"{done.pictures} pictures in {done.uri}{without}"

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from model.similarity import plane, similarity
+
 CHIP_PX = 150
 _PADDING = 0.25
 """Around the mean face, in its units."""
@@ -62,21 +64,10 @@ def chips(
 
 def _places(points: Float[Tensor, "batch 68 2"]) -> Float[Tensor, "batch 150 150 2"]:
     """For each pixel of a chip the place in the image, in the coordinates of the points."""
-    face = torch.view_as_complex(points[:, _POINTS].contiguous())
+    face = plane(points[:, _POINTS])
     mean = torch.complex(points.new_tensor(_MEAN_X), points.new_tensor(_MEAN_Y))
-    rotation, shift = _similarity(mean, face)
+    turn, shift = similarity(mean.expand_as(face), face)
     axis = (torch.arange(CHIP_PX, device=points.device, dtype=points.dtype) + 0.5) / CHIP_PX
     axis = axis * (1 + 2 * _PADDING) - _PADDING
     pixels = torch.complex(*torch.meshgrid(axis, axis, indexing="xy"))
-    return torch.view_as_real(rotation[:, None, None] * pixels + shift[:, None, None])
-
-
-def _similarity(mean: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
-    """The complex a, b that minimise Σ|face − (a·mean + b)|² for each face of a batch.
-
-    A rotation and scale of the plane is a product of complex numbers, so a = Σ m̄·f / Σ|m|² with both centred: Umeyama's
-    transform (`model.alignment`) without the singular value decomposition, and never mirrored.
-    """
-    centre, centred = mean.mean(), mean - mean.mean()
-    rotation = (centred.conj() * face).sum(-1) / centred.abs().square().sum()
-    return rotation, face.mean(-1) - rotation * centre
+    return torch.view_as_real(turn[..., None] * pixels + shift[..., None])

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model.places import pixel_centres
+from model.similarity import plane, similarity
 from model.spline import spline_grid
 
 REACH = 0.3
@@ -39,14 +40,6 @@ def face_grid(
 def outline_motion(
     source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], places: Float[Tensor, "places 2"]
 ) -> Float[Tensor, "batch places 2"]:
-    """Places carried along by the similarity that best takes the target's jaw line to the source's, by least squares.
-
-    A similarity of the plane is a·z + b of complex numbers, with a = Σ t̄·s / Σ|t|² of the centred points.
-    """
-    s, t = (torch.view_as_complex(points[:, _OUTLINE].contiguous()) for points in (source, target))
-    centre_s, centre_t = s.mean(1, keepdim=True), t.mean(1, keepdim=True)
-    turn = ((t - centre_t).conj() * (s - centre_s)).sum(1, keepdim=True) / (t - centre_t).abs().square().sum(
-        1, keepdim=True
-    )
-    moved = turn * (torch.view_as_complex(places.contiguous())[None] - centre_t) + centre_s
-    return torch.view_as_real(moved)
+    """Places carried along by the similarity that best takes the target's jaw line to the source's."""
+    turn, shift = similarity(plane(target[:, _OUTLINE]), plane(source[:, _OUTLINE]))
+    return torch.view_as_real(turn * plane(places)[None] + shift)

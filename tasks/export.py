@@ -112,8 +112,11 @@ def _export(
 ) -> dict[str, Any]:
     rows = read_shard(root, "transfers", shard).to_pylist()
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
+    left_out: list[str] = []
     if settings.paste_back:
-        chosen = [row for row in paste_rows(root, transfers, chosen) if row["image"]]
+        pasted = paste_rows(root, transfers, chosen)
+        left_out = [row["reason"] for row in pasted if not row["image"]]
+        chosen = [row for row in pasted if row["image"]]
     pictures = [_picture(row, folders) for row in {row["output_id"]: row for row in chosen}.values()]
     for path, data in part_files(settings.form, number, pictures):
         out.write_bytes(path, data)
@@ -124,6 +127,7 @@ def _export(
     done = {
         "rows": len(rows),
         "pictures": len(pictures),
+        "left_out": left_out,
         "splits": splits,
         "index": rows_csv(pictures).decode("utf-8", "surrogateescape"),
     }

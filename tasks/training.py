@@ -61,6 +61,7 @@ CODE = source_digest(
     "model.openings",
     "model.spline",
     "model.shape_model",
+    "model.similarity",
     "model.stopping",
     "model.trainer",
     "model.training",

@@ -32,6 +32,7 @@ CODE = source_digest(
     "model.quality",
     "model.retargeting",
     "model.shape_model",
+    "model.similarity",
     "model.face_motion",
     "model.openings",
     "model.spline",

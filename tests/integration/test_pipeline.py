@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -342,6 +343,28 @@ def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
         assert result.shape == photo.shape
         assert (result != photo).any()
         assert read_provenance(path.read_bytes())["output"] == path.stem
+
+
+def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path: Path) -> None:
+    from flows.export import export_faces, outcome
+    from flows.prepare import prepare_faces
+
+    root, _ = done
+    photos = [tmp_path / "photos" / person / "1.png" for person in ("a", "b")]
+    for number, photo in enumerate(photos, start=1):
+        photo.parent.mkdir(parents=True)
+        cv2.imwrite(str(photo), decode_rgb(storage.read_source(f"sample:orl/s{number}/1.pgm"))[..., ::-1])
+    prepare_faces([str(tmp_path / "photos")], "gone", str(root), crop_size=64, workers=1)
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("identity_image,expression_image\n" + "".join(f"{a},{b}\n" for a, b in (photos, photos[::-1])))
+    from flows.augment import augment_faces
+
+    augment_faces("gone", "gone", root=str(root), pairs=str(listed), keep_rejected=True, workers=1)
+    photos[0].unlink()
+    out = tmp_path / "out"
+    made = export_faces("gone-by-gone", str(out), "images", str(root), paste_back=True, rejected=True, workers=1)
+    assert (made.pictures, len(made.left_out)) == (1, 1)
+    assert outcome(made).startswith(f"1 pictures in {out}; 1 faces left out, e.g. not pasted back: ")
 
 
 def test_verification_finds_what_is_wrong(done, tmp_path: Path) -> None:
