@@ -16,7 +16,7 @@ from tasks.pages import templates
 PAGE = "index.html"
 
 _COLUMNS = [
-    "identity", "expression", "identity_face_id", "expression_face_id", "image", "model_uri", "run_id",
+    "identity", "expression", "identity_face_id", "expression_face_id", "image", "sha256", "model_uri", "run_id",
     "identity_similarity", "driver_similarity", "expression_error", "status", "reason",
 ]  # fmt: skip
 
