@@ -1,14 +1,14 @@
 """Preparing faces: the pipeline against a plain loop, memory at two sizes, the heatmap cache, embeddings in batches.
 
-python -m benchmarks.prepare [--photos 300] [--rounds 2] [--workers N] [--faces dlib] [--source FOLDER]
+python -m benchmarks.prepare [--photos 640] [--rounds 2] [--workers N] [--faces dlib] [--source FOLDER]
                              [--memory 1000 10000]
 
 The photos are those of the source (the AT&T (ORL) faces by default) with a little noise, encoded anew, so that no two
 have the same bytes. The plain loop reads, decodes, detects, aligns, embeds and encodes one photo after the other in one
 process, with the libraries' threads set as in the pipeline's workers (one). Both are timed in processes of their own,
-in turns, after their weights and servers are loaded. Time by the clock says little where other work runs: so the
-processor's time is printed too, and the ratio that follows from it where all cores are free. `--memory` prepares so
-many photos each with a detector that costs nothing, since only memory is of interest; `--rounds 0` leaves the rest out.
+in turns, after their weights and servers are loaded; a third figure is what as many plain loops at once come to. Time
+by the clock says little where other work runs, so the processor's time is printed too. `--memory` prepares so many
+photos each with a detector that costs nothing, since only memory is of interest; `--rounds 0` leaves the rest out.
 """
 
 from __future__ import annotations
@@ -147,40 +147,55 @@ def peaks() -> Iterator[dict[str, float]]:
         watcher.join()
 
 
-def apart(*arguments: object) -> dict[str, float]:
-    """What a run of this file in a process of its own measures."""
+def started(*arguments: object) -> subprocess.Popen[bytes]:
+    """A run of this file in a process of its own, its libraries with one thread each."""
     threads = dict.fromkeys(THREAD_VARIABLES, "1")
     command = [sys.executable, "-m", "benchmarks.prepare", *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | threads, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return subprocess.Popen(command, env=os.environ | threads, stdout=subprocess.PIPE)
+
+
+def measured(run: subprocess.Popen[bytes]) -> dict[str, float]:
+    """What it measured, when it has ended."""
+    printed, _ = run.communicate()
+    if run.returncode:
+        raise SystemExit(f"a run ended with {run.returncode}")
+    return json.loads(printed.splitlines()[-1])
+
+
+def apart(*arguments: object) -> dict[str, float]:
+    """What a run of this file in a process of its own measures."""
+    return measured(started(*arguments))
 
 
 def speed(folder: Path, scratch: Path, faces: str, workers: int, rounds: int) -> None:
-    """Prints both rates and their ratios, in turns."""
+    """Prints the rates of the plain loop, of as many such loops at once as there are workers (what the machine has to
+    give: cores may share caches, memory and a clock), and of the pipeline, in turns, with their ratios."""
     print(f"\n{workers} workers against the plain loop, {faces}; load of the machine {os.getloadavg()[0]:.1f}\n")
-    print("| round | plain | pipeline | ratio | CPU a photo | CPU a photo | ratio on free cores |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"| round | plain | {workers} plain loops at once | pipeline | CPU ms a photo: plain | at once | pipeline |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    ways = ("plain", "loops", "pipeline")
+    sums = {way: {"photos": 0.0, "wall_s": 0.0, "cpu_s": 0.0} for way in ways}
     for number in range(rounds):
-        one = apart("--run", "plain", "--folder", folder, "--faces", faces)
-        many = apart(
-            "--run",
-            "pipeline",
-            "--folder",
-            folder,
-            "--faces",
-            faces,
-            "--workers",
-            workers,
-            "--root",
-            scratch / f"{number}",
-        )
-        rates = [each["photos"] / each["wall_s"] for each in (one, many)]
-        costs = [1000 * each["cpu_s"] / each["photos"] for each in (one, many)]
-        print(
-            f"| {number + 1} | {rates[0]:.2f}/s | {rates[1]:.2f}/s | {rates[1] / rates[0]:.2f} | {costs[0]:.0f} ms "
-            f"| {costs[1]:.0f} ms | {workers * costs[0] / costs[1]:.2f} |",
-            flush=True,
-        )
+        common = ("--folder", folder, "--faces", faces)
+        plain_loop = apart("--run", "plain", *common)
+        runs = [started("--run", "plain", *common) for _ in range(workers)]
+        loops = [measured(run) for run in runs]
+        many = apart("--run", "pipeline", *common, "--workers", workers, "--root", scratch / f"{number}")
+        at_once = {name: sum(loop[name] for loop in loops) for name in ("photos", "cpu_s")}
+        at_once["wall_s"] = max(loop["wall_s"] for loop in loops)
+        for way, got in zip(ways, (plain_loop, at_once, many), strict=True):
+            for name in sums[way]:
+                sums[way][name] += got[name]
+        print(_speeds(str(number + 1), {"plain": plain_loop, "loops": at_once, "pipeline": many}), flush=True)
+    print(_speeds("all", sums), flush=True)
+
+
+def _speeds(title: str, ways: dict[str, dict[str, float]]) -> str:
+    """A row: rates, each with its ratio to the plain loop's, and the processor's time."""
+    rates = {way: got["photos"] / got["wall_s"] for way, got in ways.items()}
+    told = [f"{rate:.2f}/s" + f" ({rate / rates['plain']:.2f}×)" * (way != "plain") for way, rate in rates.items()]
+    costs = [f"{1000 * got['cpu_s'] / got['photos']:.0f}" for got in ways.values()]
+    return f"| {title} | {' | '.join(told)} | {' | '.join(costs)} |"
 
 
 def work_alone(source: str, faces: str, photos: int = 14) -> None:
@@ -286,7 +301,7 @@ def batches() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=int, default=300)
+    parser.add_argument("--photos", type=int, default=640)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=available_cores())
     parser.add_argument("--faces", default="dlib")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.provenance import SUFFIXES
-from storage import MissingError, Root, read_manifest, read_set, read_shard
+from storage import MissingError, Root, read_manifest, read_set, read_shard, source_digest
 from storage.exports import INDEX, ExportForm, Picture, finish, folder_names, is_finished, part_files
 from storage.exports.forms import COLUMNS, rows_csv
 from tasks.errors import UsageError
@@ -18,6 +18,8 @@ from tasks.pool import in_worker, tick
 PARTS = ".parts"
 """Folder of what tells that a part is written: a killed export goes on after them."""
 ABOUT = "about.json"
+_PASTING = source_digest("model.paste_back")
+"""A folder is not to hold faces that were put back in two ways."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def _person(row: dict[str, Any]) -> str:
 
 def about_export(transfers: str, settings: ExportSettings) -> dict[str, Any]:
     """What decides an export."""
-    return {"transfers": transfers, "form": settings.form, "rejected": settings.rejected, "pasted": settings.paste_back}
+    pasted = settings.paste_back and _PASTING
+    return {"transfers": transfers, "form": settings.form, "rejected": settings.rejected, "pasted": pasted}
 
 
 def finished(out: Root, transfers: str, settings: ExportSettings) -> bool:

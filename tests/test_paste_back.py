@@ -50,6 +50,28 @@ def test_a_change_in_the_face_arrives_and_all_else_stays() -> None:
     assert (pasted[:5] == image[:5]).all()
 
 
+def test_a_head_that_moved_in_the_crop_stays_where_it_is_in_the_photo() -> None:
+    shades = np.random.default_rng(0).uniform(30, 220, (26, 30, 3)).astype(np.float32)
+    image = cv2.resize(shades, (300, 260), interpolation=cv2.INTER_LINEAR)
+    image, matrix = cv2.GaussianBlur(image, (0, 0), 4).astype(np.uint8), to_crop(1.5)
+    moves = np.array([[0.93, -0.08, 6.0], [0.08, 0.93, -3.0]])  # smaller, turned, shifted
+    moved = moves @ np.vstack([matrix, [0.0, 0.0, 1.0]])
+    reached = apply_transform(moves, POINTS)
+    pasted = paste_back(image, warp(image, moved, SIZE_PX), matrix, SIZE_PX, POINTS, reached)
+    there = paste_back(image, warp(image, moved, SIZE_PX), matrix, SIZE_PX, POINTS, POINTS)
+    assert np.abs(pasted.astype(int) - image).max() <= 4
+    assert np.abs(there.astype(int) - image).max() > 40  # what it would be where the move is
+
+
+def test_what_the_returned_crop_does_not_show_is_left_as_it_is() -> None:
+    image, matrix = photo(), to_crop(2.0)
+    moves = np.array([[1.0, 0.0, 24.0], [0.0, 1.0, 0.0]])  # so far that much of the face has left the crop
+    crop = np.full((SIZE_PX, SIZE_PX, 3), 255, np.uint8)
+    pasted = paste_back(image, crop, matrix, SIZE_PX, POINTS, apply_transform(moves, POINTS))
+    x, y = apply_transform(invert_transform(matrix), np.array([[SIZE_PX - 20.0, SIZE_PX / 2]]))[0].round().astype(int)
+    assert (pasted[y, x + 8 :] == image[y, x + 8 :]).all()
+
+
 def test_another_light_on_the_crop_leaves_no_seam() -> None:
     image, matrix = photo(), to_crop(2.0)
     crop = np.clip(warp(image, matrix, SIZE_PX).astype(int) + np.array([25, -10, 5]), 0, 255).astype(np.uint8)
