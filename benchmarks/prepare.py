@@ -66,7 +66,7 @@ class Middle:
 
     def embed(self, image: np.ndarray, faces: Sequence[FoundFace]) -> np.ndarray:
         """Of its pixels."""
-        return np.stack([cv2.resize(image, (8, 5)).ravel()[:128].astype(np.float32) for _ in faces])
+        return np.stack([cv2.resize(image, (8, 6)).ravel()[:128].astype(np.float32) for _ in faces])
 
     def similarity(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """1 − distance."""

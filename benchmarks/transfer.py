@@ -1,14 +1,16 @@
 """Bulk transfer: how fast a worker is beside its networks alone, where the rest goes, what memory and Prefect take.
 
-python -m benchmarks.transfer [--pairs 256] [--rounds 3] [--shards 200] [--memory-pairs 0] [--folder DIR]
+python -m benchmarks.transfer [--pairs 256] [--rounds 3] [--shards 200] [--memory-pairs 0] [--memory-faces dlib]
+                              [--folder DIR]
 
 One worker process's work, in this process, with single-threaded libraries as workers have them: AT&T (ORL) faces at
 128 px, an untrained motion generator of the usual size, dlib's judgement. Compared is within this run only:
 
 - end to end (read the shard, decode, heatmaps, generator, judge, encode, write) against generator and judge alone on
   prepared tensors, by the clock and by the processor (what counts where every core has its worker);
-- what each way of running the generator changes in time and pixels;
-- the memory of the process after a twentieth of `--memory-pairs` and at their end;
+- what each way of running the generator changes in time and pixels (`--rounds 0` leaves both out);
+- the memory of the process after a twentieth of `--memory-pairs` and at their end; dlib's judgement takes most of the
+  time, `--memory-faces benchmarks.prepare:Middle` none;
 - `--shards` shards that do nothing and as many that sleep: what a Prefect task run for each costs.
 """
 
@@ -24,7 +26,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -157,8 +159,9 @@ def resident_mib() -> float:
     return float("nan")
 
 
-def memory(bench: Bench, pairs: int) -> None:
-    """Prints the memory of a worker over so many pairs."""
+def memory(bench: Bench, pairs: int, faces: str) -> None:
+    """Prints the memory of a worker over so many pairs, judged by that detector."""
+    bench = replace(bench, settings=replace(bench.settings, faces=faces))
     marks: list[tuple[int, float]] = []
     done = 0
     while done < pairs:
@@ -175,6 +178,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shards", type=int, default=200, help="of the no-op run")
     parser.add_argument("--memory-pairs", type=int, default=0)
+    parser.add_argument("--memory-faces", default="dlib", help="detector that judges in it")
     parser.add_argument("--folder")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -183,11 +187,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as scratch, prefect_api(Path(scratch)) as api:
         os.environ["PREFECT_API_URL"] = api
         bench = bench_of(Path(scratch), asked.pairs)
-        compare(bench, asked.rounds)
-        stages(bench)
-        ways(bench, asked.rounds)
+        if asked.rounds:
+            compare(bench, asked.rounds)
+            stages(bench)
+            ways(bench, asked.rounds)
         if asked.memory_pairs:
-            memory(bench, asked.memory_pairs)
+            memory(bench, asked.memory_pairs, asked.memory_faces)
         if asked.shards:
             orchestration(asked.shards, Path(scratch))
 
