@@ -110,6 +110,29 @@ def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[
     return shares / shares.sum()
 
 
+class AskedExpressions:
+    """What somebody else's expression asks of a face: the driver's, retargeted; the head turns as the driver's does."""
+
+    def __init__(self, faces: FaceArrays) -> None:
+        _, self._person_of = np.unique(faces.identities, return_inverse=True)
+        self._points, self._heatmaps = faces.points, HeatmapSpec(size_px=faces.heatmaps.shape[-1])
+        self._neutrals = neutrals_by_person(faces.points, self._person_of)
+
+    def keypoints(
+        self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"], device: torch.device | str = "cpu"
+    ) -> KeypointInfo:
+        """Of the expression of each driver on the face of its source."""
+        asked = retarget(self._faces(source), self._faces(driver), RetargetSettings())
+        side_px = self._heatmaps.size_px
+        heatmaps = render_heatmaps((asked + 1) * (side_px / 2), "ibug68", side_px, self._heatmaps)
+        return KeypointInfo(
+            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(asked).float().to(device)
+        )
+
+    def _faces(self, rows: Int[np.ndarray, " rows"]) -> Faces:
+        return Faces(self._points[rows], self._neutrals[self._person_of[rows]])
+
+
 class PairSampler:
     """Draws batches of pairs; all that is random in training comes from its generator."""
 
@@ -121,9 +144,7 @@ class PairSampler:
         if len(self._people) < 2:
             raise ModelError("training compares people: it needs several photos each of at least two")
         self._share = _shares(faces, self._people)
-        _, self._person_of = np.unique(faces.identities, return_inverse=True)
-        self._neutrals = neutrals_by_person(faces.points, self._person_of)
-        self._heatmaps = HeatmapSpec(size_px=faces.heatmaps.shape[-1])
+        self._asked = AskedExpressions(faces)
 
     def draw(self, count: int, device: torch.device | str) -> PairBatch:
         """The next `count` pairs, augmented."""
@@ -146,21 +167,13 @@ class PairSampler:
         people = self._draw_people(2 * count)
         rows = np.array([self.random.choice(self._people[n]) for n in people])
         source, driver = rows[:count], rows[count:]
-        asked = retarget(self._with_neutrals(source), self._with_neutrals(driver), RetargetSettings())
-        side_px = self._heatmaps.size_px
-        heatmaps = render_heatmaps((asked + 1) * (side_px / 2), "ibug68", side_px, self._heatmaps)
-        keypoints = KeypointInfo(
-            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(asked).float().to(device)
-        )
+        keypoints = self._asked.keypoints(source, driver, device)
         changes = draw_changes(self.augmentation, count, self.random, device)
         return CrossBatch(
             changes.photos(self.faces.photos(source, device)),
             changes.keypoints(self.faces.keypoints(source, device)),
             changes.keypoints(keypoints),
         )
-
-    def _with_neutrals(self, rows: Int[np.ndarray, " rows"]) -> Faces:
-        return Faces(self.faces.points[rows], self._neutrals[self._person_of[rows]])
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
         """By their shares; nobody comes twice before everybody has come once."""

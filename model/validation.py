@@ -11,9 +11,10 @@ from torch import Tensor
 
 from model import metrics
 from model.grids import sample_grid
+from model.keypoints import KeypointInfo
 from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from model.networks.generator import Generator
-from model.pairs import FaceArrays, same_person_pairs
+from model.pairs import AskedExpressions, FaceArrays, same_person_pairs
 
 BATCH = 16
 PAIRS_SEED = 20200108
@@ -32,6 +33,12 @@ def validate_generator(generator: Generator, faces: FaceArrays, pairs: int) -> d
 
 def draw(generator: Generator, faces: FaceArrays, sources: Rows, targets: Rows) -> Float[Tensor, "rows 3 size size"]:
     """Î of each source with its target's keypoints, in [-1, 1], on the CPU."""
+    return _drawn(generator, faces, sources, faces.keypoints(targets))
+
+
+def _drawn(
+    generator: Generator, faces: FaceArrays, sources: Rows, asked: KeypointInfo
+) -> Float[Tensor, "rows 3 size size"]:
     device = next(generator.parameters()).device
     batches = [np.s_[start : start + BATCH] for start in range(0, len(sources), BATCH)]
     with torch.inference_mode():
@@ -39,7 +46,7 @@ def draw(generator: Generator, faces: FaceArrays, sources: Rows, targets: Rows) 
             generator(
                 faces.photos(sources[rows], device),
                 faces.keypoints(sources[rows], device),
-                faces.keypoints(targets[rows], device),
+                KeypointInfo(*(of_all[rows].to(device) for of_all in asked)),
             ).image
             for rows in batches
         ]
@@ -79,11 +86,12 @@ def expression_auc(discriminator: ExpressionDiscriminator, faces: FaceArrays) ->
 
 def draw_samples(generator: Generator, faces: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
     """A sheet of fixed pairs: a person's photo, another photo of the same person and the attempt at it; then a photo of
-    somebody else and the attempt at that expression."""
+    somebody else and the attempt at that expression, retargeted as in training."""
     source, target = same_person_pairs(faces.identities, rows, PAIRS_SEED)
     drivers = np.array([_somebody_else(faces, row, n) for n, row in enumerate(source.tolist())])
+    asked = AskedExpressions(faces).keypoints(source, drivers)
     columns = [faces.photos(source), faces.photos(target), draw(generator, faces, source, target)]
-    columns += [faces.photos(drivers), draw(generator, faces, source, drivers)]
+    columns += [faces.photos(drivers), _drawn(generator, faces, source, asked)]
     return sample_grid([to_uint8(column) for column in columns], ["source", "target", "drawn", "driver", "drawn"])
 
 

@@ -213,12 +213,14 @@ class _RunLog:
         self._counts: dict[str, int] = {}
         self._updates = self._step = 0
         self._since_s = time.perf_counter()
-        self._images = 0
+        self._images, self._done_before = 0, trainer.fraction_done
 
     def losses(self, step: int, values: dict[str, float]) -> None:
         images = self._trainer.settings.batch_size
         self._images += images
-        self._advance(images, self._images / max(self._trainer.fraction_done, 1e-3))
+        # What a former run of the same training did is in the fraction, and not in the images of this one.
+        done = (self._trainer.fraction_done - self._done_before) / max(1 - self._done_before, 1e-9)
+        self._advance(images, self._images / max(done, 1e-3))
         if self._sums and ("generator" in values) != ("generator" in self._sums):  # pretraining counts its own steps
             self._pass_on()
         for name, value in values.items():  # not every update has every loss
