@@ -1,6 +1,6 @@
 """Preparing faces: the pipeline against a plain loop, memory at two sizes, the heatmap cache, embeddings in batches.
 
-python -m benchmarks.prepare [--photos 640] [--rounds 2] [--workers N] [--faces dlib] [--source FOLDER]
+python -m benchmarks.prepare [--photos 1280] [--rounds 2] [--workers N] [--faces dlib] [--source FOLDER]
                              [--memory 1000 10000]
 
 The photos are those of the source (the AT&T (ORL) faces by default) with a little noise, encoded anew, so that no two
@@ -301,7 +301,7 @@ def batches() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=int, default=640)
+    parser.add_argument("--photos", type=int, default=1280)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=available_cores())
     parser.add_argument("--faces", default="dlib")
