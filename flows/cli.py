@@ -99,7 +99,7 @@ def prepare(
             check_detector(faces)
             check_rules(identity, check_identities, group_similarity)
             check_sources(images, LabelRule(pattern, identity))
-        from flows.prepare import outcome, prepare_faces
+        from flows.prepare import next_step, outcome, prepare_faces
 
         done = prepare_faces(
             images,
@@ -121,9 +121,8 @@ def prepare(
             group_similarity,
             commercial,
         )
-        line = outcome(Root(root), done)
-    typer.echo(line)
-    typer.echo(f"next: mien train --root {root} --data {name} --minutes 30")
+        lines = [outcome(Root(root), done), next_step(root, done)]
+    typer.echo("\n".join(lines))
 
 
 @app.command()

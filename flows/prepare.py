@@ -15,7 +15,7 @@ from tasks import steps
 from tasks.comparison import CompareSettings, check_rules
 from tasks.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from tasks.errors import checking_arguments
-from tasks.failures import check_failures
+from tasks.failures import check_failures, left_out_lines
 from tasks.heatmaps import commit_heatmaps, find_heatmaps
 from tasks.identity_lines import identity_lines
 from tasks.ingest import commit_images, find_index, plan_index
@@ -146,4 +146,12 @@ def outcome(root: Root, prepared: PreparedFaces) -> str:
         f"{prepared.name}: {images.rows} photos ({images.counts['failed']} unreadable), "
         f"{faces.counts['ok']} faces usable, {faces.counts['rejected']} rejected, {faces.counts['failed']} failed"
     )
-    return "\n".join([line, *identity_lines(root, faces)])
+    return "\n".join([line, *left_out_lines(root, images), *identity_lines(root, faces)])
+
+
+def next_step(root: str, prepared: PreparedFaces) -> str:
+    """What a user does now."""
+    faces = read_manifest(Root(root), "faces", prepared.faces.fingerprint)
+    if not faces.counts["ok"]:
+        return f"no face is usable: mien report --root {root} --data {prepared.name} shows why"
+    return f"next: mien train --root {root} --data {prepared.name} --minutes 30"

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pyarrow.compute as pc
 
-from storage import Root, TableName, TableRef, open_table, read_manifest
+from storage import Manifest, Root, TableName, TableRef, open_table, read_manifest
 from tasks.errors import RunError
 
 
@@ -23,6 +23,15 @@ def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, s
         f"{summary}: {failed / listed.rows:.0%} of the photos failed, more than {most:.0%} (mostly: {reason}). "
         "What could be used is stored; correct the photos, or allow more with --max-failed"
     )
+
+
+def left_out_lines(root: Root, images: Manifest) -> list[str]:
+    """A line for each reason for which pictures were left out before anybody looked at them."""
+    if not images.counts["rejected"]:
+        return []
+    table = open_table(root, "images", images.fingerprint)
+    left_out = table.to_table(columns=["reason"], filter=pc.field("status") == "rejected")["reason"].to_pylist()
+    return [f"{count} left out: {reason}" for reason, count in Counter(left_out).most_common()]
 
 
 def _commonest(root: Root, table: TableName, fingerprint: str) -> str:

@@ -108,6 +108,17 @@ def test_a_wrong_argument_is_one_clear_line(
     assert "Traceback" not in told.stderr
 
 
+def test_prepare_tells_of_photos_that_fit_no_pattern(environment: dict[str, str], tmp_path: Path) -> None:
+    photo = tmp_path / "photos" / "anna.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"never read")
+    options = ("--pattern", "{identity}/*.jpg", "--name", "none", "--root", "root")
+    told = mien(environment, "prepare", "photos", *options, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "1 left out: its path does not fit the pattern {identity}/*.jpg" in told.stdout
+    assert "no face is usable: mien report --root root --data none shows why" in told.stdout
+
+
 def test_prepare_tells_what_became_of_the_photos_and_nothing_else(environment: dict[str, str], tmp_path: Path) -> None:
     photos = tmp_path / "photos" / "anna"
     photos.mkdir(parents=True)
