@@ -24,53 +24,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from benchmarks.face_costs import SIZE_PX, all_columns, embedding_batches, heatmap_cache
+from benchmarks.free_detector import FREE_DETECTOR
 from model.crops import align_face
-from model.dlib_faces import DlibDetector
-from model.faces import FoundFace, load_detector
-from model.heatmaps import HeatmapSpec, render_heatmaps
+from model.faces import load_detector
 from model.images import decode_rgb, encode_png
-from model.landmarks import LandmarkScheme
-from model.licences import WeightsLicence
-from model.reference import AlignmentSettings, reference_landmarks
-from storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
-from tasks.detect import DetectSettings, _face_columns
+from model.reference import AlignmentSettings
+from storage import Root, list_images, read_source
 from tasks.pool import THREAD_VARIABLES, available_cores
 
-SIZE_PX = 256
 PER_PERSON = 10
-CHEAP = "benchmarks.prepare:Middle"
-
-
-class Middle:
-    """A detector that costs nothing: it says that a face is in the middle. For what is not about faces."""
-
-    name = "middle"
-    version = "1"
-    landmark_scheme: LandmarkScheme = "ibug68"
-    same_person_similarity = group_similarity = 0.5
-    weights_licences = {"no weights": WeightsLicence("nothing was trained", commercial=True)}  # noqa: RUF012
-
-    def find(self, image: np.ndarray) -> list[FoundFace]:
-        """One face, the reference face."""
-        side = min(image.shape[:2])
-        points = reference_landmarks(AlignmentSettings(size_px=side)).astype(np.float32)
-        return [FoundFace((0.0, 0.0, float(side), float(side)), 1.0, points, "ibug68")]
-
-    def embed(self, image: np.ndarray, faces: Sequence[FoundFace]) -> np.ndarray:
-        """Of its pixels."""
-        return np.stack([cv2.resize(image, (8, 6)).ravel()[:128].astype(np.float32) for _ in faces])
-
-    def similarity(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """1 − distance."""
-        return np.asarray(1 - np.linalg.norm(first - second, axis=-1))
 
 
 def make_photos(folder: Path, source: str, count: int) -> None:
@@ -198,33 +166,6 @@ def _speeds(title: str, ways: dict[str, dict[str, float]]) -> str:
     return f"| {title} | {' | '.join(told)} | {' | '.join(costs)} |"
 
 
-def work_alone(source: str, faces: str, photos: int = 14) -> None:
-    """Prints what the pipeline does to a photo beyond the plain loop's steps, in one process."""
-    detector, settings = load_detector(faces), DetectSettings(faces)
-    items = list_images([source])
-
-    def steps(item: SourceItem, columns: bool) -> float:
-        start = time.process_time()
-        pixels = decode_rgb(read_source(item.uri))
-        found = detector.find(pixels)
-        embeddings = detector.embed(pixels, found)
-        if found and columns:
-            _face_columns(pixels, found[0], embeddings[0], settings.alignment)
-        elif found:
-            encode_png(align_face(pixels, found[0], settings.alignment).crop)
-        return 1000 * (time.process_time() - start)
-
-    chosen = items[:: max(1, len(items) // photos)][:photos]
-    for columns in (False, True):
-        steps(chosen[0], columns)  # loads the weights
-    costs = [[steps(item, columns) for columns in (False, True)] for item in chosen]
-    plain_ms, whole_ms = np.mean(costs, axis=0)
-    print(
-        f"\nof {len(chosen)} photos: the plain steps {plain_ms:.0f} ms of CPU, with all columns {whole_ms:.0f} ms",
-        flush=True,
-    )
-
-
 def memory(scratch: Path, source: str, sizes: Sequence[int], workers: int) -> None:
     """Prints the peaks at each size."""
     print("\n| photos | parent, MiB | largest worker, MiB | photos/s |\n|---|---|---|---|")
@@ -237,7 +178,7 @@ def memory(scratch: Path, source: str, sizes: Sequence[int], workers: int) -> No
             "--folder",
             folder,
             "--faces",
-            CHEAP,
+            FREE_DETECTOR,
             "--workers",
             workers,
             "--root",
@@ -245,58 +186,6 @@ def memory(scratch: Path, source: str, sizes: Sequence[int], workers: int) -> No
         )
         rate = got["photos"] / got["wall_s"]
         print(f"| {size} | {got['parent_mib']:.0f} | {got['worker_mib']:.0f} | {rate:.0f} |", flush=True)
-
-
-def heatmaps(root: Root, name: str = "set") -> None:
-    """Prints size and speed of the cache, as it is and otherwise, against rendering."""
-    shard = max(read_manifest(root, "heatmaps", read_set(root, name).tables["heatmaps"]).shards, key=lambda s: s.rows)
-    stored = read_shard(root, "heatmaps", shard.fingerprint)
-    faces = open_table(root, "faces", name).to_table(["face_id", "landmarks_xy"]).to_pylist()
-    wanted = {row["face_id"]: row["landmarks_xy"] for row in faces}
-    landmarks = [points for name in stored["face_id"].to_pylist() if (points := wanted[name]) is not None]
-    points, spec, faces_in = np.array(landmarks, np.float32).reshape(-1, 68, 2), HeatmapSpec(), stored.num_rows
-    table, scratch = stored.select(["face_id", "heatmap"]), Path(tempfile.mkdtemp())
-    print(f"\n| heatmaps of {faces_in} faces | bytes a face | CPU ms, best of 20 |\n|---|---|---|")
-    render_ms = _best_ms(lambda: render_heatmaps(points, "ibug68", SIZE_PX, spec))
-    print(f"| rendered from landmarks, vectorised | 0 | {render_ms:.1f} |")
-    for name, codec in (("the cache: zstd", "zstd"), ("lz4", "lz4"), ("uncompressed", "none")):
-        path = scratch / codec
-        pq.write_table(table, path, compression=codec, use_dictionary=False)
-        read_ms = _best_ms(lambda path=path: _arrays(pq.read_table(path, columns=["heatmap"])))
-        size = path.stat().st_size / faces_in
-        print(f"| {name} | {size:.0f} | {read_ms:.1f} ({render_ms / read_ms:.1f} times as fast) |")
-    read_ms = _best_ms(lambda: _arrays(read_shard(root, "heatmaps", shard.fingerprint, ["heatmap"])))
-    print(f"| the cache, by read_shard | | {read_ms:.1f} ({render_ms / read_ms:.1f} times as fast) |", flush=True)
-
-
-def _arrays(table: pa.Table) -> np.ndarray:
-    column = table["heatmap"].combine_chunks().drop_null()
-    return np.frombuffer(b"".join(column.to_pylist()), np.uint8).reshape(len(column), -1, 64, 64)
-
-
-def _best_ms(work: Any) -> float:
-    times: list[float] = []
-    for _ in range(20):
-        start = time.process_time()
-        work()
-        times.append(1000 * (time.process_time() - start))
-    return min(times)
-
-
-def batches() -> None:
-    """Prints what dlib's embedding costs alone and in batches."""
-    detector, chips = DlibDetector(), []
-    for number in range(1, 9):
-        pixels = decode_rgb(read_source(f"sample:orl/s{number}/1.pgm"))
-        chips.append(detector._chip(pixels, detector.find(pixels)[0]))  # pyright: ignore[reportPrivateUsage]
-    embed = detector._embedder.compute_face_descriptor  # pyright: ignore[reportPrivateUsage]
-    print("\n| dlib's embedding, chips at once | CPU ms a face |\n|---|---|")
-    for size in (1, 2, 8):
-        embed(chips[:size])
-        start = time.process_time()
-        for first in range(0, 8, size):
-            embed(chips[first : first + size])
-        print(f"| {size} | {1000 * (time.process_time() - start) / 8:.1f} |", flush=True)
 
 
 def main() -> None:
@@ -320,9 +209,9 @@ def main() -> None:
         if asked.rounds:
             make_photos(Path(scratch) / "photos", asked.source, asked.photos)
             speed(Path(scratch) / "photos", Path(scratch), asked.faces, asked.workers, asked.rounds)
-            work_alone(asked.source, asked.faces)
-            heatmaps(Root(f"{scratch}/0"))
-            batches()
+            all_columns(asked.source, asked.faces)
+            heatmap_cache(Root(f"{scratch}/0"))
+            embedding_batches()
         if asked.memory:
             memory(Path(scratch), asked.source, asked.memory, asked.workers)
 

@@ -10,7 +10,7 @@ One worker process's work, in this process, with single-threaded libraries as wo
   prepared tensors, by the clock and by the processor (what counts where every core has its worker);
 - what each way of running the generator changes in time and pixels (`--rounds 0` leaves both out);
 - the memory of the process after a twentieth of `--memory-pairs` and at their end; dlib's judgement takes most of the
-  time, `--memory-faces benchmarks.prepare:Middle` none;
+  time, `--memory-faces benchmarks.free_detector:Middle` none;
 - `--shards` shards that do nothing and as many that sleep: what a Prefect task run for each costs.
 """
 

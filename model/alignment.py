@@ -57,11 +57,15 @@ def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Matrix, size_px: int) -> UIn
         matrix = matrix @ np.diag([image.shape[1] / width, image.shape[0] / height, 1.0])
         image = small
     how = cv2.INTER_CUBIC if np.linalg.det(matrix[:, :2]) > 1 else cv2.INTER_LINEAR
-    by_centres = matrix.copy()
-    # cv2 counts from the centre of the first pixel, half a pixel off on both sides.
-    by_centres[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
     size = (size_px, size_px)
-    return cv2.warpAffine(image, by_centres, size, flags=how, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+    return cv2.warpAffine(image, by_centres(matrix), size, flags=how, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+
+
+def by_centres(matrix: Matrix) -> Matrix:
+    """The transform for cv2, which counts from the centre of the first pixel, half a pixel off on both sides."""
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    return moved
 
 
 def bordered(image: UInt8[np.ndarray, "h w 3"], border_px: int) -> UInt8[np.ndarray, "h2 w2 3"]:

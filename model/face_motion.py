@@ -19,7 +19,7 @@ from model.spline import spline_grid
 
 REACH = 0.3
 """R, in units of the crop's half side."""
-_OUTLINE = slice(0, 17)
+OUTLINE = slice(0, 17)
 """The jaw line, from ear to ear, of the 68 common landmarks."""
 
 
@@ -41,5 +41,5 @@ def outline_motion(
     source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], places: Float[Tensor, "places 2"]
 ) -> Float[Tensor, "batch places 2"]:
     """Places carried along by the similarity that best takes the target's jaw line to the source's."""
-    turn, shift = similarity(plane(target[:, _OUTLINE]), plane(source[:, _OUTLINE]))
+    turn, shift = similarity(plane(target[:, OUTLINE]), plane(source[:, OUTLINE]))
     return torch.view_as_real(turn * plane(places)[None] + shift)

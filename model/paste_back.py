@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.alignment import Matrix, apply_transform, invert_transform, similarity_transform
+from model.alignment import Matrix, apply_transform, by_centres, invert_transform, similarity_transform
 from model.alignment import warp as align
+from model.face_motion import OUTLINE
 from model.landmarks import interocular_px
 
 Image = UInt8[np.ndarray, "height width 3"]
@@ -39,8 +40,6 @@ _LEAST = 0.02
 """Weight of no difference in colour: where hardly anything on the border is alike in both, nothing is matched."""
 _EDGE = 0.06
 """Share of the crop's side at its edges where nothing is pasted: there the crop's border may be repeated pixels."""
-_JAW = slice(0, 17)
-"""The outline of the 68 landmarks, from ear to ear."""
 
 
 def paste_back(
@@ -69,7 +68,7 @@ def paste_back(
     source_xy, reached_xy = (
         np.asarray(points, np.float64) * (size_px / crop_size_px) for points in (source_xy, reached_xy)
     )
-    head = similarity_transform(reached_xy[_JAW], source_xy[_JAW])
+    head = similarity_transform(reached_xy[OUTLINE], source_xy[OUTLINE])
     to_generated = _after(to_here, invert_transform(head))
     source = align(photo, to_crop, size_px).astype(np.float32)
     returned = _up(generated.astype(np.float32), invert_transform(head), source.shape[:2])
@@ -129,7 +128,7 @@ def _ramp(size_px: int) -> Plane:
 
 def _inside(size_px: int, head: Matrix) -> Plane:
     """1 where the returned crop shows what was generated, 0 where it has nothing to show, soft between."""
-    to_generated = _by_centres(invert_transform(head))
+    to_generated = by_centres(invert_transform(head))
     return cv2.warpAffine(
         _ramp(size_px), to_generated, (size_px, size_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0
     ).astype(np.float32)
@@ -164,15 +163,8 @@ def _up(
     how = cv2.INTER_LINEAR if finer else cv2.INTER_CUBIC
     return cv2.warpAffine(
         plane,
-        _by_centres(to_crop),
+        by_centres(to_crop),
         (shape[1], shape[0]),
         flags=how | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     ).astype(np.float32)
-
-
-def _by_centres(matrix: Matrix) -> Matrix:
-    """The transform for cv2, which counts from the centre of the first pixel, half a pixel off on both sides."""
-    moved = matrix.copy()
-    moved[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
-    return moved

@@ -10,7 +10,7 @@ import torch
 
 from model.augmentation import Augmentation
 from model.errors import ModelError
-from model.pairs import FaceArrays, PairSampler, same_person_pairs
+from model.pairs import AskedExpressions, FaceArrays, PairSampler, same_person_pairs
 from tests.drawn_faces import drawn_faces
 
 PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -110,6 +110,14 @@ def test_cross_pairs_ask_for_somebody_elses_expression_on_the_own_face() -> None
     assert batch.asked_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
     assert (batch.asked_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
     assert not torch.equal(batch.asked_keypoints.points, batch.source_keypoints.points)
+
+
+def test_its_own_expression_asks_a_face_for_what_it_shows() -> None:
+    rows = np.arange(len(FACES))
+    asked = AskedExpressions(FACES).keypoints(rows, rows)
+    np.testing.assert_allclose(asked.points.numpy(), FACES.points, atol=1e-3)
+    others = AskedExpressions(FACES).keypoints(rows, np.roll(rows, 1))
+    assert np.abs(others.points.numpy() - FACES.points).max() > 0.02
 
 
 def test_the_seed_decides_cross_pairs() -> None:

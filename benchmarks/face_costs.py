@@ -1,0 +1,102 @@
+"""What single steps of preparing cost for a face: all columns of `faces`, the heatmap cache, embeddings in batches."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.crops import align_face
+from model.dlib_faces import DlibDetector
+from model.faces import load_detector
+from model.heatmaps import HeatmapSpec, render_heatmaps
+from model.images import decode_rgb, encode_png
+from storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
+from tasks.detect import DetectSettings, _face_columns
+
+SIZE_PX = 256
+"""Of the crops: the default."""
+
+
+def all_columns(source: str, faces: str, photos: int = 14) -> None:
+    """Prints what the pipeline does to a photo beyond the plain loop's steps, in one process."""
+    detector, settings = load_detector(faces), DetectSettings(faces)
+    items = list_images([source])
+
+    def steps(item: SourceItem, columns: bool) -> float:
+        start = time.process_time()
+        pixels = decode_rgb(read_source(item.uri))
+        found = detector.find(pixels)
+        embeddings = detector.embed(pixels, found)
+        if found and columns:
+            _face_columns(pixels, found[0], embeddings[0], settings.alignment)
+        elif found:
+            encode_png(align_face(pixels, found[0], settings.alignment).crop)
+        return 1000 * (time.process_time() - start)
+
+    chosen = items[:: max(1, len(items) // photos)][:photos]
+    for columns in (False, True):
+        steps(chosen[0], columns)  # loads the weights
+    costs = [[steps(item, columns) for columns in (False, True)] for item in chosen]
+    plain_ms, whole_ms = np.mean(costs, axis=0)
+    print(
+        f"\nof {len(chosen)} photos: the plain steps {plain_ms:.0f} ms of CPU, with all columns {whole_ms:.0f} ms",
+        flush=True,
+    )
+
+
+def heatmap_cache(root: Root, name: str = "set") -> None:
+    """Prints size and speed of the cache, as it is and otherwise, against rendering."""
+    shard = max(read_manifest(root, "heatmaps", read_set(root, name).tables["heatmaps"]).shards, key=lambda s: s.rows)
+    stored = read_shard(root, "heatmaps", shard.fingerprint)
+    faces = open_table(root, "faces", name).to_table(["face_id", "landmarks_xy"]).to_pylist()
+    wanted = {row["face_id"]: row["landmarks_xy"] for row in faces}
+    landmarks = [points for name in stored["face_id"].to_pylist() if (points := wanted[name]) is not None]
+    points, spec, faces_in = np.array(landmarks, np.float32).reshape(-1, 68, 2), HeatmapSpec(), stored.num_rows
+    table, scratch = stored.select(["face_id", "heatmap"]), Path(tempfile.mkdtemp())
+    print(f"\n| heatmaps of {faces_in} faces | bytes a face | CPU ms, best of 20 |\n|---|---|---|")
+    render_ms = _best_ms(lambda: render_heatmaps(points, "ibug68", SIZE_PX, spec))
+    print(f"| rendered from landmarks, vectorised | 0 | {render_ms:.1f} |")
+    for name, codec in (("the cache: zstd", "zstd"), ("lz4", "lz4"), ("uncompressed", "none")):
+        path = scratch / codec
+        pq.write_table(table, path, compression=codec, use_dictionary=False)
+        read_ms = _best_ms(lambda path=path: _arrays(pq.read_table(path, columns=["heatmap"])))
+        size = path.stat().st_size / faces_in
+        print(f"| {name} | {size:.0f} | {read_ms:.1f} ({render_ms / read_ms:.1f} times as fast) |")
+    read_ms = _best_ms(lambda: _arrays(read_shard(root, "heatmaps", shard.fingerprint, ["heatmap"])))
+    print(f"| the cache, by read_shard | | {read_ms:.1f} ({render_ms / read_ms:.1f} times as fast) |", flush=True)
+
+
+def _arrays(table: pa.Table) -> np.ndarray:
+    column = table["heatmap"].combine_chunks().drop_null()
+    return np.frombuffer(b"".join(column.to_pylist()), np.uint8).reshape(len(column), -1, 64, 64)
+
+
+def _best_ms(work: Any) -> float:
+    times: list[float] = []
+    for _ in range(20):
+        start = time.process_time()
+        work()
+        times.append(1000 * (time.process_time() - start))
+    return min(times)
+
+
+def embedding_batches() -> None:
+    """Prints what dlib's embedding costs alone and in batches."""
+    detector, chips = DlibDetector(), []
+    for number in range(1, 9):
+        pixels = decode_rgb(read_source(f"sample:orl/s{number}/1.pgm"))
+        chips.append(detector._chip(pixels, detector.find(pixels)[0]))  # pyright: ignore[reportPrivateUsage]
+    embed = detector._embedder.compute_face_descriptor  # pyright: ignore[reportPrivateUsage]
+    print("\n| dlib's embedding, chips at once | CPU ms a face |\n|---|---|")
+    for size in (1, 2, 8):
+        embed(chips[:size])
+        start = time.process_time()
+        for first in range(0, 8, size):
+            embed(chips[first : first + size])
+        print(f"| {size} | {1000 * (time.process_time() - start) / 8:.1f} |", flush=True)
