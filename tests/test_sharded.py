@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+import tasks.sharded
 from storage import Root, ShardRef
 from tasks.errors import RunError
-from tasks.pool import in_worker, worker_pool
+from tasks.pool import abandon_work, in_worker, worker_pool
 from tasks.sharded import MOST_FAILED, Step, over_shards, shard_threads
 
 SHARDS = 40
+IN_HAND = 3
+"""Shards at most that a pool of one process has already taken when it is told to begin nothing more: the one that it
+works on, and what waits in the executor's queue (one more than it has processes)."""
+GIVEN_UP = "given-up"
 
 
 def made(folder: str, name: str, bad: tuple[str, ...]) -> None:
-    """In a worker: a file for a shard, unless it is a bad one."""
+    """In a worker: a file for a shard. Where enough shards were bad, what comes then waits until the step is given up,
+    so that what is made after that shows."""
+    enough = len(list(Path(folder).glob("bad-*"))) >= MOST_FAILED
+    if enough:
+        wait_for(Path(folder) / GIVEN_UP)
     if name in bad:
+        (Path(folder) / f"bad-{name}").touch()
         raise RunError(f"{name} is bad")
-    (Path(folder) / name).touch()
+    (Path(folder) / (f"late-{name}" if enough else name)).touch()
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def make(root: Root, name: str, bad: tuple[str, ...]) -> ShardRef:
@@ -45,13 +62,21 @@ def test_results_come_in_the_order_of_the_shards(tmp_path: Path) -> None:
 def test_a_bad_shard_fails_the_step_after_all_others_are_made(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="07 is bad"):
         make_all(str(tmp_path), ("07",))
-    assert len(list(tmp_path.iterdir())) == SHARDS - 1
+    assert len(list(tmp_path.glob("[0-9]*"))) == SHARDS - 1
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_where_many_are_bad_nothing_more_is_begun(tmp_path: Path) -> None:
+def test_where_many_are_bad_nothing_more_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = tmp_path / GIVEN_UP
+
+    def tell_and_abandon() -> None:
+        abandon_work()
+        given_up.touch()
+
+    monkeypatch.setattr(tasks.sharded, "abandon_work", tell_and_abandon)
     bad = tuple(f"{number:02d}" for number in range(SHARDS) if number % 3)
     with pytest.raises(RunError, match="is bad"):
         make_all(str(tmp_path), bad)
-    assert len(list(tmp_path.iterdir())) < SHARDS // 3
-    assert len(bad) > MOST_FAILED
+    assert given_up.exists()
+    assert len(list(tmp_path.glob("late-*"))) <= IN_HAND
+    assert len(list(tmp_path.glob("bad-*"))) < len(bad)
