@@ -32,6 +32,8 @@ def _environment() -> dict[str, str]:
         "PREFECT_API_URL": f"{PREFECT_URL}/api",
         "PREFECT_HOME": str(DATA / "prefect"),
         "MLFLOW_TRACKING_URI": MLFLOW_URL,
+        # Else the server starts eight processes more, for jobs that evaluate language models.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
 

@@ -33,12 +33,13 @@ def validate_generator(generator: Generator, faces: FaceArrays, pairs: int) -> d
 
 def draw(generator: Generator, faces: FaceArrays, sources: Rows, targets: Rows) -> Float[Tensor, "rows 3 size size"]:
     """Î of each source with its target's keypoints, in [-1, 1], on the CPU."""
-    return _drawn(generator, faces, sources, faces.keypoints(targets))
+    return draw_asked(generator, faces, sources, faces.keypoints(targets))
 
 
-def _drawn(
+def draw_asked(
     generator: Generator, faces: FaceArrays, sources: Rows, asked: KeypointInfo
 ) -> Float[Tensor, "rows 3 size size"]:
+    """Î of each source with the keypoints asked of it, in [-1, 1], on the CPU."""
     device = next(generator.parameters()).device
     batches = [np.s_[start : start + BATCH] for start in range(0, len(sources), BATCH)]
     with torch.inference_mode():
@@ -91,7 +92,7 @@ def draw_samples(generator: Generator, faces: FaceArrays, rows: int) -> UInt8[np
     drivers = np.array([_somebody_else(faces, row, n) for n, row in enumerate(source.tolist())])
     asked = AskedExpressions(faces).keypoints(source, drivers)
     columns = [faces.photos(source), faces.photos(target), draw(generator, faces, source, target)]
-    columns += [faces.photos(drivers), _drawn(generator, faces, source, asked)]
+    columns += [faces.photos(drivers), draw_asked(generator, faces, source, asked)]
     return sample_grid([to_uint8(column) for column in columns], ["source", "target", "drawn", "driver", "drawn"])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 os.environ.update(
     DO_NOT_TRACK="1",
     MLFLOW_DISABLE_TELEMETRY="true",
+    MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_LOGGING_LEVEL="WARNING",
     PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW="ignore",

@@ -322,7 +322,8 @@ def test_registered_weights_that_are_not_the_registered_ones_make_no_face(
 def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Job, tmp_path: Path) -> None:
     root, port = job.fresh(tmp_path / "root"), free_port()
     api = f"http://127.0.0.1:{port}/api"
-    given = environment(job, PREFECT_API_URL=api, PREFECT_HOME=str(tmp_path / "home"))
+    # Less patient than by default, where each call is tried again over a minute.
+    given = environment(job, PREFECT_API_URL=api, PREFECT_HOME=str(tmp_path / "home"), PREFECT_CLIENT_MAX_RETRIES="1")
     server = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     command = [
         sys.executable, "-m", "flows.cli", "augment", "--root", str(root), "--identities", NAME,
