@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -97,6 +95,6 @@ def measured_pixels(drawn: Photos, photos: Photos, points: Float[Tensor, "batch 
     return {name: float(np.nanmean(value)) for name, value in values.items()}
 
 
-def as_row(title: str, measured: dict[str, float], of: Sequence[str] = MEASURES) -> str:
+def as_row(title: str, measured: dict[str, float]) -> str:
     """A row of a markdown table."""
-    return f"| {title} | " + " | ".join(f"{measured[name]:.4f}" for name in of) + " |"
+    return f"| {title} | " + " | ".join(f"{measured[name]:.4f}" for name in MEASURES) + " |"

@@ -46,11 +46,15 @@ def make(root: Root, name: str, bad: tuple[str, ...]) -> ShardRef:
 
 
 @flow(task_runner=shard_threads())
-def make_all(folder: str, bad: tuple[str, ...]) -> list[str]:
+def make_shards(folder: str, bad: tuple[str, ...]) -> list[str]:
     run = task(make, cache_policy=NO_CACHE)
-    with worker_pool(1):
-        names = [f"{number:02d}" for number in range(SHARDS)]
-        return [ref.fingerprint for ref in over_shards(Step("make", "shards", SHARDS), run, Root(folder), names, bad)]
+    names = [f"{number:02d}" for number in range(SHARDS)]
+    return [ref.fingerprint for ref in over_shards(Step("make", "shards", SHARDS), run, Root(folder), names, bad)]
+
+
+def make_all(folder: str, bad: tuple[str, ...]) -> list[str]:
+    with worker_pool(1):  # around the flow, as a pipeline has it: its end is not what ends the work of a failed step
+        return make_shards(folder, bad)
 
 
 @pytest.mark.usefixtures("prefect_server")
