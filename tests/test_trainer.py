@@ -28,6 +28,7 @@ SETTINGS = TrainSettings(
     pretrain_steps=3,
     validation_pairs=4,
     adversarial_from=0.0,
+    precision="float32",
 )
 
 
