@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from benchmarks.held_out import MEASURES, HeldOut, as_row
-from model.additions import LossWeights
-from model.devices import keep_freed_memory
-from model.faces import load_detector
-from model.networks.generator import WIDTHS, GeneratorConfig
-from model.pairs import FaceArrays
-from model.settings import TrainSettings
-from model.trainer import State, Trainer
-from storage import Root
-from tasks.faces import FaceTables, detector_of
-from tasks.training import load_faces, training_fingerprint
+from mien.model.detection.load import load_detector
+from mien.model.device import keep_freed_memory
+from mien.model.networks.generator import WIDTHS, GeneratorConfig
+from mien.model.training.batches import FaceArrays
+from mien.model.training.extra_losses import LossWeights
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import State, Trainer
+from mien.storage import Root
+from mien.tasks.sets.faces import FaceTables, detector_of
+from mien.tasks.train.train import load_faces, training_fingerprint
 
 PAIRS, CROSS_PAIRS = 128, 64
 

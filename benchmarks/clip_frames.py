@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from storage.sources.item import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mien.storage.sources.item import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 MOST_PER_PERSON = 40
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.svg import ACCENT, DRAWN, FAINT, arrow, box, figure, text
-from model.networks.generator import WIDTHS, GeneratorConfig
-from model.networks.motion import CHANNELS, MOTION_PX
+from mien.model.networks.generator import WIDTHS, GeneratorConfig
+from mien.model.networks.motion import CHANNELS, MOTION_PX
 
 _ENCODER_X, _DECODER_X, _WIDTH, _HEIGHT = 375, 620, 110, 54
 _ROWS_Y = (92, 184, 276, 368)

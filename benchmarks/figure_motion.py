@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchmarks.svg import ACCENT, FAINT, INK, arrow, figure, outline, text
-from model.face_motion import face_grid
-from model.landmarks import PARTS, part_indices
-from model.networks.motion import MOTION_PX
-from model.neutral import LIP_PAIRS
-from model.reference import AlignmentSettings, reference_landmarks
-from model.spline import resized_grid
+from mien.model.expression.neutral import LIP_PAIRS
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.schemes import PARTS, part_indices
+from mien.model.networks.motion import MOTION_PX
+from mien.model.warping.landmark_flow import face_grid
+from mien.model.warping.thin_plate_spline import resized_grid
 
 PANEL_PX, GAP_PX, TOP_PX = 240, 24, 40
 ARROWS = 20

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchmarks.transfer_bench import Bench, all_batches
-from model.application import ApplicationModel
-from model.devices import Compute, uses_bfloat16
-from model.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.device import Compute, uses_bfloat16
+from mien.model.inference.application import ApplicationModel
+from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 
 if TYPE_CHECKING:
-    from tasks.generation import GeneratorInputs
+    from mien.tasks.generator.inputs import GeneratorInputs
 
 
 def ways(bench: Bench, rounds: int) -> None:

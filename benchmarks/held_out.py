@@ -7,14 +7,16 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from model import metrics
-from model.faces import FaceDetector
-from model.judging import landmark_error
-from model.landmarks import to_common
-from model.networks.generator import Generator
-from model.pairs import AskedExpressions, FaceArrays, same_person_pairs
-from model.regions import Region, region_mask
-from model.validation import PAIRS_SEED, draw, draw_asked, to_uint8
+from mien.model.detection.detector import FaceDetector
+from mien.model.evaluation import metrics
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.images.tensors import to_uint8
+from mien.model.landmarks.schemes import to_common
+from mien.model.networks.generator import Generator
+from mien.model.quality.gate import landmark_error
+from mien.model.training.batches import AskedExpressions, FaceArrays
+from mien.model.training.validation import PAIRS_SEED, draw, draw_asked
+from mien.model.warping.masks import Region, region_mask
 
 PIXELS = ("l1", "mouth_l1", "eye_l1", "ssim")
 SEEN = ("nme", "identity_distance", "cross_nme", "cross_identity_distance")

@@ -265,7 +265,7 @@ def main() -> None:
                 os.environ |= S3_KEYS | {"AWS_ENDPOINT_URL": servers.enter_context(s3_server(scratch))}
                 place = Bucket("s3://mien-kills").create()
             kills = asked.kills // len(shares) + (number < asked.kills % len(shares))
-            import flows.augment  # noqa: F401  # here, once, for all jobs
+            import mien.flows.augment  # noqa: F401  # here, once, for all jobs
 
             run(place, kills, asked.seed + number, scratch / kind)
     shutil.rmtree(scratch)

@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from model.images import encode_png
-from storage import Root, ShardRef, list_images, write_set
-from tasks.ingest import IndexShard, commit_images, find_index, index_shard, plan_index
+from mien.model.images.codec import encode_png
+from mien.storage import Root, ShardRef, list_images, write_set
+from mien.tasks.prepare.index import IndexShard, commit_images, find_index, index_shard, plan_index
 
 R = TypeVar("R")
 
@@ -70,7 +70,7 @@ def main() -> None:
         refs = timed("first index (reads each)", lambda: [index_shard(root, shard) for shard in plan])
         write_set(root, NAME, {"images": commit_images(root, refs).fingerprint})
 
-        with patch("storage.sources.reading.open_source", no_reading):
+        with patch("mien.storage.sources.reader.open_source", no_reading):
             start, start_cpu = time.perf_counter(), time.process_time()
             again = timed("again: list", lambda: list_images([str(photos)]))
             plan = timed("again: plan by the former index", lambda: plan_index(root, NAME, again, SHARD_IMAGES))

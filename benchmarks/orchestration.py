@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from benchmarks.servers import prefect_api
-from storage import Root, ShardRef
+from mien.storage import Root, ShardRef
 
 
 def sleeping_shard(root: Root, name: str, seconds: float) -> ShardRef:
     """A shard of nothing, made in a worker."""
-    from tasks.pool import in_worker
+    from mien.tasks.runtime.workers import in_worker
 
     in_worker(time.sleep, seconds)
     return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0})
@@ -25,8 +25,8 @@ def orchestration(shards: int, folder: Path, workers: int = 2, slept_s: float = 
         from prefect import flow, task
         from prefect.cache_policies import NO_CACHE
 
-        from tasks.pool import in_worker, worker_pool
-        from tasks.sharded import Step, over_shards, shard_threads
+        from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
+        from mien.tasks.runtime.workers import in_worker, worker_pool
 
         run = task(name="sleep", retries=2, cache_policy=NO_CACHE)(sleeping_shard)
 

@@ -41,7 +41,7 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 def mien(*arguments: object) -> str:
     """Runs the command line; what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        [sys.executable, "-m", "mien.flows.cli.app", *map(str, arguments)],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,

@@ -22,11 +22,12 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import pair_confusion_matrix
 
-from model.faces import FaceDetector, load_detector
-from model.people import group_people, similarity_matrix
-from storage import Root, open_table
-from tasks.faces import detector_of, face_tables
-from tasks.identities import name_groups
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.identity.clustering import group_people, similarity_matrix
+from mien.storage import Root, open_table
+from mien.tasks.prepare.identities import name_groups
+from mien.tasks.sets.faces import detector_of, face_tables
 
 Way = Callable[[np.ndarray], np.ndarray]
 SHIFTS = (-0.1, -0.05, -0.025, 0.0, 0.05)

@@ -20,12 +20,12 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from model.planning import PlanRules
-from storage import Root, ShardRef, commit, fingerprint, write_shard
-from storage.schemas import FACES
-from tasks.faces import FaceTables
-from tasks.plan_shards import commit_pairs, shard_pairs, store_parts
-from tasks.planning import PlanSettings, make_plan
+from mien.model.pair_planning import PlanRules
+from mien.storage import Root, ShardRef, commit, fingerprint, write_shard
+from mien.storage.schemas import FACES
+from mien.tasks.plan.pair_shards import commit_pairs, shard_pairs, store_parts
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.sets.faces import FaceTables
 
 EXPRESSIONS = ("calm", "happy", "sad", "angry", "disgusted", "fearful", "surprised")
 SHARD_FACES = 20_000

@@ -13,16 +13,16 @@ import torch
 from mlflow import MlflowClient
 
 from benchmarks.clip_frames import take_frames
-from flows.prepare import prepare_faces
-from flows.train import TrainedGenerator, train_generator
-from model.images import decode_rgb
-from storage import Root
-from tasks.evaluation import Evaluation, as_table, evaluate
-from tasks.evaluation.page import write_page
-from tasks.evaluation.record import COPY, GENERATED, PHOTO, TPS, Kind
-from tasks.faces import common_points, crop_size_px, face_tables, read_faces, usable_faces
-from tasks.models import load_model, short_name
-from tasks.tracking import tracking_uri
+from mien.flows.prepare import prepare_faces
+from mien.flows.train import TrainedGenerator, train_generator
+from mien.model.images.codec import decode_rgb
+from mien.storage import Root
+from mien.tasks.evaluate import Evaluation, as_table, evaluate
+from mien.tasks.evaluate.page import write_page
+from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, TPS, Kind
+from mien.tasks.generator.weights import load_model, short_name
+from mien.tasks.sets.faces import common_points, crop_size_px, face_tables, read_faces, usable_faces
+from mien.tasks.tracking import tracking_uri
 
 SETS = ("actors", "london", "clips")
 SIZE_PX = 128

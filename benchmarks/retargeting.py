@@ -21,12 +21,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from model.landmarks import eye_opening, mouth_opening
-from model.neutral import frontal_faces
-from model.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
-from model.shape_model import ShapeModel
-from storage import Root
-from tasks.faces import common_points, crop_size_px, face_tables, usable_faces
+from mien.model.expression.neutral import frontal_faces
+from mien.model.expression.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.landmarks.schemes import eye_opening, mouth_opening
+from mien.storage import Root
+from mien.tasks.sets.faces import common_points, crop_size_px, face_tables, usable_faces
 
 SHRUNK = 0.05
 """Share of the identity matrix in the covariance of the classifier."""

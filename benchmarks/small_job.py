@@ -10,11 +10,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage import Root, ShardRef, find_shard
+from mien.storage import Root, ShardRef, find_shard
 
 if TYPE_CHECKING:
-    from model.application import ApplicationModel
-    from tasks.transfer_settings import TransferSettings
+    from mien.model.inference.application import ApplicationModel
+    from mien.tasks.transfer.settings import TransferSettings
 
 NAME = "few"
 CROP_PX = 64
@@ -27,7 +27,7 @@ LOG = "MIEN_SMALL_JOB_LOG"
 
 def prepare_job(root: str, photos: list[str] | None = None, crop_px: int = CROP_PX) -> None:
     """Prepares the faces."""
-    from flows.prepare import prepare_faces
+    from mien.flows.prepare import prepare_faces
 
     prepare_faces(photos or PHOTOS, NAME, root, crop_size=crop_px, val_fraction=0.0, test_fraction=0.0, workers=1)
 
@@ -38,11 +38,11 @@ def untrained_generator(
     """Saves an untrained generator that fits the prepared faces."""
     import torch
 
-    from model.application import ApplicationModel
-    from model.heatmaps import HeatmapSpec
-    from model.networks.generator import GeneratorConfig, build_generator
-    from model.reference import AlignmentSettings
-    from tasks.faces import face_tables, prepare_settings
+    from mien.model.inference.application import ApplicationModel
+    from mien.model.landmarks.heatmaps import HeatmapSpec
+    from mien.model.landmarks.reference import AlignmentSettings
+    from mien.model.networks.generator import GeneratorConfig, build_generator
+    from mien.tasks.sets.faces import face_tables, prepare_settings
 
     place = Root(root)
     given = prepare_settings(place, face_tables(place, NAME))
@@ -56,8 +56,8 @@ def register_generator(root: str, folder: Path) -> None:
     """Registers an untrained generator in the MLflow of the environment."""
     import numpy as np
 
-    from model.reference import reference_landmarks
-    from tasks.tracking import Registration, register, tracked_run
+    from mien.model.landmarks.reference import reference_landmarks
+    from mien.tasks.tracking import Registration, register, tracked_run
 
     place, saved = Root(root), untrained_generator(root, folder)
     points = reference_landmarks(saved.alignment)[None].astype(np.float32)
@@ -87,20 +87,20 @@ def register_generator(root: str, folder: Path) -> None:
 
 def run_job(root: str, workers: int, log: str | None = None) -> None:
     """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
-    import tasks.plan_shards
-    import tasks.transfer
-    from flows.augment import augment_faces
+    import mien.tasks.plan.pair_shards
+    import mien.tasks.transfer.transfer_shards
+    from mien.flows.augment import augment_faces
 
-    tasks.plan_shards.LEAST_SHARD_PAIRS = SHARD_PAIRS
+    mien.tasks.plan.pair_shards.LEAST_SHARD_PAIRS = SHARD_PAIRS
     if log:
         os.environ[LOG] = log
-        tasks.transfer.make_shard = logged  # sent to the workers by its name
+        mien.tasks.transfer.transfer_shards.make_shard = logged  # sent to the workers by its name
     augment_faces(NAME, NAME, MODEL, root, per_identity=PER_IDENTITY, workers=workers)
 
 
 def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
-    """`tasks.transfer.make_shard`, with a line in the log where there is something to make."""
-    from tasks.transfer import make_shard
+    """`make_shard`, with a line in the log where there is something to make."""
+    from mien.tasks.transfer.transfer_shards import make_shard
 
     if find_shard(root, "transfers", name) is None:
         with open(os.environ[LOG], "a") as log:

@@ -41,14 +41,14 @@ from benchmarks.generator_ways import ways
 from benchmarks.orchestration import orchestration
 from benchmarks.servers import prefect_api
 from benchmarks.transfer_bench import Bench, all_batches, bench_of
-from model.faces import load_detector
-from model.images import decode_rgb
-from model.judging import judge_faces
-from storage import write_shard
-from storage.schemas import TRANSFERS
-from tasks.models import load_model
-from tasks.transfer import make_shard, shard_name
-from tasks.transfer_rows import BATCH, Prepared, generated_rows, outcomes, prepared
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb
+from mien.model.quality.gate import judge_faces
+from mien.storage import write_shard
+from mien.storage.schemas import TRANSFERS
+from mien.tasks.generator.weights import load_model
+from mien.tasks.transfer.generate import BATCH, Prepared, generated_rows, outcomes, prepared
+from mien.tasks.transfer.transfer_shards import make_shard, shard_name
 
 READ, PREPARE = "read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps"
 DECODE = "(of that: decode the crops)"

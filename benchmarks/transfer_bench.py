@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.small_job import NAME, prepare_job, untrained_generator
-from storage import Root, ShardRef, read_shard
-from tasks.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
-from tasks.models import RegisteredModel, keep_model
-from tasks.neutrals import keep_neutrals
-from tasks.plan_shards import store_parts
-from tasks.planning import PlanSettings, make_plan
-from tasks.transfer_rows import BATCH, FACE_COLUMNS, Prepared, prepared
-from tasks.transfer_settings import TransferSettings
+from mien.storage import Root, ShardRef, read_shard
+from mien.tasks.generator.neutrals import keep_neutrals
+from mien.tasks.generator.weights import RegisteredModel, keep_model
+from mien.tasks.plan.pair_shards import store_parts
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
+from mien.tasks.transfer.generate import BATCH, FACE_COLUMNS, Prepared, prepared
+from mien.tasks.transfer.settings import TransferSettings
 
 SIZE_PX, WIDTH, SHARD_PAIRS = 128, 24, 64
 PHOTOS = [f"sample:orl/s{person}" for person in (1, 2, 3, 4)]

@@ -9,27 +9,31 @@ from functools import partial
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from model.devices import Compute
-from model.planning import PlanRules
-from model.provenance import ImageFormat
-from model.retargeting import RetargetKind, RetargetSettings
-from model.settings import Precision
-from storage import Root, ShardRef, TableRef, check_set_name, read_manifest, read_text, write_set
-from tasks import steps
-from tasks.calibration import load_gate
-from tasks.costs import Cost, expected_cost, known_shards, remember
-from tasks.errors import checking_arguments
-from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
-from tasks.gallery import Gallery
-from tasks.licences import check_generator, check_sets
-from tasks.listed_pairs import listed_rows
-from tasks.plan_numbers import Outlook, Tally
-from tasks.plan_shards import commit_pairs, listed_parts, shard_pairs
-from tasks.planning import PlanSettings, make_plan
-from tasks.pool import available_cores, worker_pool
-from tasks.sharded import Step, over_shards, shard_threads
-from tasks.transfer import commit_transfers, find_transfers
-from tasks.transfer_settings import OutputSettings, TransferSettings
+from mien.model.device import Compute, Precision
+from mien.model.expression.retargeting import RetargetKind, RetargetSettings
+from mien.model.images.provenance import ImageFormat
+from mien.model.pair_planning import PlanRules
+from mien.storage import Root, ShardRef, TableRef, check_set_name, read_manifest, read_text, write_set
+from mien.tasks.errors import checking_arguments
+from mien.tasks.generator.steps import keep_neutrals
+from mien.tasks.generator.weights import check_generator
+from mien.tasks.pages.gallery import Gallery
+from mien.tasks.pages.steps import build_gallery
+from mien.tasks.plan.cost import Cost, expected_cost, known_shards, remember
+from mien.tasks.plan.counts import Outlook, Tally
+from mien.tasks.plan.pair_list import listed_rows
+from mien.tasks.plan.pair_shards import commit_pairs, listed_parts, shard_pairs
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.plan.steps import store_plan
+from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
+from mien.tasks.runtime.workers import available_cores, worker_pool
+from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
+from mien.tasks.sets.licences import check_sets
+from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.transfer.gate_limits import load_gate
+from mien.tasks.transfer.settings import OutputSettings, TransferSettings
+from mien.tasks.transfer.steps import transfer_shard
+from mien.tasks.transfer.transfer_shards import commit_transfers, find_transfers
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def augment_faces(
     planned = outlook.pairs if outlook is not None else len(rows or ())
 
     # Resolve model
-    registered = steps.fetch_model(place, model) if not dry_run else None
+    registered = fetch_model(place, model) if not dry_run else None
     if registered is None:
         return AugmentedFaces(name, planned, outlook=outlook, cost=expected_cost(place, planned))
     if commercial:
@@ -142,7 +146,7 @@ def augment_faces(
         detector_of(place, sources),
         gate=load_gate(place, gate),
         retarget=retarget_by,
-        neutrals=steps.keep_neutrals(place, sets, registered.sha256, retarget_by),
+        neutrals=keep_neutrals(place, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
         compute=Compute.chosen(precision),
@@ -158,9 +162,9 @@ def augment_faces(
         while rows is not None or asked:
             size = shard_pairs(planned)
             parts = partial(listed_parts, rows or [], size) if plan is None else partial(plan.parts, asked, size)
-            shards = steps.store_plan(place, parts, len(pairs_shards))
+            shards = store_plan(place, parts, len(pairs_shards))
             step = Step("transfer expressions", "faces", sum(shard.rows for shard in shards), find_transfers)
-            made = over_shards(step, steps.transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
+            made = over_shards(step, transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
             pairs_shards, done = pairs_shards + shards, done + made
             if plan is None or tally is None or not shards:
                 break
@@ -177,7 +181,7 @@ def augment_faces(
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 
     # Report
-    page = steps.build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
+    page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     return AugmentedFaces(name, planned, transfers, page, outlook, tally)
 

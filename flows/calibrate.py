@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prefect import flow
 
-from storage import Root
-from tasks import steps
-from tasks.calibration import PAIRS, keep_gate
-from tasks.faces import face_tables
-from tasks.pool import worker_pool
+from mien.storage import Root
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.transfer.gate_limits import PAIRS, keep_gate
+from mien.tasks.transfer.steps import calibrate
 
 
 @flow(name="calibrate-gate", flow_run_name="calibrate on {data}")
@@ -22,6 +22,6 @@ def calibrate_gate(data: str, root: str = "./data", pairs: int = PAIRS) -> str:
     """
     place = Root(root)
     with worker_pool(1):
-        calibration = steps.calibrate(place, face_tables(place, data), pairs)
+        calibration = calibrate(place, face_tables(place, data), pairs)
     kept = keep_gate(place, data, calibration)
     return f"{calibration.table()}\n\nkept in {kept}; mien augment --gate {data} judges by it"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from prefect import flow
 
-from storage import Root
-from tasks import steps
-from tasks.evaluation import EvaluationSettings, as_table
-from tasks.faces import face_tables
+from mien.storage import Root
+from mien.tasks.evaluate import EvaluationSettings, as_table
+from mien.tasks.evaluate.steps import evaluate, write_evaluation_page
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.tracking.steps import fetch_model
 
 
 @flow(name="evaluate-generator", flow_run_name="evaluate {model} on {data}")
@@ -37,11 +38,11 @@ def evaluate_generator(
     """
     place = Root(root)
     tables = face_tables(place, data)
-    registered = steps.fetch_model(place, model)
-    others = [steps.fetch_model(place, uri) for uri in against or []]
+    registered = fetch_model(place, model)
+    others = [fetch_model(place, uri) for uri in against or []]
     settings = EvaluationSettings(pairs=pairs, cross_pairs=cross_pairs, seed=seed)
-    evaluation = steps.evaluate(place, registered.sha256, [tables], settings, workers, others)
+    evaluation = evaluate(place, registered.sha256, [tables], settings, workers, others)
     if gallery is None:
         return as_table(evaluation)
-    page = steps.write_evaluation_page(place, evaluation, Root(gallery), f"{registered.uri} on {data}")
+    page = write_evaluation_page(place, evaluation, Root(gallery), f"{registered.uri} on {data}")
     return f"{as_table(evaluation)}\n\ngallery: {page}"

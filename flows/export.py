@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from prefect import flow, unmapped
 
-from storage import Root, read_manifest
-from storage.exports import ExportForm
-from tasks import steps
-from tasks.errors import checking_arguments
-from tasks.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
-from tasks.pool import work_progress, worker_pool
-from tasks.sharded import results, shard_threads
+from mien.storage import Root, read_manifest
+from mien.storage.exports import ExportForm
+from mien.tasks.errors import checking_arguments
+from mien.tasks.export.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
+from mien.tasks.export.steps import export_part
+from mien.tasks.runtime.fan_out import results, shard_threads
+from mien.tasks.runtime.workers import work_progress, worker_pool
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def export_faces(
     with worker_pool(workers), work_progress("export", manifest.rows, "faces"):
         shards = [shard.fingerprint for shard in manifest.shards]
         fixed = [unmapped(value) for value in (transfers, there, folders, settings)]
-        parts = results(steps.export_part.map(unmapped(place), range(len(shards)), shards, *fixed))
+        parts = results(export_part.map(unmapped(place), range(len(shards)), shards, *fixed))
     left_out = tuple(why for part in parts for why in part["left_out"])
     return Exported(there.url, finish_export(there, transfers, settings, parts), left_out)
 

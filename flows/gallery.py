@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
-from storage import Root, list_sets, newest_first
-from tasks import steps
-from tasks.errors import UsageError
-from tasks.gallery import Gallery
+from mien.storage import Root, list_sets, newest_first
+from mien.tasks.errors import UsageError
+from mien.tasks.pages.gallery import Gallery
+from mien.tasks.pages.steps import build_gallery
 
 
 @flow(name="write-gallery")
@@ -21,7 +21,7 @@ def write_gallery(out: str, root: str = "./data", name: str | None = None, most:
         most: Faces to show at most.
     """
     place = Root(root)
-    return steps.build_gallery(place, chosen_transfers(place, name), Root(out), most)
+    return build_gallery(place, chosen_transfers(place, name), Root(out), most)
 
 
 def chosen_transfers(root: Root, name: str | None) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.augment import AugmentedFaces, augment_faces
-from flows.prepare import PreparedFaces, prepare_faces
-from flows.train import TrainedGenerator, train_generator
-from tasks.pool import worker_pool
+from mien.flows.augment import AugmentedFaces, augment_faces
+from mien.flows.prepare import PreparedFaces, prepare_faces
+from mien.flows.train import TrainedGenerator, train_generator
+from mien.tasks.runtime.workers import worker_pool
 
 
 @dataclass(frozen=True)

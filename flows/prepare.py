@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from model.faces import check_detector
-from model.heatmaps import HeatmapSpec
-from model.reference import AlignmentSettings
-from model.videos import FrameSettings
-from storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
-from tasks import steps
-from tasks.comparison import CompareSettings, check_rules
-from tasks.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
-from tasks.errors import checking_arguments
-from tasks.failures import check_failures, left_out_lines
-from tasks.heatmaps import commit_heatmaps, find_heatmaps
-from tasks.identity_lines import identity_lines
-from tasks.ingest import commit_images, find_index, plan_index
-from tasks.pool import worker_pool
-from tasks.sharded import Step, over_shards, over_videos, shard_threads
-from tasks.splits import SplitSettings
-from tasks.videos import VideoSettings, with_frames
+from mien.model.detection.load import check_detector
+from mien.model.images.video import FrameSettings
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
+from mien.tasks.errors import checking_arguments
+from mien.tasks.prepare.compare import CompareSettings, check_rules
+from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
+from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
+from mien.tasks.prepare.identity_lines import identity_lines
+from mien.tasks.prepare.index import commit_images, find_index, plan_index
+from mien.tasks.prepare.steps import compare_faces, detect_shard, heatmap_shard, index_shard, video_frames
+from mien.tasks.prepare.summary import check_failures, left_out_lines
+from mien.tasks.prepare.video_frames import VideoSettings, with_frames
+from mien.tasks.runtime.fan_out import Step, over_shards, over_videos, shard_threads
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
 """Images per shard: what a killed run loses at most, for each worker."""
@@ -105,29 +105,29 @@ def prepare_faces(
 
         # Choose frames
         videos = [item for item in listed if item.is_video]
-        photos = with_frames(listed, over_videos(videos, steps.video_frames, place, looked_at))
+        photos = with_frames(listed, over_videos(videos, video_frames, place, looked_at))
 
         # Index
         plan = plan_index(place, name, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
-        indexed = over_shards(Step("index photos", "photos", total, find_index), steps.index_shard, place, plan)
+        indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
         images_ref = commit_images(place, indexed)
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
         detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), steps.detect_shard, place, names, settings
+            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, settings
         )
 
         # Compare
-        compared = steps.compare_faces(place, name, detected, compare)
+        compared = compare_faces(place, name, detected, compare)
         faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
         rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps), steps.heatmap_shard, place, names, crop_size, spec
+            Step("render heatmaps", "faces", found, find_heatmaps), heatmap_shard, place, names, crop_size, spec
         )
         heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from storage import Root
-from tasks import steps
-from tasks.faces import face_tables
-from tasks.report import Report
+from mien.storage import Root
+from mien.tasks.pages.set_report import Report
+from mien.tasks.pages.steps import build_report
+from mien.tasks.sets.faces import face_tables
 
 
 @flow(name="write-report", flow_run_name="report on {data}")
@@ -23,6 +23,6 @@ def write_report(data: str, root: str = "./data", out: str | None = None, most: 
     """
     place = Root(root)
     face_tables(place, data)
-    page = steps.build_report(place, data, Root(out or f"{root}/reports/{data}"), most)
+    page = build_report(place, data, Root(out or f"{root}/reports/{data}"), most)
     create_markdown_artifact(f"{page.summary}\n\nReport: {page.uri}", key="prepared-faces", description=data)
     return page

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from prefect import flow
 
-from storage import Root
-from tasks import steps
-from tasks.pool import worker_pool
-from tasks.reproduction import Reproduction
+from mien.storage import Root
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.transfer.reproduce import Reproduction
+from mien.tasks.transfer.steps import reproduce
 
 
 @flow(name="reproduce-face")
@@ -25,7 +25,7 @@ def reproduce_face(
         out: File to write the picture to; none if empty.
     """
     with worker_pool(1):
-        done = steps.reproduce(Root(root), output_id, name)
+        done = reproduce(Root(root), output_id, name)
     if out and done.image is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_bytes(done.image)

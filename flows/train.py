@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from model.networks.generator import GeneratorKind
-from storage import Root
-from tasks import steps as task_runs
-from tasks.evaluation import Evaluation, as_brief
-from tasks.faces import face_tables
-from tasks.licences import check_sets
-from tasks.models import RegisteredModel
-from tasks.registration import rivals
-from tasks.tracking import find_trained
-from tasks.training import default_settings, training_fingerprint
+from mien.model.networks.generator import GeneratorKind
+from mien.storage import Root
+from mien.tasks.evaluate import Evaluation, as_brief
+from mien.tasks.evaluate.steps import evaluate
+from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.sets.licences import check_sets
+from mien.tasks.tracking import find_trained
+from mien.tasks.train.register import rivals
+from mien.tasks.train.steps import register, train
+from mien.tasks.train.train import default_settings, training_fingerprint
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def train_generator(
         return TrainedGenerator(found, "found")
 
     # Load, pretrain the discriminators, fit
-    trained = task_runs.train(place, sets, settings, training)
+    trained = train(place, sets, settings, training)
 
     # Evaluate
-    evaluation = task_runs.evaluate(place, trained.sha256, sets, workers=workers, against=rivals(place))
+    evaluation = evaluate(place, trained.sha256, sets, workers=workers, against=rivals(place))
 
     # Register
-    registered = task_runs.register(place, sets, trained, evaluation, workers)
+    registered = register(place, sets, trained, evaluation, workers)
     return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from prefect import flow
 
-from model.retargeting import RetargetKind, RetargetSettings
-from storage import Root
-from tasks import steps
-from tasks.errors import checking_arguments
+from mien.model.expression.retargeting import RetargetKind, RetargetSettings
+from mien.storage import Root
+from mien.tasks.errors import checking_arguments
+from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.transfer.steps import transfer_photos
 
 
 @flow(name="transfer-pair")
@@ -37,5 +38,5 @@ def transfer_pair(
     with checking_arguments():
         settings = RetargetSettings(retarget, head_pose)
     place = Root(root)
-    registered = steps.fetch_model(place, model)
-    return steps.transfer_photos(place, registered, source, driver, out, faces, settings)
+    registered = fetch_model(place, model)
+    return transfer_photos(place, registered, source, driver, out, faces, settings)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prefect import flow
 
-from storage import Root
-from tasks import steps
-from tasks.errors import checking_arguments
-from tasks.pool import worker_pool
-from tasks.verification import Verified
+from mien.storage import Root
+from mien.tasks.errors import checking_arguments
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.steps import verify
+from mien.tasks.sets.verify import Verified
 
 
 @flow(name="verify-set", flow_run_name="verify {data}")
@@ -20,7 +20,7 @@ def verify_set(data: str, root: str = "./data") -> Verified:
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
     """
     with worker_pool(1), checking_arguments():
-        return steps.verify(Root(root), data)
+        return verify(Root(root), data)
 
 
 def outcome(data: str, found: Verified) -> list[str]:

@@ -9,8 +9,10 @@ from typing import Literal
 
 import torch
 
-from model.errors import DeviceError
-from model.settings import Precision
+from mien.model.errors import DeviceError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+"""auto: bfloat16 where the processor computes in it (CUDA, AMX, AVX-512 BF16), else float32."""
 
 
 @dataclass(frozen=True)

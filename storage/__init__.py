@@ -9,15 +9,14 @@ content, a table is visible from its commit on, and a set names the newest versi
 `storage/schemas.py`. Everything here raises StorageError with one line that says what to do.
 """
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import JSON, fingerprint, source_digest
-from storage.roots import Root
-from storage.samples import sample_folder
-from storage.schemas import Status, TableName
-from storage.sets import NamedSet, check_set_name, list_sets, newest_first, read_set, write_set
-from storage.sharding import plan_shards
-from storage.shards import ShardRef, find_shard, read_shard, write_shard
-from storage.sources import (
+from mien.storage.code_version import source_digest
+from mien.storage.errors import MissingError, StorageError
+from mien.storage.fingerprints import JSON, fingerprint
+from mien.storage.root import Root
+from mien.storage.schemas import Status, TableName
+from mien.storage.sets import NamedSet, check_set_name, list_sets, newest_first, read_set, write_set
+from mien.storage.shards import ShardRef, find_shard, plan_shards, read_shard, write_shard
+from mien.storage.sources import (
     KEY_COLUMNS,
     IdentityFrom,
     LabelRule,
@@ -31,7 +30,8 @@ from storage.sources import (
     read_source,
     read_text,
 )
-from storage.tables import Manifest, TableRef, commit, list_manifests, open_table, read_manifest
+from mien.storage.sources.samples import sample_folder
+from mien.storage.tables import Manifest, TableRef, commit, list_manifests, open_table, read_manifest
 
 __all__ = [
     "JSON",

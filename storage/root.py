@@ -19,7 +19,7 @@ import pyarrow.fs as pafs
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from storage.errors import MissingError, StorageError
+from mien.storage.errors import MissingError, StorageError
 
 _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
 """botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import is_fingerprint
-from storage.roots import Root
-from storage.schemas import TABLES, TableName
+from mien.storage.errors import MissingError, StorageError
+from mien.storage.fingerprints import is_fingerprint
+from mien.storage.root import Root
+from mien.storage.schemas import TABLES, TableName
 
 FORMAT = 1
 

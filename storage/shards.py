@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import is_fingerprint
-from storage.roots import Root, storage_errors
-from storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
+from mien.storage.errors import MissingError, StorageError
+from mien.storage.fingerprints import is_fingerprint
+from mien.storage.root import Root, storage_errors
+from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
+
+T = TypeVar("T")
 
 _COUNTS = b"mien.counts"
 """Key in the file's metadata: rows by status, so that the footer alone tells what a shard holds."""
@@ -185,3 +187,28 @@ def _opened(root: Root, path: str) -> Generator[pq.ParquetFile, None, None]:
 
 def _damaged(root: Root, path: str) -> StorageError:
     return StorageError(f"{root.uri(path)} is damaged: delete it and run the step that made it again")
+
+
+def plan_shards(
+    items: Sequence[T], key: Callable[[T], Hashable], kept: Sequence[Sequence[Hashable]], size: int
+) -> list[list[T]]:
+    """Shards of the items, such that what was computed before stays.
+
+    First the shards of `kept` (each the keys of a former shard's items) whose items are all still there, as they were
+    and in their order; then all other items, in order, in new shards of at most `size`. So a new item makes a new
+    shard, and a changed or deleted one costs only the shard that it was in.
+
+    Raises:
+        ValueError: two items have the same key, or `size` is below 1.
+    """
+    if size < 1:
+        raise ValueError(f"a shard holds at least 1 item, not {size}")
+    left = {key(item): item for item in items}
+    if len(left) != len(items):
+        raise ValueError("two items have the same key")
+    shards: list[list[T]] = []
+    for keys in kept:
+        if keys and len(set(keys)) == len(keys) and left.keys() >= set(keys):
+            shards.append([left.pop(key) for key in keys])
+    rest = list(left.values())
+    return shards + [rest[start : start + size] for start in range(0, len(rest), size)]

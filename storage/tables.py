@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import JSON, fingerprint, is_fingerprint
-from storage.roots import Root
-from storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
-from storage.sets import list_sets
-from storage.shards import ShardRef, shard_path, shard_schema
+from mien.storage.errors import MissingError, StorageError
+from mien.storage.fingerprints import JSON, fingerprint, is_fingerprint
+from mien.storage.root import Root
+from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
+from mien.storage.sets import list_sets, read_set
+from mien.storage.shards import ShardRef, shard_path, shard_schema
 
 FORMAT = 1
 """Of the manifests. A reader refuses another one."""
@@ -196,3 +196,11 @@ def _unknown(root: Root, table: TableName, name: str) -> StorageError:
     known = f"sets {', '.join(sets) or 'none'}; versions {', '.join(versions[:10]) or 'none'}"
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return StorageError(f"{root.url} has no {table} named {name!r}; it has {known}{more}")
+
+
+def former_manifest(root: Root, name: str, table: TableName) -> Manifest | None:
+    """The set's table as it stands, if there is one."""
+    if name not in {known.name for known in list_sets(root)}:
+        return None
+    fingerprint = read_set(root, name).tables.get(table)
+    return read_manifest(root, table, fingerprint) if fingerprint else None

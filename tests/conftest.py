@@ -19,7 +19,7 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 import jaxtyping
 import pytest
 
-jaxtyping.install_import_hook("model", "beartype.beartype")
+jaxtyping.install_import_hook("mien.model", "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

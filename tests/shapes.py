@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.neutral import at_rest
-from model.reference import AlignmentSettings, reference_landmarks, reference_shape
+from mien.model.expression.neutral import at_rest
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks, reference_shape
 
 EYES = (slice(36, 42), slice(42, 48))
 UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]

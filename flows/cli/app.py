@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli_transfer import commands
-from flows.console import at_the_terminal
-from flows.options import CHAMPION, Commercial, Faces, ModelUri, RootUrl, Seed, Size, Workers
+from mien.flows.cli.options import CHAMPION, Commercial, Faces, ModelUri, RootUrl, Seed, Size, Workers
+from mien.flows.cli.terminal import at_the_terminal
+from mien.flows.cli.transfer_commands import commands
 
 app = typer.Typer(
     name="mien",
@@ -31,7 +31,7 @@ def demo(
 ) -> None:
     """The whole pipeline on the AT&T (ORL) faces: ends with a gallery of generated faces."""
     with at_the_terminal():
-        from flows.demo import run_demo
+        from mien.flows.cli.demo import run_demo
 
         lines = run_demo(root, minutes)
     typer.echo("\n".join(lines))
@@ -88,10 +88,10 @@ def prepare(
 ) -> None:
     """Find, align and cache the faces of photos, as a named set."""
     with at_the_terminal():
-        from model.faces import check_detector
-        from storage import LabelRule, Root, check_set_name, check_sources
-        from tasks.comparison import check_rules
-        from tasks.errors import checking_arguments
+        from mien.model.detection.load import check_detector
+        from mien.storage import LabelRule, Root, check_set_name, check_sources
+        from mien.tasks.errors import checking_arguments
+        from mien.tasks.prepare.compare import check_rules
 
         # Before any server starts: a typing error is to be told at once. The flow checks again.
         with checking_arguments():
@@ -99,7 +99,7 @@ def prepare(
             check_detector(faces)
             check_rules(identity, check_identities, group_similarity)
             check_sources(images, LabelRule(pattern, identity))
-        from flows.prepare import next_step, outcome, prepare_faces
+        from mien.flows.prepare import next_step, outcome, prepare_faces
 
         done = prepare_faces(
             images,
@@ -142,16 +142,16 @@ def train(
 ) -> None:
     """Train a generator, evaluate it on held-out people and register it."""
     with at_the_terminal():
-        from storage import Root
-        from tasks.faces import face_tables
-        from tasks.licences import check_sets
-        from tasks.training import check_limit
+        from mien.storage import Root
+        from mien.tasks.sets.faces import face_tables
+        from mien.tasks.sets.licences import check_sets
+        from mien.tasks.train.train import check_limit
 
         check_limit(minutes, steps)
         sets = [face_tables(Root(root), name) for name in data]
         if commercial:
             check_sets(Root(root), sets)
-        from flows.train import outcome, train_generator
+        from mien.flows.train import outcome, train_generator
 
         lines = outcome(train_generator(data, root, generator, size, minutes, steps, seed, workers, commercial))
     typer.echo("\n".join(lines))
@@ -179,11 +179,11 @@ def evaluate(
 ) -> None:
     """Measure a registered generator on the held-out people of a set."""
     with at_the_terminal():
-        from storage import Root
-        from tasks.faces import face_tables
+        from mien.storage import Root
+        from mien.tasks.sets.faces import face_tables
 
         face_tables(Root(root), data)
-        from flows.evaluate import evaluate_generator
+        from mien.flows.evaluate import evaluate_generator
 
         table = evaluate_generator(data, model, root, pairs, seed, workers, against, cross_pairs, gallery)
     typer.echo(table)
@@ -200,9 +200,9 @@ def report(
 ) -> None:
     """Write a page on a prepared set: why faces were rejected, their measures, sheets of them."""
     with at_the_terminal():
-        from flows.report import write_report
-        from storage import Root
-        from tasks.faces import face_tables
+        from mien.flows.report import write_report
+        from mien.storage import Root
+        from mien.tasks.sets.faces import face_tables
 
         face_tables(Root(root), data)
         page = write_report(data, root, out, most)
@@ -215,8 +215,8 @@ def doctor(root: RootUrl = "./data", faces: Faces = "dlib") -> None:
     """Look at what this machine has: libraries, weights and their licences, servers, root. Exit code 1: one fails."""
     well = True
     with at_the_terminal():
-        from storage import Root
-        from tasks.doctor import examine
+        from mien.flows.cli.doctor import examine
+        from mien.storage import Root
 
         for finding in examine(Root(root), faces):
             typer.echo(finding.line())
@@ -229,7 +229,7 @@ def doctor(root: RootUrl = "./data", faces: Faces = "dlib") -> None:
 def list_root(root: RootUrl = "./data") -> None:
     """List the sets of a root and their tables, with counts and fingerprints."""
     with at_the_terminal():
-        from flows.browse import describe_root
+        from mien.flows.cli.browse import describe_root
 
         lines = describe_root(root)
     typer.echo("\n".join(lines))
@@ -247,7 +247,7 @@ def show(
 ) -> None:
     """Print rows of a table."""
     with at_the_terminal():
-        from flows.browse import describe_rows
+        from mien.flows.cli.browse import describe_rows
 
         lines = describe_rows(table, rows)
     typer.echo("\n".join(lines))

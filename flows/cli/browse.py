@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from storage import Root, list_manifests, list_sets, open_table, read_manifest
-from storage.schemas import TABLES
-from tasks.errors import UsageError, checking_arguments
+from mien.storage import Root, list_manifests, list_sets, open_table, read_manifest
+from mien.storage.schemas import TABLES
+from mien.tasks.errors import UsageError, checking_arguments
 
 
 def describe_root(url: str) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows import augment, prepare, train
-from flows.pipeline import face_augmentation
-from storage import Root
-from tasks.tracking import tracking_uri
+from mien.flows import augment, prepare, train
+from mien.flows.pipeline import face_augmentation
+from mien.storage import Root
+from mien.tasks.tracking import tracking_uri
 
 IMAGES = "sample:orl"
 NAME = "demo"

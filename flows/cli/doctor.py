@@ -16,16 +16,16 @@ import psutil
 import torch
 from prefect.settings import PREFECT_API_URL
 
-from model.devices import pick_device, uses_bfloat16
-from model.dlib_faces import EMBEDDING, LANDMARKS, weight_file
-from model.errors import ModelError
-from model.faces import load_detector
-from model.licences import WeightsLicence
-from storage import Root, StorageError
-from tasks.errors import RunError
-from tasks.licences import licence_lines
-from tasks.pool import available_cores
-from tasks.tracking import check_connection, tracking_uri
+from mien.model.detection.dlib_weights import EMBEDDING, LANDMARKS, weight_file
+from mien.model.detection.licences import WeightsLicence
+from mien.model.detection.load import load_detector
+from mien.model.device import pick_device, uses_bfloat16
+from mien.model.errors import ModelError
+from mien.storage import Root, StorageError
+from mien.tasks.errors import RunError
+from mien.tasks.runtime.workers import available_cores
+from mien.tasks.sets.licences import licence_lines
+from mien.tasks.tracking import check_connection, tracking_uri
 
 _PYTHONS = ((3, 11), (3, 13))
 _PATIENCE_S = 5.0

@@ -84,10 +84,10 @@ def at_the_terminal() -> Iterator[None]:
     quiet_servers()
     import httpx
 
-    from model.errors import ModelError
-    from storage import StorageError
-    from tasks.errors import RunError, UsageError
-    from tasks.progress import terminal_display
+    from mien.model.errors import ModelError
+    from mien.storage import StorageError
+    from mien.tasks.errors import RunError, UsageError
+    from mien.tasks.runtime.progress import terminal_display
 
     own = (UsageError, RunError, StorageError, ModelError)
     try:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.console import at_the_terminal
-from flows.options import CHAMPION, Commercial, Faces, HeadPose, ModelUri, Retarget, RootUrl, Seed, Workers
+from mien.flows.cli.options import CHAMPION, Commercial, Faces, HeadPose, ModelUri, Retarget, RootUrl, Seed, Workers
+from mien.flows.cli.terminal import at_the_terminal
 
 commands = typer.Typer()
 
@@ -66,14 +66,14 @@ def augment(
 ) -> None:
     """Give the people of one set the expressions of another."""
     with at_the_terminal():
-        from storage import Root
-        from tasks.faces import face_tables
-        from tasks.licences import check_sets
+        from mien.storage import Root
+        from mien.tasks.sets.faces import face_tables
+        from mien.tasks.sets.licences import check_sets
 
         sets = [face_tables(Root(root), prepared) for prepared in (identities, expressions)]
         if commercial:
             check_sets(Root(root), sets)
-        from flows.augment import augment_faces, outcome
+        from mien.flows.augment import augment_faces, outcome
 
         done = augment_faces(
             identities,
@@ -115,11 +115,11 @@ def calibrate(
 ) -> None:
     """Measure what real photos reach, and keep it as the limits that generated faces are judged by."""
     with at_the_terminal():
-        from storage import Root
-        from tasks.faces import face_tables
+        from mien.storage import Root
+        from mien.tasks.sets.faces import face_tables
 
         face_tables(Root(root), data)
-        from flows.calibrate import calibrate_gate
+        from mien.flows.calibrate import calibrate_gate
 
         told = calibrate_gate(data, root, pairs)
     typer.echo(told)
@@ -132,12 +132,12 @@ def verify(
 ) -> None:
     """Check every manifest, shard, row and picture of a set; exit code 1 if anything is wrong."""
     with at_the_terminal():
-        from storage import Root, read_set
-        from tasks.errors import checking_arguments
+        from mien.storage import Root, read_set
+        from mien.tasks.errors import checking_arguments
 
         with checking_arguments():
             read_set(Root(root), data)
-        from flows.verify import outcome, verify_set
+        from mien.flows.verify import outcome, verify_set
 
         found = verify_set(data, root)
     typer.echo("\n".join(outcome(data, found)))
@@ -154,7 +154,7 @@ def reproduce(
 ) -> None:
     """Make a generated face again from its lineage and compare the bytes."""
     with at_the_terminal():
-        from flows.reproduce import outcome, reproduce_face
+        from mien.flows.reproduce import outcome, reproduce_face
 
         done = reproduce_face(output_id, root, name, out)
     typer.echo(outcome(done))
@@ -181,13 +181,13 @@ def export(
 ) -> None:
     """Write a generated set in the form that a trainer reads."""
     with at_the_terminal():
-        from storage import Root
-        from tasks.errors import checking_arguments
-        from tasks.export import transfers_of
+        from mien.storage import Root
+        from mien.tasks.errors import checking_arguments
+        from mien.tasks.export.export import transfers_of
 
         with checking_arguments():
             transfers_of(Root(root), data)
-        from flows.export import export_faces, outcome
+        from mien.flows.export import export_faces, outcome
 
         line = outcome(export_faces(data, out, form, root, paste_back, rejected, workers))
     typer.echo(line)
@@ -206,15 +206,15 @@ def transfer(
 ) -> None:
     """Give the person of one photo the expression of another."""
     with at_the_terminal():
-        from model.faces import check_detector
-        from storage import read_source
-        from tasks.errors import checking_arguments
+        from mien.model.detection.load import check_detector
+        from mien.storage import read_source
+        from mien.tasks.errors import checking_arguments
 
         with checking_arguments():
             check_detector(faces)
             for photo in (source, driver):
                 read_source(photo)
-        from flows.transfer import transfer_pair
+        from mien.flows.transfer import transfer_pair
 
         line = transfer_pair(source, driver, out, model, root, faces, retarget, head_pose)
     typer.echo(line)
@@ -229,8 +229,8 @@ def gallery(
 ) -> None:
     """Write a page of generated faces beside their sources and drivers."""
     with at_the_terminal():
-        from flows.gallery import chosen_transfers, write_gallery
-        from storage import Root
+        from mien.flows.gallery import chosen_transfers, write_gallery
+        from mien.storage import Root
 
         chosen_transfers(Root(root), name)
         page = write_gallery(out, root, name, most)

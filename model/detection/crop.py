@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.alignment import apply_transform, similarity_transform, warp
-from model.faces import FoundFace
-from model.landmarks import five_points
-from model.reference import AlignmentSettings, reference_five_points
+from mien.model.detection.detector import FoundFace
+from mien.model.landmarks.alignment import apply_transform, similarity_transform, warp
+from mien.model.landmarks.reference import AlignmentSettings, reference_five_points
+from mien.model.landmarks.schemes import five_points
 
 
 class AlignedFace(NamedTuple):

@@ -1,24 +1,22 @@
-"""What finds faces: the protocol that the detectors share, and their loading by name."""
+"""What finds faces: the interface that the detectors share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.errors import DetectorError
-from model.landmarks import LandmarkScheme
-from model.licences import WeightsLicence
-from model.plugins import check_place, is_place, load_class, source_hash
+from mien.model.detection.licences import WeightsLicence
+from mien.model.errors import DetectorError, ImageError
+from mien.model.landmarks.schemes import POINTS, LandmarkScheme
 
 
 @dataclass(frozen=True)
 class FoundFace:
-    """A face found in a picture; coordinates as in `model.landmarks`, in pixels of the picture."""
+    """A face found in a picture; coordinates as in `model/landmarks/schemes.py`, in pixels of the picture."""
 
     bbox_xyxy: tuple[float, float, float, float]
     """Left, top, right, bottom."""
@@ -108,51 +106,28 @@ def embed_each(
     return [detector.embed(image, [face])[0] for image, face in zip(images, faces, strict=True)]
 
 
-KINDS = ("dlib", "insightface")
+def find_faces(detector: FaceDetector, pixels: np.ndarray) -> list[FoundFace]:
+    """The faces in a picture, largest first.
+
+    Raises:
+        ImageError: the detector failed on it. Libraries in C++ raise what they like on odd pictures; one of them must
+            not end the run.
+        DetectorError: what it gave are no faces, so that it will not work on any other picture.
+    """
+    try:
+        return [_checked(face, detector) for face in detector.find(pixels)]
+    except DetectorError:
+        raise
+    except Exception as error:
+        why = (str(error).splitlines() or [""])[0]
+        raise ImageError(f"the detector failed on it ({type(error).__name__}: {why})") from error
 
 
-def check_detector(spec: str) -> None:
-    """Raises DetectorError unless this can name a detector; whether it can be loaded is another matter."""
-    kind, colon, rest = spec.partition(":")
-    if spec == "dlib" or (kind == "insightface" and rest):
-        return
-    if kind in KINDS or not colon or not is_place(spec):
+def _checked(face: FoundFace, detector: FaceDetector) -> FoundFace:
+    expected, shape = (POINTS.get(face.scheme), 2), np.shape(face.landmarks_xy)
+    if shape != expected:
         raise DetectorError(
-            f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of your own"
+            f"the detector {detector.name} gave landmarks of shape {shape} as {face.scheme!r}; a scheme is one of "
+            f"{', '.join(POINTS)}, of {' or '.join(map(str, POINTS.values()))} points: see docs/detectors.md"
         )
-    check_place(spec)
-
-
-@cache
-def load_detector(spec: str) -> FaceDetector:
-    """The detector of this name, one per process.
-
-    Args:
-        spec: `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or `module:Class`, a
-            class that can be imported and fits `FaceDetector` (docs/detectors.md).
-
-    Raises:
-        DetectorError: unknown name, missing package or module, a class that is no detector, or weights that cannot be
-            had.
-    """
-    check_detector(spec)
-    kind, _, rest = spec.partition(":")
-    if kind == "dlib":
-        from model.dlib_faces import DlibDetector
-
-        return DlibDetector()
-    if kind == "insightface":
-        from model.insightface_faces import InsightFaceDetector
-
-        return InsightFaceDetector(rest)
-    return load_class(spec, FaceDetector)
-
-
-def detector_version(spec: str) -> str:
-    """Identifies code and weights of a detector: its own version, and of a `module:Class` its file as well.
-
-    Raises:
-        DetectorError: as `load_detector`.
-    """
-    version = load_detector(spec).version
-    return version if spec.partition(":")[0] in KINDS else f"{version}-{source_hash(spec)}"
+    return face

@@ -1,7 +1,7 @@
 """Faces by dlib: HOG detector, 68 landmarks from several windows, 128-d embedding.
 
 The weights come with the package `face-recognition-models`, the code with `dlib-bin`: no download. dlib counts pixels
-from the centre of the first one; here everything is in the coordinates of `model.landmarks`.
+from the centre of the first one; here everything is in the coordinates of `model/landmarks/schemes.py`.
 """
 
 from __future__ import annotations
@@ -10,30 +10,25 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.alignment import Matrix, apply_transform, bordered, warp
-from model.errors import DetectorError
-from model.faces import FoundFace
-from model.landmark_windows import Landmarks, landmarks_in_windows, window_of_box
-from model.landmarks import LandmarkScheme, interocular_px, to_common
-from model.licences import BOOST, CC0, WeightsLicence
+from mien.model.detection.detector import FoundFace
+from mien.model.detection.dlib_weights import EMBEDDING, INSTALL, LANDMARKS, weight_file
+from mien.model.detection.landmark_ensemble import Landmarks, landmarks_in_windows, window_of_box
+from mien.model.detection.licences import BOOST, CC0, WeightsLicence
+from mien.model.errors import DetectorError
+from mien.model.landmarks.alignment import Matrix, apply_transform, bordered, warp
+from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
 
 DETECTOR = "dlib's frontal face detector"
-LANDMARKS = "shape_predictor_68_face_landmarks.dat"
-EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 Box = tuple[float, float, float, float]
 
-_PACKAGE = "face_recognition_models"
-_INSTALL = "the detector dlib needs its code and weights: pip install 'mien[dlib]'"
 _HALF = 0.5
 """From dlib's coordinates, which count from the centre of the first pixel, to ours."""
 
@@ -78,19 +73,6 @@ _WINDOW_EYES_PX = 90
 """Distance of the outer eye corners in it."""
 
 
-def weight_file(name: str) -> Path:
-    """A weight file of the package, found without importing it (it needs a module that setuptools no longer has).
-
-    Raises:
-        DetectorError: the package is not installed.
-    """
-    spec = find_spec(_PACKAGE)
-    path = Path(spec.origin).parent / "models" / name if spec and spec.origin else None
-    if path is None or not path.is_file():
-        raise DetectorError(_INSTALL)
-    return path
-
-
 class DlibDetector:
     """Fits `FaceDetector`. The weights (130 MB) are loaded when first used.
 
@@ -109,7 +91,7 @@ class DlibDetector:
         try:
             import dlib
         except ImportError as error:
-            raise DetectorError(_INSTALL) from error
+            raise DetectorError(INSTALL) from error
         self._dlib: Any = dlib
         self._files = {name: weight_file(name) for name in (LANDMARKS, EMBEDDING)}
 

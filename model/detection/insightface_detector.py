@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.alignment import bordered, similarity_transform, warp
-from model.dlib_faces import DlibDetector
-from model.errors import DetectorError
-from model.faces import FoundFace
-from model.landmark_windows import window_of_points
-from model.landmarks import LandmarkScheme, five_points
-from model.licences import WeightsLicence
+from mien.model.detection.detector import FoundFace
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.detection.landmark_ensemble import window_of_points
+from mien.model.detection.licences import WeightsLicence
+from mien.model.errors import DetectorError
+from mien.model.landmarks.alignment import bordered, similarity_transform, warp
+from mien.model.landmarks.schemes import LandmarkScheme, five_points
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -42,7 +42,7 @@ ARCFACE_PX = 112
 """Side of the picture that the library's template of ArcFace's five points is for."""
 
 _HALF = 0.5
-"""From the library's coordinates, which count from the centre of the first pixel, to those of `model.landmarks`."""
+"""From the library's coordinates, from the centre of the first pixel, to ours (`model/landmarks/schemes.py`)."""
 _TERMS = WeightsLicence(
     "as published by InsightFace: non-commercial research only, unless licensed from its makers", commercial=False
 )

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from model.alignment import Matrix, apply_transform, invert_transform, similarity_transform, warp
-from model.landmarks import interocular_px, mirror_indices
-from model.reference import reference_shape
+from mien.model.landmarks.alignment import Matrix, apply_transform, invert_transform, similarity_transform, warp
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import interocular_px, mirror_indices
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 Predict = Callable[[Image, tuple[int, int, int, int]], Float[np.ndarray, "68 2"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model.errors import LicenceError
+from mien.model.errors import LicenceError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.errors import DetectorError
+from mien.model.errors import DetectorError
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from model.alignment import apply_transform, similarity_transform
+from mien.model.landmarks.alignment import apply_transform, similarity_transform
 
 Images = Float[np.ndarray, "batch height width channels"]
 

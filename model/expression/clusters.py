@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.cluster import MiniBatchKMeans
 
-from model.reference import reference_shape
-from model.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.landmarks.reference import reference_shape
 
 FIRST_POINT = 17
 """The jaw's outline follows the mouth and the head: it tells nothing of its own."""

@@ -17,8 +17,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
-from model.landmarks import mirror_indices
-from model.reference import reference_shape
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import mirror_indices
 
 _ITERATIONS = 20
 """The error falls to a third with each: below 0.001 of a radian from 35 degrees."""

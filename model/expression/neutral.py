@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from model.head_pose import fit_pose, generic_head
-from model.landmarks import five_points
-from model.reference import reference_shape
+from mien.model.expression.head_pose import fit_pose, generic_head
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import five_points
 
 LID_PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46))
 """Upper and lower lid."""

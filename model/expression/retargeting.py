@@ -3,7 +3,7 @@
 Raw keypoints of a driver show the driver's face shape, and a generator that follows them draws the driver. Here the
 driver's displacement from its own neutral is added to the source's neutral instead, in three steps:
 
-    pose        the driver's head pose is fitted and taken out (`model.head_pose`)
+    pose        the driver's head pose is fitted and taken out (`model/expression/head_pose.py`)
     expression  what is left beside the driver's neutral, fitted to the proportions of the source's face
     pose        the driver's pose, the source photo's, or one between is put on again
 
@@ -18,9 +18,9 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from model.errors import ModelError
-from model.head_pose import between, fit_pose, generic_depths, with_depths
-from model.neutral import (
+from mien.model.errors import ModelError
+from mien.model.expression.head_pose import between, fit_pose, generic_depths, with_depths
+from mien.model.expression.neutral import (
     LID_PAIRS,
     LIP_PAIRS,
     OUTER_LIPS,
@@ -31,7 +31,7 @@ from model.neutral import (
     gaps,
     in_crop_of,
 )
-from model.shape_model import ShapeModel
+from mien.model.expression.shape_model import ShapeModel
 
 RetargetKind = Literal["none", "offsets", "shape_model"]
 KINDS: tuple[RetargetKind, ...] = get_args(RetargetKind)

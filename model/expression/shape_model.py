@@ -2,7 +2,7 @@
 
     shape = mean + Σ aₖ identityₖ + Σ eₖ expressionₖ
 
-in the units of the reference face, with depths for the head's pose (`model.head_pose`). Identity is the spread of the
+in the units of the reference face, with depths for the head's pose (`head_pose.py`). Identity is the spread of the
 people's neutrals, expression the spread of a person's photos around their neutral; both bases are principal
 components. Coefficients of a face are found by ridge regression: their variances over the training faces are the
 prior, what the bases leave over is the noise (the posterior mean of a linear Gaussian model).
@@ -19,10 +19,10 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from model.errors import ModelError, WeightsError
-from model.head_pose import HeadPose, fit_pose, generic_depths
-from model.landmarks import mirror_indices
-from model.neutral import neutral_by_construction, to_reference_units
+from mien.model.errors import ModelError, WeightsError
+from mien.model.expression.head_pose import HeadPose, fit_pose, generic_depths
+from mien.model.expression.neutral import neutral_by_construction, to_reference_units
+from mien.model.landmarks.schemes import mirror_indices
 
 MOST_IDENTITY, MOST_EXPRESSION = 16, 20
 """Coefficients."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from model.errors import ImageError
+from mien.model.errors import ImageError
 
 MOST_PIXELS: Final = 120_000_000
 """Of a picture that is decoded: a small file may claim more pixels than memory holds."""

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from model.errors import ImageError
-from model.images import MOST_PIXELS
+from mien.model.errors import ImageError
+from mien.model.images.codec import MOST_PIXELS
 
 Frame = UInt8[np.ndarray, "height width 3"]
 

@@ -23,14 +23,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.devices import Compute
-from model.errors import WeightsError
-from model.heatmaps import HeatmapSpec
-from model.keypoints import KeypointInfo, heatmaps_to_float
-from model.networks.generator import Generator, GeneratorConfig, build_generator
-from model.reference import AlignmentSettings
-from model.shape_model import ShapeModel
-from model.validation import to_uint8
+from mien.model.device import Compute
+from mien.model.errors import WeightsError
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.images.tensors import to_uint8
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.networks.generator import Generator, GeneratorConfig, build_generator
 
 WEIGHTS, SHAPE_MODEL, CONFIG = "generator.safetensors", "shape_model.safetensors", "config.json"
 _DAMAGED = "train it anew or fetch it again from the registry"

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from model.spline import SMOOTHING, spline_grid, warp
-from model.validation import to_uint8
+from mien.model.images.tensors import to_uint8
+from mien.model.warping.thin_plate_spline import SMOOTHING, spline_grid, warp
 
 TPS_SMOOTHING = SMOOTHING
 """λ of the baseline, the best of 0.0001 … 10 by L1 to the target photo. Points held fast along the picture's border

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from model.application import ApplicationModel
-from model.heatmaps import render_heatmaps
+from mien.model.inference.application import ApplicationModel
+from mien.model.landmarks.heatmaps import render_heatmaps
 
 
 class ServedGenerator:

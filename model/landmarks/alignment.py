@@ -1,6 +1,6 @@
 """Alignment: the similarity transform that takes a face onto the reference face, by least squares (claim 2).
 
-Transforms are 2 × 3 matrices that take column vectors (x, y, 1), in the coordinates of `model.landmarks`.
+Transforms are 2 × 3 matrices that take column vectors (x, y, 1), in the coordinates of `model/landmarks/schemes.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Landmark heatmaps, the keypoint information of the method: one channel per facial part.
 
 A heatmap's pixel (column, row) stands for the point (column + 0.5, row + 0.5), in the coordinates of
-`model.landmarks`; so landmarks of the crop are multiplied by size_px / crop_size_px and nothing is shifted.
+`model/landmarks/schemes.py`; so landmarks of the crop are multiplied by size_px / crop_size_px and nothing is shifted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.landmarks import PARTS, LandmarkScheme, part_indices
+from mien.model.landmarks.schemes import PARTS, LandmarkScheme, part_indices
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from model.alignment import apply_transform, similarity_transform
-from model.reference import reference_shape
+from mien.model.landmarks.alignment import apply_transform, similarity_transform
+from mien.model.landmarks.reference import reference_shape
 
 
 class DistinctFaces:

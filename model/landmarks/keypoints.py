@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from model.landmarks import MIRROR, PARTS, mirror_indices
+from mien.model.landmarks.schemes import MIRROR, PARTS, mirror_indices
 
 
 class KeypointInfo(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from model.landmarks import five_points
+from mien.model.landmarks.schemes import five_points
 
 REFERENCE_FILE = Path(__file__).with_name("reference_face.json")
 

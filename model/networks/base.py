@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.keypoints import KeypointInfo
+from mien.model.landmarks.keypoints import KeypointInfo
 
 GeneratorKind = Literal["motion", "residual"]
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.networks.blocks import activate, conv, folded_heatmaps
+from mien.model.networks.blocks import activate, conv, folded_heatmaps
 
 
 class IdentityDiscriminator(nn.Module):

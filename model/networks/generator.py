@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model.networks.interface import Generated, Generator, GeneratorConfig, GeneratorKind
-from model.networks.motion import MotionGenerator
-from model.networks.residual import ResidualGenerator
+from mien.model.networks.base import Generated, Generator, GeneratorConfig, GeneratorKind
+from mien.model.networks.motion import MotionGenerator
+from mien.model.networks.residual import ResidualGenerator
 
 __all__ = ["GENERATORS", "WIDTHS", "Generated", "Generator", "GeneratorConfig", "GeneratorKind", "build_generator"]
 

@@ -8,7 +8,7 @@
 
     Î_t = m · warp(I_s, motion + residual flow) + drawn
 
-The landmarks (`model.face_motion`) give most of the motion in closed form. An encoder-decoder of convolutions
+The landmarks (`warping/landmark_flow.py`) give most of the motion in closed form. An encoder-decoder of convolutions
 and residual blocks looks at the source so moved. From the coarsest scale to the finest its decoder adds to the motion
 what the landmarks do not tell, and takes the encoder's features along; at last it draws a layer (teeth, lids, folds)
 and the mask m under it. The layer comes with its own weight (premultiplied, as in compositing: Porter and Duff 1984),
@@ -27,13 +27,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.face_motion import face_grid
-from model.keypoints import KeypointInfo
-from model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
-from model.networks.interface import Generated, Generator, GeneratorConfig, Motion
-from model.openings import OPENINGS, opening_maps
-from model.places import pixel_grid
-from model.spline import resized_grid, warp
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Generated, Generator, GeneratorConfig, Motion
+from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
+from mien.model.warping.landmark_flow import face_grid
+from mien.model.warping.masks import OPENINGS, opening_maps
+from mien.model.warping.pixel_grid import pixel_grid
+from mien.model.warping.thin_plate_spline import resized_grid, warp
 
 MOTION_PX = 32
 """The landmarks' motion is computed on a grid of this side and interpolated: it is smooth between landmarks."""

@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.keypoints import KeypointInfo
-from model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
-from model.networks.interface import Generated, Generator, GeneratorConfig
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Generated, Generator, GeneratorConfig
+from mien.model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
 
 
 class Up(nn.Module):

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.faces import FaceDetector, FoundFace, embed_each
-from model.landmarks import LandmarkScheme, interocular_px, to_common
-from model.quality import sharpness
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
+from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
+from mien.model.quality.measures import sharpness
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class AskedFace:
     """In pixels of the generated picture."""
     scheme: LandmarkScheme
     source_sharpness: float | None = None
-    """`model.quality.sharpness` of the source's crop at the size of the generated picture."""
+    """`sharpness` of the source's crop at the size of the generated picture."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which faces are good enough: limits of the measures of `model.quality`, and the reason of a face that breaks one."""
+"""Which faces are good enough: limits of the measures of `measures.py`, and the reason of a face that breaks one."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.head_pose import fit_pose, generic_head
-from model.landmarks import LandmarkScheme, part_indices, to_common
-from model.reference import reference_shape
+from mien.model.expression.head_pose import fit_pose, generic_head
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import LandmarkScheme, part_indices, to_common
 
 SHARPNESS_SIDE_PX = 128
 

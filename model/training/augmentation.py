@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from model.keypoints import KeypointInfo
+from mien.model.landmarks.keypoints import KeypointInfo
 
 
 @dataclass(frozen=True)

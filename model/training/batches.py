@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from model.augmentation import Augmentation, draw_changes
-from model.errors import ModelError
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.keypoints import KeypointInfo, heatmaps_to_float
-from model.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.errors import ModelError
+from mien.model.evaluation.pairs import usable_people
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.training.augmentation import Augmentation, draw_changes
 
 
 @dataclass(frozen=True)
@@ -75,28 +76,6 @@ class CrossBatch(NamedTuple):
     """I_s in [-1, 1]."""
     source_keypoints: KeypointInfo
     asked_keypoints: KeypointInfo
-
-
-def usable_people(identities: Int[np.ndarray, " faces"]) -> list[Int[np.ndarray, " rows"]]:
-    """The rows of each person who has at least two faces.
-
-    Raises:
-        ModelError: nobody has two.
-    """
-    rows = [np.flatnonzero(identities == person) for person in np.unique(identities)]
-    people = [of_one for of_one in rows if len(of_one) >= 2]
-    if not people:
-        raise ModelError("no person has two photos: training needs several photos of each person, a folder per person")
-    return people
-
-
-def same_person_pairs(
-    identities: Int[np.ndarray, " faces"], count: int, seed: int
-) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
-    """Rows of sources and of targets: `count` fixed pairs that take turns over the people, for measuring."""
-    random, people = np.random.default_rng(seed), usable_people(identities)
-    rows = [random.choice(people[n % len(people)], 2, replace=False) for n in range(count)]
-    return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
 
 
 def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:

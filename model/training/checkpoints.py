@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.errors import WeightsError
+from mien.model.errors import WeightsError
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 _PREFIX = "updates-"

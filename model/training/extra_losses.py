@@ -1,7 +1,7 @@
 """What the generator's loss has beyond the application's three terms: each by its formula, all weights in one place.
 
 I_t is the target photo and Î_t the generated face, both in [-1, 1]. Differences of images are means in hundredths, as
-in `model.losses`, so that weights compare.
+in `model/training/losses.py`, so that weights compare.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from model.losses import L1_UNIT, LAMBDA_GAN, LAMBDA_L1
-from model.regions import region_mask
+from mien.model.training.losses import L1_UNIT, LAMBDA_GAN, LAMBDA_L1
+from mien.model.warping.masks import region_mask
 
 Image = Float[Tensor, "batch 3 size size"]
 

@@ -13,12 +13,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from model.augmentation import Augmentation
-from model.checkpoints import load_checkpoint, save_checkpoint
-from model.pairs import FaceArrays
-from model.settings import TrainSettings
-from model.stopping import StopReason, StopSettings
-from model.trainer import Trainer
+from mien.model.training.augmentation import Augmentation
+from mien.model.training.batches import FaceArrays
+from mien.model.training.checkpoints import load_checkpoint, save_checkpoint
+from mien.model.training.settings import TrainSettings
+from mien.model.training.stopping import StopReason, StopSettings
+from mien.model.training.trainer import Trainer
 
 __all__ = [
     "Augmentation",

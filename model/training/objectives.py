@@ -1,6 +1,6 @@
-"""Every loss of an update, by its name, from the networks and a batch: the formulas of `model.losses` put to work.
+"""Every loss of an update, by its name, from the networks and a batch: the formulas of `losses.py` put to work.
 
-The terms of the application keep its names; those of `model.additions` come beside them. `generator` and
+The terms of the application keep its names; those of `model/training/extra_losses.py` come beside them. `generator` and
 `discriminators` are what is minimised, the other terms are what they are made of, before their weights.
 """
 
@@ -13,15 +13,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model import additions, losses
-from model.additions import LossWeights
-from model.chips import chips
-from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
-from model.networks.embedder import DlibEmbedder
-from model.networks.generator import Generator
-from model.networks.interface import Generated
-from model.pairs import CrossBatch, PairBatch
-from model.settings import TrainSettings
+from mien.model.networks.base import Generated
+from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from mien.model.networks.embedder import DlibEmbedder
+from mien.model.networks.generator import Generator
+from mien.model.training import extra_losses as additions
+from mien.model.training import losses
+from mien.model.training.batches import CrossBatch, PairBatch
+from mien.model.training.extra_losses import LossWeights
+from mien.model.training.settings import TrainSettings
+from mien.model.warping.face_chip import chips
 
 Terms = dict[str, Float[Tensor, ""]]
 

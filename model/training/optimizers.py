@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from model.muon import Muon
-from model.networks.interface import Generator
+from mien.model.networks.base import Generator
+from mien.model.training.muon import Muon
 
 FINAL_SHARE = 0.05
 """Of the learning rate that is left at the end."""

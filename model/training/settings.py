@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from model.additions import LossWeights
-from model.augmentation import Augmentation
-from model.losses import GanLoss, RealPair
-from model.networks.generator import GeneratorConfig
-from model.stopping import StopSettings
+from mien.model.device import Precision
+from mien.model.networks.generator import GeneratorConfig
+from mien.model.training.augmentation import Augmentation
+from mien.model.training.extra_losses import LossWeights
+from mien.model.training.losses import GanLoss, RealPair
+from mien.model.training.stopping import StopSettings
 
 OptimizerKind = Literal["muon", "adam"]
 """Of the generator: Muon for the convolutions inside and Adam for the rest, or Adam for all."""
-
-Precision = Literal["auto", "float32", "bfloat16"]
-"""auto: bfloat16 where the processor computes in it (CUDA, AMX, AVX-512 BF16), else float32."""
 
 
 @dataclass(frozen=True)

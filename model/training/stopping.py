@@ -14,7 +14,7 @@ class StopSettings:
     """The application's stop rule, and early stopping beside it."""
 
     settled_identity: float | None = None
-    """Preset value of -L_Did; None takes the Nash equilibrium of the adversarial loss (`model.losses.EQUILIBRIUM`)."""
+    """Preset value of -L_Did; None takes the Nash equilibrium of the adversarial loss (`EQUILIBRIUM`)."""
     settled_expression: float | None = None
     """Preset value of -L_De; None as above."""
     tolerance: float = 0.01

@@ -1,6 +1,6 @@
 """The adversarial training of the method, one update at a time.
 
-A `Trainer` holds the three networks, their optimisers and all state that decides the next update. `model.training`
+A `Trainer` holds the three networks, their optimisers and all state that decides the next update. `fit.py`
 runs it to its end.
 """
 
@@ -18,12 +18,20 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from model.devices import pick_device, uses_bfloat16
-from model.losses import EQUILIBRIUM
-from model.muon import Muon
-from model.networks.build import build_networks, embedder_at_hand
-from model.objectives import Networks, Terms, adversarial_terms, cross_terms, photo_terms, pretraining_terms
-from model.optimizers import (
+from mien.model.device import pick_device, uses_bfloat16
+from mien.model.networks.build import build_networks, embedder_at_hand
+from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler
+from mien.model.training.losses import EQUILIBRIUM
+from mien.model.training.muon import Muon
+from mien.model.training.objectives import (
+    Networks,
+    Terms,
+    adversarial_terms,
+    cross_terms,
+    photo_terms,
+    pretraining_terms,
+)
+from mien.model.training.optimizers import (
     adam,
     load_optimizer_tensors,
     muon_and_adam,
@@ -31,10 +39,9 @@ from model.optimizers import (
     scheduled,
     set_learning_rate,
 )
-from model.pairs import CrossBatch, FaceArrays, PairBatch, PairSampler
-from model.settings import TrainSettings
-from model.stopping import StopReason, StopState
-from model.validation import draw_samples, expression_auc, identity_auc, validate_generator
+from mien.model.training.settings import TrainSettings
+from mien.model.training.stopping import StopReason, StopState
+from mien.model.training.validation import draw_samples, expression_auc, identity_auc, validate_generator
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors, and what JSON holds."""

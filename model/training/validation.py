@@ -9,12 +9,14 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from model import metrics
-from model.grids import sample_grid
-from model.keypoints import KeypointInfo
-from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
-from model.networks.generator import Generator
-from model.pairs import AskedExpressions, FaceArrays, same_person_pairs
+from mien.model.evaluation import metrics
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.images.contact_sheet import sample_grid
+from mien.model.images.tensors import to_uint8
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from mien.model.networks.generator import Generator
+from mien.model.training.batches import AskedExpressions, FaceArrays
 
 BATCH = 16
 PAIRS_SEED = 20200108
@@ -94,12 +96,6 @@ def draw_samples(generator: Generator, faces: FaceArrays, rows: int) -> UInt8[np
     columns = [faces.photos(source), faces.photos(target), draw(generator, faces, source, target)]
     columns += [faces.photos(drivers), draw_asked(generator, faces, source, asked)]
     return sample_grid([to_uint8(column) for column in columns], ["source", "target", "drawn", "driver", "drawn"])
-
-
-def to_uint8(images: Float[Tensor, "batch 3 size size"]) -> UInt8[np.ndarray, "batch size size 3"]:
-    """Images in [-1, 1] as pixels."""
-    pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def _somebody_else(faces: FaceArrays, row: int, turn: int) -> int:

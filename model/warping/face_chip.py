@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from model.similarity import plane, similarity
+from mien.model.warping.similarity import plane, similarity
 
 CHIP_PX = 150
 _PADDING = 0.25

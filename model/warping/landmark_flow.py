@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model.places import pixel_centres
-from model.similarity import plane, similarity
-from model.spline import spline_grid
+from mien.model.warping.pixel_grid import pixel_centres
+from mien.model.warping.similarity import plane, similarity
+from mien.model.warping.thin_plate_spline import spline_grid
 
 REACH = 0.3
 """R, in units of the crop's half side."""
@@ -26,7 +26,7 @@ OUTLINE = slice(0, 17)
 def face_grid(
     source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], side_px: int
 ) -> Float[Tensor, "batch side side 2"]:
-    """Where in the source each pixel of a square target picture is found: a backward flow, as `model.spline.warp` takes
+    """Where in the source each pixel of a square target picture is found: a backward flow, as `warp` takes
     it. Points and result are (x, y) in [-1, 1] over the picture."""
     with torch.autocast(source.device.type, enabled=False):
         spline = spline_grid(source, target, side_px)

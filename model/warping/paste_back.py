@@ -7,7 +7,7 @@
 
 The rest of the body stays where it is in the photo, so the head has to, too: the generated crop is turned, scaled and
 shifted by the similarity that takes the jaw line that was asked for back to the source's. It is the one by which the
-motion generator moves what surrounds a face (`model.face_motion`), and so hair, ears and neck come to lie on themselves
+motion generator moves what surrounds a face (`landmark_flow.py`), and so hair, ears and neck come to lie on themselves
 again. What is left is what the face itself does, and a head's turn to the side or up as far as the crop shows it.
 
 A crop is coarser than most photos. What it cannot hold, the detail, is taken from the photo wherever the generator
@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.alignment import Matrix, apply_transform, by_centres, invert_transform, similarity_transform
-from model.alignment import warp as align
-from model.face_motion import OUTLINE
-from model.landmarks import interocular_px
+from mien.model.landmarks.alignment import Matrix, apply_transform, by_centres, invert_transform, similarity_transform
+from mien.model.landmarks.alignment import warp as align
+from mien.model.landmarks.schemes import interocular_px
+from mien.model.warping.landmark_flow import OUTLINE
 
 Image = UInt8[np.ndarray, "height width 3"]
 Plane = Float[np.ndarray, "height width"]

@@ -1,7 +1,7 @@
 """The similarity of the plane by complex numbers: what turns, scales and shifts points nearest to others.
 
 A rotation and scale of the plane is a product of complex numbers. With both shapes centred, the least squares of
-Σ|o − (a·p + b)|² give a = Σ p̄·o / Σ|p|²: Umeyama's transform (`model.alignment`) without the singular value
+Σ|o − (a·p + b)|² give a = Σ p̄·o / Σ|p|²: Umeyama's transform (`landmarks/alignment.py`) without the singular value
 decomposition, batched, differentiable, and never mirrored.
 """
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from model.places import pixel_centres
+from mien.model.warping.pixel_grid import pixel_centres
 
 SMOOTHING = 0.01
 """λ. Coordinates are in [-1, 1], so φ is of the order of 1; chosen by the L1 of warped faces to photos."""

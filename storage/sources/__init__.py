@@ -5,11 +5,11 @@ with URIs), `archives` (tar, WebDataset) and `columns` (Parquet with pictures in
 `SourceReader` gets the bytes of one. Bytes and tables only: frames of videos are chosen and decoded elsewhere.
 """
 
-from storage.sources.item import KEY_COLUMNS, MOST_BYTES, SourceItem, image_name, is_video
-from storage.sources.labels import IdentityFrom, LabelRule
-from storage.sources.listing import check_sources, list_images
-from storage.sources.places import local_copy, open_source
-from storage.sources.reading import SourceReader, read_source, read_text
+from mien.storage.sources.access import local_copy, open_source
+from mien.storage.sources.item import KEY_COLUMNS, MOST_BYTES, SourceItem, image_name, is_video
+from mien.storage.sources.labels import IdentityFrom, LabelRule
+from mien.storage.sources.listing import check_sources, list_images
+from mien.storage.sources.reader import SourceReader, read_source, read_text
 
 __all__ = [
     "KEY_COLUMNS",

@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 import fsspec
 
-from storage.errors import StorageError
-from storage.roots import open_url, storage_errors
-from storage.samples import SCHEME, sample_path
-from storage.sources.item import suffix_of
-from storage.sources.local import BYTES_SCHEME, is_local, local_path, local_version, open_file
+from mien.storage.errors import StorageError
+from mien.storage.root import open_url, storage_errors
+from mien.storage.sources.item import suffix_of
+from mien.storage.sources.local import BYTES_SCHEME, is_local, local_path, local_version, open_file
+from mien.storage.sources.samples import SCHEME, sample_path
 
 Info: TypeAlias = dict[str, Any]
 """What fsspec tells of a file."""

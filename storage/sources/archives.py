@@ -17,14 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO, cast
 
-from storage.errors import StorageError
-from storage.roots import storage_errors
-from storage.schemas import Status
-from storage.sources.files import SourceFile
-from storage.sources.item import MOST_BYTES, SourceItem, as_text, is_image
-from storage.sources.labels import LabelRule
-from storage.sources.lists import labels_of_row
-from storage.sources.places import open_source
+from mien.storage.errors import StorageError
+from mien.storage.root import storage_errors
+from mien.storage.schemas import Status
+from mien.storage.sources.access import open_source
+from mien.storage.sources.files import SourceFile
+from mien.storage.sources.item import MOST_BYTES, SourceItem, as_text, is_image
+from mien.storage.sources.labels import LabelRule
+from mien.storage.sources.lists import labels_of_row
 
 _MOST_JSON_BYTES = 2**20
 _BLOCK = 512

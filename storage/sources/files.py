@@ -12,11 +12,11 @@ from typing import cast
 
 from fsspec.utils import glob_translate
 
-from storage.roots import storage_errors
-from storage.samples import SCHEME, sample_files
-from storage.sources.item import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, as_text, is_video, suffix_of
-from storage.sources.local import FoundFile, is_local, local_path, local_uri, version_of, walk
-from storage.sources.places import Info, RemotePlace, remote_version
+from mien.storage.root import storage_errors
+from mien.storage.sources.access import Info, RemotePlace, remote_version
+from mien.storage.sources.item import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, as_text, is_video, suffix_of
+from mien.storage.sources.local import FoundFile, is_local, local_path, local_uri, version_of, walk
+from mien.storage.sources.samples import SCHEME, sample_files
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
-from storage.errors import StorageError
-from storage.schemas import Status
-from storage.sources.item import as_text, is_video
+from mien.storage.errors import StorageError
+from mien.storage.schemas import Status
+from mien.storage.sources.item import as_text, is_video
 
 IdentityFrom = Literal["source", "image", "cluster"]
 

@@ -7,24 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import fingerprint, source_digest
-from storage.roots import Root
-from storage.sources.archives import Member, archive_items, archive_members
-from storage.sources.columns import parquet_items
-from storage.sources.files import SourceFile, files_of
-from storage.sources.item import (
-    IMAGE_SUFFIXES,
-    LIST_SUFFIXES,
-    PARQUET_SUFFIXES,
-    SourceItem,
-    is_archive,
-    suffix_of,
-)
-from storage.sources.labels import LabelRule
-from storage.sources.lists import csv_items
+from mien.storage.code_version import source_digest
+from mien.storage.errors import MissingError, StorageError
+from mien.storage.fingerprints import fingerprint
+from mien.storage.root import Root
+from mien.storage.sources.archives import Member, archive_items, archive_members
+from mien.storage.sources.files import SourceFile, files_of
+from mien.storage.sources.item import IMAGE_SUFFIXES, LIST_SUFFIXES, PARQUET_SUFFIXES, SourceItem, is_archive, suffix_of
+from mien.storage.sources.labels import LabelRule
+from mien.storage.sources.lists import csv_items
+from mien.storage.sources.parquet import parquet_items
 
-CODE = source_digest("storage.sources.archives")
+CODE = source_digest("mien.storage.sources.archives")
 
 
 def list_images(specs: Sequence[str], rule: LabelRule | None = None, cache: Root | None = None) -> list[SourceItem]:

@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.errors import StorageError
-from storage.samples import SCHEME
-from storage.sources.files import SourceFile
-from storage.sources.item import SourceItem
-from storage.sources.labels import LabelRule
-from storage.sources.local import BYTES_SCHEME, is_local, local_path, local_uri
-from storage.sources.places import open_source, versions_of
+from mien.storage.errors import StorageError
+from mien.storage.sources.access import open_source, versions_of
+from mien.storage.sources.files import SourceFile
+from mien.storage.sources.item import SourceItem
+from mien.storage.sources.labels import LabelRule
+from mien.storage.sources.local import BYTES_SCHEME, is_local, local_path, local_uri
+from mien.storage.sources.samples import SCHEME
 
 LABEL_COLUMNS = ("identity", "expression", "licence", "consent")
 _SPELLINGS = {"license": "licence"}

@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.errors import StorageError
-from storage.roots import storage_errors
-from storage.sources.files import SourceFile
-from storage.sources.item import SourceItem, as_text
-from storage.sources.labels import LabelRule
-from storage.sources.lists import LABEL_COLUMNS, is_list, labels_of_row, parquet_list_items, spelled
-from storage.sources.places import open_anywhere
+from mien.storage.errors import StorageError
+from mien.storage.root import storage_errors
+from mien.storage.sources.access import open_anywhere
+from mien.storage.sources.files import SourceFile
+from mien.storage.sources.item import SourceItem, as_text
+from mien.storage.sources.labels import LabelRule
+from mien.storage.sources.lists import LABEL_COLUMNS, is_list, labels_of_row, parquet_list_items, spelled
 
 _ROWS_AT_ONCE = 16
 

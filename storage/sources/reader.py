@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from storage.errors import StorageError
-from storage.roots import storage_errors
-from storage.sources.archives import ArchiveReader
-from storage.sources.columns import ColumnReader
-from storage.sources.item import MOST_BYTES, SourceItem
-from storage.sources.places import open_source
+from mien.storage.errors import StorageError
+from mien.storage.root import storage_errors
+from mien.storage.sources.access import open_source
+from mien.storage.sources.archives import ArchiveReader
+from mien.storage.sources.item import MOST_BYTES, SourceItem
+from mien.storage.sources.parquet import ColumnReader
 
 
 class _Container(Protocol):

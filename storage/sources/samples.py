@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from storage.errors import StorageError
+from mien.storage.errors import StorageError
 
 SCHEME = "sample:"
 

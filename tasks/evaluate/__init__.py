@@ -6,8 +6,8 @@ the target photo. Cross-person pairs: what the generator is for; there is no rig
 pairs ──asked, methods──▶ pictures ──measuring──▶ measures ──summary──▶ record ──tables, sheets, page──▶ readers
 """
 
-from tasks.evaluation.evaluating import evaluate
-from tasks.evaluation.record import Evaluation, EvaluationSettings
-from tasks.evaluation.tables import as_brief, as_json, as_table
+from mien.tasks.evaluate.evaluate import evaluate
+from mien.tasks.evaluate.results import Evaluation, EvaluationSettings
+from mien.tasks.evaluate.tables import as_brief, as_json, as_table
 
 __all__ = ["Evaluation", "EvaluationSettings", "as_brief", "as_json", "as_table", "evaluate"]

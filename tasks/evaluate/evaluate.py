@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from storage import Root
-from tasks.errors import UsageError
-from tasks.evaluation.measuring import MeasuredPair, measure_chunk
-from tasks.evaluation.pairs import cross_person, held_out_rows, same_person, telling_pairs
-from tasks.evaluation.record import (
+from mien.storage import Root
+from mien.tasks.errors import UsageError
+from mien.tasks.evaluate.measure import MeasuredPair, measure_chunk
+from mien.tasks.evaluate.pairs import cross_person, held_out_rows, same_person, telling_pairs
+from mien.tasks.evaluate.results import (
     HELD_OUT,
     Contest,
     Evaluation,
@@ -19,12 +19,12 @@ from tasks.evaluation.record import (
     Section,
     SheetPlan,
 )
-from tasks.evaluation.sheets import UNCHOSEN, cross_person_sheets, same_person_sheets, unchosen_sheet
-from tasks.evaluation.summary import summarise
-from tasks.faces import FaceTables
-from tasks.models import RegisteredModel, short_name
-from tasks.neutrals import keep_neutrals
-from tasks.pool import in_worker, work_progress, worker_pool
+from mien.tasks.evaluate.sheets import UNCHOSEN, cross_person_sheets, same_person_sheets, unchosen_sheet
+from mien.tasks.evaluate.summary import summarise
+from mien.tasks.generator.neutrals import keep_neutrals
+from mien.tasks.generator.weights import RegisteredModel, short_name
+from mien.tasks.runtime.workers import in_worker, work_progress, worker_pool
+from mien.tasks.sets.faces import FaceTables
 
 CHUNK = 16
 _DEFAULTS = EvaluationSettings()

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from model.faces import FaceDetector, load_detector
-from model.judging import landmark_error
-from model.landmarks import eye_opening, mouth_opening, to_common
-from model.metrics import l1, masked_l1, psnr, ssim
-from model.regions import Region, region_mask
-from storage import Root
-from tasks.evaluation.methods import Pictures, make_pictures
-from tasks.evaluation.record import COPY, PHOTO, Contest, EvaluationPair, Kind
-from tasks.faces import detector_of
-from tasks.pool import tick
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.evaluation.metrics import l1, masked_l1, psnr, ssim
+from mien.model.landmarks.schemes import eye_opening, mouth_opening, to_common
+from mien.model.quality.gate import landmark_error
+from mien.model.warping.masks import Region, region_mask
+from mien.storage import Root
+from mien.tasks.evaluate.methods import Pictures, make_pictures
+from mien.tasks.evaluate.results import COPY, PHOTO, Contest, EvaluationPair, Kind
+from mien.tasks.runtime.workers import tick
+from mien.tasks.sets.faces import detector_of
 
 _REGIONS: dict[str, Region] = {"mouth_l1": "mouth", "eye_l1": "eyes"}
 

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from model.application import ApplicationModel
-from model.baselines import spline_warped
-from model.images import decode_rgb, resize_rgb
-from storage import Root
-from tasks.evaluation.asked import Asked, asked_of
-from tasks.evaluation.record import COPY, GENERATED, TPS, Contest, EvaluationPair, Kind
-from tasks.faces import common_points, crop_size_px, read_faces
-from tasks.models import load_model
-from tasks.retargeting import retargeted_points
+from mien.model.images.codec import decode_rgb, resize_rgb
+from mien.model.inference.application import ApplicationModel
+from mien.model.inference.baselines import spline_warped
+from mien.storage import Root
+from mien.tasks.evaluate.results import COPY, GENERATED, TPS, Contest, EvaluationPair, Kind
+from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
+from mien.tasks.generator.weights import load_model
+from mien.tasks.sets.faces import common_points, crop_size_px, read_faces
 
 COLUMNS = ["crop", "landmarks_xy", "landmark_scheme", "embedding"]
 
@@ -55,7 +54,7 @@ def make_pictures(root: Root, contest: Contest, kind: Kind, pairs: Sequence[Eval
         list(zip(sources, targets, strict=True)),
         side_px,
     )
-    asked, size_px = asked_of(targets, side_px, retargeted, evaluated.heatmap_spec), evaluated.size_px
+    asked, size_px = target_keypoints(targets, side_px, retargeted, evaluated.heatmap_spec), evaluated.size_px
     photos = _photos(sources, size_px)
     drawn = {method: _generate(generator, sources, own_points, asked) for method, generator in generators.items()}
     results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}
@@ -68,7 +67,7 @@ def _photos(rows: list[dict[str, Any]], size_px: int) -> Photos:
 
 
 def _generate(
-    generator: ApplicationModel, sources: list[dict[str, Any]], points: np.ndarray, asked: Asked
+    generator: ApplicationModel, sources: list[dict[str, Any]], points: np.ndarray, asked: TargetKeypoints
 ) -> UInt8[np.ndarray, "pairs size size 3"]:
     return generator.generate(
         np.stack([decode_rgb(face["crop"]) for face in sources]),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.images import encode_png
-from storage import Root
-from tasks.evaluation.record import Evaluation
-from tasks.evaluation.sheets import draw_sheet
-from tasks.evaluation.tables import as_json, as_table, tables
-from tasks.pages import templates
+from mien.model.images.codec import encode_png
+from mien.storage import Root
+from mien.tasks.evaluate.results import Evaluation
+from mien.tasks.evaluate.sheets import draw_sheet
+from mien.tasks.evaluate.tables import as_json, as_table, tables
+from mien.tasks.pages.html import templates
 
 PAGE = "evaluation.html"
 

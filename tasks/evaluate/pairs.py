@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from model.landmarks import eye_opening, mouth_opening
-from model.pairs import same_person_pairs
-from storage import Root
-from tasks.evaluation.record import EvaluationPair
-from tasks.faces import FaceTables, read_faces, usable_faces
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.landmarks.schemes import eye_opening, mouth_opening
+from mien.storage import Root
+from mien.tasks.evaluate.results import EvaluationPair
+from mien.tasks.sets.faces import FaceTables, read_faces, usable_faces
 
 Rows = list[dict[str, Any]]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from model.retargeting import RetargetSettings
-from model.statistics import Estimate
-from tasks.faces import FaceTables
+from mien.model.evaluation.bootstrap import Estimate
+from mien.model.expression.retargeting import RetargetSettings
+from mien.tasks.sets.faces import FaceTables
 
 Kind = Literal["same", "cross"]
 """Of pairs: two photos of one person, or of two."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from model.grids import sample_grid
-from storage import Root
-from tasks.evaluation.measuring import MeasuredPair
-from tasks.evaluation.methods import make_pictures
-from tasks.evaluation.record import COPY, GENERATED, Contest, EvaluationPair, Kind, SheetPlan
+from mien.model.images.contact_sheet import sample_grid
+from mien.storage import Root
+from mien.tasks.evaluate.measure import MeasuredPair
+from mien.tasks.evaluate.methods import make_pictures
+from mien.tasks.evaluate.results import COPY, GENERATED, Contest, EvaluationPair, Kind, SheetPlan
 
 ROWS = 6
 UNCHOSEN = 20

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from model.landmarks import interocular_px
-from model.metrics import spread
-from model.reference import reference_shape
-from model.statistics import Statistic, average_of, difference_of, estimate, mean_of, slope_of
-from tasks.evaluation.measuring import Measured, MeasuredPair
-from tasks.evaluation.record import ASKED, GENERATED, TPS, Estimates, Kind, Section
+from mien.model.evaluation.bootstrap import Statistic, average_of, difference_of, estimate, mean_of, slope_of
+from mien.model.evaluation.metrics import spread
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import interocular_px
+from mien.tasks.evaluate.measure import Measured, MeasuredPair
+from mien.tasks.evaluate.results import ASKED, GENERATED, TPS, Estimates, Kind, Section
 
 SAME = ("l1", "mouth_l1", "eye_l1", "ssim", "psnr", "nme", "identity_similarity", "identity_distance", "found")
 CROSS = (

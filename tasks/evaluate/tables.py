@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from model.statistics import Estimate
-from tasks.evaluation.record import ASKED, COPY, GENERATED, PHOTO, TPS, Evaluation, Kind, Section
-from tasks.evaluation.summary import GAINS, MEASURES, RATIOS
+from mien.model.evaluation.bootstrap import Estimate
+from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, TPS, Evaluation, Kind, Section
+from mien.tasks.evaluate.summary import GAINS, MEASURES, RATIOS
 
 _TITLES = {
     "identity_similarity": "identity", "identity_distance": "id dist", "driver_distance": "driver dist",

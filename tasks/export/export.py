@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.provenance import SUFFIXES
-from storage import MissingError, Root, read_manifest, read_set, read_shard, source_digest
-from storage.exports import INDEX, ExportForm, Picture, finish, folder_names, is_finished, part_files
-from storage.exports.forms import COLUMNS, rows_csv
-from tasks.errors import UsageError
-from tasks.pasting import paste_rows
-from tasks.pool import in_worker, tick
+from mien.model.images.provenance import SUFFIXES
+from mien.storage import MissingError, Root, read_manifest, read_set, read_shard, source_digest
+from mien.storage.exports import INDEX, ExportForm, Picture, finish, folder_names, is_finished, part_files
+from mien.storage.exports.formats import COLUMNS, rows_csv
+from mien.tasks.errors import UsageError
+from mien.tasks.export.paste_back import paste_rows
+from mien.tasks.runtime.workers import in_worker, tick
 
 PARTS = ".parts"
 """Folder of what tells that a part is written: a killed export goes on after them."""
 ABOUT = "about.json"
-_PASTING = source_digest("model.paste_back")
+_PASTING = source_digest("mien.tasks.export.paste_back")
 """A folder is not to hold faces that were put back in two ways."""
 
 

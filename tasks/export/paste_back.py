@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from model.errors import ImageError
-from model.images import decode_rgb
-from model.landmarks import to_common
-from model.paste_back import paste_back
-from model.provenance import encode_image, read_provenance
-from storage import KEY_COLUMNS, Root, SourceItem, StorageError, read_manifest
-from tasks.faces import photos_of, read_faces
-from tasks.models import load_model
-from tasks.pictures import PictureReader
-from tasks.retargeting import retargeted_points
-from tasks.transfer_settings import TransferSettings, settings_of
+from mien.model.errors import ImageError
+from mien.model.images.codec import decode_rgb
+from mien.model.images.provenance import encode_image, read_provenance
+from mien.model.landmarks.schemes import to_common
+from mien.model.warping.paste_back import paste_back
+from mien.storage import KEY_COLUMNS, Root, SourceItem, StorageError, read_manifest
+from mien.tasks.generator.inputs import retargeted_points
+from mien.tasks.generator.weights import load_model
+from mien.tasks.sets.faces import photos_of, read_faces
+from mien.tasks.sets.photo_reader import PictureReader
+from mien.tasks.transfer.settings import TransferSettings, settings_of
 
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 

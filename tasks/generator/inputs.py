@@ -1,17 +1,31 @@
-"""Rows of faces in, generated faces out."""
+"""Rows of faces in, what a generator takes out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
-from model.application import ApplicationModel
-from model.heatmaps import render_heatmaps
-from model.images import decode_rgb
-from tasks.faces import common_points
+from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.images.codec import decode_rgb
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.storage import Root
+from mien.tasks.generator.neutrals import Neutrals, load_neutrals
+from mien.tasks.sets.faces import common_points
+
+Rows = Sequence[dict[str, Any]]
+
+
+class TargetKeypoints(NamedTuple):
+    """Keypoint information of the targets: what is asked of a generator."""
+
+    points: Float[np.ndarray, "pairs 68 2"]
+    """In [-1, 1] over the crop."""
+    heatmaps: UInt8[np.ndarray, "pairs parts side side"]
 
 
 @dataclass(frozen=True)
@@ -26,37 +40,56 @@ class GeneratorInputs:
 
 
 def generator_inputs(
-    generator: ApplicationModel,
+    spec: HeatmapSpec,
     pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
     crop_side_px: int,
-    asked: np.ndarray | None = None,
+    retargeted: Float[np.ndarray, "pairs 68 2"] | None = None,
 ) -> GeneratorInputs:
     """For pairs of rows (source, driver) with crop, heatmap, landmarks.
 
-    `asked` are the points to reach (n × 68 × 2, in [-1, 1] over the crop) where they are not the drivers' own.
+    `retargeted` are the points to reach, in [-1, 1] over the crop, where they are not the drivers' own.
     """
     sources, drivers = ([pair[side] for pair in pairs] for side in (0, 1))
-    if asked is None:
-        target_heatmaps = np.stack([face["heatmap"] for face in drivers])
-        target_points = np.stack([common_points(face, crop_side_px) for face in drivers])
-    else:
-        target_points = asked.astype(np.float32)
-        asked_xy = (target_points + 1) / 2 * crop_side_px
-        target_heatmaps = render_heatmaps(asked_xy, "ibug68", crop_side_px, generator.heatmap_spec)
+    target = target_keypoints(drivers, crop_side_px, retargeted, spec)
     return GeneratorInputs(
         np.stack([decode_rgb(face["crop"]) for face in sources]),
         np.stack([face["heatmap"] for face in sources]),
-        target_heatmaps,
+        target.heatmaps,
         np.stack([common_points(face, crop_side_px) for face in sources]),
-        target_points,
+        target.points,
     )
 
 
-def generate_pairs(
-    generator: ApplicationModel,
+def target_keypoints(
+    drivers: Rows, crop_side_px: int, retargeted: Float[np.ndarray, "pairs 68 2"] | None, spec: HeatmapSpec
+) -> TargetKeypoints:
+    """The retargeted points with their heatmaps; where there are none, the drivers' own with those of the cache."""
+    if retargeted is None:
+        points = np.stack([common_points(driver, crop_side_px) for driver in drivers])
+        return TargetKeypoints(points, np.stack([driver["heatmap"] for driver in drivers]))
+    points = retargeted.astype(np.float32)
+    return TargetKeypoints(points, render_heatmaps((points + 1) / 2 * crop_side_px, "ibug68", crop_side_px, spec))
+
+
+def retargeted_points(
+    root: Root,
+    neutrals: str | None,
+    settings: RetargetSettings,
+    shape_model: ShapeModel | None,
     pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
-    crop_side_px: int,
-    asked: np.ndarray | None = None,
-) -> np.ndarray:
-    """Generated faces (uint8, n × side × side × 3) for pairs of rows; see `generator_inputs`."""
-    return generator.generate(**vars(generator_inputs(generator, pairs, crop_side_px, asked)))
+    crop_size_px: int,
+) -> Float[np.ndarray, "pairs 68 2"] | None:
+    """For pairs of rows (source, driver) what is asked for, in [-1, 1] over the crop; None: the drivers' own points.
+
+    `neutrals` is the fingerprint of `keep_neutrals`.
+    """
+    if neutrals is None:
+        return None
+    known = load_neutrals(root, neutrals)
+    source, driver = (_with_neutrals(known, [pair[side] for pair in pairs], crop_size_px) for side in (0, 1))
+    return retarget(source, driver, settings, shape_model)
+
+
+def _with_neutrals(neutrals: Neutrals, rows: Rows, crop_size_px: int) -> Faces:
+    points = np.stack([common_points(row, crop_size_px) for row in rows]).astype(np.float64)
+    return Faces(points, neutrals.of([row["face_id"] for row in rows]))

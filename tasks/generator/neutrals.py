@@ -15,21 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from model.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
-from storage import Root, fingerprint, open_table, source_digest
-from tasks.errors import checking_arguments
-from tasks.faces import FaceTables, common_points, crop_size_px
-from tasks.models import load_model
+from mien.model.expression.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
+from mien.storage import Root, fingerprint, open_table, source_digest
+from mien.tasks.errors import checking_arguments
+from mien.tasks.generator.weights import load_model
+from mien.tasks.sets.faces import FaceTables, common_points, crop_size_px
 
-CODE = source_digest(
-    "tasks.neutrals",
-    "tasks.faces",
-    "model.head_pose",
-    "model.landmarks",
-    "model.neutral",
-    "model.retargeting",
-    "model.shape_model",
-)
+CODE = source_digest(__name__)
 
 
 @dataclass(frozen=True)

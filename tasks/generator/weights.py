@@ -5,15 +5,18 @@ Workers read it from there, so a job goes on when MLflow does not answer or the 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from model.application import ApplicationModel
-from model.devices import Compute
-from model.errors import WeightsError
-from storage import Root
+from mien.model.device import Compute
+from mien.model.errors import WeightsError
+from mien.model.inference.application import CONFIG, ApplicationModel
+from mien.storage import Root
+from mien.tasks.errors import UsageError
+from mien.tasks.sets.licences import check_terms, stored_licences
 
 MODEL_NAME = "mien-generator"
 
@@ -65,3 +68,12 @@ def load_model(root: Root, sha256: str, compute: Compute | None = None) -> Appli
         for name in root.list(f"models/{sha256}"):
             (Path(folder) / name).write_bytes(root.read_bytes(_place(sha256, name)))
         return ApplicationModel.load(Path(folder), sha256, compute)
+
+
+def check_generator(root: Root, registered: RegisteredModel) -> None:
+    """Raises UsageError where a generator kept in the root depends on weights that exclude commercial use."""
+    config = json.loads(root.read_bytes(f"models/{registered.sha256}/{CONFIG}"))
+    licences = stored_licences(config.get("provenance", {}).get("weights"))
+    if licences is None:
+        raise UsageError(f"{registered.uri} does not say what the weights behind it allow: train it anew")
+    check_terms(registered.uri, licences)

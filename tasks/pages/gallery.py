@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from model.images import decode_rgb, encode_png, resize_rgb
-from storage import Manifest, Root, open_table, read_manifest
-from tasks.faces import FaceTables, read_faces
-from tasks.pages import templates
+from mien.storage import Manifest, Root, open_table, read_manifest
+from mien.tasks.pages.html import data_uri, evenly_spaced, reason_kind, templates
+from mien.tasks.sets.faces import FaceTables, read_faces
 
 PAGE = "index.html"
 
@@ -67,12 +65,6 @@ def build_gallery(root: Root, transfers: str, out: Root, most: int = 96) -> Gall
     return Gallery(f"{out.url}/{PAGE}", markdown(summary))
 
 
-def evenly_spaced(rows: list[Any], most: int) -> list[Any]:
-    """At most `most` of the rows, evenly spaced over their order."""
-    count = min(most, len(rows))
-    return [rows[i * len(rows) // count] for i in range(count)]
-
-
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Counts, medians and reasons of the rows of a `transfers` table."""
     reasons = Counter(reason_kind(row["reason"]) for row in rows if row["status"] != "ok")
@@ -86,12 +78,6 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "reasons": reasons.most_common(),
     }
-
-
-def reason_kind(reason: str) -> str:
-    """The reason without its numbers, so that equal ones count together."""
-    words = [word for word in reason.split() if not any(c.isdigit() for c in word)]
-    return " ".join(words).removesuffix(" is below").removesuffix(" is above")
 
 
 def _median(rows: list[dict[str, Any]], name: str) -> float | None:
@@ -144,12 +130,3 @@ def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
         accepted=row["status"] == "ok",
         reason=row["reason"],
     )
-
-
-def data_uri(png: bytes | None, side_px: int = 160) -> str | None:
-    """A picture for the page, no larger than it is shown on a screen of high density."""
-    if png is None:
-        return None
-    rgb = decode_rgb(png)
-    small = png if rgb.shape[0] <= 2 * side_px else encode_png(resize_rgb(rgb, 2 * side_px))
-    return "data:image/png;base64," + base64.b64encode(small).decode()

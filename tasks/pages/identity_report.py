@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage import Manifest, Root, open_table
-from tasks.gallery import data_uri
-from tasks.identity_lines import check_line, doubt_line, doubted_photos, people_line
+from mien.storage import Manifest, Root, open_table
+from mien.tasks.pages.html import data_uri
+from mien.tasks.prepare.identity_lines import check_line, doubt_line, doubted_photos, people_line
 
 _MOST_PEOPLE = 30
 _SIDE_PX = 96

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage import Root, open_table, read_manifest, read_set
-from tasks.gallery import data_uri, evenly_spaced, reason_kind
-from tasks.identity_report import identity_report
-from tasks.pages import templates
+from mien.storage import Root, open_table, read_manifest, read_set
+from mien.tasks.pages.html import data_uri, evenly_spaced, reason_kind, templates
+from mien.tasks.pages.identity_report import identity_report
 
 PAGE = "index.html"
 _BINS = 24

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from storage import Root, ShardRef
-from storage.shards import shard_path
+from mien.storage import Root, ShardRef
+from mien.storage.shards import shard_path
 
 LAST_JOB = "costs/transfers.json"
 LEAST_PAIRS = 16

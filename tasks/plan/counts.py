@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.planning import normalised_entropy
-from storage import Root, ShardRef, read_shard
+from mien.model.pair_planning import normalised_entropy
+from mien.storage import Root, ShardRef, read_shard
 
 
 @dataclass(frozen=True)

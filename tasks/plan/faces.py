@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.expressions import expression_clusters
-from model.landmarks import to_common
-from storage import Root, open_table
-from tasks.faces import FaceTables, crop_size_px
+from mien.model.expression.clusters import expression_clusters
+from mien.model.landmarks.schemes import to_common
+from mien.storage import Root, open_table
+from mien.tasks.sets.faces import FaceTables, crop_size_px
 
 CLUSTERS = 8
 """Of expressions, where no driver has a label."""

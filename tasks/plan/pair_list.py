@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from model.planning import planned_pair
-from storage import Root, image_name, open_table, read_set
-from tasks.errors import UsageError
-from tasks.faces import FaceTables
+from mien.model.pair_planning import planned_pair
+from mien.storage import Root, image_name, open_table, read_set
+from mien.tasks.errors import UsageError
+from mien.tasks.sets.faces import FaceTables
 
 CSV_COLUMNS = ("identity_image", "expression_image")
 

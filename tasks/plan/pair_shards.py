@@ -12,20 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, source_digest, write_shard
-from storage.schemas import PAIRS
-from tasks.faces import FaceTables
-from tasks.planning import PlanSettings, in_parts
+from mien.storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, source_digest, write_shard
+from mien.storage.schemas import PAIRS
+from mien.tasks.plan.plan import PlanSettings, in_parts
+from mien.tasks.sets.faces import FaceTables
 
-CODE = source_digest(
-    "tasks.planning",
-    "tasks.plan_faces",
-    "tasks.plan_shards",
-    "tasks.listed_pairs",
-    "model.expressions",
-    "model.planning",
-    "storage.schemas",
-)
+CODE = source_digest(__name__)
 
 LEAST_SHARD_PAIRS, MOST_SHARD_PAIRS, USUAL_SHARDS = 64, 1024, 2000
 """A killed run loses a shard for each worker at most; each shard costs a task run and a file."""

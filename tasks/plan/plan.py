@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model.planning import Dealt, Planner, PlanRules, plan_faces
-from storage import Root
-from storage.schemas import PAIRS
-from tasks.errors import UsageError
-from tasks.faces import FaceTables
-from tasks.plan_faces import driver_groups, read_usable
-from tasks.plan_numbers import Outlook, Tally, evenness
+from mien.model.pair_planning import Dealt, Planner, PlanRules, plan_faces
+from mien.storage import Root
+from mien.storage.schemas import PAIRS
+from mien.tasks.errors import UsageError
+from mien.tasks.plan.counts import Outlook, Tally, evenness
+from mien.tasks.plan.faces import driver_groups, read_usable
+from mien.tasks.sets.faces import FaceTables
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PlanSettings:
 
 
 class Plan:
-    """The decks of a job's identities (`model.planning`), as rows of `pairs`."""
+    """The decks of a job's identities (`model/pair_planning.py`), as rows of `pairs`."""
 
     def __init__(self, planner: Planner, labels: Sequence[str | None], settings: PlanSettings) -> None:
         """`labels` are the expression labels of the drivers."""

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.faces import detector_version, load_detector
-from storage import (
+from mien.model.detection.load import detector_version, load_detector
+from mien.storage import (
     IdentityFrom,
     MissingError,
     Root,
@@ -31,23 +31,15 @@ from storage import (
     source_digest,
     write_shard,
 )
-from storage.schemas import FACES
-from tasks.detect import DetectSettings
-from tasks.duplicates import find_duplicates
-from tasks.errors import UsageError
-from tasks.former import former_manifest
-from tasks.identities import Changes, Grouping, check_labels, group_faces
-from tasks.pool import in_worker
+from mien.storage.schemas import FACES
+from mien.storage.tables import former_manifest
+from mien.tasks.errors import UsageError
+from mien.tasks.prepare.detect import DetectSettings
+from mien.tasks.prepare.duplicates import find_duplicates
+from mien.tasks.prepare.identities import Changes, Grouping, check_labels, group_faces
+from mien.tasks.runtime.workers import in_worker
 
-CODE = source_digest(
-    "tasks.comparison",
-    "tasks.duplicates",
-    "tasks.identities",
-    "tasks.splits",
-    "model.identity_check",
-    "model.people",
-    "storage.schemas",
-)
+CODE = source_digest(__name__)
 
 _COLUMNS = ["face_id", "image_id", "identity", "status", "perceptual_hash"]
 _FOOTERS_AT_ONCE = 16
@@ -78,7 +70,7 @@ class Compared:
 
     shards: list[ShardRef]
     told: Mapping[str, Any]
-    """`people` and `check`: see `tasks.identities`; each None where it was not asked for."""
+    """`people` and `check`: see `tasks/prepare/identities.py`; each None where it was not asked for."""
 
 
 def compare_faces(root: Root, name: str, shards: Sequence[ShardRef], settings: CompareSettings) -> Compared:

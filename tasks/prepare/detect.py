@@ -9,15 +9,16 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from model.crops import AlignedFace, align_face
-from model.errors import ImageError
-from model.faces import KINDS, FaceDetector, FoundFace, detector_version, load_detector
-from model.images import encode_png
-from model.licences import allow_commercial, as_line, check_commercial
-from model.quality import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
-from model.quality_limits import QualityLimits, broken_limit
-from model.reference import AlignmentSettings, reference_shape
-from storage import (
+from mien.model.detection.crop import AlignedFace, align_face
+from mien.model.detection.detector import FaceDetector, FoundFace, find_faces
+from mien.model.detection.licences import allow_commercial, as_line, check_commercial
+from mien.model.detection.load import KINDS, detector_version, load_detector
+from mien.model.errors import ImageError
+from mien.model.images.codec import encode_png
+from mien.model.landmarks.reference import AlignmentSettings, reference_shape
+from mien.model.quality.limits import QualityLimits, broken_limit
+from mien.model.quality.measures import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
+from mien.storage import (
     KEY_COLUMNS,
     IdentityFrom,
     Root,
@@ -32,31 +33,12 @@ from storage import (
     source_digest,
     write_shard,
 )
-from storage.schemas import FACES
-from tasks.pictures import PictureReader, find_faces
-from tasks.pool import in_worker, tick
-from tasks.splits import SplitSettings, split_of
+from mien.storage.schemas import FACES
+from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.sets.photo_reader import PictureReader
+from mien.tasks.sets.splits import SplitSettings, split_of
 
-CODE = source_digest(
-    "tasks.detect",
-    "tasks.pictures",
-    "tasks.splits",
-    "model.alignment",
-    "model.crops",
-    "model.dlib_faces",
-    "model.faces",
-    "model.head_pose",
-    "model.images",
-    "model.insightface_faces",
-    "model.landmark_windows",
-    "model.landmarks",
-    "model.licences",
-    "model.quality",
-    "model.quality_limits",
-    "model.reference",
-    "model.videos",
-    "storage.schemas",
-)
+CODE = source_digest(__name__)
 
 FacesPerImage = Literal["all", "largest"]
 

@@ -8,13 +8,23 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow as pa
 
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.landmarks import PARTS
-from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, source_digest, write_shard
-from storage.schemas import heatmaps_schema
-from tasks.pool import in_worker, tick
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.schemes import PARTS
+from mien.storage import (
+    Root,
+    ShardRef,
+    TableRef,
+    commit,
+    find_shard,
+    fingerprint,
+    read_shard,
+    source_digest,
+    write_shard,
+)
+from mien.storage.schemas import heatmaps_schema
+from mien.tasks.runtime.workers import in_worker, tick
 
-CODE = source_digest("tasks.heatmaps", "model.heatmaps", "model.landmarks", "storage.schemas")
+CODE = source_digest(__name__)
 
 _FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from model.faces import FaceDetector
-from model.identity_check import CheckLimits, compare_labels, disagreement
-from model.people import MOST_FACES, Doubt, doubts, group_people, similarity_matrix
-from tasks.errors import RunError
-from tasks.splits import SplitSettings, split_of
+from mien.model.detection.detector import FaceDetector
+from mien.model.identity.clustering import MOST_FACES, Doubt, doubts, group_people, similarity_matrix
+from mien.model.identity.label_check import CheckLimits, compare_labels, disagreement
+from mien.tasks.errors import RunError
+from mien.tasks.sets.splits import SplitSettings, split_of
 
 MOST_TOLD = 50
 """Doubtful decisions that are kept; the closest ones."""

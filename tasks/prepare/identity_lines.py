@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from storage import Manifest, Root, image_name, open_table
-from tasks.lookup import look_up
+from mien.storage import Manifest, Root, image_name, open_table
+from mien.tasks.sets.row_lookup import look_up
 
 MOST_LINES = 10
 """Of doubts; the report has more."""

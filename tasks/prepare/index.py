@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from model.errors import ImageError
-from storage import (
+from mien.model.errors import ImageError
+from mien.storage import (
     KEY_COLUMNS,
     Root,
     ShardRef,
@@ -26,12 +26,12 @@ from storage import (
     source_digest,
     write_shard,
 )
-from storage.schemas import IMAGES
-from tasks.former import former_manifest
-from tasks.pictures import PictureReader
-from tasks.pool import in_worker, tick
+from mien.storage.schemas import IMAGES
+from mien.storage.tables import former_manifest
+from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.sets.photo_reader import PictureReader
 
-CODE = source_digest("tasks.ingest", "tasks.pictures", "model.images", "model.videos", "storage.schemas")
+CODE = source_digest(__name__)
 
 _FOOTERS_AT_ONCE = 16
 

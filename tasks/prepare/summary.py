@@ -6,8 +6,8 @@ from collections import Counter
 
 import pyarrow.compute as pc
 
-from storage import Manifest, Root, TableName, TableRef, open_table, read_manifest
-from tasks.errors import RunError
+from mien.storage import Manifest, Root, TableName, TableRef, open_table, read_manifest
+from mien.tasks.errors import RunError
 
 
 def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, summary: str) -> None:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from model.distinct import DistinctFaces
-from model.errors import ImageError
-from model.faces import detector_version, load_detector
-from model.landmarks import to_common
-from model.videos import FrameReader, FrameSettings
-from storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
-from storage.errors import MissingError
-from tasks.pictures import find_faces
-from tasks.pool import in_worker, tick
+from mien.model.detection.detector import find_faces
+from mien.model.detection.load import detector_version, load_detector
+from mien.model.errors import ImageError
+from mien.model.images.video import FrameReader, FrameSettings
+from mien.model.landmarks.keyframes import DistinctFaces
+from mien.model.landmarks.schemes import to_common
+from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
+from mien.storage.errors import MissingError
+from mien.tasks.runtime.workers import in_worker, tick
 
-CODE = source_digest("tasks.videos", "model.videos", "model.distinct", "model.landmarks")
+CODE = source_digest(__name__)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from prefect import Task, unmapped
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from storage import ShardRef, SourceItem, StorageError
-from tasks.pool import abandon_work, tick, work_progress
+from mien.storage import ShardRef, SourceItem, StorageError
+from mien.tasks.runtime.workers import abandon_work, tick, work_progress
 
 R = TypeVar("R")
 

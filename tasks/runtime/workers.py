@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
 from typing import ParamSpec, TypeVar
 
-from tasks.errors import AbandonedError, RunError
-from tasks.progress import Advance, progress
+from mien.tasks.errors import AbandonedError, RunError
+from mien.tasks.runtime.progress import Advance, progress
 
 P = ParamSpec("P")
 R = TypeVar("R")

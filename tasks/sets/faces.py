@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from model.landmarks import to_common
-from storage import Root, TableRef, open_table, read_manifest, read_set
-from tasks.errors import UsageError, checking_arguments
-from tasks.lookup import look_up
+from mien.model.landmarks.schemes import to_common
+from mien.storage import Root, TableRef, open_table, read_manifest, read_set
+from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.sets.row_lookup import look_up
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.application import CONFIG
-from model.dlib_faces import EMBEDDING
-from model.errors import LicenceError
-from model.licences import CC0, WeightsLicence, as_line, check_commercial
-from storage import Root, read_manifest
-from tasks.errors import UsageError
-from tasks.faces import FaceTables
-from tasks.models import RegisteredModel
+from mien.model.detection.dlib_weights import EMBEDDING
+from mien.model.detection.licences import CC0, WeightsLicence, as_line, check_commercial
+from mien.model.errors import LicenceError
+from mien.storage import Root, read_manifest
+from mien.tasks.errors import UsageError
+from mien.tasks.sets.faces import FaceTables
 
 TRAINING = {EMBEDDING: CC0}
 """Of what training itself asks, beside the sets: the identity term's embedder."""
@@ -22,7 +19,7 @@ TRAINING = {EMBEDDING: CC0}
 def set_licences(root: Root, tables: FaceTables) -> dict[str, WeightsLicence] | None:
     """Terms of the weights that found a set's faces; None where it was prepared before they were kept."""
     about: Any = read_manifest(root, "faces", tables.faces).about
-    return _read(about.get("weights"))
+    return stored_licences(about.get("weights"))
 
 
 def training_licences(root: Root, sets: Sequence[FaceTables]) -> dict[str, WeightsLicence]:
@@ -40,7 +37,8 @@ def as_json(licences: Mapping[str, WeightsLicence]) -> dict[str, Any]:
     return {name: {"terms": each.terms, "commercial": each.commercial} for name, each in licences.items()}
 
 
-def _read(stored: Mapping[str, Any] | None) -> dict[str, WeightsLicence] | None:
+def stored_licences(stored: Mapping[str, Any] | None) -> dict[str, WeightsLicence] | None:
+    """Terms as a manifest or a configuration keeps them."""
     return None if stored is None else {name: WeightsLicence(**each) for name, each in stored.items()}
 
 
@@ -50,19 +48,11 @@ def check_sets(root: Root, sets: Sequence[FaceTables]) -> None:
         licences = set_licences(root, tables)
         if licences is None:
             raise UsageError(f"the set {tables.name} does not say what its weights allow: prepare it again")
-        _check(f"the faces of {tables.name}", licences)
+        check_terms(f"the faces of {tables.name}", licences)
 
 
-def check_generator(root: Root, registered: RegisteredModel) -> None:
-    """Raises UsageError where a generator kept in the root depends on weights that exclude commercial use."""
-    config = json.loads(root.read_bytes(f"models/{registered.sha256}/{CONFIG}"))
-    licences = _read(config.get("provenance", {}).get("weights"))
-    if licences is None:
-        raise UsageError(f"{registered.uri} does not say what the weights behind it allow: train it anew")
-    _check(registered.uri, licences)
-
-
-def _check(what: str, licences: Mapping[str, WeightsLicence]) -> None:
+def check_terms(what: str, licences: Mapping[str, WeightsLicence]) -> None:
+    """Raises UsageError where one of the weights excludes commercial use; `what` depends on them."""
     try:
         check_commercial(what, licences)
     except LicenceError as error:

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from model.errors import DetectorError, ImageError
-from model.faces import FaceDetector, FoundFace
-from model.images import decode_rgb, has_icc_profile, image_size_px
-from model.landmarks import POINTS
-from model.videos import FrameReader
-from storage import SourceItem, SourceReader, StorageError, local_copy, open_source
+from mien.model.errors import ImageError
+from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
+from mien.model.images.video import FrameReader
+from mien.storage import SourceItem, SourceReader, StorageError, local_copy, open_source
 
 _HASHED_AT_ONCE = 2**20
 
@@ -94,33 +92,6 @@ class PictureReader:
     def _close_video(self) -> None:
         self._video = None
         self._copies.close()
-
-
-def find_faces(detector: FaceDetector, pixels: np.ndarray) -> list[FoundFace]:
-    """The faces in a picture, largest first.
-
-    Raises:
-        ImageError: the detector failed on it. Libraries in C++ raise what they like on odd pictures; one of them must
-            not end the run.
-        DetectorError: what it gave are no faces, so that it will not work on any other picture.
-    """
-    try:
-        return [_checked(face, detector) for face in detector.find(pixels)]
-    except DetectorError:
-        raise
-    except Exception as error:
-        why = (str(error).splitlines() or [""])[0]
-        raise ImageError(f"the detector failed on it ({type(error).__name__}: {why})") from error
-
-
-def _checked(face: FoundFace, detector: FaceDetector) -> FoundFace:
-    expected, shape = (POINTS.get(face.scheme), 2), np.shape(face.landmarks_xy)
-    if shape != expected:
-        raise DetectorError(
-            f"the detector {detector.name} gave landmarks of shape {shape} as {face.scheme!r}; a scheme is one of "
-            f"{', '.join(POINTS)}, of {' or '.join(map(str, POINTS.values()))} points: see docs/detectors.md"
-        )
-    return face
 
 
 def file_sha256(uri: str) -> str:

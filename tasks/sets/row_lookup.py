@@ -16,7 +16,7 @@ from threading import Lock
 import numpy as np
 import pyarrow as pa
 
-from storage import Root, TableName, read_manifest, read_shard
+from mien.storage import Root, TableName, read_manifest, read_shard
 
 MOST_KEPT_BYTES = 256 * 2**20
 """Of shards, in each process."""

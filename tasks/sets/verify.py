@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.errors import ImageError
-from model.images import decode_rgb
-from storage import Manifest, Root, Status, StorageError, TableName, read_manifest, read_set, read_shard
-from tasks.pool import in_worker, tick, work_progress
+from mien.model.errors import ImageError
+from mien.model.images.codec import decode_rgb
+from mien.storage import Manifest, Root, Status, StorageError, TableName, read_manifest, read_set, read_shard
+from mien.tasks.runtime.workers import in_worker, tick, work_progress
 
 _PICTURES: dict[TableName, str] = {"faces": "crop", "transfers": "image"}
 _KEYS: dict[TableName, str] = {

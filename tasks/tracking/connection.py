@@ -19,8 +19,8 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from storage import Root
-from tasks.errors import RunError
+from mien.storage import Root
+from mien.tasks.errors import RunError
 
 EXPERIMENT = "mien"
 _PATIENCE_S = 10.0

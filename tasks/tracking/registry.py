@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
@@ -15,13 +18,13 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-import model
-from model.networks.generator import GeneratorKind
-from storage import Root
-from tasks.errors import UsageError
-from tasks.models import MODEL_NAME, RegisteredModel, keep_model
-from tasks.tracking.connection import connect
-from tasks.tracking.runs import TrackedRun
+import mien
+from mien.model.networks.generator import GeneratorKind
+from mien.storage import Root
+from mien.tasks.errors import UsageError
+from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel, keep_model
+from mien.tasks.tracking.connection import connect
+from mien.tasks.tracking.runs import TrackedRun
 
 CHAMPION = "champion"
 TRAINING_TAG = "mien.training"
@@ -98,15 +101,16 @@ class Registration:
 def register(root: Root, run: TrackedRun, registration: Registration) -> RegisteredModel:
     """Registers the model as a new version of `mien-generator`, with the alias `champion` if it has won."""
     client = connect(root)
-    info = mlflow.pyfunc.log_model(
-        name="generator",
-        loader_module="model.serving",
-        data_path=str(registration.folder),
-        code_paths=[str(Path(model.__file__ or "").parent)],
-        signature=_signature(registration.example),
-        input_example=registration.example,
-        pip_requirements=_serving_requirements(),
-    )
+    with _serving_code() as code:
+        info = mlflow.pyfunc.log_model(
+            name="generator",
+            loader_module="mien.model.inference.pyfunc",
+            data_path=str(registration.folder),
+            code_paths=[str(code)],
+            signature=_signature(registration.example),
+            input_example=registration.example,
+            pip_requirements=_serving_requirements(),
+        )
     run.text("model_card.md", registration.card)
     _ensure_registered_model(client)
     version = client.create_model_version(
@@ -140,8 +144,19 @@ def _signature(example: Mapping[str, np.ndarray]) -> ModelSignature:
     return ModelSignature(Schema(inputs), Schema([TensorSpec(image.dtype, (-1, *image.shape[1:]))]))  # pyright: ignore[reportArgumentType]
 
 
-def _serving_requirements() -> list[str]:
+@contextmanager
+def _serving_code() -> Iterator[Path]:
+    """A folder `mien/` with the code that a registered model carries: `mien.model` alone, under its own name, so that
+    it loads beside any package `model` of the reader's."""
+    package = Path(mien.__file__).parent
+    with TemporaryDirectory() as folder:
+        code = Path(folder) / package.name
+        shutil.copytree(package / "model", code / "model", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(package / "__init__.py", code)
+        yield code
 
+
+def _serving_requirements() -> list[str]:
     # Without the local label (`+cpu`), which no package index serves.
     return [f"{name}=={installed_version(name).split('+')[0]}" for name in _SERVING_PACKAGES]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storage import Root, read_manifest
-from tasks.evaluation import Evaluation, as_table
-from tasks.faces import FaceTables, detector_of
-from tasks.licences import licence_lines, training_licences
-from tasks.training import TrainedWeights
+from mien.storage import Root, read_manifest
+from mien.tasks.evaluate import Evaluation, as_table
+from mien.tasks.sets.faces import FaceTables, detector_of
+from mien.tasks.sets.licences import licence_lines, training_licences
+from mien.tasks.train.train import TrainedWeights
 
 _CARD = """# mien-generator
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from model.promotion import HIGHER_IS_BETTER, Decision, Measure, PromotionSettings, decide
-from model.statistics import Estimate
-from tasks.evaluation.record import GENERATED, Evaluation
-from tasks.evaluation.tables import Table
-from tasks.models import RegisteredModel
+from mien.model.evaluation.bootstrap import Estimate
+from mien.model.evaluation.promotion import HIGHER_IS_BETTER, Decision, Measure, PromotionSettings, decide
+from mien.tasks.evaluate.results import GENERATED, Evaluation
+from mien.tasks.evaluate.tables import Table
+from mien.tasks.generator.weights import RegisteredModel
 
 _DEFAULTS = PromotionSettings()
 _SAME: tuple[Measure, ...] = ("l1", "ssim", "mouth_l1", "eye_l1", "nme", "found", "identity_distance")

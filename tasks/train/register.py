@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.reference import AlignmentSettings, reference_landmarks
-from storage import Root
-from tasks import tracking
-from tasks.card import model_card
-from tasks.evaluation import Evaluation, as_json, as_table, evaluate
-from tasks.evaluation.record import GENERATED
-from tasks.evaluation.sheets import draw_sheet
-from tasks.faces import FaceTables, prepare_settings
-from tasks.models import RegisteredModel, load_model
-from tasks.promotion import as_text, decide_promotion, in_evaluation
-from tasks.tracking import TrackedRun, fetch_model
-from tasks.training import APPLICATION, TrainedWeights, work_folder
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.storage import Root
+from mien.tasks import tracking
+from mien.tasks.evaluate import Evaluation, as_json, as_table, evaluate
+from mien.tasks.evaluate.results import GENERATED
+from mien.tasks.evaluate.sheets import draw_sheet
+from mien.tasks.generator.weights import RegisteredModel, load_model
+from mien.tasks.sets.faces import FaceTables, prepare_settings
+from mien.tasks.tracking import TrackedRun, fetch_model
+from mien.tasks.train.model_card import model_card
+from mien.tasks.train.promote import as_text, decide_promotion, in_evaluation
+from mien.tasks.train.train import APPLICATION, TrainedWeights, work_folder
 
 METRIC = "val.generated.l1"
 
@@ -40,7 +40,7 @@ def rivals(root: Root) -> list[RegisteredModel]:
 def register(
     root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation, workers: int | None
 ) -> Registered:
-    """Registers the trained generator; it becomes champion if it wins against the present one (`model.promotion`)."""
+    """Registers the trained generator; it becomes champion if it wins against the present one."""
     champion = tracking.champion(root)
     if champion is not None and not in_evaluation(evaluation, champion):  # it has changed since, by another training
         others = [fetch_model(root, champion.uri)]

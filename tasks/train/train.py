@@ -10,23 +10,26 @@ from pathlib import Path
 
 import numpy as np
 
-from model.application import ApplicationModel
-from model.devices import keep_freed_memory
-from model.heatmaps import HeatmapSpec
-from model.images import decode_rgb, resize_rgb
-from model.landmarks import PARTS
-from model.networks.generator import WIDTHS, GeneratorConfig, GeneratorKind
-from model.networks.interface import SIZES_PX
-from model.pairs import FaceArrays
-from model.reference import AlignmentSettings
-from model.settings import TrainSettings
-from model.shape_model import ShapeModel
-from model.trainer import Trainer
-from model.training import fit
-from storage import Root, fingerprint, source_digest
-from tasks import licences, tracking
-from tasks.errors import UsageError
-from tasks.faces import (
+from mien.model.device import keep_freed_memory
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.images.codec import decode_rgb, resize_rgb
+from mien.model.inference.application import ApplicationModel
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.landmarks.schemes import PARTS
+from mien.model.networks.base import SIZES_PX
+from mien.model.networks.generator import WIDTHS, GeneratorConfig, GeneratorKind
+from mien.model.training.batches import FaceArrays
+from mien.model.training.fit import fit
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import Trainer
+from mien.storage import Root, fingerprint, source_digest
+from mien.tasks import tracking
+from mien.tasks.errors import UsageError
+from mien.tasks.generator.weights import keep_model
+from mien.tasks.runtime.progress import Advance, progress
+from mien.tasks.sets import licences
+from mien.tasks.sets.faces import (
     FaceTables,
     check_compatible,
     common_points,
@@ -35,38 +38,9 @@ from tasks.faces import (
     read_faces,
     usable_faces,
 )
-from tasks.models import keep_model
-from tasks.progress import Advance, progress
-from tasks.tracking import TrackedRun
+from mien.tasks.tracking import TrackedRun
 
-CODE = source_digest(
-    "tasks.training",
-    "tasks.faces",
-    "model.additions",
-    "model.augmentation",
-    "model.chips",
-    "model.devices",
-    "model.keypoints",
-    "model.losses",
-    "model.networks",
-    "model.objectives",
-    "model.optimizers",
-    "model.pairs",
-    "model.places",
-    "model.regions",
-    "model.retargeting",
-    "model.settings",
-    "model.face_motion",
-    "model.muon",
-    "model.openings",
-    "model.spline",
-    "model.shape_model",
-    "model.similarity",
-    "model.stopping",
-    "model.trainer",
-    "model.training",
-    "model.validation",
-)
+CODE = source_digest(__name__)
 
 APPLICATION = "application"
 """Folder of the trained generator, beside its checkpoints."""

@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from model.errors import ModelError
-from model.faces import FaceDetector, load_detector
-from model.images import decode_rgb
-from model.judging import GateSettings, landmark_error
-from model.pairs import same_person_pairs
-from storage import MissingError, Root
-from tasks.errors import UsageError
-from tasks.faces import FaceTables, detector_of, read_faces, usable_faces
-from tasks.pool import in_worker, tick, work_progress
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.errors import ModelError
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.images.codec import decode_rgb
+from mien.model.quality.gate import GateSettings, landmark_error
+from mien.storage import MissingError, Root
+from mien.tasks.errors import UsageError
+from mien.tasks.runtime.workers import in_worker, tick, work_progress
+from mien.tasks.sets.faces import FaceTables, detector_of, read_faces, usable_faces
 
 FALSE_REJECTS = 0.01
 """Share of real photos of a person that the limit on similarity refuses."""

@@ -14,17 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from model.faces import load_detector
-from model.judging import AskedFace, Judgement, judge_faces
-from model.landmarks import LandmarkScheme
-from model.provenance import encode_image
-from storage import Root, fingerprint
-from tasks.faces import photos_of, read_faces
-from tasks.generation import GeneratorInputs, generator_inputs
-from tasks.models import load_model
-from tasks.pool import tick
-from tasks.retargeting import retargeted_points
-from tasks.transfer_settings import TransferSettings, settings_fingerprint
+from mien.model.detection.load import load_detector
+from mien.model.images.provenance import encode_image
+from mien.model.landmarks.schemes import LandmarkScheme
+from mien.model.quality.gate import AskedFace, Judgement, judge_faces
+from mien.storage import Root, fingerprint
+from mien.tasks.generator.inputs import GeneratorInputs, generator_inputs, retargeted_points
+from mien.tasks.generator.weights import load_model
+from mien.tasks.runtime.workers import tick
+from mien.tasks.sets.faces import photos_of, read_faces
+from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 
 BATCH = 16
 """Pairs that go through the generator at once. Always so many: libraries may round differently in a batch of another
@@ -101,7 +100,7 @@ def prepared(root: Root, pairs: Sequence[Row], faces: dict[str, Row], settings: 
         _asked(source, driver, None if points is None else points[number], generator.size_px, settings)
         for number, (source, driver) in enumerate(rows)
     ]
-    return Prepared(generator_inputs(generator, full, settings.crop_size_px, points), asked)
+    return Prepared(generator_inputs(generator.heatmap_spec, full, settings.crop_size_px, points), asked)
 
 
 def _asked(

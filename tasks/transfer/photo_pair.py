@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.application import ApplicationModel
-from model.crops import AlignedFace, align_face
-from model.faces import FaceDetector, FoundFace, load_detector
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.images import decode_rgb, encode_png
-from model.judging import AskedFace, GateSettings, judge_face
-from model.landmarks import LandmarkScheme, to_common
-from model.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
-from storage import Root, read_source
-from tasks.errors import RunError
-from tasks.models import RegisteredModel, load_model
+from mien.model.detection.crop import AlignedFace, align_face
+from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.load import load_detector
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
+from mien.model.images.codec import decode_rgb, encode_png
+from mien.model.inference.application import ApplicationModel
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.schemes import LandmarkScheme, to_common
+from mien.model.quality.gate import AskedFace, GateSettings, judge_face
+from mien.storage import Root, read_source
+from mien.tasks.errors import RunError
+from mien.tasks.generator.weights import RegisteredModel, load_model
 
 
 def transfer_photos(

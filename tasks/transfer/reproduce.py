@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from storage import Manifest, Root, list_manifests, open_table, read_set
-from tasks.errors import UsageError
-from tasks.pool import in_worker
-from tasks.transfer_rows import generated_rows
-from tasks.transfer_settings import TransferSettings, settings_fingerprint, settings_of
+from mien.storage import Manifest, Root, list_manifests, open_table, read_set
+from mien.tasks.errors import UsageError
+from mien.tasks.runtime.workers import in_worker
+from mien.tasks.transfer.generate import generated_rows
+from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint, settings_of
 
 
 @dataclass(frozen=True)

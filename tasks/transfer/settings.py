@@ -5,39 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from model.devices import Compute
-from model.faces import detector_version
-from model.judging import GateSettings
-from model.provenance import ImageFormat
-from model.retargeting import RetargetSettings
-from storage import fingerprint, source_digest
-from tasks.faces import FaceTables
-from tasks.models import RegisteredModel
+from mien.model.detection.load import detector_version
+from mien.model.device import Compute
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.images.provenance import ImageFormat
+from mien.model.quality.gate import GateSettings
+from mien.storage import fingerprint, source_digest
+from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.sets.faces import FaceTables
 
-CODE = source_digest(
-    "tasks.transfer_rows",
-    "tasks.transfer_settings",
-    "tasks.faces",
-    "tasks.generation",
-    "tasks.retargeting",
-    "model.application",
-    "model.devices",
-    "model.head_pose",
-    "model.heatmaps",
-    "model.judging",
-    "model.networks",
-    "model.neutral",
-    "model.places",
-    "model.provenance",
-    "model.quality",
-    "model.retargeting",
-    "model.shape_model",
-    "model.similarity",
-    "model.face_motion",
-    "model.openings",
-    "model.spline",
-    "storage.schemas",
-)
+CODE = source_digest("mien.tasks.transfer.generate")
 
 
 @dataclass(frozen=True)

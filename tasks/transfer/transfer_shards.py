@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, write_shard
-from storage.schemas import TRANSFERS
-from tasks.pool import in_worker, tick
-from tasks.transfer_rows import generated_rows
-from tasks.transfer_settings import CODE, TransferSettings, decisive, settings_fingerprint
+from mien.storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, write_shard
+from mien.storage.schemas import TRANSFERS
+from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.transfer.generate import generated_rows
+from mien.tasks.transfer.settings import CODE, TransferSettings, decisive, settings_fingerprint
 
 
 def transfer_shard(root: Root, pairs: str, settings: TransferSettings) -> ShardRef:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import storage
+from mien import storage
 from tests.integration.servers import free_port, wait_for
+from tests.paths import REPOSITORY
 
-PROJECT = Path(__file__).resolve().parents[2]
 PREFECT = str(Path(sys.executable).parent / "prefect")
 
 
@@ -28,7 +28,7 @@ class Prefect:
     def __call__(self, *arguments: str) -> str:
         done = subprocess.run(
             [PREFECT, *arguments],
-            cwd=PROJECT,
+            cwd=REPOSITORY,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -63,7 +63,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     with (folder / "log").open("wb") as log:
 
         def start(*arguments: str) -> subprocess.Popen[bytes]:
-            process = subprocess.Popen([PREFECT, *arguments], cwd=PROJECT, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen([PREFECT, *arguments], cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
             started.append(process)
             return process
 

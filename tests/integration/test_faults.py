@@ -19,15 +19,15 @@ import boto3
 import fsspec
 import pytest
 
-import storage
 from benchmarks.servers import running
 from benchmarks.small_job import MODEL, NAME, PER_IDENTITY, SHARD_PAIRS, prepare_job, register_generator
+from mien import storage
 from tests.integration.faulty_s3 import PASSING, FaultyS3, faulty_s3
 from tests.integration.servers import free_port
+from tests.paths import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-PROJECT = Path(__file__).resolve().parents[2]
 RESULT = ("pairs/", "transfers/")
 
 
@@ -52,11 +52,11 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def augment(root: str, **settings: Any):
-    import tasks.plan_shards
-    from flows.augment import augment_faces
+    import mien.tasks.plan.pair_shards
+    from mien.flows.augment import augment_faces
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks.plan_shards, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
+        patch.setattr(mien.tasks.plan.pair_shards, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
         return augment_faces(NAME, NAME, MODEL, root, **{"per_identity": PER_IDENTITY, "workers": 1} | settings)
 
 
@@ -128,7 +128,7 @@ def test_expired_credentials_end_the_job_in_one_line_and_the_next_one_goes_on(
 
 
 def test_a_missing_bucket_is_named(job: Job, faulty: tuple[FaultyS3, str]) -> None:
-    from tasks.errors import UsageError
+    from mien.tasks.errors import UsageError
 
     with pytest.raises(UsageError, match=r"the bucket of s3://no-such-bucket/.* does not exist: create it"):
         augment("s3://no-such-bucket/root")
@@ -140,13 +140,13 @@ FULL_DISK = """
 set -e
 mount -t tmpfs -o size="$2"k none "$1"
 cp -r "$3"/. "$1"
-if "$4" -m flows.cli augment --root "$1" --identities few --expressions few --model "$5" --workers 1 \
+if "$4" -m mien.flows.cli.app augment --root "$1" --identities few --expressions few --model "$5" --workers 1 \
     --per-identity 12 --keep-rejected 2> "$6"/full.err; then exit 9; fi
 find "$1" -name '.*.tmp' | wc -l > "$6"/left
 mount -o remount,size=200m "$1"
-"$4" -m flows.cli augment --root "$1" --identities few --expressions few --model "$5" --workers 1 --per-identity 12 \
-    --keep-rejected
-"$4" -m flows.cli verify --root "$1" --data few-by-few
+"$4" -m mien.flows.cli.app augment --root "$1" --identities few --expressions few --model "$5" --workers 1 \
+    --per-identity 12 --keep-rejected
+"$4" -m mien.flows.cli.app verify --root "$1" --data few-by-few
 """
 
 
@@ -195,7 +195,7 @@ def environment(job: Job, **more: str) -> dict[str, str]:
         | {
             "PREFECT_API_URL": str(PREFECT_API_URL.value()),
             "MLFLOW_TRACKING_URI": f"sqlite:///{job.registry}",
-            "PYTHONPATH": str(PROJECT),
+            "PYTHONPATH": str(REPOSITORY),
         }
         | more
     )
@@ -207,7 +207,7 @@ def environment(job: Job, **more: str) -> dict[str, str]:
 def test_no_mlflow_at_the_start_ends_the_job_in_one_line(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks.errors import RunError
+    from mien.tasks.errors import RunError
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     begun_s = time.monotonic()
@@ -268,7 +268,7 @@ class once_a_shard_is_there:  # noqa: N801  # reads as a clause
 def test_a_deleted_version_is_told_to_the_next_job(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
-    from tasks.errors import UsageError
+    from mien.tasks.errors import UsageError
 
     registry = tmp_path / "mlflow.db"
     shutil.copyfile(job.registry, registry)
@@ -302,7 +302,7 @@ def test_a_damaged_copy_of_the_weights_is_fetched_again(job: Job, tmp_path: Path
 def test_registered_weights_that_are_not_the_registered_ones_make_no_face(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from model.errors import WeightsError
+    from mien.model.errors import WeightsError
 
     root = job.fresh(tmp_path / "root")
     (weights,) = job.registry.parent.rglob("artifacts/**/generator.safetensors")
@@ -326,7 +326,7 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     given = environment(job, PREFECT_API_URL=api, PREFECT_HOME=str(tmp_path / "home"), PREFECT_CLIENT_MAX_RETRIES="1")
     server = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     command = [
-        sys.executable, "-m", "flows.cli", "augment", "--root", str(root), "--identities", NAME,
+        sys.executable, "-m", "mien.flows.cli.app", "augment", "--root", str(root), "--identities", NAME,
         "--expressions", NAME, "--model", MODEL, "--workers", "1", "--per-identity", "17", "--candidates", "17",
     ]  # fmt: skip
     with running(server, tmp_path / "prefect.log", given, f"{api}/health") as process:
@@ -340,6 +340,6 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     assert f"the Prefect API at {api} does not answer" in told[0]
     assert "Traceback" not in done.stderr
     augment(str(root), per_identity=17, candidates=17)
-    from flows.verify import verify_set
+    from mien.flows.verify import verify_set
 
     assert verify_set(f"{NAME}-by-{NAME}", str(root)).faults == []

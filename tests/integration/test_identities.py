@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-import storage
-from tasks.errors import UsageError
+from mien import storage
+from mien.tasks.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -37,8 +37,8 @@ def identities(root: Path, name: str) -> dict[str, tuple[str, str]]:
 
 
 def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_path: Path) -> None:
-    from flows.prepare import outcome, prepare_faces
-    from flows.report import write_report
+    from mien.flows.prepare import outcome, prepare_faces
+    from mien.flows.report import write_report
 
     def prepare():
         return prepare_faces(
@@ -79,9 +79,9 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
 
 
 def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path) -> None:
-    from flows.prepare import outcome, prepare_faces
-    from flows.report import write_report
-    from flows.train import train_generator
+    from mien.flows.prepare import outcome, prepare_faces
+    from mien.flows.report import write_report
+    from mien.flows.train import train_generator
 
     people = {f"sample:orl/s{p}/{n}.pgm": f"s{p}" for p in (1, 2, 3) for n in range(1, 6)}
     people["sample:orl/s1/2.pgm"], people["sample:orl/s2/3.pgm"] = "s2", "s1"

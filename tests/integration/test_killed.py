@@ -13,26 +13,25 @@ from pathlib import Path
 
 import pytest
 
-import storage
-
-PROJECT = Path(__file__).resolve().parents[2]
+from mien import storage
+from tests.paths import REPOSITORY
 
 # Small shards, so that there is something between the kills.
 PREPARE = """
 import sys
-import flows.prepare
+import mien.flows.prepare
 if __name__ == "__main__":
-    flows.prepare.SHARD_IMAGES = 3
+    mien.flows.prepare.SHARD_IMAGES = 3
     images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-    flows.prepare.prepare_faces(images, "three", sys.argv[1], crop_size=64, workers=2)
+    mien.flows.prepare.prepare_faces(images, "three", sys.argv[1], crop_size=64, workers=2)
 """
 
 TRAIN = """
 import sys
 from dataclasses import replace
-from storage import Root
-from tasks.faces import face_tables
-from tasks.training import default_settings, train, training_fingerprint
+from mien.storage import Root
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.train.train import default_settings, train, training_fingerprint
 if __name__ == "__main__":
     root = Root(sys.argv[1])
     sets = [face_tables(root, "six")]
@@ -47,7 +46,7 @@ def start(script: str, root: Path) -> subprocess.Popen[str]:
 
     environment = os.environ | {
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": str(REPOSITORY),
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     return subprocess.Popen(
@@ -103,7 +102,7 @@ def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_killed_training_has_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
-    from flows.prepare import prepare_faces
+    from mien.flows.prepare import prepare_faces
 
     outcomes: list[list[str]] = []
     people = [f"sample:orl/s{n}" for n in range(1, 7)]

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -17,9 +14,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 def test_killed_jobs_and_two_at_once_leave_the_rows_of_an_unbroken_one(on: str) -> None:
     from prefect.settings import PREFECT_API_URL
 
-    given = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(PROJECT)}
+    given = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "benchmarks.kills", "--kills", "2", "--on", on, "--seed", "11"]
-    done = subprocess.run(command, cwd=PROJECT, env=given, capture_output=True, text=True, timeout=550, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, env=given, capture_output=True, text=True, timeout=550, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout.splitlines()[-1]
     assert "2 kills" in told

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import storage
+from mien import storage
 from tests.integration.servers import free_port, wait_for
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -39,9 +39,9 @@ def mlflow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
 
 
 def test_a_generator_is_registered_with_a_server_and_used_from_there(mlflow_server: str, tmp_path: Path) -> None:
-    from flows.augment import augment_faces
-    from flows.prepare import prepare_faces
-    from flows.train import train_generator
+    from mien.flows.augment import augment_faces
+    from mien.flows.prepare import prepare_faces
+    from mien.flows.train import train_generator
 
     root = str(tmp_path / "root")
     people = [f"sample:orl/s{n}" for n in (1, 3, 4)]

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import storage
-from model.images import decode_rgb, encode_png
-from model.provenance import read_provenance
+from mien import storage
+from mien.model.images.codec import decode_rgb, encode_png
+from mien.model.images.provenance import read_provenance
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -26,7 +26,7 @@ PEOPLE = [f"sample:orl/s{n}" for n in (1, 2, 3, 4, 5, 6)]
 
 
 def run(root: Path):
-    from flows.pipeline import face_augmentation
+    from mien.flows.pipeline import face_augmentation
 
     return face_augmentation(
         PEOPLE,
@@ -137,7 +137,7 @@ def test_a_second_run_finds_everything_done(done) -> None:
 
 
 def test_more_photos_make_new_shards_only(done) -> None:
-    from flows.prepare import prepare_faces
+    from mien.flows.prepare import prepare_faces
 
     root, _ = done
     before = shard_times(root)
@@ -159,7 +159,7 @@ def test_more_photos_make_new_shards_only(done) -> None:
 
 
 def augment(root: Path, **settings: object):
-    from flows.augment import augment_faces
+    from mien.flows.augment import augment_faces
 
     return augment_faces("six", "six", root=str(root), workers=1, **settings)
 
@@ -238,8 +238,8 @@ def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(d
 
 
 def test_a_face_is_reproduced_from_its_lineage_byte_for_byte(done) -> None:
-    from flows.reproduce import outcome, reproduce_face
-    from tasks.errors import UsageError
+    from mien.flows.reproduce import outcome, reproduce_face
+    from mien.tasks.errors import UsageError
 
     root, _ = done
     rows = [row for row in rows_of(root, "six-augmented") if row["image"]]
@@ -290,7 +290,7 @@ def test_formats_change_the_bytes_and_consent_is_asked_for(done, tmp_path: Path)
 
 
 def test_calibrated_limits_are_kept_for_the_next_job(done) -> None:
-    from flows.calibrate import calibrate_gate
+    from mien.flows.calibrate import calibrate_gate
 
     root, _ = done
     told = calibrate_gate("six", str(root), pairs=30)
@@ -305,8 +305,8 @@ def test_calibrated_limits_are_kept_for_the_next_job(done) -> None:
 
 
 def test_exports_hold_every_accepted_face_and_go_on_after_a_kill(done, tmp_path: Path) -> None:
-    from flows.export import export_faces
-    from tasks.errors import UsageError
+    from mien.flows.export import export_faces
+    from mien.tasks.errors import UsageError
 
     root, _ = done
     accepted = {row["output_id"]: row for row in rows_of(root, "six-augmented") if row["status"] == "ok"}
@@ -328,7 +328,7 @@ def test_exports_hold_every_accepted_face_and_go_on_after_a_kill(done, tmp_path:
 
 
 def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
-    from flows.export import export_faces
+    from mien.flows.export import export_faces
 
     root, _ = done
     made = export_faces("six-augmented", str(tmp_path), "images", str(root), paste_back=True, workers=1)
@@ -346,8 +346,8 @@ def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
 
 
 def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path: Path) -> None:
-    from flows.export import export_faces, outcome
-    from flows.prepare import prepare_faces
+    from mien.flows.export import export_faces, outcome
+    from mien.flows.prepare import prepare_faces
 
     root, _ = done
     photos = [tmp_path / "photos" / person / "1.png" for person in ("a", "b")]
@@ -357,7 +357,7 @@ def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path:
     prepare_faces([str(tmp_path / "photos")], "gone", str(root), crop_size=64, workers=1)
     listed = tmp_path / "pairs.csv"
     listed.write_text("identity_image,expression_image\n" + "".join(f"{a},{b}\n" for a, b in (photos, photos[::-1])))
-    from flows.augment import augment_faces
+    from mien.flows.augment import augment_faces
 
     augment_faces("gone", "gone", root=str(root), pairs=str(listed), keep_rejected=True, workers=1)
     photos[0].unlink()
@@ -368,7 +368,7 @@ def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path:
 
 
 def test_verification_finds_what_is_wrong(done, tmp_path: Path) -> None:
-    from flows.verify import outcome, verify_set
+    from mien.flows.verify import outcome, verify_set
 
     root, _ = done
     whole = verify_set("six-augmented", str(root))
@@ -400,7 +400,7 @@ def test_verification_finds_what_is_wrong(done, tmp_path: Path) -> None:
 
 
 def test_a_list_with_an_unknown_image_names_it(done, tmp_path: Path) -> None:
-    from tasks.errors import UsageError
+    from mien.tasks.errors import UsageError
 
     root, _ = done
     listed = tmp_path / "pairs.csv"
@@ -413,8 +413,8 @@ def test_a_list_with_an_unknown_image_names_it(done, tmp_path: Path) -> None:
 
 
 def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
-    from flows.transfer import transfer_pair
-    from tasks.errors import RunError
+    from mien.flows.transfer import transfer_pair
+    from mien.tasks.errors import RunError
 
     root, _ = done
     out = tmp_path / "new" / "out.png"
@@ -427,7 +427,7 @@ def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
 
 
 def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp_path: Path) -> None:
-    from flows.evaluate import evaluate_generator
+    from mien.flows.evaluate import evaluate_generator
 
     root, _ = done
     out = tmp_path / "page"
@@ -463,8 +463,8 @@ def test_the_run_of_a_training_has_its_evaluation_and_why_it_was_promoted(done) 
 
 
 def test_an_unknown_model_is_told_with_what_there_is(done) -> None:
-    from flows.evaluate import evaluate_generator
-    from tasks.errors import UsageError
+    from mien.flows.evaluate import evaluate_generator
+    from mien.tasks.errors import UsageError
 
     root, _ = done
     with pytest.raises(UsageError, match=r"mien-generator@nobody is not in the registry \(it holds mien-generator/1\)"):

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import storage
+from mien import storage
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 def test_prepare_and_augment_on_s3(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.augment import augment_faces
-    from flows.prepare import prepare_faces
-    from flows.train import train_generator
+    from mien.flows.augment import augment_faces
+    from mien.flows.prepare import prepare_faces
+    from mien.flows.train import train_generator
 
     # A remote root keeps the embedded MLflow and the checkpoints in ./data.
     monkeypatch.chdir(tmp_path)

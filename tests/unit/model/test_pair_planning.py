@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.planning import PlanFaces, Planner, PlanRules, normalised_entropy, plan_faces, planned_pair
+from mien.model.pair_planning import PlanFaces, Planner, PlanRules, normalised_entropy, plan_faces, planned_pair
 
 Row = tuple[str, str, str, tuple[float, float, float] | None]
 ROWS: list[Row] = [(f"{person}{n}", person, "", None) for person in "abcd" for n in range(5)]

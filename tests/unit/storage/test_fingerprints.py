@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import fingerprint, source_digest
-from storage.fingerprints import canonical_json, is_fingerprint
+from mien.storage import fingerprint
+from mien.storage.fingerprints import canonical_json, is_fingerprint
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -69,53 +66,3 @@ def test_what_json_does_not_have_is_refused(value: object) -> None:
 def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         fingerprint({"a": float("nan")})
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path / "digested"
-    (folder / "inner").mkdir(parents=True)
-    (folder / "__init__.py").write_text("")
-    (folder / "one.py").write_text("raise RuntimeError('imported')\n")
-    (folder / "inner/two.py").write_text("TWO = 2\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield folder
-    sys.modules.pop("digested", None)  # the package above a module was imported
-
-
-def test_the_source_decides_the_digest(package: Path) -> None:
-    module, whole = source_digest("digested.one"), source_digest("digested")
-    assert is_fingerprint(module)
-    (package / "inner/two.py").write_text("TWO = 3\n")
-    assert source_digest("digested.one") == module
-    assert source_digest("digested") != whole
-
-    (package / "one.py").write_text("raise RuntimeError('changed')\n")
-    assert source_digest("digested.one") != module
-
-
-def test_a_new_file_in_a_package_changes_its_digest(package: Path) -> None:
-    before = source_digest("digested")
-    (package / "inner/three.py").write_text("")
-    assert source_digest("digested") != before
-
-
-def test_neither_order_nor_place_changes_the_digest(package: Path) -> None:
-    here = source_digest("digested", "json")
-    assert source_digest("json", "digested") == here
-    elsewhere = package.parent / "elsewhere"
-    elsewhere.mkdir()
-    package.rename(elsewhere / "digested")
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import storage; print(storage.source_digest('digested', 'json'))"
-    )
-    command = [sys.executable, "-c", script, str(elsewhere)]
-    there = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert there.stdout.strip() == here
-
-
-def test_a_module_that_is_not_there() -> None:
-    with pytest.raises(ModuleNotFoundError, match="not_a_module_anywhere"):
-        source_digest("not_a_module_anywhere")
-    with pytest.raises(ModuleNotFoundError, match="no source file"):
-        source_digest("sys")

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.errors import ImageError
-from model.images import MOST_PIXELS, decode_rgb, has_icc_profile, image_size_px
-from storage import Root, SourceReader, StorageError, list_images, read_shard
-from tasks.ingest import index_shard, plan_index
+from mien.model.errors import ImageError
+from mien.model.images.codec import MOST_PIXELS, decode_rgb, has_icc_profile, image_size_px
+from mien.storage import Root, SourceReader, StorageError, list_images, read_shard
+from mien.tasks.prepare.index import index_shard, plan_index
 from tests.sample_faces import orl_photos
-from tests.test_archives import tar_of
+from tests.unit.storage.sources.test_archives import tar_of
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "PPM": ".pgm"}
 EACH = 320

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import plan_shards
+from mien.storage import plan_shards
 
 
 def _plan(items: str, kept: list[str], size: int = 3) -> list[str]:

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from storage import MissingError, Root, StorageError
-from storage.roots import storage_errors
+from mien.storage import MissingError, Root, StorageError
+from mien.storage.root import storage_errors
 
 
 @pytest.fixture(params=["local", "memory"])

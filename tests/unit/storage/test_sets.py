@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage import (
+from mien.storage import (
     NamedSet,
     Root,
     StorageError,

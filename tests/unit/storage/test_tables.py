@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from storage import (
+from mien.storage import (
     Root,
     ShardRef,
     StorageError,
@@ -31,9 +31,8 @@ from storage import (
     write_set,
     write_shard,
 )
-from storage.schemas import FACES, IMAGES, PAIRS, SCHEMAS, heatmaps_schema
-
-REPOSITORY = Path(__file__).parents[1]
+from mien.storage.schemas import FACES, IMAGES, PAIRS, SCHEMAS, heatmaps_schema
+from tests.paths import REPOSITORY
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -319,8 +318,8 @@ def test_a_newer_format_is_refused(root: Root) -> None:
 KILLED_BEFORE_COMMIT = """
 import os, signal, sys
 import pyarrow as pa
-from storage import Root, commit, find_shard, fingerprint, write_shard
-from storage.schemas import IMAGES
+from mien.storage import Root, commit, find_shard, fingerprint, write_shard
+from mien.storage.schemas import IMAGES
 
 root, killed = Root(sys.argv[1]), sys.argv[2] == "killed"
 shards = []
@@ -360,8 +359,8 @@ def test_killed_between_shard_and_manifest_nothing_is_visible_and_a_rerun_comple
 WRITTEN_AT_ONCE = """
 import sys
 import pyarrow as pa
-from storage import Root, fingerprint, write_shard
-from storage.schemas import FACES
+from mien.storage import Root, fingerprint, write_shard
+from mien.storage.schemas import FACES
 
 rows = [{"face_id": fingerprint(n), "image_id": "i", "split": "train", "embedding": [n / 7] * 512, "crop": b"x" * n,
          "status": "ok"} for n in range(200)]

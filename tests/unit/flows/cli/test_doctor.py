@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import Root
-from tasks.doctor import Finding, examine
+from mien.flows.cli.doctor import Finding, examine
+from mien.storage import Root
 from tests.integration.servers import free_port
 
 

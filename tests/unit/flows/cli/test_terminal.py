@@ -9,9 +9,9 @@ import httpx
 import pytest
 import typer
 
-from flows.console import at_the_terminal, own_errors_in_one_line
-from storage import StorageError
-from tasks.errors import UsageError, checking_arguments
+from mien.flows.cli.terminal import at_the_terminal, own_errors_in_one_line
+from mien.storage import StorageError
+from mien.tasks.errors import UsageError, checking_arguments
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_error_about_an_argument_is_a_usage_error() -> None:
 def test_a_prefect_api_that_does_not_answer_is_told_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.console.quiet_servers", lambda: None)
+    monkeypatch.setattr("mien.flows.cli.terminal.quiet_servers", lambda: None)
     for error in (httpx.ConnectError("refused"), RuntimeError("Failed to reach API at http://nowhere/api/")):
         with pytest.raises(typer.Exit) as told, at_the_terminal():
             raise error

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.errors import DetectorError
-from model.faces import FaceDetector, FoundFace, load_detector
+from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.load import load_detector
+from mien.model.errors import DetectorError
 
 
 @pytest.mark.parametrize("spec", ["opencv", "", "dlib:large", "insightface", "insightface:"])

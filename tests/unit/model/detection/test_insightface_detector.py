@@ -14,14 +14,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from model.alignment import apply_transform, warp
-from model.errors import DetectorError
-from model.faces import FaceDetector, FoundFace, load_detector
-from model.insightface_faces import InsightFaceDetector
-from model.landmarks import five_points, interocular_px
+from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.insightface_detector import InsightFaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.errors import DetectorError
+from mien.model.landmarks.alignment import apply_transform, warp
+from mien.model.landmarks.schemes import five_points, interocular_px
+from tests.paths import SHARED
 from tests.sample_faces import orl_photos
 
-SCRFD = Path(os.environ.get("MIEN_TEST_SCRFD", Path(__file__).parents[2] / "shared/models/scrfd_2.5g_kps.onnx"))
+SCRFD = Path(os.environ.get("MIEN_TEST_SCRFD", SHARED / "models/scrfd_2.5g_kps.onnx"))
 needs_scrfd = pytest.mark.skipif(not SCRFD.is_file(), reason="no SCRFD weights: set MIEN_TEST_SCRFD to their .onnx")
 
 

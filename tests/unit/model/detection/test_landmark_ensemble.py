@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.alignment import apply_transform
-from model.dlib_faces import DlibDetector
-from model.faces import load_detector
-from model.landmark_windows import BOX_PX, WINDOW_PX, landmarks_in_windows, window_of_box
-from model.landmarks import interocular_px, mirror_indices
-from model.reference import reference_shape
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.detection.landmark_ensemble import BOX_PX, WINDOW_PX, landmarks_in_windows, window_of_box
+from mien.model.detection.load import load_detector
+from mien.model.landmarks.alignment import apply_transform
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import interocular_px, mirror_indices
 from tests.sample_faces import orl_photos
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.errors import DetectorError, ImageError
-from model.faces import FaceDetector, check_detector, detector_version, load_detector
-from model.plugins import source_hash
-from tasks.pictures import find_faces
+from mien.model.detection.detector import FaceDetector, find_faces
+from mien.model.detection.load import check_detector, detector_version, load_detector
+from mien.model.detection.plugins import source_hash
+from mien.model.errors import DetectorError, ImageError
+from tests.paths import TESTS
 
 OWN = "tests.own_detector:DarkSquares"
 
@@ -54,7 +54,7 @@ def test_a_module_in_the_working_folder_is_found_and_its_text_is_part_of_the_ver
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
-    text = (Path(os.path.dirname(__file__)) / "own_detector.py").read_text()
+    text = (TESTS / "own_detector.py").read_text()
     (tmp_path / "mine_here.py").write_text(text)
     spec = "mine_here:DarkSquares"
     version = detector_version(spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.statistics import average_of, difference_of, estimate, mean_of, slope_of
+from mien.model.evaluation.bootstrap import average_of, difference_of, estimate, mean_of, slope_of
 
 ALL = np.ones((1, 4))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model import metrics
+from mien.model.evaluation import metrics
 
 PHOTO = np.random.default_rng(0).random((2, 32, 32, 3))
 

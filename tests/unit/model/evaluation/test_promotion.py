@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from model.promotion import MEASURES, Measure, PromotionSettings, decide
+from mien.model.evaluation.promotion import MEASURES, Measure, PromotionSettings, decide
 
 CHAMPION: dict[Measure, float] = {
     "l1": 0.06, "ssim": 0.7, "mouth_l1": 0.05, "eye_l1": 0.05, "nme": 0.04, "found": 1.0,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.expressions import FIRST_POINT, expression_clusters, expression_offsets
-from model.reference import reference_shape
+from mien.model.expression.clusters import FIRST_POINT, expression_clusters, expression_offsets
+from mien.model.landmarks.reference import reference_shape
 
 
 def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.head_pose import HeadPose, between, fit_pose, generic_depths, generic_head, nearest_rotation, with_depths
-from model.landmarks import mirror_indices
-from model.quality import pose_degrees
+from mien.model.expression.head_pose import (
+    HeadPose,
+    between,
+    fit_pose,
+    generic_depths,
+    generic_head,
+    nearest_rotation,
+    with_depths,
+)
+from mien.model.landmarks.schemes import mirror_indices
+from mien.model.quality.measures import pose_degrees
 
 
 def turned(yaw: float, pitch: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)) -> HeadPose:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.head_pose import generic_head
-from model.landmarks import eye_opening, mouth_opening
-from model.neutral import at_rest, neutral_by_construction, to_reference_units
-from model.reference import reference_shape
+from mien.model.expression.head_pose import generic_head
+from mien.model.expression.neutral import at_rest, neutral_by_construction, to_reference_units
+from mien.model.landmarks.reference import reference_shape
+from mien.model.landmarks.schemes import eye_opening, mouth_opening
 from tests.shapes import closed_eyes, in_crop, neutral, opened_mouth
-from tests.test_head_pose import turned
+from tests.unit.model.expression.test_head_pose import turned
 
 
 def test_points_of_a_crop_come_back_in_reference_units() -> None:

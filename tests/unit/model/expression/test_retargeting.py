@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.errors import ModelError
-from model.head_pose import fit_pose, generic_depths, with_depths
-from model.neutral import LID_PAIRS, LIP_PAIRS, gaps
-from model.retargeting import Faces, RetargetSettings, neutral_landmarks, neutrals_by_person, retarget
+from mien.model.errors import ModelError
+from mien.model.expression.head_pose import fit_pose, generic_depths, with_depths
+from mien.model.expression.neutral import LID_PAIRS, LIP_PAIRS, gaps
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, neutrals_by_person, retarget
 from tests.shapes import closed_eyes, in_crop, narrow_mouth, neutral, opened_mouth
-from tests.test_head_pose import turned
+from tests.unit.model.expression.test_head_pose import turned
 
 OFFSETS = RetargetSettings()
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import ModelError, WeightsError
-from model.head_pose import generic_depths, with_depths
-from model.neutral import to_reference_units
-from model.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
-from model.shape_model import ShapeModel
+from mien.model.errors import ModelError, WeightsError
+from mien.model.expression.head_pose import generic_depths, with_depths
+from mien.model.expression.neutral import to_reference_units
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
+from mien.model.expression.shape_model import ShapeModel
 from tests.shapes import in_crop, neutral
-from tests.test_head_pose import turned
+from tests.unit.model.expression.test_head_pose import turned
 
 PEOPLE, EACH = 12, 10
 

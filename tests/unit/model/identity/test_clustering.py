@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.faces import load_detector
-from model.people import doubts, group_means, group_people, similarity_matrix
+from mien.model.detection.load import load_detector
+from mien.model.identity.clustering import doubts, group_means, group_people, similarity_matrix
 from tests.sample_faces import orl_faces
 
 NEAR, FAR = 0.8, 0.2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.faces import load_detector
-from model.identity_check import CheckLimits, Labelled, compare_labels, disagreement
-from tasks.identities import check_labels
+from mien.model.detection.load import load_detector
+from mien.model.identity.label_check import CheckLimits, Labelled, compare_labels, disagreement
+from mien.tasks.prepare.identities import check_labels
 from tests.sample_faces import orl_faces
 
 LIMITS = CheckLimits(same_person=0.4, taken_for=0.6)

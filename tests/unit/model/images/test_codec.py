@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import images
-from model.errors import ImageError
-from model.images import decode_rgb, encode_png, image_size_px, resize_rgb
+from mien.model.errors import ImageError
+from mien.model.images import codec as images
+from mien.model.images.codec import decode_rgb, encode_png, image_size_px, resize_rgb
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 

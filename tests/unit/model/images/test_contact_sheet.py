@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.grids import GUTTER_PX, HEADER_PX, sample_grid
+from mien.model.images.contact_sheet import GUTTER_PX, HEADER_PX, sample_grid
 
 
 def test_columns_stand_side_by_side_under_their_captions() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.errors import ImageError
-from model.images import decode_rgb
-from model.provenance import IMAGE_FORMATS, ImageFormat, encode_image, read_provenance
+from mien.model.errors import ImageError
+from mien.model.images.codec import decode_rgb
+from mien.model.images.provenance import IMAGE_FORMATS, ImageFormat, encode_image, read_provenance
 
 TOLD = {"model": "models:/mien-generator/3", "source": "ab12", "driver": 'x < "y" & Grüße 漢'}
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.application import CONFIG, SHAPE_MODEL, WEIGHTS, ApplicationModel
-from model.errors import WeightsError
-from model.heatmaps import HeatmapSpec
-from model.networks.generator import GeneratorConfig, build_generator
-from model.reference import AlignmentSettings
-from model.shape_model import ShapeModel
+from mien.model.errors import WeightsError
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.inference.application import CONFIG, SHAPE_MODEL, WEIGHTS, ApplicationModel
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.networks.generator import GeneratorConfig, build_generator
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=2, each=2)

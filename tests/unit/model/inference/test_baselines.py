@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.baselines import spline_warped
+from mien.model.inference.baselines import spline_warped
 
 
 def _points(seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.alignment import apply_transform, bordered, invert_transform, similarity_transform, warp
+from mien.model.landmarks.alignment import apply_transform, bordered, invert_transform, similarity_transform, warp
 
 FIVE = np.array([[80.0, 100], [170, 96], [128, 150], [95, 190], [160, 188]])
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.landmarks import PARTS, POINTS, SCHEMES, LandmarkScheme, part_indices
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.schemes import PARTS, POINTS, SCHEMES, LandmarkScheme, part_indices
 
 FAR = -1000.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from model.keypoints import KeypointInfo, heatmaps_to_float, part_mirror
-from model.landmarks import PARTS
+from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float, part_mirror
+from mien.model.landmarks.schemes import PARTS
 
 
 def test_part_mirror_swaps_left_and_right_parts_and_keeps_the_rest() -> None:

@@ -3,8 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.landmarks import five_points, mirror_indices
-from model.reference import AlignmentSettings, reference_five_points, reference_landmarks, reference_shape
+from mien.model.landmarks.reference import (
+    AlignmentSettings,
+    reference_five_points,
+    reference_landmarks,
+    reference_shape,
+)
+from mien.model.landmarks.schemes import five_points, mirror_indices
 
 
 def test_the_stored_face_is_normalised_and_symmetric() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.landmarks import (
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.schemes import (
     MIRROR,
     PARTS,
     POINTS,
@@ -18,7 +19,6 @@ from model.landmarks import (
     part_indices,
     to_common,
 )
-from model.reference import AlignmentSettings, reference_landmarks
 
 REFERENCE = reference_landmarks(AlignmentSettings(size_px=256))
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import dlib_faces
-from model.chips import CHIP_PX, chips
-from model.crops import align_face
-from model.dlib_faces import EMBEDDING, DlibDetector, weight_file
-from model.dlib_weights import read_dlib_weights
-from model.errors import DetectorError, WeightsError
-from model.faces import FoundFace
-from model.networks.embedder import DlibEmbedder, identity_distance
-from model.reference import AlignmentSettings
+from mien.model.detection import dlib_weights
+from mien.model.detection.crop import align_face
+from mien.model.detection.detector import FoundFace
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.detection.dlib_weights import EMBEDDING, read_dlib_weights, weight_file
+from mien.model.errors import DetectorError, WeightsError
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.networks.embedder import DlibEmbedder, identity_distance
+from mien.model.warping.face_chip import CHIP_PX, chips
 from tests.sample_faces import orl_photos
 
 dlib: Any = dlib_package
@@ -80,7 +80,7 @@ def test_chips_are_those_of_dlib(faces: list[Face], tilt: int) -> None:
         got = chips(image, points)[0].permute(1, 2, 0).numpy()
         inside = want.sum(-1) > 0  # dlib paints black what lies outside the image, we repeat the border
         assert inside.mean() > 0.7
-        # Measured: 0.7, of which rounding down is 0.5 (see `model.chips`). One pixel off would be 3.5 and more.
+        # Measured: 0.7, of which rounding down is 0.5 (see `face_chip.py`). One pixel off would be 3.5 and more.
         assert np.abs(got - want)[inside].mean() < 1
 
 
@@ -152,7 +152,7 @@ def test_landmarks_that_are_all_one_give_a_finite_chip() -> None:
 
 
 def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dlib_faces, "find_spec", lambda name: importlib.util.find_spec("no_such_package"))
+    monkeypatch.setattr(dlib_weights, "find_spec", lambda name: importlib.util.find_spec("no_such_package"))
     with pytest.raises(DetectorError, match="pip install 'mien"):
         DlibEmbedder()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.keypoints import KeypointInfo
-from model.networks.generator import GeneratorConfig, build_generator
-from model.networks.interface import Motion
-from model.networks.motion import MOST_FLOW
-from model.places import pixel_grid
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Motion
+from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.motion import MOST_FLOW
+from mien.model.warping.pixel_grid import pixel_grid
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=2, each=2)

@@ -7,12 +7,12 @@ from typing import get_args
 import pytest
 import torch
 
-from model.keypoints import KeypointInfo
-from model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, level, resize_heatmaps
-from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
-from model.networks.generator import GENERATORS, WIDTHS, GeneratorConfig, build_generator
-from model.networks.interface import SIZES_PX, GeneratorKind
-from model.networks.residual import blended
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import SIZES_PX, GeneratorKind
+from mien.model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, level, resize_heatmaps
+from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from mien.model.networks.generator import GENERATORS, WIDTHS, GeneratorConfig, build_generator
+from mien.model.networks.residual import blended
 
 
 def keypoints(batch: int = 2, side_px: int = 64) -> KeypointInfo:

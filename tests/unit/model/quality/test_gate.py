@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.dlib_faces import DlibDetector
-from model.images import decode_rgb, resize_rgb
-from model.judging import AskedFace, GateSettings, judge_face, landmark_error
-from storage import read_source
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.images.codec import decode_rgb, resize_rgb
+from mien.model.quality.gate import AskedFace, GateSettings, judge_face, landmark_error
+from mien.storage import read_source
 
 
 @pytest.fixture(scope="module")

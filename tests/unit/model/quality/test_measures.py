@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from model.head_pose import generic_head
-from model.quality import exposure, outside_share, pose_degrees, shape_error, sharpness
-from model.quality_limits import QualityLimits, broken_limit
-from model.reference import AlignmentSettings, reference_landmarks, reference_shape
+from mien.model.expression.head_pose import generic_head
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks, reference_shape
+from mien.model.quality.limits import QualityLimits, broken_limit
+from mien.model.quality.measures import exposure, outside_share, pose_degrees, shape_error, sharpness
 
 
 def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from model.augmentation import Augmentation, draw_changes
-from model.keypoints import KeypointInfo
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.training.augmentation import Augmentation, draw_changes
 
 PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.augmentation import Augmentation
-from model.errors import ModelError
-from model.pairs import AskedExpressions, FaceArrays, PairSampler, same_person_pairs
+from mien.model.errors import ModelError
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.training.augmentation import Augmentation
+from mien.model.training.batches import AskedExpressions, FaceArrays, PairSampler
 from tests.drawn_faces import drawn_faces
 
 PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)

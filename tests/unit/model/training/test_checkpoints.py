@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoints import TENSORS, load_checkpoint, save_checkpoint
-from model.errors import WeightsError
+from mien.model.errors import WeightsError
+from mien.model.training.checkpoints import TENSORS, load_checkpoint, save_checkpoint
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from model import checkpoints
+from mien.model.training import checkpoints
 checkpoints._flush = lambda path: os.kill(os.getpid(), signal.SIGKILL)
 checkpoints.save_checkpoint(Path(sys.argv[1]), 2, {"w": torch.ones(3)}, {"step": 2})
 """

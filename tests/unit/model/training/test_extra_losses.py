@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model import additions, losses
-from model.additions import APPLICATION, LossWeights
-from model.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.training import extra_losses as additions
+from mien.model.training import losses
+from mien.model.training.extra_losses import APPLICATION, LossWeights
 
 SIDE_PX = 32
 

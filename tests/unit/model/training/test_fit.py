@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoints import load_checkpoint
-from model.networks.generator import GeneratorConfig
-from model.training import Trainer, TrainSettings, fit
+from mien.model.networks.generator import GeneratorConfig
+from mien.model.training.checkpoints import load_checkpoint
+from mien.model.training.fit import Trainer, TrainSettings, fit
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=4, each=4)

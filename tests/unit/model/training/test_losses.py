@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import torch
 
-from model import losses
+from mien.model.training import losses
 
 LOG2, LOG3 = math.log(2), math.log(3)
 HALF, THREE_QUARTERS, QUARTER = 0.0, LOG3, -LOG3

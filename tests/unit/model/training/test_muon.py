@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.muon import COEFFICIENTS, ITERATIONS, MOMENTUM, MOST_ROWS, Muon, orthogonal
-from model.networks.generator import GeneratorConfig, build_generator
-from model.optimizers import muon_and_adam
+from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.training.muon import COEFFICIENTS, ITERATIONS, MOMENTUM, MOST_ROWS, Muon, orthogonal
+from mien.model.training.optimizers import muon_and_adam
 
 
 def polynomial(value: float) -> float:

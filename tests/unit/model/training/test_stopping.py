@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from model.stopping import StopSettings, StopState
+from mien.model.training.stopping import StopSettings, StopState
 
 EQUILIBRIUM = 2 * math.log(2)
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.additions import APPLICATION
-from model.devices import pick_device, uses_bfloat16
-from model.losses import GanLoss
-from model.networks.generator import GeneratorConfig
-from model.settings import TrainSettings
-from model.trainer import Trainer
+from mien.model.device import pick_device, uses_bfloat16
+from mien.model.networks.generator import GeneratorConfig
+from mien.model.training.extra_losses import APPLICATION
+from mien.model.training.losses import GanLoss
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import Trainer
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=4, each=4)
@@ -28,6 +28,7 @@ SETTINGS = TrainSettings(
     pretrain_steps=3,
     validation_pairs=4,
     adversarial_from=0.0,
+    precision="float32",
 )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from model.alignment import apply_transform, similarity_transform
-from model.face_motion import REACH, face_grid, outline_motion
-from model.places import pixel_centres
-from model.reference import AlignmentSettings, reference_landmarks
-from model.spline import spline_grid
+from mien.model.landmarks.alignment import apply_transform, similarity_transform
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.warping.landmark_flow import REACH, face_grid, outline_motion
+from mien.model.warping.pixel_grid import pixel_centres
+from mien.model.warping.thin_plate_spline import spline_grid
 
 CALM = torch.from_numpy(reference_landmarks(AlignmentSettings(size_px=128)) / 64 - 1)[None]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.reference import AlignmentSettings, reference_landmarks
-from model.regions import REGIONS, Region, region_boxes, region_mask
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.warping.masks import REGIONS, Region, region_boxes, region_mask
 
 
 def _face() -> torch.Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.landmarks import mirror_indices
-from model.openings import opening_maps
+from mien.model.landmarks.schemes import mirror_indices
+from mien.model.warping.masks import opening_maps
 
 MOUTH, EYES = 0, 1
 

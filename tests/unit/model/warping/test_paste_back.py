@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from model.alignment import apply_transform, invert_transform, warp
-from model.paste_back import paste_back
-from model.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.alignment import apply_transform, invert_transform, warp
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.warping.paste_back import paste_back
 
 SIZE_PX = 64
 POINTS = reference_landmarks(AlignmentSettings(size_px=SIZE_PX)).astype(np.float64)

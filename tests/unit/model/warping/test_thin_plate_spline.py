@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from model.places import pixel_centres
-from model.spline import resized_grid, spline_grid, warp
+from mien.model.warping.pixel_grid import pixel_centres
+from mien.model.warping.thin_plate_spline import resized_grid, spline_grid, warp
 
 SQUARE = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]])
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.images import encode_png
-from storage import Root
-from storage.exports import Picture, finish, folder_names, is_finished, part_files
-from storage.exports.forms import COLUMNS, rows_csv
+from mien.model.images.codec import encode_png
+from mien.storage import Root
+from mien.storage.exports import Picture, finish, folder_names, is_finished, part_files
+from mien.storage.exports.formats import COLUMNS, rows_csv
 
 
 def picture(n: int, identity: str = "ann", split: str = "train") -> Picture:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage import LabelRule, Root, SourceItem, SourceReader, StorageError, list_images
+from mien.storage import LabelRule, Root, SourceItem, SourceReader, StorageError, list_images
 
 FILES = {
     "anna/001.jpg": b"first",

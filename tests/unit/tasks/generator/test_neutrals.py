@@ -11,17 +11,17 @@ import pyarrow as pa
 import pytest
 import torch
 
-from model.application import ApplicationModel
-from model.heatmaps import HeatmapSpec
-from model.networks.generator import GeneratorConfig, build_generator
-from model.reference import AlignmentSettings
-from model.retargeting import RetargetSettings, neutral_landmarks
-from storage import Root, commit, fingerprint, write_shard
-from storage.schemas import FACES
-from tasks.errors import UsageError
-from tasks.faces import FaceTables
-from tasks.models import keep_model
-from tasks.neutrals import keep_neutrals, load_neutrals
+from mien.model.expression.retargeting import RetargetSettings, neutral_landmarks
+from mien.model.inference.application import ApplicationModel
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.storage import Root, commit, fingerprint, write_shard
+from mien.storage.schemas import FACES
+from mien.tasks.errors import UsageError
+from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
+from mien.tasks.generator.weights import keep_model
+from mien.tasks.sets.faces import FaceTables
 from tests.shapes import closed_eyes, in_crop, narrow_mouth, neutral, opened_mouth
 
 SIDE_PX = 128

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.gallery import evenly_spaced, markdown, summarise
+from mien.tasks.pages.gallery import markdown, summarise
+from mien.tasks.pages.html import evenly_spaced
 
 
 def row(

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model.images import encode_png
-from storage import Root, commit, fingerprint, write_set, write_shard
-from storage.schemas import FACES, IMAGES
-from tasks.report import Report, build_report, histogram
+from mien.model.images.codec import encode_png
+from mien.storage import Root, commit, fingerprint, write_set, write_shard
+from mien.storage.schemas import FACES, IMAGES
+from mien.tasks.pages.set_report import Report, build_report, histogram
 
 
 def face(number: int, reason: str | None = None, found: bool = True) -> dict[str, Any]:

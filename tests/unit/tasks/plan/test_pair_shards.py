@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.planning import EXPRESSIONS, synthetic_set
-from storage import Root, read_shard
-from storage.schemas import PAIRS
-from tasks.errors import UsageError
-from tasks.faces import FaceTables
-from tasks.plan_shards import store_parts
-from tasks.planning import PlanSettings, make_plan
+from mien.storage import Root, read_shard
+from mien.storage.schemas import PAIRS
+from mien.tasks.errors import UsageError
+from mien.tasks.plan.pair_shards import store_parts
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.sets.faces import FaceTables
 
 
 @pytest.fixture

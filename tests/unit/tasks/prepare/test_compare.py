@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from storage import Root, ShardRef, commit, fingerprint, read_shard, write_set, write_shard
-from storage.schemas import FACES
-from tasks import comparison
-from tasks.comparison import Compared, CompareSettings, check_rules, compare_faces
-from tasks.detect import DetectSettings
-from tasks.errors import UsageError
+from mien.storage import Root, ShardRef, commit, fingerprint, read_shard, write_set, write_shard
+from mien.storage.schemas import FACES
+from mien.tasks.errors import UsageError
+from mien.tasks.prepare import compare as comparison
+from mien.tasks.prepare.compare import Compared, CompareSettings, check_rules, compare_faces
+from mien.tasks.prepare.detect import DetectSettings
 from tests.sample_faces import orl_faces
-from tests.test_duplicates import HASHES, row
+from tests.unit.tasks.prepare.test_duplicates import HASHES, row
 
 SETTINGS = CompareSettings(DetectSettings())
 CLUSTER = CompareSettings(DetectSettings(identity="cluster"))

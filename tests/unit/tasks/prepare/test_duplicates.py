@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from model.images import decode_rgb
-from model.quality import perceptual_hash
-from model.quality_limits import QualityLimits
-from storage import fingerprint
-from tasks.duplicates import find_duplicates
+from mien.model.images.codec import decode_rgb
+from mien.model.quality.limits import QualityLimits
+from mien.model.quality.measures import perceptual_hash
+from mien.storage import fingerprint
+from mien.tasks.prepare.duplicates import find_duplicates
 from tests.sample_faces import orl_photos
 
 LIMITS = QualityLimits()

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.images import encode_png
-from storage import Root, SourceItem, list_images, read_shard
-from tasks.ingest import index_shard, plan_index
+from mien.model.images.codec import encode_png
+from mien.storage import Root, SourceItem, list_images, read_shard
+from mien.tasks.prepare.index import index_shard, plan_index
 
 PICTURE = encode_png(np.zeros((20, 30, 3), np.uint8))
 

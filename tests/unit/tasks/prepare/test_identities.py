@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.faces import load_detector
-from tasks import identities
-from tasks.errors import RunError
-from tasks.identities import Grouping, group_faces, name_groups
-from tasks.splits import SplitSettings, split_of
+from mien.model.detection.load import load_detector
+from mien.tasks.errors import RunError
+from mien.tasks.prepare import identities
+from mien.tasks.prepare.identities import Grouping, group_faces, name_groups
+from mien.tasks.sets.splits import SplitSettings, split_of
 from tests.sample_faces import orl_faces
 
 

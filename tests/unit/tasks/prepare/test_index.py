@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.images import encode_png
-from storage import Root, SourceItem, commit, read_shard, write_set
-from tasks.ingest import IndexShard, index_shard, plan_index
+from mien.model.images.codec import encode_png
+from mien.storage import Root, SourceItem, commit, read_shard, write_set
+from mien.tasks.prepare.index import IndexShard, index_shard, plan_index
 
 
 def items(*uris: object) -> list[SourceItem]:

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from model.distinct import DistinctFaces
-from model.errors import ImageError
-from model.reference import reference_shape
-from model.videos import FrameReader, FrameSettings
-from storage import Root, list_images
-from tasks.pictures import PictureReader, frame_id
-from tasks.videos import VideoSettings, video_frames, with_frames
+from mien.model.errors import ImageError
+from mien.model.images.video import FrameReader, FrameSettings
+from mien.model.landmarks.keyframes import DistinctFaces
+from mien.model.landmarks.reference import reference_shape
+from mien.storage import Root, list_images
+from mien.tasks.prepare.video_frames import VideoSettings, video_frames, with_frames
+from mien.tasks.sets.photo_reader import PictureReader, frame_id
 
 FRAMES, FPS = 30, 10
 

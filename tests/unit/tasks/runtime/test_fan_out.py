@@ -9,11 +9,11 @@ import pytest
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-import tasks.sharded
-from storage import Root, ShardRef
-from tasks.errors import RunError
-from tasks.pool import abandon_work, in_worker, worker_pool
-from tasks.sharded import MOST_FAILED, Step, over_shards, shard_threads
+import mien.tasks.runtime.fan_out
+from mien.storage import Root, ShardRef
+from mien.tasks.errors import RunError
+from mien.tasks.runtime.fan_out import MOST_FAILED, Step, over_shards, shard_threads
+from mien.tasks.runtime.workers import abandon_work, in_worker, worker_pool
 
 SHARDS = 40
 IN_HAND = 3
@@ -77,7 +77,7 @@ def test_where_many_are_bad_nothing_more_is_begun(tmp_path: Path, monkeypatch: p
         abandon_work()
         given_up.touch()
 
-    monkeypatch.setattr(tasks.sharded, "abandon_work", tell_and_abandon)
+    monkeypatch.setattr(mien.tasks.runtime.fan_out, "abandon_work", tell_and_abandon)
     bad = tuple(f"{number:02d}" for number in range(SHARDS) if number % 3)
     with pytest.raises(RunError, match="is bad"):
         make_all(str(tmp_path), bad)

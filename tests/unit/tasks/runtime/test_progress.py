@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from tasks.progress import BarDisplay, LineDisplay
+from mien.tasks.runtime.progress import BarDisplay, LineDisplay
 
 
 def test_lines_come_at_intervals_and_at_the_end() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import RunError
-from tasks.pool import WorkerPool, in_worker, tick, worker_pool
+from mien.tasks.errors import RunError
+from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
 
 
 def where(value: int) -> tuple[int, int, str]:
@@ -73,8 +73,8 @@ def test_an_error_of_the_work_arrives_as_it_is() -> None:
 
 PARENT = """
 import os, sys
-from tasks.pool import in_worker, worker_pool
-from tests.test_pool import where
+from mien.tasks.runtime.workers import in_worker, worker_pool
+from tests.unit.tasks.runtime.test_workers import where
 import time
 if __name__ == "__main__":
     with worker_pool(1):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import LicenceError
-from model.faces import load_detector
-from model.licences import CC0, WeightsLicence, allow_commercial, as_line, check_commercial
-from storage import Root, commit, fingerprint
-from tasks.errors import UsageError
-from tasks.faces import FaceTables
-from tasks.licences import as_json, check_generator, check_sets, training_licences
-from tasks.models import RegisteredModel
+from mien.model.detection.licences import CC0, WeightsLicence, allow_commercial, as_line, check_commercial
+from mien.model.detection.load import load_detector
+from mien.model.errors import LicenceError
+from mien.storage import Root, commit, fingerprint
+from mien.tasks.errors import UsageError
+from mien.tasks.generator.weights import RegisteredModel, check_generator
+from mien.tasks.sets.faces import FaceTables
+from mien.tasks.sets.licences import as_json, check_sets, training_licences
 
 CLOSED = WeightsLicence("research only", commercial=False)
 

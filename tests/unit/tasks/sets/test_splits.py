@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flows.demo import HELD_OUT_FRACTION, SPLIT_SALT
-from tasks.splits import SplitSettings, split_of
+from mien.flows.cli.demo import HELD_OUT_FRACTION, SPLIT_SALT
+from mien.tasks.sets.splits import SplitSettings, split_of
 
 
 def test_shares_are_those_asked_for() -> None:
