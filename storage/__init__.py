@@ -15,7 +15,7 @@ from mien.storage.fingerprints import JSON, fingerprint
 from mien.storage.root import Root
 from mien.storage.schemas import Status, TableName
 from mien.storage.sets import NamedSet, check_set_name, list_sets, newest_first, read_set, write_set
-from mien.storage.shards import ShardRef, find_shard, plan_shards, read_shard, write_shard
+from mien.storage.shards import ShardRef, check_shard, find_shard, plan_shards, read_shard, write_shard
 from mien.storage.sources import (
     KEY_COLUMNS,
     IdentityFrom,
@@ -50,6 +50,7 @@ __all__ = [
     "TableName",
     "TableRef",
     "check_set_name",
+    "check_shard",
     "check_sources",
     "commit",
     "find_shard",

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 import fsspec
-import pyarrow.fs as pafs
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
@@ -144,12 +143,6 @@ class Root:
         if not isinstance(self.filesystem, LocalFileSystem):
             return None
         return Path(self.full_path(path) or "/")
-
-    def arrow_filesystem(self) -> pafs.FileSystem:
-        """The filesystem for Arrow's readers; they take paths from `full_path`."""
-        if self.local_path("") is not None:
-            return pafs.LocalFileSystem()
-        return pafs.PyFileSystem(pafs.FSSpecHandler(self.filesystem))
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder."""
