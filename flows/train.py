@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -49,7 +48,7 @@ class TrainedGenerator(FlowResult):
         ]
 
 
-def check_arguments(sets: Sequence[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
+def check_arguments(sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
     """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
     check_limit(minutes, steps)
     with checking_arguments():

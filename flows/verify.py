@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import flow
@@ -19,7 +20,7 @@ class VerifiedSet(FlowResult):
     """What was looked at, and what is wrong."""
 
     set: str
-    rows: tuple[tuple[str, int], ...]
+    rows: Mapping[str, int]
     """By table."""
     pictures: int
     """Decoded."""
@@ -27,7 +28,7 @@ class VerifiedSet(FlowResult):
     """One line each."""
 
     def lines(self) -> list[str]:
-        rows = ", ".join(f"{count} {table}" for table, count in self.rows)
+        rows = ", ".join(f"{count} {table}" for table, count in self.rows.items())
         verdict = f"{len(self.faults)} faults" if self.faults else "whole"
         return [*self.faults, f"{self.set}: {verdict}; {rows}; {self.pictures} pictures decoded"]
 
@@ -53,4 +54,4 @@ def verify_set(*, set: SetName, root: RootUrl = ROOT) -> VerifiedSet:
     check_arguments(set, root)
     with worker_pool(1), checking_arguments():
         found = verify(Root(root), set)
-    return VerifiedSet(set, tuple(found.rows.items()), found.pictures, tuple(found.faults))
+    return VerifiedSet(set, found.rows, found.pictures, tuple(found.faults))

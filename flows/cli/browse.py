@@ -18,7 +18,8 @@ def list_root(*, root: RootUrl = ROOT) -> Shown:
     Args:
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
     """
-    return Shown(tuple(describe_root(root)))
+    with checking_arguments():
+        return Shown(tuple(describe_root(root)))
 
 
 def show_rows(uri: Text, *, rows: Count = 10) -> Shown:
