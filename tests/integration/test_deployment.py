@@ -97,7 +97,7 @@ def test_a_worker_prepares_faces(prefect: Prefect, tmp_path: Path) -> None:
     images = json.dumps(["sample:orl/s1", "sample:orl/s2"])
     told = prefect(
         "deployment", "run", "prepare-faces/local", "--watch",
-        "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "name=two",
+        "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "set=two",
     )  # fmt: skip
     assert "Completed" in told
     faces = storage.open_table(str(tmp_path), "faces", "two").to_table(columns=["identity", "status"]).to_pylist()
