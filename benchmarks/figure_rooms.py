@@ -76,7 +76,7 @@ def _house(drawn: _Drawn) -> list[str]:
         width = _box_px(name)
         shapes.append(_box(left + layout.x[name] - width / 2, drawn.y(name), width, name))
     if house.ground:
-        words = f"{', '.join(house.ground)}: every room may import it"
+        words = f"{', '.join(house.ground)} (imported by many)"
         shapes.append(_box(left, drawn.bottom - _BOX - 8, drawn.width - 24, words, FAINT))
     return shapes
 

@@ -13,6 +13,9 @@ import grimp
 PROJECT = Path(__file__).parents[1]
 PACKAGE = "mien"
 
+GROUND = ("errors", "parameters", "result")
+"""Modules that nearly every room of their house imports: arrows to them would hide all others."""
+
 Arrow = tuple[str, str]
 """Importer and imported."""
 
@@ -27,7 +30,7 @@ class House:
     arrows: frozenset[Arrow]
     """Imports between rooms, without those that a longer way implies."""
     ground: tuple[str, ...] = ()
-    """Rooms that every other may import. They have no arrows."""
+    """Modules that every room may import. They have no arrows."""
 
 
 def read_houses() -> dict[str, House]:
@@ -62,7 +65,7 @@ def _read_house(graph: grimp.ImportGraph, name: str, layers: list[list[str]] | N
     rooms = {_part(module, 2) for module in graph.modules if _part(module, 1) == name} - {""}
     pairs = {(_part(a, 2), _part(b, 2)) for a, b in _imports(graph) if _part(a, 1) == _part(b, 1) == name}
     arrows = {(a, b) for a, b in pairs if a and b and a != b}
-    ground = ("errors",) if "errors" in rooms else ()
+    ground = tuple(room for room in GROUND if room in rooms)
     arrows = {(a, b) for a, b in arrows if b not in ground}
     if layers is None:
         layers = layers_of(rooms - set(ground), arrows)
