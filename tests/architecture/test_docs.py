@@ -74,6 +74,30 @@ def test_every_module_and_name_exists(page: Page) -> None:
     assert [name for name in named if not _is_there(name)] == []
 
 
+@every_page
+def test_every_parameter_in_a_python_block_is_one_of_the_function(page: Page) -> None:
+    for block in page.blocks("python"):
+        for call in (node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)):
+            function = ast.unparse(call.func)
+            origin = re.search(rf"from (mien[\w.]+) import .*\b{re.escape(function)}\b", block)
+            if origin and call.keywords:
+                module = REPOSITORY / (origin[1].partition(".")[2].replace(".", "/") + ".py")
+                assert {keyword.arg for keyword in call.keywords} <= _parameters(module, function), function
+
+
+def _parameters(module: Path, function: str) -> set[str]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+        if isinstance(node, ast.ClassDef) and node.name == function:
+            return {
+                field.target.id
+                for field in node.body
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+            }
+    raise AssertionError(f"{module} has no {function}")
+
+
 def _is_there(name: str) -> bool:
     """Whether a dotted name is a module, or a name that stands in the source of one."""
     parts = name.split(".")
@@ -169,9 +193,7 @@ def _flow_parameters(flow: str, name: str) -> set[str]:
     for deployment in deployments:
         path, _, function = deployment["entrypoint"].partition(":")
         if (deployment["name"], function.replace("_", "-")) == (name, flow):
-            for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
-                if isinstance(node, ast.FunctionDef) and node.name == function:
-                    return {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+            return _parameters(REPOSITORY / path, function)
     raise AssertionError(f"there is no deployment {flow}/{name}")
 
 
