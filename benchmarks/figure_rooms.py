@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.layered import Layout, lay_out
+from benchmarks.layered import Layout, lay_out, narrowest_px
 from benchmarks.rooms import House, imports_between_houses, read_houses
 from benchmarks.svg import ACCENT, FAINT, INK, arrow, curve, figure, text
 
-_WIDTH, _EDGE, _SIDE, _BESIDE = 1080, 20, 40, 50
+_NARROWEST, _EDGE, _SIDE, _BESIDE, _MARGIN = 1080, 20, 40, 50, 12
 _ROW, _BOX, _TITLE, _GAP = 50, 30, 28, 30
-_STORAGE = 430
+_LEGEND = 110
 _FRAME = "#9aa4b0"
 
 
@@ -33,6 +33,10 @@ class _Drawn:
     def bottom(self) -> float:
         return self.top + self.height
 
+    @property
+    def right(self) -> float:
+        return self.left + self.width
+
     def y(self, name: str) -> float:
         """Top of a box."""
         return self.top + _TITLE + _ROW * self.layout.level(name)
@@ -41,19 +45,27 @@ class _Drawn:
 def rooms() -> str:
     """SVG text."""
     houses = read_houses()
-    inner = _WIDTH - 2 * _EDGE
+    needs = {name: _least_px(house) for name, house in houses.items()}
+    inner = max(
+        _NARROWEST - 2 * _EDGE, needs["flows"], needs["model"], _SIDE + needs["tasks"] + _BESIDE + needs["storage"]
+    )
+    spare = inner - _SIDE - needs["tasks"] - _BESIDE - needs["storage"]
     flows = _arranged(houses["flows"], _EDGE, _EDGE, inner)
-    tasks = _arranged(houses["tasks"], _EDGE + _SIDE, flows.bottom + _GAP, inner - _SIDE - _BESIDE - _STORAGE)
-    storage = _arranged(houses["storage"], _WIDTH - _EDGE - _STORAGE, tasks.top, _STORAGE)
-    model = _arranged(houses["model"], _EDGE, max(tasks.bottom, storage.bottom) + _GAP, inner)
+    tasks = _arranged(houses["tasks"], _EDGE + _SIDE, flows.bottom + _GAP, needs["tasks"] + spare / 2)
+    storage = _arranged(houses["storage"], tasks.right + _BESIDE, tasks.top, needs["storage"] + spare / 2)
+    model = _arranged(houses["model"], _EDGE, max(tasks.bottom, storage.bottom + _LEGEND) + _GAP, inner)
     drawn = [flows, tasks, storage, model]
     shapes = [*(shape for house in drawn for shape in _house(house)), *_between(*drawn), *_legend(storage)]
-    height = round(model.bottom + _EDGE)
-    return figure(_WIDTH, height, "the packages of the code in layers, and which imports which", shapes)
+    about = "the packages of the code in layers, and which imports which"
+    return figure(round(inner + 2 * _EDGE), round(model.bottom + _EDGE), about, shapes)
+
+
+def _least_px(house: House) -> float:
+    return narrowest_px(house.layers, house.arrows, _box_px) + 2 * _MARGIN
 
 
 def _arranged(house: House, left: float, top: float, width: float) -> _Drawn:
-    return _Drawn(house, lay_out(house.layers, house.arrows, width - 24, _box_px), left, top, width)
+    return _Drawn(house, lay_out(house.layers, house.arrows, width - 2 * _MARGIN, _box_px), left, top, width)
 
 
 def _box_px(name: str) -> float:
@@ -61,11 +73,11 @@ def _box_px(name: str) -> float:
 
 
 def _house(drawn: _Drawn) -> list[str]:
-    house, layout, left = drawn.house, drawn.layout, drawn.left + 12
+    house, layout, left = drawn.house, drawn.layout, drawn.left + _MARGIN
     shapes = [
         f'<rect x="{drawn.left:g}" y="{drawn.top:g}" width="{drawn.width:g}" height="{drawn.height:g}" rx="10" '
         f'fill="none" stroke="{_FRAME}"/>',
-        text(drawn.left + 12, drawn.top + 20, f"{house.name}/", 16, ACCENT, 600, "start"),
+        text(drawn.left + _MARGIN, drawn.top + 20, f"{house.name}/", 16, ACCENT, 600, "start"),
     ]
     for way in layout.ways.values():
         points: list[tuple[float, float]] = [(left + layout.x[way[0]], drawn.y(way[0]) + _BOX)]
@@ -77,7 +89,7 @@ def _house(drawn: _Drawn) -> list[str]:
         shapes.append(_box(left + layout.x[name] - width / 2, drawn.y(name), width, name))
     if house.ground:
         words = f"{', '.join(house.ground)} (imported by many)"
-        shapes.append(_box(left, drawn.bottom - _BOX - 8, drawn.width - 24, words, FAINT))
+        shapes.append(_box(left, drawn.bottom - _BOX - 8, drawn.width - 2 * _MARGIN, words, FAINT))
     return shapes
 
 
@@ -94,7 +106,7 @@ def _between(flows: _Drawn, tasks: _Drawn, storage: _Drawn, model: _Drawn) -> li
         ("flows", "tasks"): ((centre, flows.bottom), (centre, tasks.top - 2)),
         ("flows", "storage"): ((shared, flows.bottom), (shared, storage.top - 2)),
         ("flows", "model"): ((side, flows.bottom), (side, model.top - 2)),
-        ("tasks", "storage"): ((tasks.left + tasks.width, across), (storage.left - 2, across)),
+        ("tasks", "storage"): ((tasks.right, across), (storage.left - 2, across)),
         ("tasks", "model"): ((centre, tasks.bottom), (centre, model.top - 2)),
     }
     return [arrow(*ways[pair], head="g") for pair in sorted(imports_between_houses())]
@@ -107,8 +119,8 @@ def _legend(storage: _Drawn) -> list[str]:
         ("an arrow that a longer way implies is left out", FAINT),
         ("drawn by python -m benchmarks.figures", FAINT),
     )
-    top = storage.bottom + 40
+    top = storage.bottom + 32
     return [
-        text(storage.left + 12, top + 22 * n, words, 13.5, colour, at="start")
+        text(storage.left + _MARGIN, top + 22 * n, words, 13.5, colour, at="start")
         for n, (words, colour) in enumerate(lines)
     ]

@@ -44,11 +44,24 @@ def lay_out(
         box_px: Width of a box by its name.
     """
     rows, ways = _with_stand_ins(layers, sorted(arrows))
+    widths = _widths(layers, rows, box_px)
     steps = [(a, b) for way in ways.values() for a, b in pairwise(way)]
     rows = _fewest_crossings(rows, steps)
-    boxes = {name for layer in layers for name in layer}
-    widths = {name: box_px(name) if name in boxes else _PASSING_PX for row in rows for name in row}
     return Layout(tuple(map(tuple, rows)), _positions(rows, steps, widths, width_px), ways)
+
+
+def narrowest_px(layers: Sequence[Sequence[str]], arrows: Iterable[Arrow], box_px: Callable[[str], float]) -> float:
+    """The least width in which nothing meets."""
+    rows, _ = _with_stand_ins(layers, sorted(arrows))
+    widths = _widths(layers, rows, box_px)
+    return max(sum(widths[name] for name in row) + _GAP_PX * (len(row) - 1) for row in rows)
+
+
+def _widths(
+    layers: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], box_px: Callable[[str], float]
+) -> dict[str, float]:
+    boxes = {name for layer in layers for name in layer}
+    return {name: box_px(name) if name in boxes else _PASSING_PX for row in rows for name in row}
 
 
 def _with_stand_ins(

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.layered import lay_out
+from benchmarks.layered import lay_out, narrowest_px
 from benchmarks.rooms import imports_between_houses, layers_of, read_houses
 
 LAYERS = [["a"], ["b", "c"], ["d", "e"]]
@@ -36,6 +36,12 @@ def test_boxes_of_a_layer_do_not_meet() -> None:
         boxes = [name for name in layer if len(name) == 1]
         assert all(layout.x[b] - layout.x[a] >= 60 for a, b in pairwise(boxes))
     assert all(30 <= layout.x[name] <= 270 for name in "abcde")
+
+
+def test_what_needs_more_than_the_width_is_known_before() -> None:
+    width_px = narrowest_px(LAYERS, ARROWS, lambda name: 60)
+    layout = lay_out(LAYERS, ARROWS, width_px, lambda name: 60)
+    assert all(30 <= layout.x[name] <= width_px - 30 for name in "abcde")
 
 
 def test_boxes_are_ordered_so_that_arrows_do_not_cross() -> None:
