@@ -23,7 +23,9 @@ from mien.storage.schemas import TABLES, TableName
 
 FORMAT = 1
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SET_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+"""What a set's name looks like, as a regular expression."""
+_NAME = re.compile(SET_NAME)
 _RESERVED = ("history",)
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ import mien.flows.prepare
 if __name__ == "__main__":
     mien.flows.prepare.SHARD_IMAGES = 3
     images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-    mien.flows.prepare.prepare_faces(images, "three", sys.argv[1], crop_size=64, workers=2)
+    mien.flows.prepare.prepare_faces(images, set="three", root=sys.argv[1], crop_size=64, workers=2)
 """
 
 TRAIN = """
@@ -107,7 +107,7 @@ def test_a_killed_training_has_the_weights_of_an_unbroken_one(tmp_path: Path) ->
     outcomes: list[list[str]] = []
     people = [f"sample:orl/s{n}" for n in range(1, 7)]
     splits = {"val_fraction": 0.2, "test_fraction": 0.2, "split_salt": "six-2"}
-    prepare_faces(people, "six", str(tmp_path / "whole"), crop_size=64, workers=2, **splits)
+    prepare_faces(people, set="six", root=str(tmp_path / "whole"), crop_size=64, workers=2, **splits)
     shutil.copytree(tmp_path / "whole", tmp_path / "broken")
     for name in ("whole", "broken"):
         root = tmp_path / name

@@ -150,7 +150,7 @@ def test_a_worker_prepares_faces(up: Up, tmp_path: Path) -> None:
     images = json.dumps(["sample:orl/s1", "sample:orl/s2"])
     told = up.prefect(
         "deployment", "run", "prepare-faces/local", "--watch",
-        "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "name=two",
+        "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "set=two",
     )  # fmt: skip
     assert "Completed" in told
     faces = storage.open_table(str(tmp_path), "faces", "two").to_table(columns=["identity", "status"]).to_pylist()
@@ -188,7 +188,7 @@ def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return [state for state, automatic in json.loads(done.stdout) if automatic]
 
-    parameters = json.dumps({"images": ["sample:orl/s3"], "name": "one", "root": str(tmp_path)})
+    parameters = json.dumps({"images": ["sample:orl/s3"], "set": "one", "root": str(tmp_path)})
     up.prefect("deployment", "run", "prepare-faces/local", "--watch", "--params", parameters)
     scheduled("switch on", "30", parameters)
     seen: set[str] = set()
