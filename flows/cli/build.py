@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, Literal, Protocol, Union, cast, get_args, get_origin
@@ -23,6 +24,9 @@ from mien.flows.parameters import Group
 
 CHECK = "check_arguments"
 """Name of the function beside a flow that tells wrong arguments before anything starts; it takes some of the flow's."""
+
+RUNS_FLOWS = "RUNS_FLOWS"
+"""Name of what is true in the module of a function that is no flow and calls some."""
 
 
 class Outcome(Protocol):
@@ -42,6 +46,8 @@ class Target:
     function: Callable[..., Outcome]
     """The same without the flow around it: it has the signature and the docstring."""
     check: Callable[..., None] | None
+    runs_flows: bool
+    """Whether it needs Prefect's API."""
 
     @staticmethod
     def load(path: str) -> Target:
@@ -50,7 +56,8 @@ class Target:
         module_name, _, name = path.partition(":")
         module = import_module(module_name)
         run = getattr(module, name)
-        return Target(run, getattr(run, "fn", run), getattr(module, CHECK, None))
+        flows = hasattr(run, "fn") or getattr(module, RUNS_FLOWS, False)
+        return Target(run, getattr(run, "fn", run), getattr(module, CHECK, None), flows)
 
 
 def build_command(name: str, path: str) -> TyperCommand:
@@ -121,11 +128,12 @@ def _runner(target: Target) -> Callable[..., None]:
 
 
 def _run(target: Target, given: Mapping[str, Any]) -> Outcome:
+    from mien.flows.cli.embedded_server import embedded_server
     from mien.tasks.runtime.progress import terminal_display
 
     if target.check is not None:
         target.check(**{name: given[name] for name in inspect.signature(target.check).parameters})
-    with terminal_display():
+    with embedded_server() if target.runs_flows else nullcontext(), terminal_display():
         return target.run(**given)
 
 

@@ -12,6 +12,7 @@ from mien.flows.result import FlowResult
 from mien.storage import Root
 from mien.tasks.tracking import tracking_uri
 
+RUNS_FLOWS = True
 IMAGES = "sample:orl"
 SET = "demo"
 # 3 + 3 of the 40 people are held out; with 70 faces each that makes 420.
