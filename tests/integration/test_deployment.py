@@ -93,6 +93,17 @@ def test_all_deployments_are_there_and_the_nightly_one_waits_to_be_switched_on(p
     assert "'active': False" in nightly
 
 
+def test_a_run_out_of_bounds_is_refused_before_it_is_scheduled(prefect: Prefect) -> None:
+    for parameter in ("per_identity=-5", "quality=900", "max_pose_difference=-1", "set=../elsewhere"):
+        command = [PREFECT, "deployment", "run", "augment-faces/nightly", "--param", parameter]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=prefect.environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode != 0, parameter
+        assert parameter.partition("=")[0] in done.stdout + done.stderr
+    assert json.loads(prefect("flow-run", "ls", "--output", "json")) == []
+
+
 def test_a_worker_prepares_faces(prefect: Prefect, tmp_path: Path) -> None:
     images = json.dumps(["sample:orl/s1", "sample:orl/s2"])
     told = prefect(
