@@ -110,7 +110,7 @@ class AugmentedFaces(FlowResult):
 def check_arguments(
     identities: str, expressions: str, root: str, pairs: str | None, gate: str | None, commercial: bool
 ) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]

@@ -34,7 +34,7 @@ class EvaluatedGenerator(FlowResult):
 
 
 def check_arguments(set: str, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         face_tables(Root(root), set)
 

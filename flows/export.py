@@ -35,7 +35,7 @@ class ExportedFaces(FlowResult):
 
 
 def check_arguments(set: str, root: str, out: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         Root(out)
         transfers_of(Root(root), set)

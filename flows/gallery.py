@@ -26,7 +26,7 @@ class WrittenGallery(FlowResult):
 
 
 def check_arguments(set: str | None, root: str, out: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         Root(out)
         chosen_transfers(Root(root), set)

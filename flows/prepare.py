@@ -91,7 +91,7 @@ def check_arguments(
     check_identities: bool,
     group_similarity: float | None,
 ) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
         check_rules(identity, check_identities, group_similarity)

@@ -40,7 +40,7 @@ class ReproducedFace(FlowResult):
 
 
 def check_arguments(set: str | None, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         opened_root = Root(root)
         if set is not None:

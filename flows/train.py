@@ -49,7 +49,7 @@ class TrainedGenerator(FlowResult):
 
 
 def check_arguments(sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     check_limit(minutes, steps)
     with checking_arguments():
         opened_root = Root(root)

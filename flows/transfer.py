@@ -39,7 +39,7 @@ class TransferredPair(FlowResult):
 
 
 def check_arguments(source: str, driver: str, faces: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
         for photo in (source, driver):
