@@ -84,6 +84,7 @@ class PreparedFaces(FlowResult):
 
 
 def check_arguments(
+    *,
     images: list[str],
     faces: str,
     pattern: str | None,
@@ -145,7 +146,14 @@ def prepare_faces(
         split_salt: Another salt draws other people for the splits.
         workers: Worker processes; one per core if empty.
     """
-    check_arguments(images, faces, pattern, identity, check_identities, group_similarity)
+    check_arguments(
+        images=images,
+        faces=faces,
+        pattern=pattern,
+        identity=identity,
+        check_identities=check_identities,
+        group_similarity=group_similarity,
+    )
     with checking_arguments():
         place = Root(root)
         listed = list_images(images, LabelRule(pattern, identity), place)
