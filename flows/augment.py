@@ -108,9 +108,9 @@ class AugmentedFaces(FlowResult):
 
 
 def check_arguments(
-    identities: str, expressions: str, root: str, pairs: str | None, gate: str | None, commercial: bool
+    *, identities: str, expressions: str, root: str, pairs: str | None, gate: str | None, commercial: bool
 ) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
@@ -183,7 +183,9 @@ def augment_faces(
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
         workers: Worker processes; one per core if empty.
     """
-    check_arguments(identities, expressions, root, pairs, gate, commercial)
+    check_arguments(
+        identities=identities, expressions=expressions, root=root, pairs=pairs, gate=gate, commercial=commercial
+    )
     name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
         place = Root(root)

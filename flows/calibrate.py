@@ -34,8 +34,8 @@ class CalibratedGate(FlowResult):
         ]
 
 
-def check_arguments(set: str, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         face_tables(Root(root), set)
 
@@ -51,7 +51,7 @@ def calibrate_gate(
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pairs: Pairs of photos to compare.
     """
-    check_arguments(set, root)
+    check_arguments(set=set, root=root)
     opened_root = Root(root)
     with worker_pool(1):
         calibration = calibrate(opened_root, face_tables(opened_root, set), pairs)

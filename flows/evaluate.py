@@ -33,8 +33,8 @@ class EvaluatedGenerator(FlowResult):
         return [*as_table(self.evaluation).splitlines(), *page]
 
 
-def check_arguments(set: str, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         face_tables(Root(root), set)
 
@@ -65,7 +65,7 @@ def evaluate_generator(
         gallery: Folder for a page with the tables and sheets of pictures; none if empty.
         workers: Worker processes; one per core if empty.
     """
-    check_arguments(set, root)
+    check_arguments(set=set, root=root)
     opened_root = Root(root)
     tables = face_tables(opened_root, set)
     registered = fetch_model(opened_root, model)

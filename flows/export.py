@@ -34,8 +34,8 @@ class ExportedFaces(FlowResult):
         return [f"{self.pictures} pictures in {self.uri}{without}"]
 
 
-def check_arguments(set: str, root: str, out: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str, root: str, out: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         Root(out)
         transfers_of(Root(root), set)
@@ -63,7 +63,7 @@ def export_faces(
         rejected: Write rejected faces, too, if their pixels were kept.
         workers: Worker processes; one per core if empty.
     """
-    check_arguments(set, root, out)
+    check_arguments(set=set, root=root, out=out)
     opened_root, out_root = Root(root), Root(out)
     settings, transfers = ExportSettings(format, rejected, paste_back), transfers_of(opened_root, set)
     if finished(out_root, transfers, settings):

@@ -25,8 +25,8 @@ class WrittenGallery(FlowResult):
         return [self.uri]
 
 
-def check_arguments(set: str | None, root: str, out: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str | None, root: str, out: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         Root(out)
         chosen_transfers(Root(root), set)
@@ -44,7 +44,7 @@ def write_gallery(
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         max_faces: Faces to show at most.
     """
-    check_arguments(set, root, out)
+    check_arguments(set=set, root=root, out=out)
     opened_root = Root(root)
     page = build_gallery(opened_root, chosen_transfers(opened_root, set), Root(out), max_faces)
     return WrittenGallery(page.uri, page.summary)

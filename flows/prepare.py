@@ -84,6 +84,7 @@ class PreparedFaces(FlowResult):
 
 
 def check_arguments(
+    *,
     images: list[str],
     faces: str,
     pattern: str | None,
@@ -91,7 +92,7 @@ def check_arguments(
     check_identities: bool,
     group_similarity: float | None,
 ) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
         check_rules(identity, check_identities, group_similarity)
@@ -145,7 +146,14 @@ def prepare_faces(
         split_salt: Another salt draws other people for the splits.
         workers: Worker processes; one per core if empty.
     """
-    check_arguments(images, faces, pattern, identity, check_identities, group_similarity)
+    check_arguments(
+        images=images,
+        faces=faces,
+        pattern=pattern,
+        identity=identity,
+        check_identities=check_identities,
+        group_similarity=group_similarity,
+    )
     with checking_arguments():
         place = Root(root)
         listed = list_images(images, LabelRule(pattern, identity), place)

@@ -27,8 +27,8 @@ class WrittenReport(FlowResult):
         return [*self.summary.splitlines(), self.uri]
 
 
-def check_arguments(set: str, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         face_tables(Root(root), set)
 
@@ -45,7 +45,7 @@ def write_report(
         out: Folder to write index.html into; {root}/reports/{set} if empty.
         max_faces: Faces to show at most of each reason.
     """
-    check_arguments(set, root)
+    check_arguments(set=set, root=root)
     page = build_report(Root(root), set, Root(out or f"{root}/reports/{set}"), max_faces)
     create_markdown_artifact(f"{page.summary}\n\nReport: {page.uri}", key="prepared-faces", description=set)
     return WrittenReport(page.uri, page.summary)

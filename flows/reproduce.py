@@ -39,8 +39,8 @@ class ReproducedFace(FlowResult):
         return self.same
 
 
-def check_arguments(set: str | None, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str | None, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         opened_root = Root(root)
         if set is not None:
@@ -59,7 +59,7 @@ def reproduce_face(
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         out: File to write the picture to; none if empty.
     """
-    check_arguments(set, root)
+    check_arguments(set=set, root=root)
     with worker_pool(1):
         done = reproduce(Root(root), output_id, set)
     if out and done.image is not None:

@@ -48,8 +48,8 @@ class TrainedGenerator(FlowResult):
         ]
 
 
-def check_arguments(sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     check_limit(minutes, steps)
     with checking_arguments():
         opened_root = Root(root)
@@ -84,7 +84,7 @@ def train_generator(
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
         workers: Worker processes for the evaluation; one per core if empty.
     """
-    check_arguments(sets, root, minutes, steps, commercial)
+    check_arguments(sets=sets, root=root, minutes=minutes, steps=steps, commercial=commercial)
     opened_root = Root(root)
     prepared = [face_tables(opened_root, name) for name in sets]
     settings = default_settings(opened_root, prepared, generator, size, minutes, steps, seed)

@@ -38,8 +38,8 @@ class TransferredPair(FlowResult):
         ]
 
 
-def check_arguments(source: str, driver: str, faces: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, source: str, driver: str, faces: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
         for photo in (source, driver):
@@ -71,7 +71,7 @@ def transfer_pair(
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
     """
-    check_arguments(source, driver, faces)
+    check_arguments(source=source, driver=driver, faces=faces)
     opened_root, settings = Root(root), RetargetSettings(retarget, head_pose)
     registered = fetch_model(opened_root, model)
     judged = transfer_photos(opened_root, registered, source, driver, out, faces, settings)

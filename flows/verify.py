@@ -37,8 +37,8 @@ class VerifiedSet(FlowResult):
         return not self.faults
 
 
-def check_arguments(set: str, root: str) -> None:
-    """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         read_set(Root(root), set)
 
@@ -51,7 +51,7 @@ def verify_set(*, set: SetName, root: RootUrl = ROOT) -> VerifiedSet:
         set: Prepared or generated set; the sets that it was made from are checked, too.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
     """
-    check_arguments(set, root)
+    check_arguments(set=set, root=root)
     with worker_pool(1), checking_arguments():
         found = verify(Root(root), set)
     return VerifiedSet(set, found.rows, found.pictures, tuple(found.faults))

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Protocol, Union, cast, get_args, get
 
 import typer
 from pydantic import TypeAdapter, ValidationError
+from rich.markup import escape
 from typer.core import TyperCommand
 from typer.main import get_command
 
@@ -139,7 +140,7 @@ def _run(target: Target, given: Mapping[str, Any]) -> Outcome:
 
 def _in_typers_words(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     adapter: TypeAdapter[Any] = TypeAdapter(parameter.annotation)
-    common: dict[str, Any] = {"help": text, "callback": _validator(adapter), **_bounds(adapter.json_schema())}
+    common: dict[str, Any] = {"help": escape(text), "callback": _validator(adapter), **_bounds(adapter.json_schema())}
     if (group := _group(parameter.annotation)) is not None:
         common["rich_help_panel"] = group.title
     if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
@@ -152,7 +153,10 @@ def _in_typers_words(parameter: inspect.Parameter, text: str) -> inspect.Paramet
 
 
 def _group(annotation: Any) -> Group | None:
-    return next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Group)), None)
+    """The outermost one: a parameter may belong elsewhere than its type does by default."""
+    own = (each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Group))
+    of_parts = (group for part in get_args(annotation) if (group := _group(part)) is not None)
+    return next(own, None) or next(of_parts, None)
 
 
 def _bounds(schema: Mapping[str, Any]) -> dict[str, float]:

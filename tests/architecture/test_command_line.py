@@ -105,6 +105,7 @@ def test_a_check_takes_parameters_of_its_flow(target: str) -> None:
     of_flow = inspect.signature(FLOWS[target].fn, eval_str=True).parameters
     for name, parameter in inspect.signature(check, eval_str=True).parameters.items():
         assert name in of_flow
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
         assert parameter.default is inspect.Parameter.empty, "the default is the flow's"
         assert terminal_type(parameter.annotation) == terminal_type(of_flow[name].annotation)
 

@@ -12,12 +12,15 @@ import pytest
 import typer
 from prefect.utilities.callables import parameter_docstrings
 from pydantic import Field
+from rich.markup import escape
 
 from mien.flows.augment import augment_faces
 from mien.flows.cli.build import build_command, descriptions, option_name, terminal_type
 from mien.flows.parameters import RUN
 from mien.flows.result import FlowResult
 from mien.tasks.errors import UsageError
+
+Times = Annotated[int, Field(ge=1, le=3), RUN]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Said(FlowResult):
 def say(
     words: list[str],
     *,
-    times: Annotated[int, Field(ge=1, le=3), RUN] = 1,
+    times: Times | None = 1,
     endings: list[Literal["!", "?"]] | None = None,
     options: dict[str, Any] | str | None = None,
     loud: bool = False,
@@ -50,12 +53,12 @@ def say(
         times: How often.
         endings: At the end.
         options: More: FILE.
-        loud: In capitals.
+        loud: In capitals [all of them].
 
     Raises:
         UsageError: never: this is no parameter.
     """
-    text = " ".join(words * times) + "".join(endings or []) + (options if isinstance(options, str) else "")
+    text = " ".join(words * (times or 1)) + "".join(endings or []) + (options if isinstance(options, str) else "")
     return Said(text.upper() if loud else text)
 
 
@@ -109,7 +112,17 @@ def test_the_check_comes_first(target: str, capsys: pytest.CaptureFixture[str]) 
 def test_help_is_the_docstrings(target: str) -> None:
     command: Any = build_command("say", target)
     assert command.help == "Say some words."
-    assert {parameter.name: parameter.help for parameter in command.params} == descriptions(say)
+    assert {parameter.name: parameter.help for parameter in command.params} == {
+        name: escape(text) for name, text in descriptions(say).items()
+    }
+
+
+def test_help_shows_groups_bounds_and_brackets(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(target, "--help") == 0
+    shown = capsys.readouterr().out
+    assert "─ Run ─" in shown, "the group of the type, though the parameter may be None"
+    assert "[1<=x<=3]" in shown
+    assert "In capitals [all of them]." in shown
 
 
 def test_descriptions_are_those_that_prefect_reads() -> None:
