@@ -60,7 +60,7 @@ class Motion(NamedTuple):
     residual: Float[Tensor, "batch 2 side side"]
     """What the network added to the spline, in [-1, 1] over the crop."""
     mask: Float[Tensor, "batch 1 size size"]
-    """1 where the moved source is shown, 0 where it is not. The layer goes on top with its own weight."""
+    """1 where the moved source is shown, 0 where it is not. The drawn layer is added with a weight of its own."""
     warped: Float[Tensor, "batch 3 size size"]
     drawn: Float[Tensor, "batch 3 size size"]
 

@@ -1,4 +1,4 @@
-"""The application's plain generator: an encoder-decoder of convolutions and residual blocks.
+"""The patent's plain generator: an encoder-decoder of convolutions and residual blocks.
 
     128² image ── unshuffle ─┐
     L_s, L_t ─────────────────┴─ 32²: width ──────────── skip ──────────── 32²: width ── 64²: width/2 ── 128² image

@@ -1,6 +1,6 @@
 """Changes that leave a pair a pair: both photos and their keypoints get the same.
 
-A few dozen people are soon learnt by heart. Stretched, turned and shifted a little they are as many more.
+A generator soon learns a few dozen people by heart. Stretched, turned and shifted a little, each photo is new to it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Augmentation:
     """How far the changes go; each is drawn evenly from -most to +most, anew for each pair."""
 
     flip: bool = True
-    """Mirror half of the pairs; left and right parts change places."""
+    """Mirror half of the pairs; left and right parts are exchanged."""
     stretch: float = 0.1
     """Relative change of width and, drawn separately, of height."""
     rotation_degrees: float = 5.0
@@ -39,7 +39,7 @@ class Changes:
 
     flips: Bool[Tensor, " batch"]
     placement: Float[Tensor, "batch 2 3"]
-    """From places in the new image to places in the old one, in [-1, 1] over the crop."""
+    """From positions in the new image to positions in the old one, in [-1, 1] over the crop."""
     gain: Float[Tensor, " batch"]
     offset: Float[Tensor, " batch"]
 

@@ -1,6 +1,6 @@
 """A training from its first update to its end: pretrain the discriminators, then fit, validate, keep checkpoints.
 
-The loop tells a `TrainingLog` what happens. It knows neither where that goes nor how it is shown.
+The loop reports to a `TrainingLog`, which decides where the reports go and how they are shown.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SAMPLE_ROWS = 6
 
 @runtime_checkable
 class TrainingLog(Protocol):
-    """Hears what happens in a training. `step` counts updates of the generator; pretraining counts its own."""
+    """Receives the reports of a training. `step` counts updates of the generator; pretraining counts its own."""
 
     def losses(self, step: int, values: dict[str, float]) -> None:
         """After each update: every named loss, the learning rates and the rate in images per second."""

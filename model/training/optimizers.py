@@ -16,7 +16,7 @@ FINAL_SHARE = 0.05
 
 
 def adam(modules: Iterable[nn.Module], learning_rate: float, beta1: float) -> torch.optim.Adam:
-    """Adam (Kingma and Ba 2015), the application's stochastic gradient descent with per-weight step sizes."""
+    """Adam (Kingma and Ba 2015): stochastic gradient descent with a step size for each weight."""
     return _adam([weight for module in modules for weight in module.parameters()], learning_rate, beta1)
 
 

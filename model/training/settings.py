@@ -43,7 +43,7 @@ class TrainSettings:
     muon_learning_rate: float = 2e-2
     """Muon's, of the generator; rises and falls likewise."""
     warmup_steps: int = 100
-    most_gradient: float = 60.0
+    max_gradient: float = 60.0
     """Longer gradients of the generator are shortened to this: a pair with wrong landmarks is not to throw it off."""
     discriminator_learning_rate: float = 5e-4
     """Of both discriminators beside the generator; falls likewise."""
@@ -55,15 +55,15 @@ class TrainSettings:
     """Adam's first moment for the discriminators (Radford et al. 2016)."""
     weights: LossWeights = field(default_factory=LossWeights)
     gan_loss: GanLoss = "bce"
-    """How the adversarial terms score a logit; `bce` is the application's."""
+    """How the adversarial terms score a logit; `bce` is the patent's."""
     adversarial_from: float = 0.6
-    """Fraction of the training after which the discriminators and λ_GAN come in; 0 is the application's own schedule.
+    """Fraction of the training after which the discriminators and λ_GAN come in; 0 is the schedule of the patent.
     Until then the generator learns from the photos alone, at half the cost: what it draws first is too poor to learn
     from being found out."""
     expression_real_pair: RealPair = "matched"
     mismatched: float = 0.5
     """Weight of real pairs that do not belong together in the discriminators' losses beside the generator; 0 is the
-    application's loss alone."""
+    patent's loss alone."""
     cross_every_steps: int = 4
     """In the adversarial part every so many updates are of cross-person pairs: another person's expression, retargeted,
     with no photo to compare with. 0 leaves them out."""

@@ -11,7 +11,7 @@ StopReason = Literal["step limit", "time limit", "discriminators settled", "earl
 
 @dataclass(frozen=True)
 class StopSettings:
-    """The application's stop rule, and early stopping beside it."""
+    """The patent's stop rule, and early stopping beside it."""
 
     settled_identity: float | None = None
     """Preset value of -L_Did; None takes the Nash equilibrium of the adversarial loss (`EQUILIBRIUM`)."""

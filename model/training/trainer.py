@@ -170,7 +170,7 @@ class Trainer:
 
     def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
         self._backward(loss, self._optimize_generator, retain_graph)
-        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.most_gradient)
+        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.max_gradient)
 
     def _step_generator(self) -> None:
         for optimizer in self._optimize_generator:

@@ -22,13 +22,13 @@ def decide_promotion(
     new = _measures(evaluation, GENERATED)
     if champion is None:
         return decide(new, None, settings)
-    method = next(name for name, sha256 in evaluation.contest.generators.items() if sha256 == champion.sha256)
+    method = next(name for name, sha256 in evaluation.inputs.generators.items() if sha256 == champion.sha256)
     return decide(new, _measures(evaluation, method), settings)
 
 
 def in_evaluation(evaluation: Evaluation, model: RegisteredModel) -> bool:
     """Whether it was measured there."""
-    return model.sha256 in evaluation.contest.generators.values()
+    return model.sha256 in evaluation.inputs.generators.values()
 
 
 def _measures(evaluation: Evaluation, method: str) -> dict[Measure, float]:

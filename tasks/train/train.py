@@ -13,7 +13,7 @@ import numpy as np
 from mien.model.device import keep_freed_memory
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import decode_rgb, resize_rgb
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import PARTS
@@ -42,9 +42,9 @@ from mien.tasks.tracking import TrackedRun
 
 CODE = source_digest(__name__)
 
-APPLICATION = "application"
+EXPORTED = "exported"
 """Folder of the trained generator, beside its checkpoints."""
-MOST_VALIDATION_FACES = 400
+MAX_VALIDATION_FACES = 400
 LOG_EVERY_STEPS = 20
 
 
@@ -128,7 +128,7 @@ def train(root: Root, sets: Sequence[FaceTables], settings: TrainSettings, train
             result = fit(trainer, held_out, _RunLog(run, trainer, advance), folder)
         run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
-        sha256 = _save_application(root, sets, trainer, faces, folder / APPLICATION, training, run.run_id)
+        sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id)
     done = TrainedWeights(
         training, sha256, run.run_id, result.reason, result.step, len(set(faces.identities)), len(faces)
     )
@@ -147,7 +147,7 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
         r for r in usable_faces(root, sets, ["face_id", "identity", "split"]) if r["split"] == split and r["identity"]
     ]
     if split != "train":
-        rows = rows[:: -(-len(rows) // MOST_VALIDATION_FACES) or 1]
+        rows = rows[:: -(-len(rows) // MAX_VALIDATION_FACES) or 1]
     names = [(row["set"], row["identity"]) for row in rows]
     people = {name: number for number, name in enumerate(sorted(set(names)))}
     places = {tables.name: place for place, tables in enumerate(sets)}
@@ -226,7 +226,7 @@ class _RunLog:
         self._run.tags({"mien.checkpoint_step": str(step)})
 
 
-def _save_application(
+def _save_exported(
     root: Root,
     sets: Sequence[FaceTables],
     trainer: Trainer,
@@ -235,7 +235,7 @@ def _save_application(
     training: str,
     run_id: str,
 ) -> str:
-    """Saves the trained generator as the application model, keeps it in the root; the hash of its weights."""
+    """Exports the trained generator and copies it into the root; returns the hash of its weights."""
     prepared = prepare_settings(root, sets[0])
     provenance = {
         "training": training,
@@ -246,5 +246,5 @@ def _save_application(
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
     shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
-    ApplicationModel(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
+    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
     return keep_model(root, folder)

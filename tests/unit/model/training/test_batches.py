@@ -11,7 +11,7 @@ import torch
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.training.augmentation import Augmentation
-from mien.model.training.batches import AskedExpressions, FaceArrays, PairSampler
+from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
 from tests.drawn_faces import drawn_faces
 
 PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -107,24 +107,26 @@ def test_cross_pairs_ask_for_somebody_elses_expression_on_the_own_face() -> None
     def jaw(points: torch.Tensor) -> torch.Tensor:
         return points[:, 16, 0] - points[:, 0, 0]
 
-    torch.testing.assert_close(jaw(batch.asked_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0)
-    assert batch.asked_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
-    assert (batch.asked_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
-    assert not torch.equal(batch.asked_keypoints.points, batch.source_keypoints.points)
+    torch.testing.assert_close(
+        jaw(batch.target_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0
+    )
+    assert batch.target_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
+    assert (batch.target_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
+    assert not torch.equal(batch.target_keypoints.points, batch.source_keypoints.points)
 
 
 def test_its_own_expression_asks_a_face_for_what_it_shows() -> None:
     rows = np.arange(len(FACES))
-    asked = AskedExpressions(FACES).keypoints(rows, rows)
+    asked = TargetExpressions(FACES).keypoints(rows, rows)
     np.testing.assert_allclose(asked.points.numpy(), FACES.points, atol=1e-3)
-    others = AskedExpressions(FACES).keypoints(rows, np.roll(rows, 1))
+    others = TargetExpressions(FACES).keypoints(rows, np.roll(rows, 1))
     assert np.abs(others.points.numpy() - FACES.points).max() > 0.02
 
 
 def test_the_seed_decides_cross_pairs() -> None:
     first, second, other = (PairSampler(FACES, Augmentation(), seed).draw_cross(4, "cpu") for seed in (1, 1, 2))
-    assert torch.equal(first.asked_keypoints.points, second.asked_keypoints.points)
-    assert not torch.equal(first.asked_keypoints.points, other.asked_keypoints.points)
+    assert torch.equal(first.target_keypoints.points, second.target_keypoints.points)
+    assert not torch.equal(first.target_keypoints.points, other.target_keypoints.points)
 
 
 def test_sets_are_drawn_evenly_whatever_their_size() -> None:
