@@ -41,7 +41,8 @@ def untrained_generator(
     from mien.model.inference.exported_generator import ExportedGenerator
     from mien.model.landmarks.heatmaps import HeatmapSpec
     from mien.model.landmarks.reference import AlignmentSettings
-    from mien.model.networks.generator import GeneratorConfig, build_generator
+    from mien.model.networks.config import GeneratorConfig
+    from mien.model.networks.generator import build_generator
     from mien.tasks.sets.faces import face_tables, prepare_settings
 
     place = Root(root)

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-MAX_SOURCES = 64
-"""Faces of one identity that take turns as the source, at most."""
+from mien.model.configuration.bounds import Count, check_bounds
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,19 @@ class PlanFaces:
 
 
 @dataclass(frozen=True)
+class PlanningSettings:
+    """What a plan tries to vary."""
+
+    max_sources: Count = 64
+    """Faces of one identity that take turns as the source, at most."""
+    clusters: Count = 8
+    """Groups of expressions that a plan covers evenly, where no driver has a label."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True)
 class PlanRules:
     """What decides the candidate orders, besides the faces."""
 
@@ -81,6 +93,7 @@ class PlanRules:
     """In degrees, of yaw, pitch and roll each, between source and driver; None allows any."""
     same_identity: bool = False
     """Whether a person may get their own expressions."""
+    planning: PlanningSettings = field(default_factory=PlanningSettings)
 
 
 @dataclass(frozen=True)
@@ -138,7 +151,7 @@ class Planner:
         """`count` pairs of an identity's candidate order, from `first_rank` on; fewer where the order ends."""
         end = first_rank + count
         random = np.random.default_rng([self.rules.seed, *hashlib.sha256(identity.encode()).digest()])
-        sources = random.permutation(self._rows_of[identity])[:MAX_SOURCES]
+        sources = random.permutation(self._rows_of[identity])[: self.rules.planning.max_sources]
         turns = random.permutation(len(self._orders))
         starts = random.integers(2**62, size=len(self._orders))
         share = -(-end // max(1, len(self._orders)))

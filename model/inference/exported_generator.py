@@ -24,13 +24,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mien.model.device import Compute
-from mien.model.errors import WeightsError
+from mien.model.errors import SettingsError, WeightsError
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.tensors import to_uint8
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.networks.generator import Generator, GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import Generator, build_generator
 
 WEIGHTS, SHAPE_MODEL, CONFIG = "generator.safetensors", "shape_model.safetensors", "config.json"
 _DAMAGED = "train it anew or fetch it again from the registry"
@@ -69,7 +70,8 @@ class ExportedGenerator:
         config = {
             "weights_sha256": _sha256(folder / WEIGHTS),
             "shape_model_sha256": None if self.shape_model is None else _sha256(folder / SHAPE_MODEL),
-            "generator": asdict(self.generator.config),
+            # With the width written out: the default of a kind may change, these weights do not.
+            "generator": {**asdict(self.generator.config), "width": self.generator.config.channels},
             "alignment": asdict(self.alignment),
             "heatmaps": asdict(self.heatmap_spec),
             "provenance": dict(self.provenance),
@@ -95,7 +97,7 @@ class ExportedGenerator:
             generator = build_generator(GeneratorConfig(**config["generator"]))
             generator.load_state_dict(load_file(folder / WEIGHTS))
             alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec(**config["heatmaps"])
-        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, SettingsError) as error:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
         # A tenth faster on a CPU, and what bfloat16 needs on a GPU.
         generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads

@@ -28,8 +28,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.model.landmarks.keypoints import KeypointInfo
-from mien.model.networks.base import Generated, Generator, GeneratorConfig, Motion
+from mien.model.networks.base import Generated, Generator, Motion
 from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
+from mien.model.networks.config import GeneratorConfig
 from mien.model.warping.landmark_flow import face_grid
 from mien.model.warping.masks import OPENINGS, opening_maps
 from mien.model.warping.pixel_grid import pixel_grid
@@ -87,7 +88,7 @@ class MotionGenerator(Generator):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
         fold = config.size_px // config.fine_px
-        fine, wide, deep, deepest = (times * config.width for times in CHANNELS)
+        fine, wide, deep, deepest = (times * config.channels for times in CHANNELS)
         self.stem = conv(3 * fold**2 + 2 * config.parts + len(OPENINGS) + 2, fine)
         self.encode = Down(fine, wide, 1)
         self.encode_deep = Down(wide, deep, 1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.model.configuration.bounds import NotNegative, check_bounds
 from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
 from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
 from mien.model.quality.measures import sharpness
@@ -22,14 +23,17 @@ class GateSettings:
     """Limits that a generated face has to keep to be accepted."""
 
     min_identity_similarity: float | None = None
-    """To the source photo; None takes the embedder's customary threshold for two photos of one person."""
-    max_expression_error: float = 0.05
+    """To the source photo. Where it is not set, the embedder's customary threshold for two photos of one person."""
+    max_expression_error: NotNegative = 0.05
     """Mean distance between found and target landmarks, as a share of the inter-ocular distance. An unchanged copy of
     the source has about 0.06, so the default demands a change."""
-    min_sharpness_ratio: float | None = None
-    """Of the sharpness of the source's crop; None accepts any."""
+    min_sharpness_ratio: NotNegative | None = None
+    """Sharpness over that of the source's crop. Where it is not set, any is accepted."""
     min_detector_score: float | None = None
-    """Of the face found on the result; None accepts any."""
+    """Of the face found on the result, in the detector's unit. Where it is not set, any is accepted."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from mien.model.configuration.bounds import Bounds, NotNegative, Share, check_bounds
+from mien.model.errors import SettingsError
+
+_Degrees = Annotated[float, Bounds(min=0, max=180)]
 
 
 @dataclass(frozen=True)
@@ -14,30 +19,38 @@ class QualityLimits:
 
     min_score: float = 0.0
     """Of the detector, in its own unit: dlib's margin starts at 0, SCRFD's confidence at 0.5."""
-    min_face_px: float = 32.0
+    min_face_px: NotNegative = 32.0
     """Side of a square as large as the detector's box, in source pixels."""
-    min_sharpness: float = 0.005
+    min_sharpness: NotNegative = 0.005
     """Variance of the Laplacian over that of the grey values."""
-    min_brightness: float = 0.08
-    max_brightness: float = 0.92
+    min_brightness: Share = 0.08
     """Mean grey value of the face, from 0 to 1."""
-    max_clipped: float = 0.5
+    max_brightness: Share = 0.92
+    """Of the same mean."""
+    max_clipped: Share = 0.5
     """Share of the face's pixels that are black or white."""
-    max_yaw_degrees: float = 50.0
-    max_pitch_degrees: float = 50.0
-    max_roll_degrees: float = 60.0
-    """How far the head may turn to the side, up or down, and be tilted."""
-    max_shape_error: float = 0.3
+    max_yaw_degrees: _Degrees = 50.0
+    """How far the head may turn to the side."""
+    max_pitch_degrees: _Degrees = 50.0
+    """How far the head may turn up or down."""
+    max_roll_degrees: _Degrees = 60.0
+    """How far the head may be tilted."""
+    max_shape_error: NotNegative = 0.3
     """Distance of the landmarks to the reference face, in distances between the eye centres."""
-    max_landmark_scatter: float = 0.06
+    max_landmark_scatter: NotNegative = 0.06
     """How far several looks at the landmarks may lie apart, as a share of the inter-ocular distance; for dlib's three
-    frames. Of 1,624 faces those above it (0.066, 0.070, 0.075) have misplaced lips or jaw, and those below (0.046
-    at most) have not; docs/decisions/0009."""
-    max_outside: float = 0.0
+    frames. Of 1,624 faces those above it (0.066, 0.070, 0.075) have misplaced lips or jaw, and those below (0.046 at
+    most) have not; docs/decisions/0009."""
+    max_outside: Share = 0.0
     """Share of the landmarks of eyes and lips outside the photo or the crop."""
-    max_duplicate_bits: int = 6
-    """Of 256, in which the perceptual hashes of two photos of a person differ, so that they are taken for one; −1 keeps
+    max_duplicate_bits: Annotated[int, Bounds(min=-1, max=256)] = 6
+    """Of 256, in which the perceptual hashes of two photos of a person differ, so that they are taken for one; -1 keeps
     all but copies of the same bytes."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.min_brightness > self.max_brightness:
+            raise SettingsError("min_brightness is above max_brightness: no face would be left")
 
 
 _MIN: dict[str, tuple[str, str]] = {

@@ -14,23 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.model.landmarks.keypoints import KeypointInfo
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far the changes go; each is drawn evenly from -most to +most, anew for each pair."""
-
-    flip: bool = True
-    """Mirror half of the pairs; left and right parts are exchanged."""
-    stretch: float = 0.1
-    """Relative change of width and, drawn separately, of height."""
-    rotation_degrees: float = 5.0
-    shift: float = 0.04
-    """As a share of the side."""
-    contrast: float = 0.2
-    """Relative change."""
-    brightness: float = 0.15
-    """In units of the range [-1, 1]."""
+from mien.model.training.settings import AugmentationSettings
 
 
 @dataclass(frozen=True)
@@ -62,7 +46,7 @@ class Changes:
 
 
 def draw_changes(
-    augmentation: Augmentation, count: int, random: np.random.Generator, device: torch.device | str
+    augmentation: AugmentationSettings, count: int, random: np.random.Generator, device: torch.device | str
 ) -> Changes:
     """Changes for `count` pairs."""
     values = random.uniform(-1, 1, (count, 7)) * [

@@ -16,7 +16,8 @@ from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
-from mien.model.training.augmentation import Augmentation, draw_changes
+from mien.model.training.augmentation import draw_changes
+from mien.model.training.settings import AugmentationSettings
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class FaceArrays:
     """A number per person."""
     sets: Int[np.ndarray, " faces"] | None = None
     """A number per set that the faces come from; None if they are of one."""
+    sigma_px: float = HeatmapSpec.sigma_px
+    """Of the Gaussians in the heatmaps, in pixels of the heatmap."""
 
     def __len__(self) -> int:
         return len(self.identities)
@@ -50,6 +53,7 @@ class FaceArrays:
             np.concatenate([part.heatmaps for part in parts]),
             np.concatenate([part.points for part in parts]),
             np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
+            sigma_px=parts[0].sigma_px,
         )
 
     def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
@@ -94,7 +98,7 @@ class TargetExpressions:
 
     def __init__(self, faces: FaceArrays) -> None:
         _, self._person_of = np.unique(faces.identities, return_inverse=True)
-        self._points, self._heatmaps = faces.points, HeatmapSpec(size_px=faces.heatmaps.shape[-1])
+        self._points, self._heatmaps = faces.points, HeatmapSpec(faces.heatmaps.shape[-1], faces.sigma_px)
         self._neutrals = neutrals_by_person(faces.points, self._person_of)
 
     def keypoints(
@@ -115,7 +119,7 @@ class TargetExpressions:
 class PairSampler:
     """Draws batches of pairs; its random generator is the only one of a training."""
 
-    def __init__(self, faces: FaceArrays, augmentation: Augmentation, seed: int, candidates: int = 1) -> None:
+    def __init__(self, faces: FaceArrays, augmentation: AugmentationSettings, seed: int, candidates: int = 1) -> None:
         """Of `candidates` pairs the one whose landmarks move most is taken: pairs that hardly differ teach little."""
         self.faces, self.augmentation, self.candidates = faces, augmentation, candidates
         self.random = np.random.default_rng(seed)

@@ -7,14 +7,13 @@ in `model/training/losses.py`, so that weights compare.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.training.losses import L1_UNIT, LAMBDA_GAN, LAMBDA_L1
+from mien.model.training.losses import L1_UNIT
 from mien.model.warping.masks import region_mask
 
 Image = Float[Tensor, "batch 3 size size"]
@@ -24,48 +23,6 @@ COARSE_PX = (4, 16)
 SSIM_WINDOW_PX = 7
 SSIM_K1, SSIM_K2, RANGE = 0.01, 0.03, 2.0
 """Wang et al. 2004, for images in [-1, 1]."""
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weight of each term of the generator's loss; 0 leaves a term out. docs/model.md shows what each one does."""
-
-    gan: float = LAMBDA_GAN
-    """λ_GAN of the patent: D_id and D_e are to take the result for real."""
-    l1: float = LAMBDA_L1
-    """λ_c of the patent: ‖I_t − Î_t‖₁."""
-    mouth: float = 4.0
-    """Pixels of the mouth count 1 + this in ‖·‖₁."""
-    eyes: float = 4.0
-    """Pixels of the eyes count 1 + this."""
-    coarse: float = 0.5
-    """‖·‖₁ of the means over squares of 4 and of 16 pixels, each with this weight."""
-    structure: float = 5.0
-    """1 − SSIM."""
-    moved: float = 0.2
-    """‖·‖₁ of the moved source alone: the motion is to explain what it can before anything is drawn."""
-    smoothness: float = 0.1
-    """Total variation of the residual flow."""
-    features: float = 1.0
-    """Distance of D_e's features of the result and of the target photo."""
-    identity: float = 2.0
-    """Squared distance of the embeddings of the result and of a photo of the person, where an embedder is at hand."""
-    cycle: float = 0.5
-    """‖·‖₁ between the source and the way back to it from a cross-person result."""
-
-
-PATENT = LossWeights(
-    mouth=0.0,
-    eyes=0.0,
-    coarse=0.0,
-    structure=0.0,
-    moved=0.0,
-    smoothness=0.0,
-    features=0.0,
-    identity=0.0,
-    cycle=0.0,
-)
-"""The patent's loss and nothing else."""
 
 
 # --- ‖I_t − Î_t‖₁, mouth and eyes weighted ----------------------------------------------------------------------------

@@ -13,24 +13,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.model.training.augmentation import Augmentation
 from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint, save_checkpoint
-from mien.model.training.settings import TrainSettings
-from mien.model.training.stopping import StopReason, StopSettings
+from mien.model.training.stopping import StopReason
 from mien.model.training.trainer import Trainer
-
-__all__ = [
-    "Augmentation",
-    "FaceArrays",
-    "FitResult",
-    "StopReason",
-    "StopSettings",
-    "TrainSettings",
-    "Trainer",
-    "TrainingLog",
-    "fit",
-]
 
 SAMPLE_ROWS = 6
 

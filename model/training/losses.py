@@ -16,21 +16,12 @@ chosen instead; x is the logit:
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-RealPair = Literal["matched", "literal"]
-"""The real pair of the second loss: the matched (I_t, L_t), or (I_s, L_t) as the patent writes it."""
-
-GanLoss = Literal["bce", "hinge", "least_squares"]
-
-LAMBDA_GAN = 0.5
-"""λ_GAN of the patent."""
-LAMBDA_L1 = 1.0
-"""λ_c of the patent."""
+from mien.model.training.loss_weights import LAMBDA_GAN, LAMBDA_L1, GanLoss
 
 
 def true_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:

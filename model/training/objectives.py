@@ -19,7 +19,7 @@ from mien.model.networks.embedder import DlibEmbedder
 from mien.model.networks.generator import Generator
 from mien.model.training import extra_losses, losses
 from mien.model.training.batches import CrossBatch, PairBatch
-from mien.model.training.extra_losses import LossWeights
+from mien.model.training.loss_weights import LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.warping.face_chip import chips
 

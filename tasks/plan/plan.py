@@ -126,7 +126,7 @@ def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, setti
         UsageError: a set has no usable face, or there is no driver of another identity.
     """
     sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
-    groups = driver_groups(root, expressions, drivers, settings.rules.seed)
+    groups = driver_groups(root, expressions, drivers, settings.rules)
     planner = Planner(
         plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
         plan_faces(drivers.face_ids, drivers.people, groups, drivers.poses),

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.model.pair_planning import PlanFaces, Planner, PlanRules, normalised_entropy, plan_faces, planned_pair
+from mien.model.pair_planning import (
+    PlanFaces,
+    Planner,
+    PlanningSettings,
+    PlanRules,
+    normalised_entropy,
+    plan_faces,
+    planned_pair,
+)
 
 Row = tuple[str, str, str, tuple[float, float, float] | None]
 ROWS: list[Row] = [(f"{person}{n}", person, "", None) for person in "abcd" for n in range(5)]
@@ -70,6 +78,11 @@ def test_every_pair_comes_exactly_once_where_more_are_asked_for_than_there_are(
 
 def test_drivers_are_used_once_each_before_any_is_used_again() -> None:
     assert len({driver for _, _, driver in pairs_of(ROWS[:5], ROWS, 15)}) == 15
+
+
+def test_no_more_sources_take_turns_than_are_allowed() -> None:
+    rules = PlanRules(planning=PlanningSettings(max_sources=2))
+    assert len({source for _, source, _ in pairs_of(ROWS[:5], ROWS, 30, rules)}) == 2
 
 
 def test_an_identity_alone_gets_nothing() -> None:

@@ -15,7 +15,8 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.inference.exported_generator import CONFIG, SHAPE_MODEL, WEIGHTS, ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=2, each=2)
@@ -50,6 +51,13 @@ def test_a_loaded_model_generates_the_same_pixels(saved: ExportedGenerator, tmp_
     assert loaded.heatmap_spec == HeatmapSpec(size_px=32)
     assert loaded.provenance == {"run": "a"}
     assert loaded.size_px == 64
+
+
+def test_a_width_by_default_is_stored_as_the_number_that_it_is(tmp_path: Path) -> None:
+    generator = build_generator(GeneratorConfig(size_px=64, blocks=0))
+    ExportedGenerator(generator, AlignmentSettings(), HeatmapSpec(), {}).save(tmp_path)
+    assert json.loads((tmp_path / CONFIG).read_text())["generator"]["width"] == 24
+    assert ExportedGenerator.load(tmp_path).generator.config == GeneratorConfig(size_px=64, width=24, blocks=0)
 
 
 def test_larger_crops_are_reduced_to_the_models_size(saved: ExportedGenerator) -> None:

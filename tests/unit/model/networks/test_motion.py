@@ -7,7 +7,8 @@ import torch
 
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Motion
-from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
 from mien.model.networks.motion import MAX_FLOW
 from mien.model.warping.pixel_grid import pixel_grid
 from tests.drawn_faces import drawn_faces

@@ -8,7 +8,7 @@ import torch
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.training import extra_losses as additions
 from mien.model.training import losses
-from mien.model.training.extra_losses import PATENT, LossWeights
+from mien.model.training.loss_weights import PATENT, LossWeights
 
 SIDE_PX = 32
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
 from mien.model.training.muon import COEFFICIENTS, ITERATIONS, MAX_ROWS, MOMENTUM, Muon, orthogonal
 from mien.model.training.optimizers import muon_and_adam
 

@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from mien.model.device import pick_device, uses_bfloat16
-from mien.model.networks.generator import GeneratorConfig
-from mien.model.training.extra_losses import PATENT
-from mien.model.training.losses import GanLoss
+from mien.model.networks.config import GeneratorConfig
+from mien.model.training.loss_weights import PATENT, GanLoss
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from tests.drawn_faces import drawn_faces
@@ -68,7 +67,7 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
     assert all(np.isfinite(value) for value in named.values())
 
 
-def test_the_applications_loss_is_there_as_it_is_written() -> None:
+def test_the_patents_loss_is_there_as_it_is_written() -> None:
     named = Trainer(replace(SETTINGS, weights=PATENT, mismatched=0.0), FACES, "cpu").train_step()
     terms = {"generator_identity", "generator_expression", "generator_l1"}
     discriminators = {"discriminator_identity", "discriminator_expression"}
@@ -180,6 +179,14 @@ def test_pretraining_takes_at_most_its_share_of_the_time() -> None:
     trainer = Trainer(replace(SETTINGS, minutes=1.0, pretrain_share=0.1), FACES, "cpu")
     assert not trainer.pretrained
     trainer.elapsed_s = 6.0
+    assert trainer.pretrained
+
+
+def test_pretraining_takes_no_more_updates_than_the_training() -> None:
+    trainer = Trainer(replace(SETTINGS, pretrain_steps=600, steps=2), FACES, "cpu")
+    trainer.pretrained_steps = 1
+    assert not trainer.pretrained
+    trainer.pretrained_steps = 2
     assert trainer.pretrained
 
 

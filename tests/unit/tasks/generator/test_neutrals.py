@@ -15,7 +15,8 @@ from mien.model.expression.retargeting import RetargetSettings, neutral_landmark
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
 from mien.storage import Root, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES
 from mien.tasks.errors import UsageError
