@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
@@ -82,8 +84,11 @@ def augment_faces(
     gate: str | None = None,
     commercial: bool = False,
     precision: Precision = "auto",
+    settings: dict[str, Any] | str | None = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
+
+    Of the settings the sections planning and gate count; the limits of the set that `gate` names win over them.
 
     Args:
         identities: Prepared set whose people are shown.
@@ -111,7 +116,10 @@ def augment_faces(
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         precision: float32 or bfloat16 for the generator; auto takes bfloat16 where the processor or GPU computes in it.
+        settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
+            file that has them; docs/settings.md lists them.
     """
+    chosen = read_settings(settings)
     name = name or f"{identities}-by-{expressions}"
     with checking_arguments():
         check_set_name(name)
@@ -124,9 +132,9 @@ def augment_faces(
         check_sets(place, [sources, drivers])
 
     # Plan pairs
-    rules = PlanRules(seed, most_pose_difference, same_identity)
-    settings = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
-    plan = make_plan(place, sources, drivers, settings) if listed is None else None
+    rules = PlanRules(seed, most_pose_difference, same_identity, chosen.planning)
+    planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
+    plan = make_plan(place, sources, drivers, planning) if listed is None else None
     rows = None if listed is None else listed_rows(place, sources, drivers, listed, seed)
     outlook = None if plan is None else plan.outlook()
     planned = outlook.pairs if outlook is not None else len(rows or ())
@@ -144,7 +152,7 @@ def augment_faces(
         sets,
         crop_size_px(place, sources),
         detector_of(place, sources),
-        gate=load_gate(place, gate),
+        gate=load_gate(place, gate, chosen.gate),
         retarget=retarget_by,
         neutrals=keep_neutrals(place, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
@@ -176,7 +184,7 @@ def augment_faces(
         time.monotonic() - started_s,
         workers or available_cores(),
     )
-    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else settings)
+    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else planning)
     transfers = commit_transfers(place, pairs_ref, done, transfer)
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 

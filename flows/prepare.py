@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from prefect import flow
 
+from mien.flows.settings import Settings, read_settings
 from mien.model.detection.load import check_detector
 from mien.model.images.video import FrameSettings
-from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
@@ -44,7 +45,7 @@ def prepare_faces(
     name: str,
     root: str = "./data",
     faces: str = "dlib",
-    crop_size: int = 256,
+    crop_size: int | None = None,
     val_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_salt: str = "",
@@ -52,14 +53,17 @@ def prepare_faces(
     pattern: str | None = None,
     identity: IdentityFrom = "source",
     faces_per_image: FacesPerImage = "largest",
-    fps: float = 2.0,
+    fps: float | None = None,
     every: int | None = None,
     max_failed: float = 0.5,
     check_identities: bool = False,
     group_similarity: float | None = None,
     commercial: bool = False,
+    settings: dict[str, Any] | str | None = None,
 ) -> PreparedFaces:
     """Turn photos into aligned faces with cached landmark heatmaps, as the named set of a root.
+
+    Of the settings the sections frames, alignment, quality and heatmaps count; crop_size, fps and every win over them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, archives, lists or Parquet files with pictures;
@@ -67,7 +71,7 @@ def prepare_faces(
         name: Name of the set, under which later flows find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
-        crop_size: Side of the aligned crops, in pixels.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
@@ -76,28 +80,27 @@ def prepare_faces(
         identity: source takes the labels of the source, image makes each photo and each video a person of its own,
             cluster groups the faces by their embeddings.
         faces_per_image: largest uses the largest face of a photo, all uses every one.
-        fps: Frames of a video looked at for each of its seconds.
+        fps: Frames of a video looked at for each of its seconds; the settings' (2) if empty.
         every: Look at every Nth frame instead.
         max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
         check_identities: Hold the labels against the embeddings, and tell which photos disagree.
         group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
             if empty.
         commercial: Refuse a detector whose weights may not be used commercially.
+        settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
+            has them; docs/settings.md lists them.
     """
+    chosen = read_settings(settings)
     with checking_arguments():
         check_set_name(name)
         check_detector(faces)
         check_rules(identity, check_identities, group_similarity)
         place = Root(root)
+        alignment, looked_at = _aligned(chosen, crop_size), VideoSettings(faces, _frames(chosen, fps, every))
         listed = list_images(images, LabelRule(pattern, identity), place)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    settings = DetectSettings(
-        faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
-    )
-    looked_at = VideoSettings(faces, FrameSettings(fps, every))
-    spec = HeatmapSpec()
-
-    compare = CompareSettings(settings, check_identities, group_similarity)
+    detect = DetectSettings(faces, alignment, splits, chosen.quality, faces_per_image, identity)
+    compare = CompareSettings(detect, check_identities, group_similarity)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -117,25 +120,39 @@ def prepare_faces(
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
         detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, settings
+            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, detect
         )
 
         # Compare
         compared = compare_faces(place, name, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
+        faces_ref = commit_faces(place, images_ref, compared.shards, detect, compared.told)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
         rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps), heatmap_shard, place, names, crop_size, spec
+            Step("render heatmaps", "faces", found, find_heatmaps),
+            heatmap_shard,
+            place,
+            names,
+            alignment.size_px,
+            chosen.heatmaps,
         )
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
+        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, chosen.heatmaps)
 
     refs = {"images": images_ref, "faces": faces_ref, "heatmaps": heatmaps_ref}
     write_set(place, name, {table: ref.fingerprint for table, ref in refs.items()})
     prepared = PreparedFaces(name, **refs)
     check_failures(place, images_ref, faces_ref, max_failed, outcome(place, prepared))
     return prepared
+
+
+def _aligned(chosen: Settings, crop_size: int | None) -> AlignmentSettings:
+    return chosen.alignment if crop_size is None else replace(chosen.alignment, size_px=crop_size)
+
+
+def _frames(chosen: Settings, fps: float | None, every: int | None) -> FrameSettings:
+    frames = chosen.frames if fps is None else replace(chosen.frames, fps=fps, every=None)
+    return frames if every is None else replace(frames, every=every)
 
 
 def outcome(root: Root, prepared: PreparedFaces) -> str:

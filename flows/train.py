@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from prefect import flow
 
-from mien.model.networks.generator import GeneratorKind
+from mien.flows.settings import read_settings
+from mien.model.networks.config import GeneratorKind
+from mien.model.training.recipes import Recipe
 from mien.storage import Root
 from mien.tasks.evaluate import Evaluation, as_brief
 from mien.tasks.evaluate.steps import evaluate
@@ -16,7 +19,7 @@ from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import find_trained
 from mien.tasks.train.register import rivals
 from mien.tasks.train.steps import register, train
-from mien.tasks.train.train import default_settings, training_fingerprint
+from mien.tasks.train.train import TrainOptions, resolve_settings, training_fingerprint
 
 
 @dataclass(frozen=True)
@@ -36,38 +39,47 @@ class TrainedGenerator:
 def train_generator(
     data: list[str],
     root: str = "./data",
-    generator: GeneratorKind = "motion",
-    size: int = 128,
+    generator: GeneratorKind | None = None,
+    size: int | None = None,
     minutes: float | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     workers: int | None = None,
     commercial: bool = False,
+    recipe: Recipe = "default",
+    settings: dict[str, Any] | str | None = None,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
+
+    The recipe is the start, `settings` change it, and generator, size, minutes, steps and seed win over both.
 
     Args:
         data: Prepared sets; their training people are trained on.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        generator: Kind of generator: motion moves the source, residual draws every pixel.
-        size: Side of the generated faces, in pixels: 64, 96, 128, 256 or 512, at most the crop size of the sets.
-        minutes: How long to train; give this or steps.
+        generator: Kind of generator: motion moves the source, residual draws every pixel. The settings' if empty.
+        size: Side of the generated faces, in pixels: 64, 96, 128, 256 or 512, at most the crop size of the sets. The
+            settings' if empty.
+        minutes: How long to train; give this or steps, here or in the settings.
         steps: How many steps to train; repeats exactly.
-        seed: Another seed, another training.
+        seed: Another seed, another training. The settings' if empty.
         workers: Worker processes for the evaluation; one per core if empty.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
+        recipe: default, or patent: the patent application as written.
+        settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has
+            them; docs/settings.md lists them.
     """
+    chosen = read_settings(settings, recipe)
     place = Root(root)
     sets = [face_tables(place, name) for name in data]
     if commercial:
         check_sets(place, sets)
-    settings = default_settings(place, sets, generator, size, minutes, steps, seed)
-    training = training_fingerprint(sets, settings)
+    resolved = resolve_settings(place, sets, chosen.train, TrainOptions(generator, size, minutes, steps, seed))
+    training = training_fingerprint(sets, resolved)
     if found := find_trained(place, training):
         return TrainedGenerator(found, "found")
 
     # Load, pretrain the discriminators, fit
-    trained = train(place, sets, settings, training)
+    trained = train(place, sets, resolved, training, recipe)
 
     # Evaluate
     evaluation = evaluate(place, trained.sha256, sets, workers=workers, against=rivals(place))

@@ -1,4 +1,4 @@
-"""What becomes of a trained generator: measured beside its rivals, registered, and champion if it has won."""
+"""Registration of a trained generator: measured beside its rivals, registered, and champion if it has won."""
 
 from __future__ import annotations
 
