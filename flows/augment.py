@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -30,6 +30,7 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
@@ -108,14 +109,21 @@ class AugmentedFaces(FlowResult):
 
 
 def check_arguments(
-    *, identities: str, expressions: str, root: str, pairs: str | None, gate: str | None, commercial: bool
+    *,
+    identities: str,
+    expressions: str,
+    root: str,
+    pairs: str | None,
+    gate: str | None,
+    settings: dict[str, Any] | str | None,
+    commercial: bool,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
         check_compatible(opened_root, prepared)
-        load_gate(opened_root, gate)
+        load_gate(opened_root, gate, read_settings(settings).gate)
         if commercial:
             check_sets(opened_root, prepared)
         if pairs is not None:
@@ -153,8 +161,11 @@ def augment_faces(
     dry_run: Annotated[bool, RUN] = False,
     precision: Annotated[Precision, RUN] = "auto",
     workers: Workers = None,
+    settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
+
+    Of the settings the sections planning and gate count; the limits of the set that `gate` names win over them.
 
     Args:
         identities: Prepared set whose people are shown.
@@ -182,10 +193,19 @@ def augment_faces(
         dry_run: Only count what would be generated; write nothing.
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
         workers: Worker processes; one per core if empty.
+        settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
+            file that has them; docs/settings.md lists them.
     """
     check_arguments(
-        identities=identities, expressions=expressions, root=root, pairs=pairs, gate=gate, commercial=commercial
+        identities=identities,
+        expressions=expressions,
+        root=root,
+        pairs=pairs,
+        gate=gate,
+        settings=settings,
+        commercial=commercial,
     )
+    chosen = read_settings(settings)
     name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
         place = Root(root)
@@ -193,9 +213,9 @@ def augment_faces(
     sources, drivers = face_tables(place, identities), face_tables(place, expressions)
 
     # Plan pairs
-    rules = PlanRules(seed, max_pose_difference, same_identity)
-    settings = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
-    plan = make_plan(place, sources, drivers, settings) if listed is None else None
+    rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
+    planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
+    plan = make_plan(place, sources, drivers, planning) if listed is None else None
     rows = None if listed is None else listed_rows(place, sources, drivers, listed, seed)
     outlook = None if plan is None else plan.outlook()
     planned = outlook.pairs if outlook is not None else len(rows or ())
@@ -213,7 +233,7 @@ def augment_faces(
         sets,
         crop_size_px(place, sources),
         detector_of(place, sources),
-        gate=load_gate(place, gate),
+        gate=load_gate(place, gate, chosen.gate),
         retarget=retarget_by,
         neutrals=keep_neutrals(place, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
@@ -245,7 +265,7 @@ def augment_faces(
         time.monotonic() - started_s,
         workers or available_cores(),
     )
-    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else settings)
+    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else planning)
     transfers = commit_transfers(place, pairs_ref, done, transfer)
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 

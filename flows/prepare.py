@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
@@ -23,10 +23,8 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
+from mien.flows.settings import Settings, read_settings
 from mien.model.detection.load import check_detector
-from mien.model.images.video import FrameSettings
-from mien.model.landmarks.heatmaps import HeatmapSpec
-from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
@@ -91,12 +89,14 @@ def check_arguments(
     identity: IdentityFrom,
     check_identities: bool,
     group_similarity: float | None,
+    settings: dict[str, Any] | str | None,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
         check_rules(identity, check_identities, group_similarity)
         check_sources(images, LabelRule(pattern, identity))
+        read_settings(settings)
 
 
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
@@ -106,12 +106,12 @@ def prepare_faces(
     set: SetName,
     root: RootUrl = ROOT,
     pattern: Annotated[Text | None, PHOTOS] = None,
-    fps: Annotated[float, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = 2.0,
+    fps: Annotated[float | None, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = None,
     every: Annotated[Count | None, PHOTOS] = None,
     max_failed: Annotated[Share, PHOTOS] = 0.5,
     faces: Detector = "dlib",
     faces_per_image: Annotated[FacesPerImage, FACES] = "largest",
-    crop_size: CropPx = 256,
+    crop_size: CropPx | None = None,
     commercial: Annotated[bool, FACES] = False,
     identity: Annotated[IdentityFrom, PEOPLE] = "source",
     check_identities: Annotated[bool, PEOPLE] = False,
@@ -119,9 +119,12 @@ def prepare_faces(
     val_fraction: Annotated[Share, PEOPLE] = 0.1,
     test_fraction: Annotated[Share, PEOPLE] = 0.1,
     split_salt: Annotated[str, PEOPLE] = "",
+    settings: Annotated[dict[str, Any] | str | None, FACES] = None,
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
+
+    Of the settings the sections frames, alignment, quality and heatmaps count; crop_size, fps and every win over them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
@@ -129,12 +132,12 @@ def prepare_faces(
         set: Name of the prepared set, under which later steps find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
-        fps: Frames of a video looked at for each of its seconds.
+        fps: Frames of a video looked at for each of its seconds; the settings' (2) if empty.
         every: Look at every Nth frame of a video instead.
         max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
         faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
         faces_per_image: largest uses the largest face of a photo, all uses every one.
-        crop_size: Side of the aligned crops, in pixels.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         commercial: Refuse a detector whose weights exclude commercial use.
         identity: source takes the labels of the source, image makes each photo and each video a person of its own,
             cluster groups the faces by their embeddings.
@@ -145,6 +148,8 @@ def prepare_faces(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         workers: Worker processes; one per core if empty.
+        settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
+            has them; docs/settings.md lists them.
     """
     check_arguments(
         images=images,
@@ -153,18 +158,16 @@ def prepare_faces(
         identity=identity,
         check_identities=check_identities,
         group_similarity=group_similarity,
+        settings=settings,
     )
+    chosen = read_settings(settings)
     with checking_arguments():
         place = Root(root)
+        alignment, looked_at = _aligned(chosen, crop_size), VideoSettings(faces, _frames(chosen, fps, every))
         listed = list_images(images, LabelRule(pattern, identity), place)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    settings = DetectSettings(
-        faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
-    )
-    looked_at = VideoSettings(faces, FrameSettings(fps, every))
-    spec = HeatmapSpec()
-
-    compare = CompareSettings(settings, check_identities, group_similarity)
+    detect = DetectSettings(faces, alignment, splits, chosen.quality, faces_per_image, identity)
+    compare = CompareSettings(detect, check_identities, group_similarity)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -184,19 +187,24 @@ def prepare_faces(
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
         detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, settings
+            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, detect
         )
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
+        faces_ref = commit_faces(place, images_ref, compared.shards, detect, compared.told)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
         rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps), heatmap_shard, place, names, crop_size, spec
+            Step("render heatmaps", "faces", found, find_heatmaps),
+            heatmap_shard,
+            place,
+            names,
+            alignment.size_px,
+            chosen.heatmaps,
         )
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
+        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, chosen.heatmaps)
 
     write_set(place, set, {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)})
     found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
@@ -216,3 +224,12 @@ def prepare_faces(
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())
     return prepared
+
+
+def _aligned(chosen: Settings, crop_size: int | None) -> AlignmentSettings:
+    return chosen.alignment if crop_size is None else replace(chosen.alignment, size_px=crop_size)
+
+
+def _frames(chosen: Settings, fps: float | None, every: int | None) -> FrameSettings:
+    frames = chosen.frames if fps is None else replace(chosen.frames, fps=fps, every=None)
+    return frames if every is None else replace(frames, every=every)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
 from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
 from mien.flows.result import FlowResult
-from mien.model.networks.generator import GeneratorKind
+from mien.flows.settings import read_settings
+from mien.model.networks.config import GeneratorKind
+from mien.model.training.recipes import Recipe
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, as_brief
@@ -21,7 +23,7 @@ from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import find_trained
 from mien.tasks.train.register import rivals
 from mien.tasks.train.steps import register, train
-from mien.tasks.train.train import check_limit, default_settings, training_fingerprint
+from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,19 @@ class TrainedGenerator(FlowResult):
         ]
 
 
-def check_arguments(*, sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
+def check_arguments(
+    *,
+    sets: list[str],
+    root: str,
+    minutes: float | None,
+    steps: int | None,
+    recipe: Recipe,
+    settings: dict[str, Any] | str | None,
+    commercial: bool,
+) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
-    check_limit(minutes, steps)
+    chosen = TrainOptions(minutes=minutes, steps=steps).over(read_settings(settings, recipe).train)
+    check_limit(chosen.minutes, chosen.steps)
     with checking_arguments():
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in sets]
@@ -65,35 +77,45 @@ def train_generator(
     root: RootUrl = ROOT,
     minutes: Minutes | None = None,
     steps: Count | None = None,
-    generator: Annotated[GeneratorKind, GENERATOR] = "motion",
-    size: Annotated[SizePx, GENERATOR] = 128,
-    seed: Annotated[Seed, GENERATOR] = 0,
+    generator: Annotated[GeneratorKind | None, GENERATOR] = None,
+    size: Annotated[SizePx | None, GENERATOR] = None,
+    seed: Annotated[Seed | None, GENERATOR] = None,
+    recipe: Annotated[Recipe, GENERATOR] = "default",
+    settings: Annotated[dict[str, Any] | str | None, GENERATOR] = None,
     commercial: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
 
+    The recipe is the start, `settings` change it, and generator, size, minutes, steps and seed win over both.
+
     Args:
         sets: Prepared sets; their training people are trained on.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        minutes: Minutes to train; give this or steps.
+        minutes: Minutes to train; give this or steps, here or in the settings.
         steps: Steps to train; repeats exactly.
-        generator: Kind of generator: motion moves the source, residual draws every pixel.
-        size: Side of the generated faces, in pixels, at most the crop size of the sets.
-        seed: Another seed, another training.
+        generator: Kind of generator: motion moves the source, residual draws every pixel. The settings' if empty.
+        size: Side of the generated faces, in pixels, at most the crop size of the sets. The settings' if empty.
+        seed: Another seed, another training. The settings' if empty.
+        recipe: default, or patent: the patent application as written.
+        settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has
+            them; docs/settings.md lists them.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
         workers: Worker processes for the evaluation; one per core if empty.
     """
-    check_arguments(sets=sets, root=root, minutes=minutes, steps=steps, commercial=commercial)
+    check_arguments(
+        sets=sets, root=root, minutes=minutes, steps=steps, recipe=recipe, settings=settings, commercial=commercial
+    )
     opened_root = Root(root)
     prepared = [face_tables(opened_root, name) for name in sets]
-    settings = default_settings(opened_root, prepared, generator, size, minutes, steps, seed)
-    training = training_fingerprint(prepared, settings)
+    options = TrainOptions(generator, size, minutes, steps, seed)
+    resolved = resolve_settings(opened_root, prepared, read_settings(settings, recipe).train, options)
+    training = training_fingerprint(prepared, resolved)
     if found := find_trained(opened_root, training):
         return TrainedGenerator(found, "found")
 
     # Load, pretrain the discriminators, fit
-    trained = train(opened_root, prepared, settings, training)
+    trained = train(opened_root, prepared, resolved, training, recipe)
 
     # Evaluate
     evaluation = evaluate(opened_root, trained.sha256, prepared, workers=workers, against=rivals(opened_root))
