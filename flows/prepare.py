@@ -25,6 +25,8 @@ from mien.flows.parameters import (
 from mien.flows.result import FlowResult
 from mien.flows.settings import Settings, read_settings
 from mien.model.detection.load import check_detector
+from mien.model.images.video import FrameSettings
+from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
