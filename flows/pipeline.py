@@ -6,12 +6,14 @@ photos ──prepare──▶ faces, heatmaps ──train──▶ registered ge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from prefect import flow
 
 from mien.flows.augment import AugmentedFaces, augment_faces
 from mien.flows.prepare import PreparedFaces, prepare_faces
 from mien.flows.train import TrainedGenerator, train_generator
+from mien.model.training.recipes import Recipe
 from mien.tasks.runtime.workers import worker_pool
 
 
@@ -30,8 +32,8 @@ def face_augmentation(
     name: str,
     root: str = "./data",
     faces: str = "dlib",
-    crop_size: int = 256,
-    size: int = 128,
+    crop_size: int | None = None,
+    size: int | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     per_identity: int = 10,
@@ -39,9 +41,11 @@ def face_augmentation(
     test_fraction: float = 0.1,
     split_salt: str = "",
     gallery: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     workers: int | None = None,
     commercial: bool = False,
+    recipe: Recipe = "default",
+    settings: dict[str, Any] | str | None = None,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
@@ -50,8 +54,8 @@ def face_augmentation(
         name: Name of the set.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
-        crop_size: Side of the aligned crops, in pixels.
-        size: Side of the generated faces, in pixels, at most the crop size.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
+        size: Side of the generated faces, in pixels, at most the crop size; the settings' (128) if empty.
         minutes: How long to train; give this or steps.
         steps: How many steps to train.
         per_identity: Generated faces for each held-out person.
@@ -59,16 +63,35 @@ def face_augmentation(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         gallery: Folder for the gallery; {root}/galleries/{name}-augmented if empty.
-        seed: Another seed, another training and plan.
+        seed: Another seed, another training and plan; the training's settings' and 0 if empty.
         workers: Worker processes; one per core if empty.
         commercial: Refuse whatever depends on weights that exclude commercial use.
+        recipe: Of the training: default, or patent: the patent application as written.
+        settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
     """
     with worker_pool(workers):
         prepared = prepare_faces(
-            images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, commercial=commercial
+            images,
+            name,
+            root,
+            faces,
+            crop_size,
+            val_fraction,
+            test_fraction,
+            split_salt,
+            commercial=commercial,
+            settings=settings,
         )
         trained = train_generator(
-            [name], root, size=size, minutes=minutes, steps=steps, seed=seed, commercial=commercial
+            [name],
+            root,
+            size=size,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            commercial=commercial,
+            recipe=recipe,
+            settings=settings,
         )
         augmented = augment_faces(
             name,
@@ -78,8 +101,9 @@ def face_augmentation(
             f"{name}-augmented",
             per_identity,
             identity_splits=["val", "test"],
-            seed=seed,
+            seed=seed or 0,
             gallery=gallery,
             commercial=commercial,
+            settings=settings,
         )
     return Augmentation(prepared, trained, augmented)
