@@ -43,6 +43,18 @@ class NamedSet:
     written: str = field(default="", compare=False)
     """When, in UTC."""
 
+    def content(self) -> bytes:
+        """What its files hold."""
+        content = {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "written": self.written,
+            "about": self.about,
+            "tables": self.tables,
+        }
+        return json.dumps(content, indent=1).encode()
+
 
 def check_set_name(name: str) -> None:
     """Raises StorageError unless the name is made of letters, digits, - _ and ., and is no fingerprint itself."""
@@ -94,7 +106,7 @@ def write_set(
             )
         written = datetime.now(UTC).isoformat(timespec="seconds")
         made = NamedSet(name, ordered, newest + 1, dict(about or {}), written)
-        if root.create_bytes(_version_path(name, made.version), _json(made)):
+        if root.create_bytes(_version_path(name, made.version), made.content()):
             _write_pointer(root, made)
             return made
 
@@ -123,7 +135,7 @@ def read_set(root: Root, name: str) -> NamedSet:
     if pointer.version != newest:
         raise _damaged(root, name, newest)
     if newest:
-        root.write_bytes(_version_path(name, newest), _json(pointer))
+        root.write_bytes(_version_path(name, newest), pointer.content())
         _log.warning("%s is made again from %s", root.uri(_version_path(name, newest)), root.uri(_path(name)))
     return pointer
 
@@ -217,23 +229,11 @@ def _parsed(root: Root, name: str, path: str) -> NamedSet:
     return found
 
 
-def _json(version: NamedSet) -> bytes:
-    content = {
-        "format": FORMAT,
-        "name": version.name,
-        "version": version.version,
-        "written": version.written,
-        "about": version.about,
-        "tables": version.tables,
-    }
-    return json.dumps(content, indent=1).encode()
-
-
 def _write_pointer(root: Root, version: NamedSet) -> None:
-    root.write_bytes(_path(version.name), _json(version))
+    root.write_bytes(_path(version.name), version.content())
     newest = set_version(root, version.name)
     if newest != version.version and (later := _read_version(root, version.name, newest)) is not None:
-        root.write_bytes(_path(version.name), _json(later))  # this copy came after that of a later version
+        root.write_bytes(_path(version.name), later.content())  # this copy came after that of a later version
 
 
 def _names(root: Root) -> list[str]:

@@ -27,7 +27,7 @@ from mien.storage import (
     StorageError,
     TableRef,
     commit,
-    find_shard,
+    find_good_shard,
     fingerprint,
     read_shard,
     source_digest,
@@ -79,13 +79,13 @@ def check_loads(faces: str, commercial: bool) -> None:
 
 def find_detected(root: Root, images: str, settings: DetectSettings) -> ShardRef | None:
     """The shard of `faces` for a shard of `images`, if it exists."""
-    return find_shard(root, "faces", _named(root, images, settings)[0])
+    return find_good_shard(root, "faces", _named(root, images, settings)[0])
 
 
 def detect_shard(root: Root, images: str, settings: DetectSettings) -> ShardRef:
     """The shard of `faces` for a shard of `images`: found where it exists, else computed and written."""
     name, rows = _named(root, images, settings)
-    if found := find_shard(root, "faces", name):
+    if found := find_good_shard(root, "faces", name):
         tick(len(rows))
         return found
     return in_worker(_detect, root, name, rows, settings)
