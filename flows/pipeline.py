@@ -64,6 +64,7 @@ def face_augmentation(
     seed: Seed = 0,
     workers: Workers = None,
     commercial: bool = False,
+    replace: bool = False,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
@@ -84,6 +85,7 @@ def face_augmentation(
         seed: Another seed, another training and plan.
         workers: Worker processes; one per core if empty.
         commercial: Refuse whatever depends on weights that exclude commercial use.
+        replace: Take the place of sets with other sources or settings, or of those that keep less than half their rows.
     """
     with worker_pool(workers):
         prepared = prepare_faces(
@@ -96,6 +98,7 @@ def face_augmentation(
             test_fraction=test_fraction,
             split_salt=split_salt,
             commercial=commercial,
+            replace=replace,
         )
         trained = train_generator(
             sets=[set], root=root, size=size, minutes=minutes, steps=steps, seed=seed, commercial=commercial
@@ -111,5 +114,6 @@ def face_augmentation(
             seed=seed,
             gallery=gallery,
             commercial=commercial,
+            replace=replace,
         )
     return Augmentation(prepared, trained, augmented)

@@ -198,7 +198,12 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
 
 
 def commit_faces(
-    root: Root, images: TableRef, shards: Sequence[ShardRef], settings: DetectSettings, compared: Mapping[str, Any]
+    root: Root,
+    images: TableRef,
+    shards: Sequence[ShardRef],
+    settings: DetectSettings,
+    compared: Mapping[str, Any],
+    detected: Sequence[ShardRef] = (),
 ) -> TableRef:
     """Makes the faces visible as one table.
 
@@ -208,7 +213,11 @@ def commit_faces(
         shards: Of `faces`.
         settings: That detection was done with.
         compared: What comparing them told.
+        detected: The shards as detection made them. Those that comparing wrote anew are named, so that they are kept:
+            the next run finds them, and does not detect again.
     """
     weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
     about = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights, "compared": compared}
+    former = sorted({shard.fingerprint for shard in detected} - {shard.fingerprint for shard in shards})
+    about |= {"detected": former} if former else {}
     return commit(root, "faces", shards, {**about, "code": CODE})
