@@ -253,7 +253,7 @@ def augment_faces(
     pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else settings)
     transfers = commit_transfers(place, pairs_ref, done, transfer)
     tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
-    check_kept_rows(place, name, tables, replace)
+    check_kept_rows(place, name, tables, version, replace)
     write_set(place, name, tables, after=version, about=about)
 
     # Report

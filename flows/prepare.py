@@ -209,7 +209,7 @@ def prepare_faces(
         heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
 
     tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
-    check_kept_rows(place, set, tables, replace)
+    check_kept_rows(place, set, tables, version, replace)
     write_set(place, set, tables, after=version, about=about)
     found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
     prepared = PreparedFaces(

@@ -78,13 +78,14 @@ def _plain(source: str) -> str:
     return source.removeprefix("./").rstrip("/")
 
 
-def check_kept_rows(root: Root, name: str, tables: Mapping[str, str], replace: bool) -> None:
+def check_kept_rows(root: Root, name: str, tables: Mapping[str, str], version: int, replace: bool) -> None:
     """Raises RunError, after the work, where a new version would lose more than half of the usable rows of the set.
 
-    Prepared sets are compared by their faces, generated ones, which are made anew with each generator, by number.
+    Prepared sets are compared by their faces, generated ones, which another generator makes anew, by number. `version`
+    was the newest one when the run began; where it is not any more, `write_set` says so.
     """
     former = _former(root, name)
-    if replace or former is None or dict(former.tables) == dict(tables):
+    if replace or former is None or former.version != version or dict(former.tables) == dict(tables):
         return
     table = "faces" if "faces" in former.tables else "transfers"
     if table not in former.tables or table not in tables:
