@@ -8,6 +8,7 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, ROOT, Count, ModelUri, RootUrl, Seed, SetName, Text, Workers
 from mien.flows.result import FlowResult
 from mien.storage import Root
@@ -40,6 +41,7 @@ def check_arguments(*, set: str, root: str) -> None:
 
 
 @flow(name="evaluate-generator", flow_run_name="evaluate {model} on {set}")
+@at_work
 def evaluate_generator(
     *,
     set: SetName,

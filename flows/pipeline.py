@@ -67,6 +67,7 @@ def face_augmentation(
     commercial: bool = False,
     recipe: Recipe = "default",
     settings: dict[str, Any] | str | None = None,
+    replace: bool = False,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
@@ -89,6 +90,7 @@ def face_augmentation(
         commercial: Refuse whatever depends on weights that exclude commercial use.
         recipe: Of the training: default, or patent: the patent application as written.
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
+        replace: Take the place of sets with other sources or settings, or of those that keep less than half their rows.
     """
     with worker_pool(workers):
         prepared = prepare_faces(
@@ -102,6 +104,7 @@ def face_augmentation(
             split_salt=split_salt,
             commercial=commercial,
             settings=settings,
+            replace=replace,
         )
         trained = train_generator(
             sets=[set],
@@ -126,5 +129,6 @@ def face_augmentation(
             gallery=gallery,
             commercial=commercial,
             settings=settings,
+            replace=replace,
         )
     return Augmentation(prepared, trained, augmented)

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import (
     FACES,
     PEOPLE,
     PHOTOS,
     ROOT,
+    RUN,
     Count,
     CropPx,
     Detector,
@@ -25,7 +27,17 @@ from mien.flows.parameters import (
 from mien.flows.result import FlowResult
 from mien.flows.settings import read_settings
 from mien.model.detection.load import check_detector
-from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
+from mien.storage import (
+    IdentityFrom,
+    LabelRule,
+    Root,
+    TableRef,
+    check_sources,
+    list_images,
+    read_manifest,
+    set_version,
+    write_set,
+)
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
@@ -37,6 +49,7 @@ from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
 from mien.tasks.runtime.fan_out import Step, over_shards, over_videos, shard_threads
 from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
 from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
@@ -100,6 +113,7 @@ def check_arguments(
 
 
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
+@at_work
 def prepare_faces(
     images: Annotated[list[Text], Field(min_length=1)],
     *,
@@ -120,6 +134,7 @@ def prepare_faces(
     test_fraction: Annotated[Share, PEOPLE] = 0.1,
     split_salt: Annotated[str, PEOPLE] = "",
     settings: Annotated[dict[str, Any] | str | None, FACES] = None,
+    replace: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
@@ -147,6 +162,7 @@ def prepare_faces(
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
+        replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
@@ -164,6 +180,8 @@ def prepare_faces(
     with checking_arguments():
         place = Root(root)
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
+        about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
+        check_replacing(place, set, about, replace)
         listed = list_images(images, LabelRule(pattern, identity), place)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
     detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
@@ -193,7 +211,7 @@ def prepare_faces(
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, detect, compared.told)
+        faces_ref = commit_faces(place, images_ref, compared.shards, detect, compared.told, detected)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
@@ -207,7 +225,9 @@ def prepare_faces(
         )
         heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, chosen.heatmaps)
 
-    write_set(place, set, {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)})
+    tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
+    check_kept_rows(place, set, tables, version, replace)
+    write_set(place, set, tables, after=version, about=about)
     found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
     prepared = PreparedFaces(
         set=set,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
 from mien.flows.result import FlowResult
 from mien.flows.settings import read_settings
@@ -71,6 +72,7 @@ def check_arguments(
 
 
 @flow(name="train-generator", flow_run_name="train on {sets}")
+@at_work
 def train_generator(
     *,
     sets: Annotated[list[SetName], Field(min_length=1)],

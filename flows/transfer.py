@@ -7,6 +7,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, EXPRESSION, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
 from mien.flows.result import FlowResult
 from mien.model.detection.load import check_detector
@@ -47,6 +48,7 @@ def check_arguments(*, source: str, driver: str, faces: str) -> None:
 
 
 @flow(name="transfer-pair")
+@at_work
 def transfer_pair(
     source: Text,
     driver: Text,

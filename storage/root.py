@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -90,6 +91,15 @@ def _normalised(url: str) -> str:
     if not separator:
         return url.rstrip("/") or url[:1]
     return f"{scheme}://{rest.rstrip('/') or rest[:1]}"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file as a listing tells of it."""
+
+    name: str
+    bytes: int
+    written: datetime
 
 
 class Root:
@@ -202,6 +212,30 @@ class Root:
             return []
         names = [str(info["name"]).rsplit("/", 1)[-1] for info in found if info["type"] != "directory"]
         return sorted(name for name in names if name and not name.startswith("."))
+
+    def files(self, path: str) -> list[FileInfo]:
+        """The files directly in a folder, sorted by name, hidden ones included; empty where there is no such folder."""
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
+        except MissingError:
+            return []
+        files = [self._described(path, info) for info in found if info["type"] != "directory"]
+        return sorted(files, key=lambda file: file.name)
+
+    def _described(self, folder: str, info: dict[str, Any]) -> FileInfo:
+        name = str(info["name"]).rsplit("/", 1)[-1]
+        written = info.get("LastModified")  # S3 tells it with the listing, and each question would be a request
+        return FileInfo(name, int(info["size"] or 0), written or self.modified(f"{folder}/{name}" if folder else name))
+
+    def folders(self, path: str) -> list[str]:
+        """Sorted names of the folders directly in a folder; empty where there is no such folder."""
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
+        except MissingError:
+            return []
+        return sorted(str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in found if i["type"] == "directory")
 
     def modified(self, path: str) -> datetime:
         """When a file was last written."""

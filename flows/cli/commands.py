@@ -71,6 +71,21 @@ COMMANDS: dict[str, Entry] = {
         "Check every manifest, shard, row and picture of a set; exit code 1 if anything is wrong.",
         SETS,
     ),
+    "history": Entry(
+        "mien.flows.cli.versions:show_history",
+        "List the versions of a set: when each was made, from what, and its tables.",
+        SETS,
+    ),
+    "rollback": Entry(
+        "mien.flows.cli.versions:restore_version",
+        "Go back to the tables of an older version of a set, as a new version.",
+        SETS,
+    ),
+    "gc": Entry(
+        "mien.flows.gc:collect_garbage",
+        "Find the files of a root that no version of any set holds, and delete them if asked to.",
+        SETS,
+    ),
     "reproduce": Entry(
         "mien.flows.reproduce:reproduce_face",
         "Make a generated face again from its lineage and compare the bytes.",

@@ -19,7 +19,7 @@ from mien.storage import (
     StorageError,
     TableRef,
     commit,
-    find_shard,
+    find_good_shard,
     fingerprint,
     plan_shards,
     read_shard,
@@ -74,7 +74,7 @@ def _keys(root: Root, shard: str) -> list[tuple[Any, ...]]:
 
 def find_index(root: Root, shard: IndexShard) -> ShardRef | None:
     """The shard of `images` for these items, if it exists and is worth keeping."""
-    found = find_shard(root, "images", shard.fingerprint)
+    found = find_good_shard(root, "images", shard.fingerprint)
     return None if found is None or _has_unread(root, found, shard) else found
 
 

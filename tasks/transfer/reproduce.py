@@ -14,6 +14,8 @@ from mien.tasks.runtime.workers import in_worker
 from mien.tasks.transfer.generate import generated_rows
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint, settings_of
 
+OTHER_CODE = "the code or the detector is another version than the one that made it"
+
 
 @dataclass(frozen=True)
 class Reproduction:
@@ -47,7 +49,7 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
     same = again["sha256"] == row["sha256"]
     because = ""
     if row["settings"] != settings_fingerprint(settings):
-        because = "the code or the detector is another version than the one that made it"
+        because = OTHER_CODE
     if data is not None and row["image"] is not None and hashlib.sha256(row["image"]).hexdigest() != row["sha256"]:
         because = "the stored image is not the one that was made: its hash does not match"
         same = False
