@@ -48,6 +48,7 @@ from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_plan
 from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
+from mien.tasks.sets.consent import refused_lines
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.sets.splits import Split
@@ -74,12 +75,14 @@ class AugmentedFaces(FlowResult):
     """What came of it; None for a list."""
     cost: Cost | None = None
     """What it would take, after a dry run."""
+    refused: tuple[str, ...] = ()
+    """Lines on pairs that were not made for want of consent."""
 
     def lines(self) -> list[str]:
         if self.transfers is None or self.gallery is None:
             line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
             return [line, *self._plan_lines(), *([self.cost.told()] if self.cost else [])]
-        return [self.summary(), f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
+        return [self.summary(), *self.refused, f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
 
     def summary(self) -> str:
         """One line: what became of the plan."""
@@ -173,7 +176,7 @@ def augment_faces(
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
-        require_consent: Refuse people whose photos came without consent.
+        require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         image_format: How generated faces are encoded.
         quality: Of JPEG and WebP.
@@ -251,4 +254,7 @@ def augment_faces(
     page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     counts = read_manifest(place, "transfers", transfers.fingerprint).counts
-    return AugmentedFaces(name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally)
+    refused = tuple(refused_lines(place, transfers.fingerprint))
+    return AugmentedFaces(
+        name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally, refused=refused
+    )

@@ -30,6 +30,7 @@ from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
+from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
@@ -148,7 +149,7 @@ def prepare_faces(
     check_arguments(images, faces, pattern, identity, check_identities, group_similarity)
     with checking_arguments():
         place = Root(root)
-        listed = list_images(images, LabelRule(pattern, identity), place)
+        listed = with_terms(list_images(images, LabelRule(pattern, identity), place))
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
     settings = DetectSettings(
         faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
@@ -170,6 +171,7 @@ def prepare_faces(
         plan = plan_index(place, set, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
         indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
+        indexed = reject_withdrawn(place, indexed, identity)
         images_ref = commit_images(place, indexed)
 
         # Detect and align
@@ -181,10 +183,11 @@ def prepare_faces(
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
+        face_shards = reject_withdrawn_faces(place, indexed, compared.shards)
+        faces_ref = commit_faces(place, images_ref, face_shards, settings, compared.told)
 
         # Heatmaps
-        names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
+        names, found = [shard.fingerprint for shard in face_shards], sum(shard.rows for shard in face_shards)
         rendered = over_shards(
             Step("render heatmaps", "faces", found, find_heatmaps), heatmap_shard, place, names, crop_size, spec
         )
@@ -203,7 +206,7 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=tuple(left_out_lines(place, found_images)),
+        left_out=(*left_out_lines(place, found_images), *terms_lines(place, found_images)),
         identities=tuple(identity_lines(place, found_faces)),
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())

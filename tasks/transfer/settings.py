@@ -44,7 +44,7 @@ class TransferSettings:
     """Fingerprint of the people's neutrals, which are kept in the root; None takes the drivers' points as they are."""
     output: OutputSettings = field(default_factory=OutputSettings)
     require_consent: bool = False
-    """Refuses sources whose photo came without a word on consent."""
+    """Refuses sources and drivers unless consent was given for their photos."""
     compute: Compute = field(default_factory=Compute)
     """Of the generator; the bytes are the same on one kind of device only."""
 
