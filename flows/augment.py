@@ -35,6 +35,7 @@ from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
 from mien.storage import Root, ShardRef, TableRef, read_manifest, read_text, write_set
+from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator
@@ -251,6 +252,7 @@ def augment_faces(
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 
     # Report
+    note_output(place, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
     page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     counts = read_manifest(place, "transfers", transfers.fingerprint).counts

@@ -19,12 +19,13 @@ KINDS: tuple[ConsentKind, ...] = get_args(ConsentKind)
 ALLOWED = "yes/true/1/given/signed/granted, no/false/0/denied/refused, withdrawn/revoked, a day such as 2026-01-31"
 """What a list may say, for messages."""
 
-_WORDS: dict[str, ConsentKind] = {
-    **dict.fromkeys(("given", "yes", "y", "true", "t", "1", "1.0", "signed", "granted", "consented"), "given"),
-    **dict.fromkeys(("denied", "no", "n", "false", "f", "0", "0.0", "refused", "declined", "not given"), "denied"),
-    **dict.fromkeys(("withdrawn", "revoked", "retracted"), "withdrawn"),
-    **dict.fromkeys(("", "unknown", "nan", "null", "nat", "<na>"), "unknown"),
+_SPELLINGS: dict[ConsentKind, tuple[str, ...]] = {
+    "given": ("given", "yes", "y", "true", "t", "1", "1.0", "signed", "granted", "consented"),
+    "denied": ("denied", "no", "n", "false", "f", "0", "0.0", "refused", "declined", "not given"),
+    "withdrawn": ("withdrawn", "revoked", "retracted"),
+    "unknown": ("", "unknown", "nan", "null", "nat", "<na>"),
 }
+_WORDS = {word: kind for kind, words in _SPELLINGS.items() for word in words}
 _WITHOUT_DAY = frozenset(
     ["y", "n", "t", "f", "1", "0", "1.0", "0.0", "true", "false", "unknown", "nan", "null", "nat", "<na>"]
 )

@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from mien.storage import Root
+from mien.storage.private import make_folder
 from mien.tasks.errors import RunError
 
 EXPERIMENT = "mien"
@@ -49,7 +50,7 @@ def connect(root: Root) -> MlflowClient:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     uri = tracking_uri(root)
     if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(uri.removeprefix("sqlite:///")).parent)
     _use(uri)
     try:
         _knock(uri)

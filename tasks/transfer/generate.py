@@ -37,12 +37,14 @@ FACE_COLUMNS = [
 Row = dict[str, Any]
 
 
-def generated_rows(root: Root, pairs: Sequence[Row], settings: TransferSettings) -> Iterator[Row]:
+def generated_rows(
+    root: Root, pairs: Sequence[Row], settings: TransferSettings, lineage: str | None = None
+) -> Iterator[Row]:
     """The rows of `transfers` for rows of `pairs`, in their order.
 
     A row is a function of its pair and the settings: it does not matter which others are made with it.
     """
-    lineage = settings_fingerprint(settings)
+    lineage = lineage or settings_fingerprint(settings)
     ids = {pair[key] for pair in pairs if pair["status"] == "ok" for key in ("identity_face_id", "expression_face_id")}
     faces = read_faces(root, settings.sets, ids, FACE_COLUMNS)
     photos = photos_of(root, settings.sets, {face["image_id"] for face in faces.values()}, ["licence"])

@@ -61,6 +61,17 @@ def settings_of(about: Any) -> TransferSettings:
     return TransferSettings(**told)
 
 
+LINEAGE = "lineage_settings"
+"""Key of what a manifest keeps of the settings as they were when its faces were made, where tables that these name have
+been written anew since: they decide the ids of the faces."""
+
+
+def lineage_of(about: Any, settings: TransferSettings) -> str:
+    """The fingerprint of the settings that the faces of a table were made with, under the present code."""
+    made_with = about.get(LINEAGE) or decisive(settings)
+    return fingerprint({"code": CODE, "settings": made_with, "judge": detector_version(settings.faces)})
+
+
 def settings_fingerprint(settings: TransferSettings) -> str:
     """Of all that decides a generated face besides its pair: settings, weights, tables, detector, code."""
     return fingerprint({"code": CODE, "settings": decisive(settings), "judge": detector_version(settings.faces)})
