@@ -1,4 +1,4 @@
-"""`--require-consent` lets nobody pass who did not consent: as source, as driver, in training, calibration, transfer."""
+"""`--require-consent` lets nobody pass who did not consent: as source or driver, in training, calibration, transfer."""
 
 from __future__ import annotations
 
