@@ -11,10 +11,9 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 ConsentKind = Literal["given", "denied", "withdrawn", "unknown"]
-KINDS: tuple[ConsentKind, ...] = get_args(ConsentKind)
 
 ALLOWED = "yes/true/1/given/signed/granted, no/false/0/denied/refused, withdrawn/revoked, a day such as 2026-01-31"
 """What a list may say, for messages."""
@@ -25,7 +24,7 @@ _SPELLINGS: dict[ConsentKind, tuple[str, ...]] = {
     "withdrawn": ("withdrawn", "revoked", "retracted"),
     "unknown": ("", "unknown", "nan", "null", "nat", "<na>"),
 }
-_WORDS = {word: kind for kind, words in _SPELLINGS.items() for word in words}
+_WORDS: dict[str, ConsentKind] = {word: kind for kind, words in _SPELLINGS.items() for word in words}
 _WITHOUT_DAY = frozenset(
     ["y", "n", "t", "f", "1", "0", "1.0", "0.0", "true", "false", "unknown", "nan", "null", "nat", "<na>"]
 )
@@ -111,7 +110,7 @@ def strongest(consents: Iterable[Consent]) -> Consent:
     found = list(consents)
     if not found:
         return UNKNOWN
-    kind = min((consent.kind for consent in found), key=_STRONGEST.index)
+    kind = next(kind for kind in _STRONGEST if any(consent.kind == kind for consent in found))
     days = [consent.on for consent in found if consent.kind == kind and consent.on is not None]
     if not days:
         return Consent(kind)
