@@ -110,7 +110,7 @@ def strongest(consents: Iterable[Consent]) -> Consent:
     found = list(consents)
     if not found:
         return UNKNOWN
-    kind = next(kind for kind in _STRONGEST if any(consent.kind == kind for consent in found))
+    kind: ConsentKind = next(kind for kind in _STRONGEST if any(consent.kind == kind for consent in found))
     days = [consent.on for consent in found if consent.kind == kind and consent.on is not None]
     if not days:
         return Consent(kind)
