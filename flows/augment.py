@@ -37,6 +37,7 @@ from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
 from mien.storage import Root, ShardRef, TableRef, read_manifest, read_text, set_version, write_set
+from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator
@@ -50,6 +51,7 @@ from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_plan
 from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
+from mien.tasks.sets.consent import refused_lines
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
@@ -77,12 +79,14 @@ class AugmentedFaces(FlowResult):
     """What came of it; None for a list."""
     cost: Cost | None = None
     """What it would take, after a dry run."""
+    refused: tuple[str, ...] = ()
+    """Lines on pairs that were not made for want of consent."""
 
     def lines(self) -> list[str]:
         if self.transfers is None or self.gallery is None:
             line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
             return [line, *self._plan_lines(), *([self.cost.told()] if self.cost else [])]
-        return [self.summary(), f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
+        return [self.summary(), *self.refused, f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
 
     def summary(self) -> str:
         """One line: what became of the plan."""
@@ -188,7 +192,7 @@ def augment_faces(
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
-        require_consent: Refuse people whose photos came without consent.
+        require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         image_format: How generated faces are encoded.
         quality: Of JPEG and WebP.
@@ -279,7 +283,11 @@ def augment_faces(
     write_set(place, name, tables, after=version, about=about)
 
     # Report
+    note_output(place, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
     page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     counts = read_manifest(place, "transfers", transfers.fingerprint).counts
-    return AugmentedFaces(name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally)
+    refused = tuple(refused_lines(place, transfers.fingerprint))
+    return AugmentedFaces(
+        name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally, refused=refused
+    )

@@ -40,6 +40,7 @@ from mien.storage import (
 )
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
+from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
@@ -182,7 +183,7 @@ def prepare_faces(
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
         about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
         check_replacing(place, set, about, replace)
-        listed = list_images(images, LabelRule(pattern, identity), place)
+        listed = with_terms(list_images(images, LabelRule(pattern, identity), place))
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
     detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
     looked_at = VideoSettings(faces, chosen.frames)
@@ -200,6 +201,7 @@ def prepare_faces(
         plan = plan_index(place, set, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
         indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
+        indexed = reject_withdrawn(place, indexed, identity)
         images_ref = commit_images(place, indexed)
 
         # Detect and align
@@ -211,10 +213,11 @@ def prepare_faces(
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, detect, compared.told, detected)
+        face_shards = reject_withdrawn_faces(place, indexed, compared.shards)
+        faces_ref = commit_faces(place, images_ref, face_shards, detect, compared.told, detected)
 
         # Heatmaps
-        names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
+        names, found = [shard.fingerprint for shard in face_shards], sum(shard.rows for shard in face_shards)
         rendered = over_shards(
             Step("render heatmaps", "faces", found, find_heatmaps),
             heatmap_shard,
@@ -240,7 +243,7 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=tuple(left_out_lines(place, found_images)),
+        left_out=(*left_out_lines(place, found_images), *terms_lines(place, found_images)),
         identities=tuple(identity_lines(place, found_faces)),
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())

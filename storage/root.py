@@ -20,6 +20,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from mien.storage.errors import MissingError, StorageError
+from mien.storage.private import make_folder, private_opener
 
 _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
 """botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""
@@ -237,6 +238,17 @@ class Root:
             return []
         return sorted(str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in found if i["type"] == "directory")
 
+    def files_below(self, path: str = "") -> list[str]:
+        """Sorted paths of all files below a folder, hidden ones too, relative to the root."""
+        folder = self.full_path(path)
+        try:
+            with storage_errors(self.uri(path)):
+                found = cast("list[str]", self.filesystem.find(folder))
+        except MissingError:
+            return []
+        base = f"{self._base}/"
+        return sorted(name.removeprefix(base) for name in found if name.startswith(base))
+
     def modified(self, path: str) -> datetime:
         """When a file was last written."""
         with storage_errors(self.uri(path)):
@@ -266,7 +278,7 @@ def _create_file(path: Path, data: bytes) -> bool:
             return False
         except OSError:  # a filesystem without links; then the content may be seen half written for a moment
             try:
-                with path.open("xb") as file:
+                with open(path, "xb", opener=private_opener) as file:
                     file.write(data)
             except FileExistsError:
                 return False
@@ -276,11 +288,11 @@ def _create_file(path: Path, data: bytes) -> bool:
 @contextmanager
 def _written_beside(path: Path, data: bytes) -> Generator[Path, None, None]:
     """A whole file under another name in the same folder, gone when the block ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Hidden, so that what a killed process leaves behind is never listed; unique, since two may write at once.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=private_opener) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # else the name could outlive a power cut that the content does not

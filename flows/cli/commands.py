@@ -92,6 +92,11 @@ COMMANDS: dict[str, Entry] = {
         SETS,
     ),
     "export": Entry("mien.flows.export:export_faces", "Write a generated set in the form that a trainer reads.", SETS),
+    "forget": Entry(
+        "mien.flows.forget:forget_person",
+        "Remove a person from everything that a root holds, with a receipt.",
+        SETS,
+    ),
     "demo": Entry(
         "mien.flows.cli.demo:run_demo",
         "Run the whole pipeline on the AT&T (ORL) faces; ends with a gallery of generated faces.",

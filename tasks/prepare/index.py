@@ -28,6 +28,8 @@ from mien.storage import (
 )
 from mien.storage.schemas import IMAGES
 from mien.storage.tables import former_manifest
+from mien.storage.tombstones import read_tombstones
+from mien.tasks.prepare.forgotten import ForgottenPhotos
 from mien.tasks.runtime.workers import in_worker, tick
 from mien.tasks.sets.photo_reader import PictureReader
 
@@ -98,7 +100,8 @@ def _has_unread(root: Root, found: ShardRef, shard: IndexShard) -> bool:
 
 def _index(root: Root, shard: IndexShard) -> ShardRef:
     with PictureReader() as reader:
-        rows = list(_rows(shard.items, reader))
+        forgotten = ForgottenPhotos(read_tombstones(root), reader)
+        rows = [forgotten.judged(item, row) for item, row in zip(shard.items, _rows(shard.items, reader), strict=True)]
     return write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(rows, schema=IMAGES))
 
 

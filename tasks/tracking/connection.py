@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from mien.model.errors import first_line
 from mien.storage import Root
+from mien.storage.private import make_folder
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.tracking.embedded import (
     URI_VARIABLE,
@@ -58,7 +59,7 @@ def connect(root: Root) -> MlflowClient:
     uri = tracking_uri(root)
     _check_kind(uri)
     if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(uri.removeprefix("sqlite:///")).parent)
     _use(uri)
     try:
         _knock(uri)
