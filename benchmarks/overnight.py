@@ -31,7 +31,8 @@ from typing import Any
 import fsspec
 import psutil
 
-from benchmarks.servers import PROJECT, S3_KEYS, prefect_api, running, s3_server
+from benchmarks.servers import S3_KEYS, prefect_api, s3_server
+from deployments.servers import PROJECT, running
 
 BUCKET = "s3://mien-overnight"
 TABLES = ("images", "faces", "heatmaps", "sets", "quality")

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from deployments.servers import PROJECT, ServerError, end, mlflow_server, prefect_server, start, wait_for
+
 RUN = PROJECT / ".run"
 NOTE = RUN / "servers.json"
 DATA = PROJECT / "data" / "servers"
@@ -38,34 +37,20 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _start(name: str, *command: str) -> int:
-    with (RUN / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    return process.pid
+def _start(name: str, command: list[str]) -> subprocess.Popen[bytes]:
+    return start(command, RUN / f"{name}.log", _environment())
 
 
 def _note(pids: dict[str, int]) -> None:
     NOTE.write_text(json.dumps(pids))
 
 
-def _wait_for(url: str, log: str, limit_s: float = 120) -> None:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    down()
-    raise SystemExit(f"error: {url} did not answer within {limit_s:.0f} s: see {RUN / log}")
+def _wait_for(url: str, process: subprocess.Popen[bytes], name: str) -> None:
+    try:
+        wait_for(url, process, RUN / f"{name}.log")
+    except ServerError as error:
+        down()
+        raise SystemExit(f"error: {error}") from None
 
 
 def up() -> None:
@@ -74,22 +59,16 @@ def up() -> None:
         raise SystemExit("error: already up (or not ended well): make down first")
     for folder in (RUN, DATA / "prefect", DATA / "mlflow"):
         folder.mkdir(parents=True, exist_ok=True)
-    pids = {
-        "prefect": _start("prefect", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(PREFECT_PORT))
-    }
-    _note(pids)
-    store = f"sqlite:///{DATA / 'mlflow' / 'mlflow.db'}"
-    pids["mlflow"] = _start(
-        "mlflow", "mlflow", "server", "--host", "127.0.0.1", "--port", str(MLFLOW_PORT), "--workers", "1",
-        "--backend-store-uri", store, "--artifacts-destination", str(DATA / "mlflow" / "artifacts"),
-    )  # fmt: skip
-    _note(pids)
-    _wait_for(f"{PREFECT_URL}/api/health", "prefect.log")
-    _wait_for(f"{MLFLOW_URL}/health", "mlflow.log")
+    prefect = _start("prefect", prefect_server(PREFECT_PORT))
+    _note(pids := {"prefect": prefect.pid})
+    mlflow = _start("mlflow", mlflow_server(MLFLOW_PORT, DATA / "mlflow" / "mlflow.db", DATA / "mlflow" / "artifacts"))
+    _note(pids := pids | {"mlflow": mlflow.pid})
+    _wait_for(f"{PREFECT_URL}/api/health", prefect, "prefect")
+    _wait_for(f"{MLFLOW_URL}/health", mlflow, "mlflow")
     _run("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
     _run("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
-    pids["worker"] = _start("worker", "prefect", "worker", "start", "--pool", POOL)
-    _note(pids)
+    worker = _start("worker", [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL])
+    _note(pids | {"worker": worker.pid})
     print(_HELP)
 
 
@@ -116,21 +95,19 @@ def down() -> None:
         print("nothing to end")
         return
     for name, pid in reversed(json.loads(NOTE.read_text()).items()):
-        _end(pid)
+        end(pid, partial(_is_gone, pid))
         print(f"ended {name}")
     NOTE.unlink()
 
 
-def _end(pid: int, patience_s: float = 15) -> None:
-    """Asks the process group to end, then insists."""
+def _is_gone(group: int) -> bool:
+    with suppress(ChildProcessError):  # started by another `make up`, as a rule
+        os.waitpid(group, os.WNOHANG)
     try:
-        os.killpg(pid, signal.SIGTERM)
-        for _ in range(int(patience_s * 10)):
-            os.killpg(pid, 0)
-            time.sleep(0.1)
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(group, 0)
     except ProcessLookupError:
-        return
+        return True
+    return False
 
 
 if __name__ == "__main__":

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mien import storage
-from tests.integration.servers import free_port, wait_for
+from deployments.servers import free_port, prefect_server, running
+from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
 
 PREFECT = str(Path(sys.executable).parent / "prefect")
@@ -21,8 +23,9 @@ PREFECT = str(Path(sys.executable).parent / "prefect")
 
 @dataclass(frozen=True)
 class Prefect:
-    """A running server, as the command line is told of it."""
+    """A running server, by the command line and by its API."""
 
+    api: str
     environment: dict[str, str]
 
     def __call__(self, *arguments: str) -> str:
@@ -38,59 +41,45 @@ class Prefect:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def asked(self, kind: str) -> list[dict[str, Any]]:
+        """All that the server has of a kind."""
+        asked = urllib.request.Request(f"{self.api}/{kind}/filter", b"{}", {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.load(answer)
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    @property
+    def flow_names(self) -> dict[str, str]:
+        return {flow["id"]: flow["name"] for flow in self.asked("flows")}
 
 
 @pytest.fixture(scope="module")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     """A Prefect server with its own database, the project's deployments and a worker that runs them."""
-    folder = tmp_path_factory.mktemp("prefect")
-    port = free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
+    folder, port = tmp_path_factory.mktemp("prefect"), free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    given = {
         "PREFECT_HOME": str(folder),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    started: list[subprocess.Popen[bytes]] = []
-    with (folder / "log").open("wb") as log:
-
-        def start(*arguments: str) -> subprocess.Popen[bytes]:
-            process = subprocess.Popen([PREFECT, *arguments], cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
-            started.append(process)
-            return process
-
-        try:
-            server = start("server", "start", "--host", "127.0.0.1", "--port", str(port))
-            wait_for(f"http://127.0.0.1:{port}/api/health", server)
-            command = Prefect(environment)
-            command("work-pool", "create", "mien", "--type", "process")
-            command("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
-            start("worker", "start", "--pool", "mien")
+    command = Prefect(api, {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | given)
+    with running(prefect_server(port), folder / "server.log", given, answers=f"{api}/health"):
+        command("work-pool", "create", "mien", "--type", "process")
+        command("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+        with running([PREFECT, "worker", "start", "--pool", "mien"], folder / "worker.log", given):
             yield command
-        finally:
-            for process in reversed(started):
-                _end(process)
 
 
 def test_all_deployments_are_there_and_the_nightly_one_waits_to_be_switched_on(prefect: Prefect) -> None:
-    listed = json.loads(prefect("deployment", "ls", "--output", "json"))
-    names = {f"{deployment['flow_name']}/{deployment['name']}" for deployment in listed if "flow_name" in deployment}
+    deployments = {f"{prefect.flow_names[d['flow_id']]}/{d['name']}": d for d in prefect.asked("deployments")}
     expected = {"prepare-faces/local", "train-generator/local", "augment-faces/nightly", "face-augmentation/demo"}
-    for name in expected:
-        assert not names or name in names
-        described = prefect("deployment", "inspect", name)
-        assert "description" in described
-    nightly = prefect("deployment", "inspect", "augment-faces/nightly")
-    assert "0 2 * * *" in nightly
-    assert "'active': False" in nightly
+    assert expected <= set(deployments)
+    assert all(deployments[name]["description"] for name in expected)
+    (nightly,) = deployments["augment-faces/nightly"]["schedules"]
+    assert nightly["schedule"]["cron"] == "0 2 * * *"
+    assert nightly["active"] is False
+    assert "augment-faces/nightly" in prefect("deployment", "ls")
 
 
 def test_a_worker_prepares_faces(prefect: Prefect, tmp_path: Path) -> None:
@@ -100,7 +89,7 @@ def test_a_worker_prepares_faces(prefect: Prefect, tmp_path: Path) -> None:
         "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "name=two",
     )  # fmt: skip
     assert "Completed" in told
-    faces = storage.open_table(str(tmp_path), "faces", "two").to_table(columns=["identity", "status"]).to_pylist()
+    faces = table_rows(tmp_path, "faces", "two")
     assert len(faces) == 20
     assert {face["identity"] for face in faces} == {"s1", "s2"}
     assert sum(face["status"] == "ok" for face in faces) >= 19

@@ -1,0 +1,62 @@
+"""What a set says of itself holds: faces are made again byte for byte, and damage is found."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mien import storage
+from tests.integration.flow_calls import generated
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
+
+
+def test_a_face_is_reproduced_from_its_lineage_byte_for_byte(done) -> None:
+    from mien.flows.reproduce import outcome, reproduce_face
+    from mien.tasks.errors import UsageError
+
+    root, _ = done
+    rows = [row for row in generated(root, "six-augmented") if row["image"]]
+    for row in (rows[0], rows[len(rows) // 2], rows[-1]):
+        again = reproduce_face(row["output_id"], str(root), "six-augmented")
+        assert again.same
+        assert again.image == row["image"]
+        assert outcome(again).endswith("the same bytes")
+    with pytest.raises(UsageError, match="no generated face nothing"):
+        reproduce_face("nothing", str(root))
+
+
+def test_verification_finds_what_is_wrong(done, tmp_path: Path) -> None:
+    from mien.flows.verify import outcome, verify_set
+
+    root, _ = done
+    whole = verify_set("six-augmented", str(root))
+    assert whole.faults == []
+    assert set(whole.rows) == {"pairs", "transfers", "faces", "heatmaps", "images"}
+    assert outcome("x", whole)[-1].startswith("x: whole; ")
+    assert verify_set("six", str(root)).faults == []
+
+    copy = tmp_path / "root"
+    shutil.copytree(root, copy)
+    damaged = storage.Root(str(copy))
+    about = storage.read_manifest(damaged, "transfers", storage.read_set(damaged, "six-augmented").tables["transfers"])
+    shard = copy / "transfers" / "shards" / f"{about.shards[0].fingerprint}.parquet"
+    rows = pq.read_table(shard)
+    images = rows["image"].to_pylist()
+    first, second, third = [index for index, image in enumerate(images) if image][:3]
+    images[first] = images[first][:200]
+    images[second] = images[third]
+    pq.write_table(rows.set_column(rows.column_names.index("image"), "image", pa.array(images, pa.binary())), shard)
+    told = verify_set("six-augmented", str(copy)).faults
+    assert any("cannot be decoded" in fault for fault in told)
+    assert sum("not the one whose hash is stored" in fault for fault in told) == 2
+    shard.unlink()
+    (fault,) = [line for line in verify_set("six-augmented", str(copy)).faults if line.startswith("transfers shard")]
+    assert "is gone" in fault
+    faces = storage.read_manifest(damaged, "faces", storage.read_set(damaged, "six").tables["faces"]).shards[0]
+    (copy / "faces" / "shards" / f"{faces.fingerprint}.parquet").write_bytes(b"PAR1 not really PAR1")
+    assert any(fault.startswith("faces shard") for fault in verify_set("six", str(copy)).faults)
