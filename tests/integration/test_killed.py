@@ -37,10 +37,7 @@ from mien.tasks.train.train import default_settings, train, training_fingerprint
 if __name__ == "__main__":
     root = Root(sys.argv[1])
     sets = [face_tables(root, "six")]
-    settings = default_settings(root, sets, "residual", 64, None, 12, 0)
-    # Small networks: what they draw plays no part.
-    generator = replace(settings.generator, width=16)
-    settings = replace(settings, generator=generator, discriminator_width=8, batch_size=4, checkpoint_every_s=0)
+    settings = replace(default_settings(root, sets, "residual", 64, None, 12, 0), checkpoint_every_s=0)
     done = train(root, sets, settings, training_fingerprint(sets, settings))
     print(done.sha256, done.run_id, done.steps)
 """
