@@ -16,7 +16,7 @@ PYTEST    ?=
 # By module, in their order: the long ones of tests/integration come first, the many small ones fill up the end.
 PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST)
 
-.PHONY: demo test test-all lint types imports bench up down clean
+.PHONY: demo test test-all lint types imports docs bench up down clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/mien demo --root $(ROOT)
@@ -37,6 +37,10 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# The documentation as a site, in build/site. It needs no network, neither to build nor to read.
+docs: $(VENV)/.dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo build/site/index.html
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faces

@@ -15,7 +15,7 @@ def sleeping_shard(root: Root, name: str, seconds: float) -> ShardRef:
     from mien.tasks.runtime.workers import in_worker
 
     in_worker(time.sleep, seconds)
-    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0})
+    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0}, "0" * 64)
 
 
 def orchestration(shards: int, folder: Path, workers: int = 2, slept_s: float = 0.1) -> None:

@@ -29,7 +29,15 @@ def prepare_job(root: str, photos: list[str] | None = None, crop_px: int = CROP_
     """Prepares the faces."""
     from mien.flows.prepare import prepare_faces
 
-    prepare_faces(photos or PHOTOS, NAME, root, crop_size=crop_px, val_fraction=0.0, test_fraction=0.0, workers=1)
+    prepare_faces(
+        photos or PHOTOS,
+        set=NAME,
+        root=root,
+        crop_size=crop_px,
+        val_fraction=0.0,
+        test_fraction=0.0,
+        workers=1,
+    )
 
 
 def untrained_generator(
@@ -95,7 +103,7 @@ def run_job(root: str, workers: int, log: str | None = None) -> None:
     if log:
         os.environ[LOG] = log
         mien.tasks.transfer.transfer_shards.make_shard = logged  # sent to the workers by its name
-    augment_faces(NAME, NAME, MODEL, root, per_identity=PER_IDENTITY, workers=workers)
+    augment_faces(identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=PER_IDENTITY, workers=workers)
 
 
 def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:

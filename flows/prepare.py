@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
+from mien.flows.parameters import (
+    FACES,
+    PEOPLE,
+    PHOTOS,
+    ROOT,
+    Count,
+    CropPx,
+    Detector,
+    RootUrl,
+    SetName,
+    Share,
+    Text,
+    Workers,
+)
+from mien.flows.result import FlowResult
 from mien.model.detection.load import check_detector
 from mien.model.images.video import FrameSettings
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
+from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
@@ -29,65 +46,115 @@ SHARD_IMAGES = 64
 
 
 @dataclass(frozen=True)
-class PreparedFaces:
-    """The tables of a prepared set."""
+class PreparedFaces(FlowResult):
+    """The tables of a prepared set, and what became of its photos."""
 
-    name: str
+    set: str
+    root: str
+    """As the caller named it."""
     images: TableRef
     faces: TableRef
     heatmaps: TableRef
+    photos: int
+    unreadable: int
+    usable: int
+    """Faces, as `rejected` and `failed`."""
+    rejected: int
+    failed: int
+    left_out: tuple[str, ...]
+    """A line for each reason for which photos were left out before a face was looked for."""
+    identities: tuple[str, ...]
+    """Lines on identities, where they were grouped or checked."""
+
+    def summary(self) -> str:
+        """One line: photos and faces in numbers."""
+        return (
+            f"{self.set}: {self.photos} photos ({self.unreadable} unreadable), "
+            f"{self.usable} faces usable, {self.rejected} rejected, {self.failed} failed"
+        )
+
+    def lines(self) -> list[str]:
+        return [self.summary(), *self.left_out, *self.identities, self.next_step()]
+
+    def next_step(self) -> str:
+        """What a user does now."""
+        if not self.usable:
+            return f"no face is usable: mien report --root {self.root} --set {self.set} shows why"
+        return f"next: mien train --root {self.root} --set {self.set} --minutes 30"
 
 
-@flow(name="prepare-faces", flow_run_name="prepare {name}", task_runner=shard_threads())
-def prepare_faces(
+def check_arguments(
+    *,
     images: list[str],
-    name: str,
-    root: str = "./data",
-    faces: str = "dlib",
-    crop_size: int = 256,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_salt: str = "",
-    workers: int | None = None,
-    pattern: str | None = None,
-    identity: IdentityFrom = "source",
-    faces_per_image: FacesPerImage = "largest",
-    fps: float = 2.0,
-    every: int | None = None,
-    max_failed: float = 0.5,
-    check_identities: bool = False,
-    group_similarity: float | None = None,
-    commercial: bool = False,
+    faces: str,
+    pattern: str | None,
+    identity: IdentityFrom,
+    check_identities: bool,
+    group_similarity: float | None,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        check_detector(faces)
+        check_rules(identity, check_identities, group_similarity)
+        check_sources(images, LabelRule(pattern, identity))
+
+
+@flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
+def prepare_faces(
+    images: Annotated[list[Text], Field(min_length=1)],
+    *,
+    set: SetName,
+    root: RootUrl = ROOT,
+    pattern: Annotated[Text | None, PHOTOS] = None,
+    fps: Annotated[float, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = 2.0,
+    every: Annotated[Count | None, PHOTOS] = None,
+    max_failed: Annotated[Share, PHOTOS] = 0.5,
+    faces: Detector = "dlib",
+    faces_per_image: Annotated[FacesPerImage, FACES] = "largest",
+    crop_size: CropPx = 256,
+    commercial: Annotated[bool, FACES] = False,
+    identity: Annotated[IdentityFrom, PEOPLE] = "source",
+    check_identities: Annotated[bool, PEOPLE] = False,
+    group_similarity: Annotated[float | None, Field(allow_inf_nan=False), PEOPLE] = None,
+    val_fraction: Annotated[Share, PEOPLE] = 0.1,
+    test_fraction: Annotated[Share, PEOPLE] = 0.1,
+    split_salt: Annotated[str, PEOPLE] = "",
+    workers: Workers = None,
 ) -> PreparedFaces:
-    """Turn photos into aligned faces with cached landmark heatmaps, as the named set of a root.
+    """Find, align and cache the faces of photos, as a named set.
 
     Args:
-        images: Folders, files, globs or URLs of photos, videos, archives, lists or Parquet files with pictures;
-            `sample:orl` for the AT&T faces of the demo.
-        name: Name of the set, under which later flows find the faces.
+        images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
+            for the AT&T faces of the demo.
+        set: Name of the prepared set, under which later steps find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
+        pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
+        fps: Frames of a video looked at for each of its seconds.
+        every: Look at every Nth frame of a video instead.
+        max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
+        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces_per_image: largest uses the largest face of a photo, all uses every one.
         crop_size: Side of the aligned crops, in pixels.
+        commercial: Refuse a detector whose weights exclude commercial use.
+        identity: source takes the labels of the source, image makes each photo and each video a person of its own,
+            cluster groups the faces by their embeddings.
+        check_identities: Compare the labels with the embeddings, and list the photos whose face disagrees.
+        group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
+            if empty.
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         workers: Worker processes; one per core if empty.
-        pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
-        identity: source takes the labels of the source, image makes each photo and each video a person of its own,
-            cluster groups the faces by their embeddings.
-        faces_per_image: largest uses the largest face of a photo, all uses every one.
-        fps: Frames of a video looked at for each of its seconds.
-        every: Look at every Nth frame instead.
-        max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
-        check_identities: Hold the labels against the embeddings, and tell which photos disagree.
-        group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
-            if empty.
-        commercial: Refuse a detector whose weights may not be used commercially.
     """
+    check_arguments(
+        images=images,
+        faces=faces,
+        pattern=pattern,
+        identity=identity,
+        check_identities=check_identities,
+        group_similarity=group_similarity,
+    )
     with checking_arguments():
-        check_set_name(name)
-        check_detector(faces)
-        check_rules(identity, check_identities, group_similarity)
         place = Root(root)
         listed = list_images(images, LabelRule(pattern, identity), place)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
@@ -108,7 +175,7 @@ def prepare_faces(
         photos = with_frames(listed, over_videos(videos, video_frames, place, looked_at))
 
         # Index
-        plan = plan_index(place, name, photos, SHARD_IMAGES)
+        plan = plan_index(place, set, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
         indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
         images_ref = commit_images(place, indexed)
@@ -121,7 +188,7 @@ def prepare_faces(
         )
 
         # Compare
-        compared = compare_faces(place, name, detected, compare)
+        compared = compare_faces(place, set, detected, compare)
         faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
 
         # Heatmaps
@@ -131,27 +198,21 @@ def prepare_faces(
         )
         heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
 
-    refs = {"images": images_ref, "faces": faces_ref, "heatmaps": heatmaps_ref}
-    write_set(place, name, {table: ref.fingerprint for table, ref in refs.items()})
-    prepared = PreparedFaces(name, **refs)
-    check_failures(place, images_ref, faces_ref, max_failed, outcome(place, prepared))
-    return prepared
-
-
-def outcome(root: Root, prepared: PreparedFaces) -> str:
-    """Lines that say what became of the photos, and of their identities where that was asked for."""
-    images = read_manifest(root, "images", prepared.images.fingerprint)
-    faces = read_manifest(root, "faces", prepared.faces.fingerprint)
-    line = (
-        f"{prepared.name}: {images.rows} photos ({images.counts['failed']} unreadable), "
-        f"{faces.counts['ok']} faces usable, {faces.counts['rejected']} rejected, {faces.counts['failed']} failed"
+    write_set(place, set, {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)})
+    found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
+    prepared = PreparedFaces(
+        set=set,
+        root=root,
+        images=images_ref,
+        faces=faces_ref,
+        heatmaps=heatmaps_ref,
+        photos=found_images.rows,
+        unreadable=found_images.counts["failed"],
+        usable=found_faces.counts["ok"],
+        rejected=found_faces.counts["rejected"],
+        failed=found_faces.counts["failed"],
+        left_out=tuple(left_out_lines(place, found_images)),
+        identities=tuple(identity_lines(place, found_faces)),
     )
-    return "\n".join([line, *left_out_lines(root, images), *identity_lines(root, faces)])
-
-
-def next_step(root: str, prepared: PreparedFaces) -> str:
-    """What a user does now."""
-    faces = read_manifest(Root(root), "faces", prepared.faces.fingerprint)
-    if not faces.counts["ok"]:
-        return f"no face is usable: mien report --root {root} --data {prepared.name} shows why"
-    return f"next: mien train --root {root} --data {prepared.name} --minutes 30"
+    check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())
+    return prepared

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
+from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
+from mien.flows.result import FlowResult
 from mien.model.networks.generator import GeneratorKind
 from mien.storage import Root
+from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, as_brief
 from mien.tasks.evaluate.steps import evaluate
 from mien.tasks.generator.weights import RegisteredModel
@@ -16,11 +21,11 @@ from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import find_trained
 from mien.tasks.train.register import rivals
 from mien.tasks.train.steps import register, train
-from mien.tasks.train.train import default_settings, training_fingerprint
+from mien.tasks.train.train import check_limit, default_settings, training_fingerprint
 
 
 @dataclass(frozen=True)
-class TrainedGenerator:
+class TrainedGenerator(FlowResult):
     """The registered version of a training."""
 
     model: RegisteredModel
@@ -31,60 +36,68 @@ class TrainedGenerator:
     promotion: str = ""
     """Why it is the champion or not."""
 
+    def lines(self) -> list[str]:
+        champion = " and is the champion" if self.model.champion else "; the champion stays another"
+        if self.evaluation is None:
+            return [f"{self.model.uri} came of this training before{champion}"]
+        return [
+            *as_brief(self.evaluation).splitlines(),
+            "",
+            "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
+            f"{self.model.uri} is registered{champion}: {self.promotion} (training ended by: {self.stopped})",
+        ]
 
-@flow(name="train-generator", flow_run_name="train on {data}")
+
+def check_arguments(*, sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    check_limit(minutes, steps)
+    with checking_arguments():
+        opened_root = Root(root)
+        prepared = [face_tables(opened_root, name) for name in sets]
+        if commercial:
+            check_sets(opened_root, prepared)
+
+
+@flow(name="train-generator", flow_run_name="train on {sets}")
 def train_generator(
-    data: list[str],
-    root: str = "./data",
-    generator: GeneratorKind = "motion",
-    size: int = 128,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    workers: int | None = None,
-    commercial: bool = False,
+    *,
+    sets: Annotated[list[SetName], Field(min_length=1)],
+    root: RootUrl = ROOT,
+    minutes: Minutes | None = None,
+    steps: Count | None = None,
+    generator: Annotated[GeneratorKind, GENERATOR] = "motion",
+    size: Annotated[SizePx, GENERATOR] = 128,
+    seed: Annotated[Seed, GENERATOR] = 0,
+    commercial: Annotated[bool, RUN] = False,
+    workers: Workers = None,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
 
     Args:
-        data: Prepared sets; their training people are trained on.
+        sets: Prepared sets; their training people are trained on.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        minutes: Minutes to train; give this or steps.
+        steps: Steps to train; repeats exactly.
         generator: Kind of generator: motion moves the source, residual draws every pixel.
-        size: Side of the generated faces, in pixels: 64, 96, 128, 256 or 512, at most the crop size of the sets.
-        minutes: How long to train; give this or steps.
-        steps: How many steps to train; repeats exactly.
+        size: Side of the generated faces, in pixels, at most the crop size of the sets.
         seed: Another seed, another training.
-        workers: Worker processes for the evaluation; one per core if empty.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
+        workers: Worker processes for the evaluation; one per core if empty.
     """
-    place = Root(root)
-    sets = [face_tables(place, name) for name in data]
-    if commercial:
-        check_sets(place, sets)
-    settings = default_settings(place, sets, generator, size, minutes, steps, seed)
-    training = training_fingerprint(sets, settings)
-    if found := find_trained(place, training):
+    check_arguments(sets=sets, root=root, minutes=minutes, steps=steps, commercial=commercial)
+    opened_root = Root(root)
+    prepared = [face_tables(opened_root, name) for name in sets]
+    settings = default_settings(opened_root, prepared, generator, size, minutes, steps, seed)
+    training = training_fingerprint(prepared, settings)
+    if found := find_trained(opened_root, training):
         return TrainedGenerator(found, "found")
 
     # Load, pretrain the discriminators, fit
-    trained = train(place, sets, settings, training)
+    trained = train(opened_root, prepared, settings, training)
 
     # Evaluate
-    evaluation = evaluate(place, trained.sha256, sets, workers=workers, against=rivals(place))
+    evaluation = evaluate(opened_root, trained.sha256, prepared, workers=workers, against=rivals(opened_root))
 
     # Register
-    registered = register(place, sets, trained, evaluation, workers)
+    registered = register(opened_root, prepared, trained, evaluation, workers)
     return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion)
-
-
-def outcome(trained: TrainedGenerator) -> list[str]:
-    """Lines that say what came of the training."""
-    champion = " and is the champion" if trained.model.champion else "; the champion stays another"
-    if trained.evaluation is None:
-        return [f"{trained.model.uri} came of this training before{champion}"]
-    return [
-        as_brief(trained.evaluation),
-        "",
-        "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
-        f"{trained.model.uri} is registered{champion}: {trained.promotion} (training ended by: {trained.stopped})",
-    ]

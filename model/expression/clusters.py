@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.cluster import MiniBatchKMeans
 
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.landmarks.reference import reference_shape
@@ -48,6 +47,8 @@ def expression_clusters(
     points: Float[np.ndarray, "faces 68 2"], people: Int[np.ndarray, " faces"], clusters: int, seed: int = 0
 ) -> Int[np.ndarray, " faces"]:
     """A cluster for each face (k-means on `expression_offsets`); the same faces in the same order give the same."""
+    from sklearn.cluster import MiniBatchKMeans  # a second and more, and seldom needed
+
     clusters = max(1, min(clusters, len(points) // 4))
     if clusters == 1:
         return np.zeros(len(points), np.int64)

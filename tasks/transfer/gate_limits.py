@@ -161,6 +161,6 @@ def load_gate(root: Root, name: str | None) -> GateSettings:
     try:
         return GateSettings(**json.loads(root.read_bytes(_place(name))))
     except MissingError as error:
-        raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --data {name}") from error
+        raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --set {name}") from error
     except (ValueError, TypeError) as error:
         raise UsageError(f"{root.uri(_place(name))} is damaged: run mien calibrate again") from error

@@ -14,7 +14,7 @@ from mien.model.images.codec import decode_rgb, encode_png
 from mien.model.inference.application import ApplicationModel
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
-from mien.model.quality.gate import AskedFace, GateSettings, judge_face
+from mien.model.quality.gate import AskedFace, GateSettings, Judgement, judge_face
 from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel, load_model
@@ -28,8 +28,8 @@ def transfer_photos(
     out: str,
     faces: str,
     settings: RetargetSettings,
-) -> str:
-    """Writes the person of `source` with the expression of `driver` to `out` (PNG); returns a line of measurements.
+) -> Judgement:
+    """Writes the person of `source` with the expression of `driver` to `out` (PNG); returns what the gate says of it.
 
     Raises:
         RunError: a photo shows no face.
@@ -50,12 +50,7 @@ def transfer_photos(
         target.landmarks_xy * (image.shape[0] / side_px),
         target.scheme,
     )
-    judged = judge_face(detector, image, asked_of, GateSettings())
-    if judged.identity_similarity is None or judged.expression_error is None:
-        return f"{out}: written, but {judged.reason}"
-    verdict = "accepted" if judged.reason is None else f"would be rejected: {judged.reason}"
-    numbers = f"identity similarity {judged.identity_similarity:.3f}, expression error {judged.expression_error:.3f}"
-    return f"{out}: {numbers}, {verdict}"
+    return judge_face(detector, image, asked_of, GateSettings())
 
 
 def _align(detector: FaceDetector, generator: ApplicationModel, uri: str) -> tuple[AlignedFace, FoundFace, np.ndarray]:

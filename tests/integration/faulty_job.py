@@ -110,11 +110,9 @@ def disk_kib(folder: Path) -> int:
 
 def check_whole(root: Path) -> None:
     """Verifies the generated set."""
-    from mien.flows.verify import outcome, verify_set
-
-    verified = verify_set(f"{NAME}-by-{NAME}", str(root))
-    assert verified.faults == []
-    assert "whole" in outcome("x", verified)[-1]
+    verified = flow_calls.verify(f"{NAME}-by-{NAME}", root)
+    assert verified.faults == ()
+    assert "whole" in verified.lines()[-1]
 
 
 class once_a_shard_is_there:  # noqa: N801  # reads as a clause

@@ -23,14 +23,14 @@ EVALUATED_PAIRS = 20
 def prepare(images: Sequence[str | Path], name: str, root: Path | str, **settings: Any) -> Any:
     from mien.flows.prepare import prepare_faces
 
-    return prepare_faces(images=list(map(str, images)), name=name, root=str(root), **{"crop_size": CROP_PX} | settings)
+    return prepare_faces(images=list(map(str, images)), set=name, root=str(root), **{"crop_size": CROP_PX} | settings)
 
 
 def train(sets: Sequence[str], root: Path | str, **settings: Any) -> Any:
     from mien.flows.train import train_generator
 
     with _evaluated_on(EVALUATED_PAIRS):
-        return train_generator(data=list(sets), root=str(root), size=CROP_PX, **settings)
+        return train_generator(sets=list(sets), root=str(root), size=CROP_PX, **settings)
 
 
 def augment(of: str, root: Path | str, **settings: Any) -> Any:
@@ -47,7 +47,7 @@ def run_pipeline(root: Path | str) -> Any:
     with _evaluated_on(EVALUATED_PAIRS):
         return face_augmentation(
             images=SIX_PEOPLE,
-            name="six",
+            set="six",
             root=str(root),
             crop_size=CROP_PX,
             size=CROP_PX,
@@ -61,7 +61,13 @@ def run_pipeline(root: Path | str) -> Any:
 def export(name: str, out: Path | str, form: str, root: Path | str, **settings: Any) -> Any:
     from mien.flows.export import export_faces
 
-    return export_faces(name, str(out), form, str(root), **settings)
+    return export_faces(set=name, out=str(out), format=form, root=str(root), **settings)
+
+
+def verify(name: str, root: Path | str) -> Any:
+    from mien.flows.verify import verify_set
+
+    return verify_set(set=name, root=str(root))
 
 
 @contextmanager

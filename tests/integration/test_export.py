@@ -54,8 +54,6 @@ def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
 
 
 def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path: Path) -> None:
-    from mien.flows.export import outcome
-
     root, _ = done
     photos = [tmp_path / "photos" / person / "1.png" for person in ("a", "b")]
     for number, photo in enumerate(photos, start=1):
@@ -68,4 +66,4 @@ def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path:
     out = tmp_path / "out"
     made = export("gone-by-gone", out, "images", root, paste_back=True, rejected=True)
     assert (made.pictures, len(made.left_out)) == (1, 1)
-    assert outcome(made).startswith(f"1 pictures in {out}; 1 faces left out, e.g. not pasted back: ")
+    assert made.lines()[0].startswith(f"1 pictures in {out}; 1 faces left out, e.g. not pasted back: ")

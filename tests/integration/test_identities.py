@@ -37,7 +37,6 @@ def identities(root: Path, name: str) -> dict[str, tuple[str, str]]:
 
 
 def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_path: Path) -> None:
-    from mien.flows.prepare import outcome
     from mien.flows.report import write_report
 
     def prepared() -> Any:
@@ -49,7 +48,7 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
     assert len({identity for identity, _ in before.values()}) == 2
     for person in range(2):
         assert len({identity for file, (identity, _) in before.items() if file.startswith(f"{person}-")}) == 1
-    assert "2 people by their faces, 4 to 4 faces each" in outcome(storage.Root(str(tmp_path)), first)
+    assert "2 people by their faces, 4 to 4 faces each" in first.identities[0]
 
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/shards/*")}
     assert prepared() == first
@@ -61,7 +60,7 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
     assert before.items() <= after.items()
     assert len({identity for identity, _ in after.values()}) == 3
 
-    report = write_report("squares", str(tmp_path))
+    report = write_report(set="squares", root=str(tmp_path))
     assert "3 people by their faces" in report.summary
     assert "3 people by their faces" in Path(tmp_path / "reports/squares/index.html").read_text()
     faces = storage.open_table(str(tmp_path), "faces", "squares").to_table(["weights_licences", "commercial_use"])
@@ -70,7 +69,6 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
 
 
 def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path) -> None:
-    from mien.flows.prepare import outcome
     from mien.flows.report import write_report
 
     people = {f"sample:orl/s{p}/{n}.pgm": f"s{p}" for p in (1, 2, 3) for n in range(1, 6)}
@@ -79,11 +77,11 @@ def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path
     listed.write_text("\n".join(["uri,identity", *(f"{uri},{who}" for uri, who in people.items())]))
     root = str(tmp_path / "root")
     done = prepare([listed], "swapped", root, check_identities=True)
-    told = outcome(storage.Root(root), done)
+    told = "\n".join(done.lines())
     assert "2 of 15 labelled faces disagree with their label" in told
     assert "sample:orl/s1/2.pgm: nearer to s1" in told
     assert "sample:orl/s2/3.pgm: nearer to s2" in told
-    report = write_report("swapped", root)
+    report = write_report(set="swapped", root=root)
     assert "`sample:orl/s1/2.pgm`: nearer to s1" in report.summary
     rows = table_rows(root, "faces", "swapped")
     assert sum(row["identity_doubt"] is not None for row in rows) == 2

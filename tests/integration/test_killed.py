@@ -25,7 +25,7 @@ import mien.flows.prepare
 if __name__ == "__main__":
     mien.flows.prepare.SHARD_IMAGES = 3
     images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-    mien.flows.prepare.prepare_faces(images, "three", sys.argv[1], crop_size=64, workers=2)
+    mien.flows.prepare.prepare_faces(images, set="three", root=sys.argv[1], crop_size=64, workers=2)
 """
 
 TRAIN = """

@@ -18,7 +18,7 @@ def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp
 
     root, _ = done
     out = tmp_path / "page"
-    told = evaluate_generator("six", root=str(root), pairs=4, gallery=str(out))
+    told = "\n".join(evaluate_generator(set="six", root=str(root), pairs=4, gallery=str(out)).lines())
     assert told.endswith(f"gallery: {out}/evaluation.html")
     assert (out / "evaluation.md").read_text() in told
     found = json.loads((out / "evaluation.json").read_text())
@@ -40,14 +40,16 @@ def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp
 
 
 def test_an_unknown_model_is_told_with_what_there_is(done) -> None:
+    from prefect.exceptions import ParameterTypeError
+
     from mien.flows.evaluate import evaluate_generator
     from mien.tasks.errors import UsageError
 
     root, _ = done
     with pytest.raises(UsageError, match=r"mien-generator@nobody is not in the registry \(it holds mien-generator/1\)"):
-        evaluate_generator("six", "models:/mien-generator@nobody", str(root))
-    with pytest.raises(UsageError, match="no registered model"):
-        evaluate_generator("six", "generator.pt", str(root))
+        evaluate_generator(set="six", model="models:/mien-generator@nobody", root=str(root))
+    with pytest.raises(ParameterTypeError, match="no registered model"):
+        evaluate_generator(set="six", model="generator.pt", root=str(root))
 
 
 def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
 
     root, _ = done
     out = tmp_path / "new" / "out.png"
-    told = transfer_pair("sample:orl/s1/1.pgm", "sample:orl/s2/3.pgm", str(out), root=str(root))
+    told = transfer_pair("sample:orl/s1/1.pgm", "sample:orl/s2/3.pgm", str(out), root=str(root)).lines()[0]
     assert decode_rgb(out.read_bytes()).shape == (64, 64, 3)
     assert str(out) in told
     (tmp_path / "blank.png").write_bytes(encode_png(np.full((80, 80, 3), 90, np.uint8)))

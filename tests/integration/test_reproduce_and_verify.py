@@ -10,35 +10,33 @@ import pyarrow.parquet as pq
 import pytest
 
 from mien import storage
-from tests.integration.flow_calls import generated
+from tests.integration.flow_calls import generated, verify
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 
 def test_a_face_is_reproduced_from_its_lineage_byte_for_byte(done) -> None:
-    from mien.flows.reproduce import outcome, reproduce_face
+    from mien.flows.reproduce import reproduce_face
     from mien.tasks.errors import UsageError
 
     root, _ = done
     rows = [row for row in generated(root, "six-augmented") if row["image"]]
     for row in (rows[0], rows[len(rows) // 2], rows[-1]):
-        again = reproduce_face(row["output_id"], str(root), "six-augmented")
+        again = reproduce_face(row["output_id"], set="six-augmented", root=str(root))
         assert again.same
         assert again.image == row["image"]
-        assert outcome(again).endswith("the same bytes")
+        assert again.lines() == [f"{row['output_id']}: the same bytes"]
     with pytest.raises(UsageError, match="no generated face nothing"):
-        reproduce_face("nothing", str(root))
+        reproduce_face("nothing", root=str(root))
 
 
 def test_verification_finds_what_is_wrong(done, tmp_path: Path) -> None:
-    from mien.flows.verify import outcome, verify_set
-
     root, _ = done
-    whole = verify_set("six-augmented", str(root))
-    assert whole.faults == []
+    whole = verify("six-augmented", root)
+    assert whole.faults == ()
     assert set(whole.rows) == {"pairs", "transfers", "faces", "heatmaps", "images"}
-    assert outcome("x", whole)[-1].startswith("x: whole; ")
-    assert verify_set("six", str(root)).faults == []
+    assert whole.lines()[-1].startswith("six-augmented: whole; ")
+    assert verify("six", root).faults == ()
 
     copy = tmp_path / "root"
     shutil.copytree(root, copy)
@@ -51,12 +49,12 @@ def test_verification_finds_what_is_wrong(done, tmp_path: Path) -> None:
     images[first] = images[first][:200]
     images[second] = images[third]
     pq.write_table(rows.set_column(rows.column_names.index("image"), "image", pa.array(images, pa.binary())), shard)
-    told = verify_set("six-augmented", str(copy)).faults
+    told = verify("six-augmented", copy).faults
     assert any("cannot be decoded" in fault for fault in told)
     assert sum("not the one whose hash is stored" in fault for fault in told) == 2
     shard.unlink()
-    (fault,) = [line for line in verify_set("six-augmented", str(copy)).faults if line.startswith("transfers shard")]
+    (fault,) = [line for line in verify("six-augmented", copy).faults if line.startswith("transfers shard")]
     assert "is gone" in fault
     faces = storage.read_manifest(damaged, "faces", storage.read_set(damaged, "six").tables["faces"]).shards[0]
     (copy / "faces" / "shards" / f"{faces.fingerprint}.parquet").write_bytes(b"PAR1 not really PAR1")
-    assert any(fault.startswith("faces shard") for fault in verify_set("six", str(copy)).faults)
+    assert any(fault.startswith("faces shard") for fault in verify("six", copy).faults)

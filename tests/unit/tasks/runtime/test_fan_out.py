@@ -42,7 +42,7 @@ def wait_for(path: Path) -> None:
 
 def make(root: Root, name: str, bad: tuple[str, ...]) -> ShardRef:
     in_worker(made, root.url, name, bad)
-    return ShardRef("pairs", name, 1, {"ok": 1, "rejected": 0, "failed": 0})
+    return ShardRef("pairs", name, 1, {"ok": 1, "rejected": 0, "failed": 0}, "0" * 64)
 
 
 @flow(task_runner=shard_threads())
