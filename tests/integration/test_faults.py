@@ -66,7 +66,7 @@ def test_a_full_disk_ends_the_job_in_one_line_and_the_next_one_goes_on(job: Job,
         env=job.environment(),
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1200,
         check=False,
     )
     told = (out / "full.err").read_text()
@@ -188,7 +188,7 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     with running(prefect_server(port), tmp_path / "prefect.log", given, f"{api}/health") as process:
         losing = once_a_shard_is_there(root, lambda: os.killpg(process.pid, signal.SIGKILL))
         with losing as lost:
-            done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=500, check=False)
+            done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=1200, check=False)
         assert lost.is_set()
     told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == 1, done.stdout + done.stderr

@@ -63,7 +63,7 @@ def start(script: str, root: Path) -> subprocess.Popen[str]:
 
 def finish(script: str, root: Path) -> str:
     process = start(script, root)
-    told, _ = process.communicate(timeout=400)
+    told, _ = process.communicate(timeout=1200)
     assert process.returncode == 0
     return told
 
