@@ -67,7 +67,7 @@ def motion_field() -> str:
 
 def landmarks() -> tuple[np.ndarray, np.ndarray]:
     """The reference face with its mouth closed and opened (68 × 2 each), in [-1, 1] over the crop."""
-    closed = reference_landmarks(AlignmentSettings(size_px=2)) - 1
+    closed = reference_landmarks(AlignmentSettings(size_px=128)) / 64 - 1
     for upper, lower in LIP_PAIRS:
         closed[[upper, lower], 1] = closed[[upper, lower], 1].mean()
     opened = closed.copy()

@@ -73,7 +73,7 @@ def synthetic_set(root: Root, faces: int, photos: int, labelled: bool) -> FaceTa
 def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float | None) -> None:
     """Makes, counts and writes the plan; prints what it took."""
     root, given = Root(url), FaceTables(**tables)
-    settings = PlanSettings(per_identity, rules=PlanRules(most_pose_difference=limit))
+    settings = PlanSettings(per_identity, rules=PlanRules(max_pose_difference=limit))
     marks = [time.perf_counter()]
     plan = make_plan(root, given, given, settings)
     marks.append(time.perf_counter())

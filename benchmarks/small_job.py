@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mien.storage import Root, ShardRef, find_shard
 
 if TYPE_CHECKING:
-    from mien.model.inference.application import ApplicationModel
+    from mien.model.inference.exported_generator import ExportedGenerator
     from mien.tasks.transfer.settings import TransferSettings
 
 NAME = "few"
@@ -42,14 +42,15 @@ def prepare_job(root: str, photos: list[str] | None = None, crop_px: int = CROP_
 
 def untrained_generator(
     root: str, folder: Path, size_px: int = CROP_PX, width: int = 8, blocks: int = 1
-) -> ApplicationModel:
+) -> ExportedGenerator:
     """Saves an untrained generator that fits the prepared faces."""
     import torch
 
-    from mien.model.inference.application import ApplicationModel
+    from mien.model.inference.exported_generator import ExportedGenerator
     from mien.model.landmarks.heatmaps import HeatmapSpec
     from mien.model.landmarks.reference import AlignmentSettings
-    from mien.model.networks.generator import GeneratorConfig, build_generator
+    from mien.model.networks.config import GeneratorConfig
+    from mien.model.networks.generator import build_generator
     from mien.tasks.sets.faces import face_tables, prepare_settings
 
     place = Root(root)
@@ -57,7 +58,7 @@ def untrained_generator(
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(kind="motion", size_px=size_px, width=width, blocks=blocks))
     alignment, spec = AlignmentSettings(**given["alignment"]), HeatmapSpec(**given["heatmaps"])
-    return ApplicationModel(generator, alignment, spec, {}).save(folder)
+    return ExportedGenerator(generator, alignment, spec, {}).save(folder)
 
 
 def register_generator(root: str, folder: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import (
     FACES,
     PEOPLE,
     PHOTOS,
     ROOT,
+    RUN,
     Count,
     CropPx,
     Detector,
@@ -23,13 +25,22 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
 from mien.model.detection.load import check_detector
-from mien.model.images.video import FrameSettings
-from mien.model.landmarks.heatmaps import HeatmapSpec
-from mien.model.landmarks.reference import AlignmentSettings
-from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
+from mien.storage import (
+    IdentityFrom,
+    LabelRule,
+    Root,
+    TableRef,
+    check_sources,
+    list_images,
+    read_manifest,
+    set_version,
+    write_set,
+)
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
+from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
@@ -39,6 +50,7 @@ from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
 from mien.tasks.runtime.fan_out import Step, over_shards, over_videos, shard_threads
 from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
 from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
@@ -91,27 +103,30 @@ def check_arguments(
     identity: IdentityFrom,
     check_identities: bool,
     group_similarity: float | None,
+    settings: dict[str, Any] | str | None,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
         check_rules(identity, check_identities, group_similarity)
         check_sources(images, LabelRule(pattern, identity))
+        read_settings(settings)
 
 
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
+@at_work
 def prepare_faces(
     images: Annotated[list[Text], Field(min_length=1)],
     *,
     set: SetName,
     root: RootUrl = ROOT,
     pattern: Annotated[Text | None, PHOTOS] = None,
-    fps: Annotated[float, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = 2.0,
+    fps: Annotated[float | None, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = None,
     every: Annotated[Count | None, PHOTOS] = None,
     max_failed: Annotated[Share, PHOTOS] = 0.5,
     faces: Detector = "dlib",
     faces_per_image: Annotated[FacesPerImage, FACES] = "largest",
-    crop_size: CropPx = 256,
+    crop_size: CropPx | None = None,
     commercial: Annotated[bool, FACES] = False,
     identity: Annotated[IdentityFrom, PEOPLE] = "source",
     check_identities: Annotated[bool, PEOPLE] = False,
@@ -119,9 +134,13 @@ def prepare_faces(
     val_fraction: Annotated[Share, PEOPLE] = 0.1,
     test_fraction: Annotated[Share, PEOPLE] = 0.1,
     split_salt: Annotated[str, PEOPLE] = "",
+    settings: Annotated[dict[str, Any] | str | None, FACES] = None,
+    replace: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
+
+    Of the settings the sections frames, alignment, quality and heatmaps count; crop_size, fps and every win over them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
@@ -129,12 +148,12 @@ def prepare_faces(
         set: Name of the prepared set, under which later steps find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
-        fps: Frames of a video looked at for each of its seconds.
+        fps: Frames of a video looked at for each of its seconds; the settings' (2) if empty.
         every: Look at every Nth frame of a video instead.
         max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
         faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
         faces_per_image: largest uses the largest face of a photo, all uses every one.
-        crop_size: Side of the aligned crops, in pixels.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         commercial: Refuse a detector whose weights exclude commercial use.
         identity: source takes the labels of the source, image makes each photo and each video a person of its own,
             cluster groups the faces by their embeddings.
@@ -144,7 +163,10 @@ def prepare_faces(
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
+        replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
         workers: Worker processes; one per core if empty.
+        settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
+            has them; docs/settings.md lists them.
     """
     check_arguments(
         images=images,
@@ -153,18 +175,19 @@ def prepare_faces(
         identity=identity,
         check_identities=check_identities,
         group_similarity=group_similarity,
+        settings=settings,
     )
+    chosen = read_settings(settings)
     with checking_arguments():
         place = Root(root)
-        listed = list_images(images, LabelRule(pattern, identity), place)
+        chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
+        about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
+        check_replacing(place, set, about, replace)
+        listed = with_terms(list_images(images, LabelRule(pattern, identity), place))
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    settings = DetectSettings(
-        faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
-    )
-    looked_at = VideoSettings(faces, FrameSettings(fps, every))
-    spec = HeatmapSpec()
-
-    compare = CompareSettings(settings, check_identities, group_similarity)
+    detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
+    looked_at = VideoSettings(faces, chosen.frames)
+    compare = CompareSettings(detect, check_identities, group_similarity)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -178,27 +201,36 @@ def prepare_faces(
         plan = plan_index(place, set, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
         indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
+        indexed = reject_withdrawn(place, indexed, identity)
         images_ref = commit_images(place, indexed)
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
         detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, settings
+            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, detect
         )
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
+        face_shards = reject_withdrawn_faces(place, indexed, compared.shards)
+        faces_ref = commit_faces(place, images_ref, face_shards, detect, compared.told, detected)
 
         # Heatmaps
-        names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
+        names, found = [shard.fingerprint for shard in face_shards], sum(shard.rows for shard in face_shards)
         rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps), heatmap_shard, place, names, crop_size, spec
+            Step("render heatmaps", "faces", found, find_heatmaps),
+            heatmap_shard,
+            place,
+            names,
+            chosen.alignment.size_px,
+            chosen.heatmaps,
         )
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
+        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, chosen.heatmaps)
 
-    write_set(place, set, {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)})
+    tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
+    check_kept_rows(place, set, tables, version, replace)
+    write_set(place, set, tables, after=version, about=about)
     found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
     prepared = PreparedFaces(
         set=set,
@@ -211,7 +243,7 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=tuple(left_out_lines(place, found_images)),
+        left_out=(*left_out_lines(place, found_images), *terms_lines(place, found_images)),
         identities=tuple(identity_lines(place, found_faces)),
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())

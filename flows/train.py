@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
 from mien.flows.result import FlowResult
-from mien.model.networks.generator import GeneratorKind
+from mien.flows.settings import read_settings
+from mien.model.networks.config import GeneratorKind
+from mien.model.training.recipes import Recipe
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, as_brief
 from mien.tasks.evaluate.steps import evaluate
 from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import find_trained
 from mien.tasks.train.register import rivals
 from mien.tasks.train.steps import register, train
-from mien.tasks.train.train import check_limit, default_settings, training_fingerprint
+from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,15 @@ class TrainedGenerator(FlowResult):
     """None if it had been done before: MLflow has it."""
     promotion: str = ""
     """Why it is the champion or not."""
+    left_out: tuple[str, ...] = ()
+    """A line on photos that consent left out."""
 
     def lines(self) -> list[str]:
         champion = " and is the champion" if self.model.champion else "; the champion stays another"
         if self.evaluation is None:
-            return [f"{self.model.uri} came of this training before{champion}"]
+            return [*self.left_out, f"{self.model.uri} came of this training before{champion}"]
         return [
+            *self.left_out,
             *as_brief(self.evaluation).splitlines(),
             "",
             "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
@@ -48,9 +55,19 @@ class TrainedGenerator(FlowResult):
         ]
 
 
-def check_arguments(*, sets: list[str], root: str, minutes: float | None, steps: int | None, commercial: bool) -> None:
+def check_arguments(
+    *,
+    sets: list[str],
+    root: str,
+    minutes: float | None,
+    steps: int | None,
+    recipe: Recipe,
+    settings: dict[str, Any] | str | None,
+    commercial: bool,
+) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
-    check_limit(minutes, steps)
+    chosen = TrainOptions(minutes=minutes, steps=steps).over(read_settings(settings, recipe).train)
+    check_limit(chosen.minutes, chosen.steps)
     with checking_arguments():
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in sets]
@@ -59,45 +76,59 @@ def check_arguments(*, sets: list[str], root: str, minutes: float | None, steps:
 
 
 @flow(name="train-generator", flow_run_name="train on {sets}")
+@at_work
 def train_generator(
     *,
     sets: Annotated[list[SetName], Field(min_length=1)],
     root: RootUrl = ROOT,
     minutes: Minutes | None = None,
     steps: Count | None = None,
-    generator: Annotated[GeneratorKind, GENERATOR] = "motion",
-    size: Annotated[SizePx, GENERATOR] = 128,
-    seed: Annotated[Seed, GENERATOR] = 0,
+    generator: Annotated[GeneratorKind | None, GENERATOR] = None,
+    size: Annotated[SizePx | None, GENERATOR] = None,
+    seed: Annotated[Seed | None, GENERATOR] = None,
+    recipe: Annotated[Recipe, GENERATOR] = "default",
+    settings: Annotated[dict[str, Any] | str | None, GENERATOR] = None,
+    require_consent: Annotated[bool, RUN] = False,
     commercial: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
 
+    The recipe is the start, `settings` change it, and generator, size, minutes, steps and seed win over both.
+
     Args:
         sets: Prepared sets; their training people are trained on.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        minutes: Minutes to train; give this or steps.
+        minutes: Minutes to train; give this or steps, here or in the settings.
         steps: Steps to train; repeats exactly.
-        generator: Kind of generator: motion moves the source, residual draws every pixel.
-        size: Side of the generated faces, in pixels, at most the crop size of the sets.
-        seed: Another seed, another training.
+        generator: Kind of generator: motion moves the source, residual draws every pixel. The settings' if empty.
+        size: Side of the generated faces, in pixels, at most the crop size of the sets. The settings' if empty.
+        seed: Another seed, another training. The settings' if empty.
+        recipe: default, or patent: the patent application as written.
+        settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has
+            them; docs/settings.md lists them.
+        require_consent: Train on, and measure with, photos only for which consent was given.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
         workers: Worker processes for the evaluation; one per core if empty.
     """
-    check_arguments(sets=sets, root=root, minutes=minutes, steps=steps, commercial=commercial)
+    check_arguments(
+        sets=sets, root=root, minutes=minutes, steps=steps, recipe=recipe, settings=settings, commercial=commercial
+    )
     opened_root = Root(root)
-    prepared = [face_tables(opened_root, name) for name in sets]
-    settings = default_settings(opened_root, prepared, generator, size, minutes, steps, seed)
-    training = training_fingerprint(prepared, settings)
+    consenting = with_consent(opened_root, [face_tables(opened_root, name) for name in sets], require_consent)
+    prepared, left_out = consenting.sets, tuple(consenting.lines())
+    options = TrainOptions(generator, size, minutes, steps, seed)
+    resolved = resolve_settings(opened_root, prepared, read_settings(settings, recipe).train, options)
+    training = training_fingerprint(prepared, resolved)
     if found := find_trained(opened_root, training):
-        return TrainedGenerator(found, "found")
+        return TrainedGenerator(found, "found", left_out=left_out)
 
     # Load, pretrain the discriminators, fit
-    trained = train(opened_root, prepared, settings, training)
+    trained = train(opened_root, prepared, resolved, training, recipe)
 
     # Evaluate
     evaluation = evaluate(opened_root, trained.sha256, prepared, workers=workers, against=rivals(opened_root))
 
     # Register
     registered = register(opened_root, prepared, trained, evaluation, workers)
-    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion)
+    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out)

@@ -24,7 +24,7 @@ from mien.model.detection.detector import FoundFace
 from mien.model.detection.dlib_detector import DlibDetector
 from mien.model.detection.landmark_ensemble import window_of_points
 from mien.model.detection.licences import WeightsLicence
-from mien.model.errors import DetectorError
+from mien.model.errors import DetectorError, first_line
 from mien.model.landmarks.alignment import bordered, similarity_transform, warp
 from mien.model.landmarks.schemes import LandmarkScheme, five_points
 
@@ -57,7 +57,7 @@ class _FoundByScrfd(FoundFace):
 
 
 class InsightFaceDetector:
-    """Fits `FaceDetector`. The models are loaded when first used.
+    """Implements `FaceDetector`. The models are loaded when first used.
 
     Args:
         pack: Name of a model pack such as `buffalo_l`, which the library downloads on first use, or the folder of one.
@@ -157,7 +157,7 @@ class InsightFaceDetector:
         return self.embed_each([image] * len(faces), faces)
 
     def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
-        """The same of one face in each of several pictures."""
+        """As `embed`, for one face in each of several pictures."""
         model = self._models.get("recognition")
         if model is None:
             return self._dlib.embed_each(images, faces)
@@ -208,7 +208,7 @@ def _pack_folder(pack: str) -> Path:
         folder = _downloaded(pack)
     # Some packs were zipped with their folder.
     folders = [folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())]
-    found = next((place for place in folders if any(place.glob("*.onnx"))), None)
+    found = next((inner for inner in folders if any(inner.glob("*.onnx"))), None)
     if found is None:
         raise DetectorError(f"no .onnx models in {folder}: put the files of an InsightFace model pack there")
     return found.resolve()
@@ -246,7 +246,7 @@ def _load_models(folder: Path) -> dict[str, Any]:
             analysis = FaceAnalysis(name=str(folder), allowed_modules=MODULES, sess_options=options)
             analysis.prepare(ctx_id=0)
     except Exception as error:
-        reason = (str(error).splitlines() or ["no face detector among them"])[0]
+        reason = first_line(error) if str(error) else "no face detector among them"
         raise DetectorError(f"the models in {folder} could not be loaded: {reason}") from error
     if not getattr(analysis.det_model, "use_kps", False):
         raise DetectorError(f"the detector in {folder} gives no five points: use a pack with a *_kps detector")

@@ -13,12 +13,13 @@ from jaxtyping import Float, UInt8
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
 from mien.model.evaluation.metrics import l1, masked_l1, psnr, ssim
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening, to_common
 from mien.model.quality.gate import landmark_error
 from mien.model.warping.masks import Region, region_mask
 from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
-from mien.tasks.evaluate.results import COPY, PHOTO, Contest, EvaluationPair, Kind
+from mien.tasks.evaluate.results import COPY, PHOTO, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.faces import detector_of
 
@@ -67,9 +68,11 @@ class _Task:
     target_embedding: Float[np.ndarray, " d"]
 
 
-def measure_chunk(root: Root, contest: Contest, kind: Kind, pairs: Sequence[EvaluationPair]) -> list[MeasuredPair]:
+def measure_chunk(
+    root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair]
+) -> list[MeasuredPair]:
     """The pairs in their order; runs in a worker process."""
-    pictures, detector = make_pictures(root, contest, kind, pairs), load_detector(detector_of(root, contest.sets[0]))
+    pictures, detector = make_pictures(root, inputs, kind, pairs), load_detector(detector_of(root, inputs.sets[0]))
     out: list[MeasuredPair] = []
     for n, pair in enumerate(pairs):
         images = {method: results[n] for method, results in pictures.results.items()}
@@ -90,7 +93,7 @@ def _see(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"]) -> _Se
     found = detector.find(image)[:1]
     if not found:
         return None
-    points = to_common(found[0].landmarks_xy, found[0].scheme) / len(image) * 2 - 1
+    points = from_px(to_common(found[0].landmarks_xy, found[0].scheme), len(image))
     return _Seen(points, detector.embed(image, found)[0])
 
 

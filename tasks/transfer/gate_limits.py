@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from mien.model.configuration.refine import refine
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
-from mien.model.errors import ModelError
+from mien.model.errors import ModelError, SettingsError
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.images.codec import decode_rgb
 from mien.model.quality.gate import GateSettings, landmark_error
@@ -150,17 +151,18 @@ def keep_gate(root: Root, name: str, calibration: Calibration) -> str:
     return root.uri(_place(name))
 
 
-def load_gate(root: Root, name: str | None) -> GateSettings:
-    """The calibrated limits of a set; the usual ones without a name.
+def load_gate(root: Root, name: str | None, others: GateSettings) -> GateSettings:
+    """The calibrated limits of a set, with `others` where it has none; `others` alone without a name.
 
     Raises:
         UsageError: the set was not calibrated, or the file is damaged.
     """
     if name is None:
-        return GateSettings()
+        return others
     try:
-        return GateSettings(**json.loads(root.read_bytes(_place(name))))
+        kept = asdict(refine(GateSettings(), json.loads(root.read_bytes(_place(name)))))
     except MissingError as error:
         raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --set {name}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, SettingsError) as error:
         raise UsageError(f"{root.uri(_place(name))} is damaged: run mien calibrate again") from error
+    return replace(others, **{limit: value for limit, value in kept.items() if value is not None})

@@ -11,10 +11,11 @@ from mien.model.detection.detector import FaceDetector, FoundFace
 from mien.model.detection.load import load_detector
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
 from mien.model.images.codec import decode_rgb, encode_png
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
-from mien.model.quality.gate import AskedFace, GateSettings, Judgement, judge_face
+from mien.model.quality.gate import GateSettings, Judgement, TargetFace, judge_face
 from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel, load_model
@@ -44,7 +45,7 @@ def transfer_photos(
     image = _generate(generator, person.crop, given, target)
     folder, _, name = out.rpartition("/")
     Root(folder or ".").write_bytes(name, encode_png(image))
-    asked_of = AskedFace(
+    asked_of = TargetFace(
         detector.embed(pixels, [person_face])[0],
         detector.embed(asked_pixels, [asked_face])[0],
         target.landmarks_xy * (image.shape[0] / side_px),
@@ -53,7 +54,7 @@ def transfer_photos(
     return judge_face(detector, image, asked_of, GateSettings())
 
 
-def _align(detector: FaceDetector, generator: ApplicationModel, uri: str) -> tuple[AlignedFace, FoundFace, np.ndarray]:
+def _align(detector: FaceDetector, generator: ExportedGenerator, uri: str) -> tuple[AlignedFace, FoundFace, np.ndarray]:
     pixels = decode_rgb(read_source(uri))
     found = detector.find(pixels)
     if not found:
@@ -72,14 +73,14 @@ class _Keypoints:
 
     def points(self) -> np.ndarray:
         """1 × 68 × 2, the common landmarks in [-1, 1]."""
-        return (to_common(self.landmarks_xy, self.scheme) / self.side_px * 2 - 1)[None]
+        return from_px(to_common(self.landmarks_xy, self.scheme), self.side_px)[None]
 
     def heatmaps(self, spec: HeatmapSpec) -> np.ndarray:
         """1 × parts × side × side."""
         return render_heatmaps(self.landmarks_xy[None].astype(np.float32), self.scheme, self.side_px, spec)
 
 
-def _asked(generator: ApplicationModel, source: _Keypoints, driver: _Keypoints, how: RetargetSettings) -> _Keypoints:
+def _asked(generator: ExportedGenerator, source: _Keypoints, driver: _Keypoints, how: RetargetSettings) -> _Keypoints:
     """What is asked of the generator. The neutrals come from the one photo that there is of each person."""
     if how.kind == "none":
         return driver
@@ -89,10 +90,10 @@ def _asked(generator: ApplicationModel, source: _Keypoints, driver: _Keypoints, 
         for points in (photo.points().astype(np.float64) for photo in (source, driver))
     ]
     points = retarget(faces[0], faces[1], how, model)[0]
-    return _Keypoints(((points + 1) / 2 * source.side_px).astype(np.float32), "ibug68", source.side_px)
+    return _Keypoints(to_px(points, source.side_px).astype(np.float32), "ibug68", source.side_px)
 
 
-def _generate(generator: ApplicationModel, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:
+def _generate(generator: ExportedGenerator, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:
     spec = generator.heatmap_spec
     images = generator.generate(
         crop[None],

@@ -24,11 +24,12 @@ USUAL = ("-m", "mien.flows.cli.app")
 IN_SMALL_SHARDS = (
     "-c",
     f"""
+import sys
 import mien.tasks.plan.pair_shards
 from mien.flows.cli.app import main
 if __name__ == "__main__":
     mien.tasks.plan.pair_shards.LEAST_SHARD_PAIRS = {SHARD_PAIRS}
-    main()
+    sys.exit(main())
 """,
 )
 """The command line, with shards as usual, and with shards as small as those of the unbroken job."""

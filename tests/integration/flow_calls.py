@@ -64,10 +64,10 @@ def export(name: str, out: Path | str, form: str, root: Path | str, **settings: 
     return export_faces(set=name, out=str(out), format=form, root=str(root), **settings)
 
 
-def verify(name: str, root: Path | str) -> Any:
+def verify(name: str, root: Path | str, **settings: Any) -> Any:
     from mien.flows.verify import verify_set
 
-    return verify_set(set=name, root=str(root))
+    return verify_set(set=name, root=str(root), **settings)
 
 
 @contextmanager

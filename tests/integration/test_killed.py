@@ -30,14 +30,15 @@ if __name__ == "__main__":
 
 TRAIN = """
 import sys
-from dataclasses import replace
+from mien.model.training.settings import TrainSettings
 from mien.storage import Root
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.train.train import default_settings, train, training_fingerprint
+from mien.tasks.train.train import TrainOptions, resolve_settings, train, training_fingerprint
 if __name__ == "__main__":
     root = Root(sys.argv[1])
     sets = [face_tables(root, "six")]
-    settings = replace(default_settings(root, sets, "residual", 64, None, 12, 0), checkpoint_every_s=0)
+    options = TrainOptions("residual", 64, steps=12, seed=0)
+    settings = resolve_settings(root, sets, TrainSettings(checkpoint_every_s=0.0), options)
     done = train(root, sets, settings, training_fingerprint(sets, settings))
     print(done.sha256, done.run_id, done.steps)
 """
