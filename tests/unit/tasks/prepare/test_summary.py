@@ -10,7 +10,7 @@ from mien.storage import Root, SourceItem, commit
 from mien.tasks.errors import RunError
 from mien.tasks.prepare.index import index_shard, plan_index
 from mien.tasks.prepare.summary import check_failures
-from tests.unit.tasks.prepare.test_hostile_files import PICTURE
+from tests.unit.tasks.prepare.test_index_hostile_files import PICTURE
 
 
 def test_the_share_of_failed_photos_decides_and_the_reason_is_told(tmp_path: Path) -> None:

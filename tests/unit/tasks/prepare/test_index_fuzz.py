@@ -21,7 +21,7 @@ from tests.sample_faces import orl_photos
 from tests.unit.storage.sources.test_archives import tar_of
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "PPM": ".pgm"}
-EACH = 320
+EACH, EACH_OF_LONG = 320, 5000
 MOST_MEMORY_MIB = 1024
 """Above what the process had taken before: for a picture of `MOST_PIXELS`, which a header may claim, and its copies."""
 
@@ -72,11 +72,12 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@pytest.mark.parametrize("each", [EACH, pytest.param(EACH_OF_LONG, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str) -> None:
+def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str, each: int) -> None:
     draw, originals, before = random.Random(kind), encoded()[kind], peak_mib()
     seen: Counter[str] = Counter()
-    for number in range(EACH):
+    for number in range(each):
         data = mutated(originals[number % len(originals)], draw)
         try:
             width, height = image_size_px(data)
@@ -90,9 +91,9 @@ def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str) -> None:
         assert pixels.shape == (height, width, 3)
         assert pixels.dtype == np.uint8
         assert width * height <= MOST_PIXELS
-    assert seen["ok"] + seen["failed"] == EACH
+    assert seen["ok"] + seen["failed"] == each
     assert seen["lines"] == 0
-    assert seen["failed"] > EACH // 10  # the mutations do mutate
+    assert seen["failed"] > each // 10  # the mutations do mutate
     assert peak_mib() - before < MOST_MEMORY_MIB
 
 
@@ -118,12 +119,13 @@ def test_a_folder_of_mutated_photos_has_a_row_for_each(tmp_path: Path) -> None:
     assert all((row["status"] == "ok") == (row["reason"] is None) for row in rows)
 
 
-def test_mutated_archives_end_without_a_crash(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mutations", [300, pytest.param(5000, marks=pytest.mark.long)])
+def test_mutated_archives_end_without_a_crash(tmp_path: Path, mutations: int) -> None:
     draw, files = random.Random(1), {f"anna/{n}.jpg": bytes([n]) * 300 for n in range(8)}
     wholes = [tar_of(files), tar_of(files), tar_of(files, "w:gz")]
     (tmp_path / "beside.jpg").write_bytes(b"whatever happens to the archive")
     with SourceReader() as reader:
-        for number in range(300):
+        for number in range(mutations):
             (tmp_path / "a.tar").write_bytes(mutated(wholes[number % 3], draw))
             items = list_images([str(tmp_path)])
             assert any(item.uri.endswith("beside.jpg") for item in items)
