@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mien.storage import Root, ShardRef
+from mien.storage.artefacts import COSTS, json_artefact, keep, load
 from mien.storage.shards import shard_path
 
-LAST_JOB = "costs/transfers.json"
 LEAST_PAIRS = 16
 """A job that made fewer tells nothing of the rate."""
 
@@ -22,6 +21,14 @@ class LastJob:
     seconds: float
     workers: int
     bytes: int
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1:
+            raise ValueError(f"a job of {self.pairs} pairs has no rate")
+
+
+_LAST_JOB = json_artefact(COSTS, LastJob)
+_TRANSFERS = "transfers"
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,7 @@ class Cost:
 
 def expected_cost(root: Root, pairs: int) -> Cost:
     """From what `remember` wrote; nothing is written."""
-    if not root.exists(LAST_JOB):
-        return Cost(pairs, None)
-    return Cost(pairs, LastJob(**json.loads(root.read_bytes(LAST_JOB))))
+    return Cost(pairs, load(root, _LAST_JOB, _TRANSFERS))
 
 
 def known_shards(root: Root) -> set[str]:
@@ -65,4 +70,4 @@ def remember(root: Root, made: Iterable[ShardRef], seconds: float, workers: int)
     if pairs < LEAST_PAIRS:
         return
     size = sum(root.size(shard_path("transfers", shard.fingerprint)) for shard in shards)
-    root.write_bytes(LAST_JOB, json.dumps(asdict(LastJob(pairs, seconds, workers, size))).encode())
+    keep(root, _LAST_JOB, _TRANSFERS, LastJob(pairs, seconds, workers, size))

@@ -6,9 +6,8 @@ embedding of another photo. What the limits let pass and refuse is measured on t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.images.codec import decode_rgb
 from mien.model.quality.gate import GateSettings, landmark_error
 from mien.storage import MissingError, Root
+from mien.storage.artefacts import GATES, DamagedError, json_artefact, keep, read
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker, tick, work_progress
 from mien.tasks.sets.faces import FaceTables, detector_of, read_faces, usable_faces
@@ -140,14 +140,13 @@ def _looked_at(detector: FaceDetector, face: dict[str, Any]) -> tuple[np.ndarray
 # --- Kept -------------------------------------------------------------------------------------------------------------
 
 
-def _place(name: str) -> str:
-    return f"gates/{name}.json"
+_GATE = json_artefact(GATES, GateSettings)
 
 
 def keep_gate(root: Root, name: str, calibration: Calibration) -> str:
     """Writes the limits of a set; returns where they lie."""
-    root.write_bytes(_place(name), json.dumps(asdict(calibration.gate), indent=1).encode())
-    return root.uri(_place(name))
+    keep(root, _GATE, name, calibration.gate)
+    return root.uri(GATES.path(name))
 
 
 def load_gate(root: Root, name: str | None) -> GateSettings:
@@ -159,8 +158,8 @@ def load_gate(root: Root, name: str | None) -> GateSettings:
     if name is None:
         return GateSettings()
     try:
-        return GateSettings(**json.loads(root.read_bytes(_place(name))))
+        return read(root, _GATE, name)
     except MissingError as error:
         raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --data {name}") from error
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{root.uri(_place(name))} is damaged: run mien calibrate again") from error
+    except DamagedError as error:
+        raise UsageError(f"{error}: run mien calibrate again") from error
