@@ -25,15 +25,14 @@ from mien.tasks.plan.pair_list import listed_rows
 from mien.tasks.plan.pair_shards import commit_pairs, listed_parts, shard_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_plan
-from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
+from mien.tasks.runtime.fan_out import run_stage, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.gate_limits import load_gate
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
-from mien.tasks.transfer.steps import transfer_shard
-from mien.tasks.transfer.transfer_shards import commit_transfers, find_transfers
+from mien.tasks.transfer.transfer_shards import TRANSFER, commit_transfers
 
 
 @dataclass(frozen=True)
@@ -163,8 +162,8 @@ def augment_faces(
             size = shard_pairs(planned)
             parts = partial(listed_parts, rows or [], size) if plan is None else partial(plan.parts, asked, size)
             shards = store_plan(place, parts, len(pairs_shards))
-            step = Step("transfer expressions", "faces", sum(shard.rows for shard in shards), find_transfers)
-            made = over_shards(step, transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
+            names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)
+            made = run_stage(TRANSFER, place, names, transfer, faces)
             pairs_shards, done = pairs_shards + shards, done + made
             if plan is None or tally is None or not shards:
                 break

@@ -8,19 +8,18 @@ from prefect import flow
 
 from mien.model.detection.load import check_detector
 from mien.model.images.video import FrameSettings
-from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
-from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
-from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
+from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads, commit_faces
+from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
-from mien.tasks.prepare.index import commit_images, find_index, plan_index
-from mien.tasks.prepare.steps import compare_faces, detect_shard, heatmap_shard, index_shard, video_frames
+from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
-from mien.tasks.runtime.fan_out import Step, over_shards, over_videos, shard_threads
+from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.splits import SplitSettings
 
@@ -95,9 +94,8 @@ def prepare_faces(
         faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
     )
     looked_at = VideoSettings(faces, FrameSettings(fps, every))
-    spec = HeatmapSpec()
-
     compare = CompareSettings(settings, check_identities, group_similarity)
+    drawn = HeatmapSettings(crop_size)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -109,16 +107,13 @@ def prepare_faces(
 
         # Index
         plan = plan_index(place, name, photos, SHARD_IMAGES)
-        total = sum(len(shard.items) for shard in plan)
-        indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
-        images_ref = commit_images(place, indexed)
+        indexed = run_stage(INDEX, place, plan, None, sum(map(len, plan)))
+        images_ref = INDEX.commit(place, indexed, {})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
-        detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, settings
-        )
+        detected = run_stage(DETECT, place, names, settings, readable)
 
         # Compare
         compared = compare_faces(place, name, detected, compare)
@@ -126,10 +121,8 @@ def prepare_faces(
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
-        rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps), heatmap_shard, place, names, crop_size, spec
-        )
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
+        rendered = run_stage(HEATMAPS, place, names, drawn, found)
+        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, drawn)
 
     refs = {"images": images_ref, "faces": faces_ref, "heatmaps": heatmaps_ref}
     write_set(place, name, {table: ref.fingerprint for table, ref in refs.items()})
