@@ -11,8 +11,8 @@ from mien.model.images.video import FrameSettings
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
-from mien.tasks.prepare.compare import CompareSettings, check_rules
-from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads, commit_faces
+from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
+from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
 from mien.tasks.prepare.index import INDEX, plan_index
@@ -117,7 +117,7 @@ def prepare_faces(
 
         # Compare
         compared = compare_faces(place, name, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
+        faces_ref = commit_faces(place, images_ref, compared, settings)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)

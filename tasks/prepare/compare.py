@@ -23,6 +23,7 @@ from mien.storage import (
     Root,
     ShardRef,
     StorageError,
+    TableRef,
     find_shard,
     fingerprint,
     read_shard,
@@ -34,7 +35,7 @@ from mien.storage.fingerprints import is_fingerprint
 from mien.storage.schemas import FACES
 from mien.storage.tables import former_manifest
 from mien.tasks.errors import UsageError
-from mien.tasks.prepare.detect import DetectSettings
+from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.duplicates import find_duplicates
 from mien.tasks.prepare.identities import Changes, Grouping, check_labels, group_faces
 from mien.tasks.runtime.workers import in_worker
@@ -197,3 +198,17 @@ def _rewritten(root: Root, shard: ShardRef, changes: Changes) -> ShardRef:
     for place, change in changes.items():
         rows[place] |= change
     return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
+
+
+def commit_faces(root: Root, images: TableRef, compared: Compared, settings: DetectSettings) -> TableRef:
+    """Makes the compared faces visible as one table.
+
+    Args:
+        root: Where the tables lie.
+        images: The photos that they were found in.
+        compared: The shards as they hold now.
+        settings: That detection was done with.
+    """
+    weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
+    about = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights}
+    return DETECT.commit(root, compared.shards, {**about, "compared": compared.told, "compare_code": CODE})

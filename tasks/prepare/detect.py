@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -25,7 +25,6 @@ from mien.storage import (
     ShardRef,
     SourceItem,
     StorageError,
-    TableRef,
     fingerprint,
     read_shard,
     write_shard,
@@ -180,20 +179,3 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
 
 DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make)
 """A shard of `images`, by its fingerprint, becomes one of `faces`."""
-
-
-def commit_faces(
-    root: Root, images: TableRef, shards: Sequence[ShardRef], settings: DetectSettings, compared: Mapping[str, Any]
-) -> TableRef:
-    """Makes the faces visible as one table.
-
-    Args:
-        root: Where the tables lie.
-        images: The photos that they were found in.
-        shards: Of `faces`.
-        settings: That detection was done with.
-        compared: What comparing them told.
-    """
-    weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
-    about = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights, "compared": compared}
-    return DETECT.commit(root, shards, about)
