@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: demo test check lint types imports bench up down clean
+.PHONY: demo test check lint types imports docs bench up down clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/mien demo --root $(ROOT)
@@ -27,6 +27,10 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# The documentation as a site, in build/site. It needs no network, neither to build nor to read.
+docs: $(VENV)/.dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo build/site/index.html
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faces

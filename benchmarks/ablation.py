@@ -14,9 +14,9 @@ from dataclasses import dataclass, fields, replace
 from benchmarks.held_out import MEASURES, HeldOut, as_row
 from mien.model.detection.load import load_detector
 from mien.model.device import keep_freed_memory
-from mien.model.networks.generator import WIDTHS, GeneratorConfig
+from mien.model.networks.config import WIDTHS, GeneratorConfig
 from mien.model.training.batches import FaceArrays
-from mien.model.training.extra_losses import LossWeights
+from mien.model.training.loss_weights import LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import State, Trainer
 from mien.storage import Root

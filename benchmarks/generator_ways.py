@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.transfer_bench import Bench, all_batches
 from mien.model.device import Compute, uses_bfloat16
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 
 if TYPE_CHECKING:
@@ -26,15 +26,19 @@ def ways(bench: Bench, rounds: int) -> None:
     folder = bench.root.local_path(f"models/{bench.settings.model.sha256}")
     assert folder is not None
     half = uses_bfloat16("auto", torch.device("cpu")) or torch.cuda.is_available()
-    usual = ApplicationModel.load(folder)
+    usual = ExportedGenerator.load(folder)
     rows = [
         ("as it is: batches of 16, channels_last, inference mode, float32", usual, inputs),
         ("a pair at a time", usual, inputs),
-        ("plain memory layout", _plain(ApplicationModel.load(folder)), inputs),
+        ("plain memory layout", _plain(ExportedGenerator.load(folder)), inputs),
         ("with gradients kept", usual, inputs),
-        ("bfloat16", ApplicationModel.load(folder, compute=Compute(Compute.chosen("auto").device, "bfloat16")), inputs),
+        (
+            "bfloat16",
+            ExportedGenerator.load(folder, compute=Compute(Compute.chosen("auto").device, "bfloat16")),
+            inputs,
+        ),
     ]
-    runs: dict[str, Callable[[ApplicationModel, GeneratorInputs], np.ndarray]] = {
+    runs: dict[str, Callable[[ExportedGenerator, GeneratorInputs], np.ndarray]] = {
         rows[1][0]: _one_by_one, rows[3][0]: _with_gradients,
     }  # fmt: skip
     pixels = {what: runs.get(what, _generate)(model, given) for what, model, given in rows}
@@ -53,21 +57,21 @@ def ways(bench: Bench, rounds: int) -> None:
         print(f"| {what} | {took} | {off.max()}, {off.mean():.4f} |")
 
 
-def _plain(model: ApplicationModel) -> ApplicationModel:
+def _plain(model: ExportedGenerator) -> ExportedGenerator:
     model.generator.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     return model
 
 
-def _generate(model: ApplicationModel, inputs: GeneratorInputs) -> np.ndarray:
+def _generate(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     return model.generate(**vars(inputs))
 
 
-def _one_by_one(model: ApplicationModel, inputs: GeneratorInputs) -> np.ndarray:
+def _one_by_one(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     each = range(len(inputs.source))
     return np.concatenate([model.generate(**{k: v[n : n + 1] for k, v in vars(inputs).items()}) for n in each])
 
 
-def _with_gradients(model: ApplicationModel, inputs: GeneratorInputs) -> np.ndarray:
+def _with_gradients(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     model.generator.requires_grad_(True)
     photos = torch.from_numpy(np.ascontiguousarray(inputs.source.transpose(0, 3, 1, 2))).float() / 127.5 - 1
     keypoints = [

@@ -18,7 +18,7 @@ def decided(_root: Root, number: int, seconds: float) -> dict[str, float]:
 def sleeping_shard(_root: Root, name: str, _number: int, seconds: float) -> ShardRef:
     """A shard of nothing, made in a worker."""
     time.sleep(seconds)
-    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0})
+    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0}, "0" * 64)
 
 
 def orchestration(shards: int, folder: Path, workers: int = 2, slept_s: float = 0.1) -> None:

@@ -135,7 +135,7 @@ def prepare(asked: argparse.Namespace, root: str) -> None:
         return
     for name in dict.fromkeys((asked.identities, asked.expressions)):
         pattern = ["--pattern", asked.pattern] if asked.pattern else []
-        print(mien("prepare", f"{asked.faces}/{name}", "--name", name, "--root", root, "--crop-size", 128, *pattern))
+        print(mien("prepare", f"{asked.faces}/{name}", "--set", name, "--root", root, "--crop-size", 128, *pattern))
 
 
 def run_night(night: Night, workers: ExitStack, total: int) -> None:
@@ -189,7 +189,7 @@ def main() -> None:
         os.environ["PREFECT_API_URL"] = api = servers.enter_context(prefect_api(scratch))
         prepare(asked, root)
         if not asked.registry:
-            print(mien("train", "--data", asked.identities, "--root", root, "--minutes", asked.minutes))
+            print(mien("train", "--set", asked.identities, "--root", root, "--minutes", asked.minutes))
         for command in (
             ("work-pool", "create", "mien", "--type", "process"),
             ("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
@@ -217,7 +217,7 @@ def main() -> None:
         planned = int(plan.split(" faces would be generated")[0].rsplit(" ", 1)[-1])
         night = Night(api, name, job, scratch)
         run_night(night, servers, -(-planned // 64))
-        print(mien("verify", "--root", root, "--data", name))
+        print(mien("verify", "--root", root, "--set", name))
         print(mien("ls", "--root", root))
 
 

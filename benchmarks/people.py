@@ -1,6 +1,6 @@
 """Ways of grouping faces into people, against the labels of prepared sets.
 
-python -m benchmarks.people --data SET [--data SET …] [--root ./data] [--photos N]
+python -m benchmarks.people --set SET [--set SET …] [--root ./data] [--photos N]
 
 Each way groups all usable faces of a set, without its labels. Printed are the share of pairs put together that are one
 person (precision), the share of pairs of one person that are put together (recall), the adjusted Rand index, groups,
@@ -116,17 +116,17 @@ def usable(root: Root, names: Sequence[str], most: int | None) -> tuple[np.ndarr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", action="append", required=True)
+    parser.add_argument("--set", dest="sets", action="append", required=True)
     parser.add_argument("--root", default="./data")
     parser.add_argument("--photos", type=int)
     asked = parser.parse_args()
     root = Root(asked.root)
-    detector = load_detector(detector_of(root, face_tables(root, asked.data[0])))
-    embeddings, people = usable(root, asked.data, asked.photos)
+    detector = load_detector(detector_of(root, face_tables(root, asked.sets[0])))
+    embeddings, people = usable(root, asked.sets, asked.photos)
     start = time.perf_counter()
     similar = similarity_matrix(embeddings, detector.similarity)
     seconds = time.perf_counter() - start
-    print(f"{', '.join(asked.data)}: {len(people)} faces of {people.max() + 1} people, compared in {seconds:.1f} s\n")
+    print(f"{', '.join(asked.sets)}: {len(people)} faces of {people.max() + 1} people, compared in {seconds:.1f} s\n")
     table(people, similar, detector)
     print(f"\n{added(people, similar, detector.group_similarity)}\n")
 

@@ -73,7 +73,7 @@ def synthetic_set(root: Root, faces: int, photos: int, labelled: bool) -> FaceTa
 def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float | None) -> None:
     """Makes, counts and writes the plan; prints what it took."""
     root, given = Root(url), FaceTables(**tables)
-    settings = PlanSettings(per_identity, rules=PlanRules(most_pose_difference=limit))
+    settings = PlanSettings(per_identity, rules=PlanRules(max_pose_difference=limit))
     marks = [time.perf_counter()]
     plan = make_plan(root, given, given, settings)
     marks.append(time.perf_counter())
@@ -100,14 +100,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=10_000_000)
     parser.add_argument("--photos", type=int, default=10, help="of each person")
     parser.add_argument("--unlabelled", action="store_true", help="cluster the expressions")
-    parser.add_argument("--most-pose-difference", type=float)
+    parser.add_argument("--max-pose-difference", type=float)
     parser.add_argument("--folder")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as scratch:
         root = Root(scratch)
         tables = asdict(synthetic_set(root, asked.faces, asked.photos, not asked.unlabelled))
         per_identity = max(1, asked.pairs * asked.photos // asked.faces)
-        work = (scratch, tables, per_identity, asked.most_pose_difference)
+        work = (scratch, tables, per_identity, asked.max_pose_difference)
         child = mp.get_context("spawn").Process(target=timed_plan, args=work)
         child.start()
         child.join()

@@ -77,10 +77,10 @@ def pipeline(folder: Path, root: str, faces: str, workers: int) -> dict[str, flo
     from mien.flows.prepare import prepare_faces
 
     first = sorted(path for path in folder.iterdir() if path.is_dir())[0]
-    prepare_faces([str(first)], "first", f"{root}/first", faces, workers=workers)
+    prepare_faces([str(first)], set="first", root=f"{root}/first", faces=faces, workers=workers)
     with peaks() as peak:
         start, cpu = time.perf_counter(), _cpu_s()
-        prepare_faces([str(folder)], "set", root, faces, workers=workers)
+        prepare_faces([str(folder)], set="set", root=root, faces=faces, workers=workers)
         wall, cpu = time.perf_counter() - start, _cpu_s() - cpu
     return {"wall_s": wall, "cpu_s": cpu, "photos": len(list(folder.rglob("*.jpg"))), **peak}
 

@@ -16,6 +16,7 @@ from benchmarks.clip_frames import take_frames
 from mien.flows.prepare import prepare_faces
 from mien.flows.train import TrainedGenerator, train_generator
 from mien.model.images.codec import decode_rgb
+from mien.model.networks.generator import GeneratorKind
 from mien.storage import Root
 from mien.tasks.evaluate import Evaluation, as_table, evaluate
 from mien.tasks.evaluate.page import write_page
@@ -92,8 +93,8 @@ def prepare(root: Root, faces: Path, workers: int | None) -> None:
         held_out = (VAL_FRACTION, TEST_FRACTION) if name == "actors" else (0.0, 0.0)
         prepare_faces(
             [str(folders[name])],
-            name,
-            root.url,
+            set=name,
+            root=root.url,
             crop_size=SIZE_PX,
             val_fraction=held_out[0],
             test_fraction=held_out[1],
@@ -103,9 +104,13 @@ def prepare(root: Root, faces: Path, workers: int | None) -> None:
 
 def train_both(root: Root, minutes: float, workers: int | None) -> tuple[TrainedGenerator, TrainedGenerator]:
     """Motion and residual generator, on the same sets."""
-    motion = train_generator(list(SETS), root.url, "motion", SIZE_PX, minutes, workers=workers)
-    residual = train_generator(list(SETS), root.url, "residual", SIZE_PX, minutes * RESIDUAL_SHARE, workers=workers)
-    return motion, residual
+
+    def train(generator: GeneratorKind, minutes: float) -> TrainedGenerator:
+        return train_generator(
+            sets=list(SETS), root=root.url, generator=generator, size=SIZE_PX, minutes=minutes, workers=workers
+        )
+
+    return train("motion", minutes), train("residual", minutes * RESIDUAL_SHARE)
 
 
 # --- Measure ----------------------------------------------------------------------------------------------------------

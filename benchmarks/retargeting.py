@@ -1,6 +1,6 @@
 """Retargeting of landmarks alone: how much of the driver's face shape remains, how much of its expression arrives.
 
-python -m benchmarks.retargeting --root ROOT --data SET [--pairs 2000] [--picture FILE.png]
+python -m benchmarks.retargeting --root ROOT --set SET [--pairs 2000] [--picture FILE.png]
 
 Half of the people fit the shape model and the classifier, the other half are measured, as source and driver of pairs
 of two people. The classifier is linear discriminant analysis on frontal shapes: the distance to a person's mean shape,
@@ -121,11 +121,11 @@ def ways(people: People, model: ShapeModel) -> Iterator[tuple[str, str, np.ndarr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default="./data")
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--set", required=True)
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--picture", help="PNG with source, driver and retargeted contours of 12 pairs")
     asked = parser.parse_args()
-    everybody = read_people(Root(asked.root), asked.data)
+    everybody = read_people(Root(asked.root), asked.set)
     names = np.random.default_rng(0).permutation(np.unique(everybody.identities))
     training, people = everybody.of(names[::2]), everybody.of(names[1::2])
     model, classifier = ShapeModel.fit(training.points, training.identities), Classifier(training, people)

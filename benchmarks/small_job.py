@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mien.storage import Root, ShardRef
 
 if TYPE_CHECKING:
-    from mien.model.inference.application import ApplicationModel
+    from mien.model.inference.exported_generator import ExportedGenerator
     from mien.tasks.transfer.settings import TransferSettings
 
 NAME = "few"
@@ -30,19 +30,28 @@ def prepare_job(root: str, photos: list[str] | None = None, crop_px: int = CROP_
     """Prepares the faces."""
     from mien.flows.prepare import prepare_faces
 
-    prepare_faces(photos or PHOTOS, NAME, root, crop_size=crop_px, val_fraction=0.0, test_fraction=0.0, workers=1)
+    prepare_faces(
+        photos or PHOTOS,
+        set=NAME,
+        root=root,
+        crop_size=crop_px,
+        val_fraction=0.0,
+        test_fraction=0.0,
+        workers=1,
+    )
 
 
 def untrained_generator(
     root: str, folder: Path, size_px: int = CROP_PX, width: int = 8, blocks: int = 1
-) -> ApplicationModel:
+) -> ExportedGenerator:
     """Saves an untrained generator that fits the prepared faces."""
     import torch
 
-    from mien.model.inference.application import ApplicationModel
+    from mien.model.inference.exported_generator import ExportedGenerator
     from mien.model.landmarks.heatmaps import HeatmapSpec
     from mien.model.landmarks.reference import AlignmentSettings
-    from mien.model.networks.generator import GeneratorConfig, build_generator
+    from mien.model.networks.config import GeneratorConfig
+    from mien.model.networks.generator import build_generator
     from mien.tasks.sets.faces import face_tables, prepare_settings
 
     place = Root(root)
@@ -50,7 +59,7 @@ def untrained_generator(
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(kind="motion", size_px=size_px, width=width, blocks=blocks))
     alignment, spec = AlignmentSettings(**given["alignment"]), HeatmapSpec(**given["heatmaps"])
-    return ApplicationModel(generator, alignment, spec, {}).save(folder)
+    return ExportedGenerator(generator, alignment, spec, {}).save(folder)
 
 
 def register_generator(root: str, folder: Path) -> None:
@@ -95,7 +104,9 @@ def run_job(root: str, workers: int, log: str | None = None) -> None:
     if log:
         os.environ[LOG] = log
         augment.TRANSFER = replace(augment.TRANSFER, make=logged)  # sent to the workers by its name
-    augment.augment_faces(NAME, NAME, MODEL, root, per_identity=PER_IDENTITY, workers=workers)
+    augment.augment_faces(
+        identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=PER_IDENTITY, workers=workers
+    )
 
 
 def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:

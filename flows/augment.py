@@ -5,15 +5,37 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from pydantic import Field
 
+from mien.flows.parameters import (
+    CHAMPION,
+    EXPRESSION,
+    GATE,
+    OUTPUT,
+    PLAN,
+    ROOT,
+    RUN,
+    Count,
+    Degrees,
+    HeadPose,
+    ModelUri,
+    RootUrl,
+    Seed,
+    SetName,
+    Text,
+    Workers,
+)
+from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
-from mien.storage import Root, ShardRef, TableRef, check_set_name, read_manifest, read_text, write_set
+from mien.storage import Root, ShardRef, TableRef, read_manifest, read_text, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator
@@ -29,6 +51,7 @@ from mien.tasks.runtime.fan_out import run_stage, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
+from mien.tasks.sets.splits import Split
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.gate_limits import load_gate
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
@@ -36,11 +59,13 @@ from mien.tasks.transfer.transfer_shards import TRANSFER, commit_transfers
 
 
 @dataclass(frozen=True)
-class AugmentedFaces:
+class AugmentedFaces(FlowResult):
     """The outcome of a transfer job; without tables after a dry run."""
 
-    name: str
+    set: str
     planned: int
+    accepted: int = 0
+    rejected: int = 0
     transfers: TableRef | None = None
     gallery: Gallery | None = None
     outlook: Outlook | None = None
@@ -50,6 +75,59 @@ class AugmentedFaces:
     cost: Cost | None = None
     """What it would take, after a dry run."""
 
+    def lines(self) -> list[str]:
+        if self.transfers is None or self.gallery is None:
+            line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
+            return [line, *self._plan_lines(), *([self.cost.told()] if self.cost else [])]
+        return [self.summary(), f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
+
+    def summary(self) -> str:
+        """One line: what became of the plan."""
+        return (
+            f"{self.set}: {self.planned} faces asked for, {self.accepted + self.rejected} tried, "
+            f"{self.accepted} accepted, {self.rejected} rejected{self._evenness()}"
+        )
+
+    def _plan_lines(self) -> list[str]:
+        if self.outlook is None:
+            return []
+        groups = ", ".join(f"{group} {count}" for group, count in self.outlook.by_group.items())
+        return [
+            f"{self.outlook.identities} identities; evenness over expressions {self.outlook.entropy:.2f} (1 is even)",
+            f"by expression: {groups}",
+        ]
+
+    def _evenness(self) -> str:
+        if self.tally is None or self.outlook is None:
+            return ""
+        groups = list(self.outlook.by_group)
+        return (
+            f"; evenness over {len(groups)} expressions "
+            f"{self.tally.entropy(groups):.2f} (planned {self.outlook.entropy:.2f}, 1 is even)"
+        )
+
+
+def check_arguments(
+    *,
+    identities: str,
+    expressions: str,
+    root: str,
+    pairs: str | None,
+    gate: str | None,
+    settings: dict[str, Any] | str | None,
+    commercial: bool,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        opened_root = Root(root)
+        prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
+        check_compatible(opened_root, prepared)
+        load_gate(opened_root, gate, read_settings(settings).gate)
+        if commercial:
+            check_sets(opened_root, prepared)
+        if pairs is not None:
+            read_text(pairs)
+
 
 @flow(
     name="augment-faces",
@@ -57,75 +135,86 @@ class AugmentedFaces:
     task_runner=shard_threads(),
 )
 def augment_faces(
-    identities: str,
-    expressions: str,
-    model: str = "models:/mien-generator@champion",
-    root: str = "./data",
-    name: str | None = None,
-    per_identity: int = 10,
-    identity_splits: list[str] | None = None,
-    pairs: str | None = None,
-    seed: int = 0,
-    gallery: str | None = None,
-    dry_run: bool = False,
-    workers: int | None = None,
-    retarget: RetargetKind = "offsets",
-    head_pose: float = 1.0,
-    candidates: int | None = None,
-    most_pose_difference: float | None = None,
-    same_identity: bool = False,
-    image_format: ImageFormat = "png",
-    quality: int = 95,
-    keep_rejected: bool = False,
-    require_consent: bool = False,
-    gate: str | None = None,
-    commercial: bool = False,
-    precision: Precision = "auto",
+    *,
+    identities: SetName,
+    expressions: SetName,
+    set: SetName | None = None,
+    root: RootUrl = ROOT,
+    model: ModelUri = CHAMPION,
+    per_identity: Annotated[Count, PLAN] = 10,
+    candidates: Annotated[Count | None, PLAN] = None,
+    identity_splits: Annotated[list[Split] | None, PLAN] = None,
+    same_identity: Annotated[bool, PLAN] = False,
+    max_pose_difference: Annotated[Degrees | None, PLAN] = None,
+    pairs: Annotated[Text | None, PLAN] = None,
+    seed: Annotated[Seed, PLAN] = 0,
+    retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
+    head_pose: HeadPose = 1.0,
+    gate: Annotated[SetName | None, GATE] = None,
+    require_consent: Annotated[bool, GATE] = False,
+    commercial: Annotated[bool, GATE] = False,
+    image_format: Annotated[ImageFormat, OUTPUT] = "png",
+    quality: Annotated[int, Field(ge=1, le=100), OUTPUT] = 95,
+    keep_rejected: Annotated[bool, OUTPUT] = False,
+    gallery: Annotated[Text | None, OUTPUT] = None,
+    dry_run: Annotated[bool, RUN] = False,
+    precision: Annotated[Precision, RUN] = "auto",
+    workers: Workers = None,
+    settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
+
+    Of the settings the sections planning and gate count; the limits of the set that `gate` names win over them.
 
     Args:
         identities: Prepared set whose people are shown.
         expressions: Prepared set whose expressions are taken.
-        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
+        set: Name of the generated set; {identities}-by-{expressions} if empty.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        name: Name of the generated set; IDENTITIES-by-EXPRESSIONS if empty.
+        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         per_identity: Accepted faces for each person: what is rejected is replaced by the plan's next candidate.
+        candidates: Pairs tried for each person at most; three times per_identity if empty.
         identity_splits: Only people of these splits (train, val, test); everyone if empty.
+        same_identity: Let people have their own expressions, too.
+        max_pose_difference: Degrees between the head poses of source and driver; any if empty.
         pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order.
         seed: Another seed, another plan.
-        gallery: Folder for the gallery; {root}/galleries/{name} if empty.
-        dry_run: Only count what would be generated; write nothing.
-        workers: Worker processes; one per core if empty.
         retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
-        candidates: Pairs tried for each person at most; three times per_identity if empty.
-        most_pose_difference: Degrees between the head poses of source and driver; any if empty.
-        same_identity: Whether people may get their own expressions, too.
-        image_format: png, jpeg or webp.
-        quality: Of JPEG and WebP, 1 to 100.
-        keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
-        require_consent: Refuse people whose photos came without consent.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
+        require_consent: Refuse people whose photos came without consent.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
-        precision: float32 or bfloat16 for the generator; auto takes bfloat16 where the processor or GPU computes in it.
+        image_format: How generated faces are encoded.
+        quality: Of JPEG and WebP.
+        keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
+        gallery: Folder for the gallery; {root}/galleries/{set} if empty.
+        dry_run: Only count what would be generated; write nothing.
+        precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
+        workers: Worker processes; one per core if empty.
+        settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
+            file that has them; docs/settings.md lists them.
     """
-    name = name or f"{identities}-by-{expressions}"
+    check_arguments(
+        identities=identities,
+        expressions=expressions,
+        root=root,
+        pairs=pairs,
+        gate=gate,
+        settings=settings,
+        commercial=commercial,
+    )
+    chosen = read_settings(settings)
+    name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
-        check_set_name(name)
         place = Root(root)
-        RetargetSettings(retarget, head_pose)
         listed = None if pairs is None else read_text(pairs)
     sources, drivers = face_tables(place, identities), face_tables(place, expressions)
-    check_compatible(place, [sources, drivers])
-    if commercial:
-        check_sets(place, [sources, drivers])
 
     # Plan pairs
-    rules = PlanRules(seed, most_pose_difference, same_identity)
-    settings = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
-    plan = make_plan(place, sources, drivers, settings) if listed is None else None
+    rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
+    planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
+    plan = make_plan(place, sources, drivers, planning) if listed is None else None
     rows = None if listed is None else listed_rows(place, sources, drivers, listed, seed)
     outlook = None if plan is None else plan.outlook()
     planned = outlook.pairs if outlook is not None else len(rows or ())
@@ -143,7 +232,7 @@ def augment_faces(
         sets,
         crop_size_px(place, sources),
         detector_of(place, sources),
-        gate=load_gate(place, gate),
+        gate=load_gate(place, gate, chosen.gate),
         retarget=retarget_by,
         neutrals=keep_neutrals(place, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
@@ -175,39 +264,12 @@ def augment_faces(
         time.monotonic() - started_s,
         workers or available_cores(),
     )
-    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else settings)
+    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else planning)
     transfers = commit_transfers(place, pairs_ref, done, transfer)
     write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
 
     # Report
     page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
-    return AugmentedFaces(name, planned, transfers, page, outlook, tally)
-
-
-def outcome(root: Root, augmented: AugmentedFaces) -> str:
-    """Lines that say what became of the plan."""
-    if augmented.transfers is None:
-        line = f"{augmented.name}: {augmented.planned} faces would be generated; nothing was written"
-        return "\n".join([line, *_outlook(augmented), *([augmented.cost.told()] if augmented.cost else [])])
-    counts = read_manifest(root, "transfers", augmented.transfers.fingerprint).counts
-    tried = counts["ok"] + counts["rejected"]
-    line = f"{augmented.name}: {augmented.planned} faces asked for, {tried} tried, {counts['ok']} accepted"
-    if augmented.tally is None or augmented.outlook is None:
-        return f"{line}, {counts['rejected']} rejected"
-    groups = list(augmented.outlook.by_group)
-    return (
-        f"{line}, {counts['rejected']} rejected; evenness over {len(groups)} expressions "
-        f"{augmented.tally.entropy(groups):.2f} (planned {augmented.outlook.entropy:.2f}, 1 is even)"
-    )
-
-
-def _outlook(augmented: AugmentedFaces) -> list[str]:
-    if augmented.outlook is None:
-        return []
-    outlook = augmented.outlook
-    groups = ", ".join(f"{group} {count}" for group, count in outlook.by_group.items())
-    return [
-        f"{outlook.identities} identities; evenness over expressions {outlook.entropy:.2f} (1 is even)",
-        f"by expression: {groups}",
-    ]
+    counts = read_manifest(place, "transfers", transfers.fingerprint).counts
+    return AugmentedFaces(name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally)

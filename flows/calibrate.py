@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from dataclasses import dataclass
+from typing import Annotated
 
+from prefect import flow
+from pydantic import Field
+
+from mien.flows.parameters import ROOT, RootUrl, SetName
+from mien.flows.result import FlowResult
 from mien.storage import Root
+from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.transfer.gate_limits import PAIRS, keep_gate
+from mien.tasks.transfer.gate_limits import PAIRS, Calibration, keep_gate
 from mien.tasks.transfer.steps import calibrate
 
 
-@flow(name="calibrate-gate", flow_run_name="calibrate on {data}")
-def calibrate_gate(data: str, root: str = "./data", pairs: int = PAIRS) -> str:
-    """Measure what real photos of one person and of different people reach, and keep the limits for `augment --gate`.
+@dataclass(frozen=True)
+class CalibratedGate(FlowResult):
+    """The limits of a set, what they were read from, and where they are kept."""
+
+    set: str
+    calibration: Calibration
+    uri: str
+
+    def lines(self) -> list[str]:
+        return [
+            *self.calibration.table().splitlines(),
+            "",
+            f"kept in {self.uri}; mien augment --gate {self.set} judges by it",
+        ]
+
+
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        face_tables(Root(root), set)
+
+
+@flow(name="calibrate-gate", flow_run_name="calibrate on {set}")
+def calibrate_gate(
+    *, set: SetName, root: RootUrl = ROOT, pairs: Annotated[int, Field(ge=10)] = PAIRS
+) -> CalibratedGate:
+    """Measure what real photos reach, and keep it as the limits that generated faces are judged by.
 
     Args:
-        data: Prepared set with several photos of each person.
+        set: Prepared set with several photos of each person.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pairs: Pairs of photos to compare.
     """
-    place = Root(root)
+    check_arguments(set=set, root=root)
+    opened_root = Root(root)
     with worker_pool(1):
-        calibration = calibrate(place, face_tables(place, data), pairs)
-    kept = keep_gate(place, data, calibration)
-    return f"{calibration.table()}\n\nkept in {kept}; mien augment --gate {data} judges by it"
+        calibration = calibrate(opened_root, face_tables(opened_root, set), pairs)
+    return CalibratedGate(set, calibration, keep_gate(opened_root, set, calibration))

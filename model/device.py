@@ -10,9 +10,7 @@ from typing import Literal
 import torch
 
 from mien.model.errors import DeviceError
-
-Precision = Literal["auto", "float32", "bfloat16"]
-"""auto: bfloat16 where the processor computes in it (CUDA, AMX, AVX-512 BF16), else float32."""
+from mien.model.precision import Precision
 
 
 @dataclass(frozen=True)

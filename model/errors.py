@@ -7,6 +7,10 @@ class ModelError(Exception):
     """Base of the errors that this package raises on purpose."""
 
 
+class SettingsError(ModelError):
+    """A setting that is unknown, of another type or out of its bounds."""
+
+
 class ImageError(ModelError):
     """Bytes that are not a usable picture."""
 

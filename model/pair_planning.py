@@ -1,25 +1,25 @@
 """Which identity gets which expression, decided before any pixel is made.
 
-A plan is an endless deck for each identity: pairs of one of its faces and a driver, in a fixed order, of which a job
-takes the first K, and the next ones in place of those that are rejected. The deck deals in turns from the groups of
-drivers (expression labels, or clusters of expressions), so that any first K cover the groups evenly; within a group
-the drivers come in one seeded order, in which each identity starts elsewhere, so that all drivers are used alike.
+For each identity a plan is a candidate order: all pairs of one of the identity's faces and a driver, in a fixed order.
+A job takes the first K pairs, and the next pairs instead of those that are rejected. The order takes turns over the
+groups of drivers (expression labels, or clusters of expressions), so any first K pairs cover the groups evenly. Within
+a group the drivers come in one seeded order. Each identity starts at another position of it, so all drivers are used
+alike.
 
-It is a function of the faces, the settings and the seed: neither the order of the faces nor the number of workers
-plays in, and asking for more pairs does not change the first ones.
+A plan is a function of the faces, the settings and the seed. The order of the faces and the number of workers do not
+change it, and asking for more pairs does not change the first ones.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-MOST_SOURCES = 64
-"""Faces of one identity that take turns as the source."""
+from mien.model.configuration.bounds import Count, check_bounds
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Labels:
     names: list[str]
     """Sorted, each once."""
     numbers: Int[np.ndarray, " faces"]
-    """Place of each face's label among the names."""
+    """Index of each face's label in the names."""
 
     @staticmethod
     def of(labels: Sequence[str]) -> Labels:
@@ -72,14 +72,28 @@ class PlanFaces:
 
 
 @dataclass(frozen=True)
+class PlanningSettings:
+    """What a plan tries to vary."""
+
+    max_sources: Count = 64
+    """Faces of one identity that take turns as the source, at most."""
+    clusters: Count = 8
+    """Groups of expressions that a plan covers evenly, where no driver has a label."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True)
 class PlanRules:
-    """What decides the decks, besides the faces."""
+    """What decides the candidate orders, besides the faces."""
 
     seed: int = 0
-    most_pose_difference: float | None = None
+    max_pose_difference: float | None = None
     """In degrees, of yaw, pitch and roll each, between source and driver; None allows any."""
     same_identity: bool = False
     """Whether a person may get their own expressions."""
+    planning: PlanningSettings = field(default_factory=PlanningSettings)
 
 
 @dataclass(frozen=True)
@@ -93,8 +107,8 @@ class PlannedPair:
 
 
 @dataclass(frozen=True)
-class Dealt:
-    """A stretch of an identity's deck, pair by pair."""
+class CandidateSlice:
+    """A slice of an identity's candidate order, pair by pair."""
 
     identity: str
     sources: Int[np.ndarray, " pairs"]
@@ -102,7 +116,7 @@ class Dealt:
     drivers: Int[np.ndarray, " pairs"]
     """Rows of the drivers."""
     first_rank: int
-    """Place of the first pair in the deck."""
+    """Rank of the first pair in the candidate order, from 0."""
 
 
 def planned_pair(identity_face_id: str, expression_face_id: str, seed: int) -> PlannedPair:
@@ -112,7 +126,7 @@ def planned_pair(identity_face_id: str, expression_face_id: str, seed: int) -> P
 
 
 class Planner:
-    """Deals pairs. Holds a few numbers for each face, and no pair."""
+    """Makes slices of candidate orders. Holds a few numbers for each face, and no pair."""
 
     def __init__(self, sources: PlanFaces, drivers: PlanFaces, rules: PlanRules) -> None:
         self.sources, self.drivers, self.rules = sources, drivers, rules
@@ -133,75 +147,75 @@ class Planner:
         """Names of the groups of drivers, sorted."""
         return self.drivers.groups.names
 
-    def deal(self, identity: str, first_rank: int, count: int) -> Dealt:
-        """The pairs of an identity's deck from a rank on; fewer where the deck ends."""
+    def take(self, identity: str, first_rank: int, count: int) -> CandidateSlice:
+        """`count` pairs of an identity's candidate order, from `first_rank` on; fewer where the order ends."""
         end = first_rank + count
         random = np.random.default_rng([self.rules.seed, *hashlib.sha256(identity.encode()).digest()])
-        sources = random.permutation(self._rows_of[identity])[:MOST_SOURCES]
+        sources = random.permutation(self._rows_of[identity])[: self.rules.planning.max_sources]
         turns = random.permutation(len(self._orders))
         starts = random.integers(2**62, size=len(self._orders))
         share = -(-end // max(1, len(self._orders)))
-        hands = [self._hand(identity, sources, int(number), int(starts[number]), share) for number in turns]
-        if sum(len(hand) for hand in hands) < end:  # a group ran out: the others give more
-            hands = [self._hand(identity, sources, int(number), int(starts[number]), end) for number in turns]
-        pairs = _in_turns(hands)[first_rank:end]
-        return Dealt(identity, pairs[:, 0], pairs[:, 1], first_rank)
+        groups = [self._of_group(identity, sources, int(number), int(starts[number]), share) for number in turns]
+        if sum(len(pairs) for pairs in groups) < end:  # a group ran out: the others give more
+            groups = [self._of_group(identity, sources, int(number), int(starts[number]), end) for number in turns]
+        pairs = _in_turns(groups)[first_rank:end]
+        return CandidateSlice(identity, pairs[:, 0], pairs[:, 1], first_rank)
 
-    def _hand(
-        self, identity: str, sources: Int[np.ndarray, " n"], group: int, start: int, most: int
+    def _of_group(
+        self, identity: str, sources: Int[np.ndarray, " n"], group: int, start: int, count: int
     ) -> Int[np.ndarray, "pairs 2"]:
-        """The first pairs (source, driver) of an identity with the drivers of a group.
+        """The first `count` pairs (source, driver) of an identity with the drivers of a group, or all there are.
 
-        Each driver once before any comes again, then with another source, so that a pair comes once.
+        Each driver comes once before any comes again, then with another source, so each pair comes once.
         """
         order, own = self._orders[group], self._number_of.get(identity, -1)
-        if self.rules.most_pose_difference is None:
-            # A stretch of the circle that is long enough, not all of it: there may be a million drivers.
-            stretch = min(len(order), most + (0 if own < 0 else int(self._faces_of_driver[own])))
-            return _unhindered(sources, self._others(order, start, stretch, own), most)
+        if self.rules.max_pose_difference is None:
+            # A part of the circle that is long enough, not all of it: there may be a million drivers.
+            length = min(len(order), count + (0 if own < 0 else int(self._faces_of_driver[own])))
+            return _without_pose_limit(sources, self._strangers(order, start, length, own), count)
         parts: list[Int[np.ndarray, "pairs 2"]] = []
         rounds, found = 0, 0
-        while found < most and rounds < len(sources):
-            part = self._round(sources, group, start, own, rounds, most - found)
+        while found < count and rounds < len(sources):
+            part = self._round(sources, group, start, own, rounds, count - found)
             parts.append(part)
             rounds, found = rounds + 1, found + len(part)
         return np.concatenate([np.zeros((0, 2), np.int64), *parts])
 
-    def _others(self, order: Int[np.ndarray, " n"], start: int, count: int, own: int) -> Int[np.ndarray, " m"]:
-        """Of the `count` drivers from a place of the circle on, those who are somebody else."""
+    def _strangers(self, order: Int[np.ndarray, " n"], start: int, count: int, own: int) -> Int[np.ndarray, " m"]:
+        """Of `count` drivers from position `start` of the circle on, those of other identities than `own`."""
         drivers = order[(start + np.arange(count)) % len(order)]
         return drivers if self.rules.same_identity else drivers[self._driver_identity[drivers] != own]
 
     def _round(
-        self, sources: Int[np.ndarray, " n"], group: int, start: int, own: int, number: int, most: int
+        self, sources: Int[np.ndarray, " n"], group: int, start: int, own: int, number: int, count: int
     ) -> Int[np.ndarray, "pairs 2"]:
-        """Each driver with the next of the sources that are posed alike; in blocks, to end early."""
+        """Each driver with the next of the sources that are posed alike; in blocks, to end after `count` pairs."""
         order = self._orders[group]
         parts: list[Int[np.ndarray, "pairs 2"]] = []
-        block, place, found = 4 * most + 16, 0, 0
-        while place < len(order) and found < most:
-            chosen = self._others(order, (start + place) % len(order), min(block, len(order) - place), own)
+        block, position, found = 4 * count + 16, 0, 0
+        while position < len(order) and found < count:
+            chosen = self._strangers(order, (start + position) % len(order), min(block, len(order) - position), own)
             fits = self._posed_alike(sources, chosen)
             counts = fits.sum(1)
             # Of a driver's fitting sources the next one each round, from one that differs between drivers.
-            wanted = (chosen + number) % np.maximum(counts, 1)
-            source = (np.cumsum(fits, axis=1) <= wanted[:, None]).sum(1)
+            turn = (chosen + number) % np.maximum(counts, 1)
+            source = (np.cumsum(fits, axis=1) <= turn[:, None]).sum(1)
             good = counts > number
             parts.append(np.column_stack([sources[np.minimum(source, len(sources) - 1)], chosen])[good])
-            place, found = place + block, found + int(good.sum())
-        return np.concatenate([np.zeros((0, 2), np.int64), *parts])[:most]
+            position, found = position + block, found + int(good.sum())
+        return np.concatenate([np.zeros((0, 2), np.int64), *parts])[:count]
 
     def _posed_alike(self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "m n"]:
         apart = np.abs(self.drivers.poses[drivers][:, None] - self.sources.poses[sources][None])
-        return np.asarray((np.nan_to_num(apart) <= self.rules.most_pose_difference).all(-1))
+        return np.asarray((np.nan_to_num(apart) <= self.rules.max_pose_difference).all(-1))
 
-    def group_counts(self, dealt: Dealt) -> Int[np.ndarray, " groups"]:
-        """Pairs of each of `groups`."""
-        return np.bincount(self.drivers.groups.numbers[dealt.drivers], minlength=len(self.groups))
+    def group_counts(self, candidates: CandidateSlice) -> Int[np.ndarray, " groups"]:
+        """Number of pairs of each of `groups`."""
+        return np.bincount(self.drivers.groups.numbers[candidates.drivers], minlength=len(self.groups))
 
-    def pairs(self, dealt: Dealt) -> Iterator[PlannedPair]:
+    def pairs(self, candidates: CandidateSlice) -> Iterator[PlannedPair]:
         """The pairs with their ids."""
-        sources, drivers = self.sources.face_ids[dealt.sources], self.drivers.face_ids[dealt.drivers]
+        sources, drivers = self.sources.face_ids[candidates.sources], self.drivers.face_ids[candidates.drivers]
         for source, driver in zip(sources.tolist(), drivers.tolist(), strict=True):
             yield planned_pair(source.decode(), driver.decode(), self.rules.seed)
 
@@ -228,22 +242,22 @@ def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
     return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
 
 
-def _unhindered(
-    sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"], most: int
+def _without_pose_limit(
+    sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"], count: int
 ) -> Int[np.ndarray, "pairs 2"]:
-    """The first pairs where every source fits every driver."""
-    count = min(most, len(sources) * len(drivers))
+    """The first `count` pairs where every source fits every driver."""
+    count = min(count, len(sources) * len(drivers))
     if not count:
         return np.zeros((0, 2), np.int64)
-    rounds, place = np.divmod(np.arange(count), len(drivers))
+    rounds, position = np.divmod(np.arange(count), len(drivers))
     # Sources move on with the drivers, and by one more each round: every pair comes up exactly once.
-    return np.column_stack([sources[(place + rounds) % len(sources)], drivers[place]])
+    return np.column_stack([sources[(position + rounds) % len(sources)], drivers[position]])
 
 
-def _in_turns(hands: Sequence[Int[np.ndarray, "_ 2"]]) -> Int[np.ndarray, "pairs 2"]:
-    """One of each hand, then the next of each, until all are empty."""
-    if not hands:
+def _in_turns(groups: Sequence[Int[np.ndarray, "_ 2"]]) -> Int[np.ndarray, "pairs 2"]:
+    """One pair of each group, then the next of each, until all are empty."""
+    if not groups:
         return np.zeros((0, 2), np.int64)
-    rounds = np.concatenate([np.arange(len(hand)) for hand in hands])
-    turns = np.concatenate([np.full(len(hand), number) for number, hand in enumerate(hands)])
-    return np.concatenate(hands)[np.lexsort((turns, rounds))]
+    rounds = np.concatenate([np.arange(len(pairs)) for pairs in groups])
+    turns = np.concatenate([np.full(len(pairs), number) for number, pairs in enumerate(groups)])
+    return np.concatenate(groups)[np.lexsort((turns, rounds))]

@@ -10,12 +10,22 @@ content, a table is visible from its commit on, and a set names the newest versi
 """
 
 from mien.storage.code_version import source_digest
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import ChangedError, MissingError, StorageError
 from mien.storage.fingerprints import JSON, fingerprint
 from mien.storage.root import Root
 from mien.storage.schemas import Status, TableName
-from mien.storage.sets import NamedSet, check_set_name, list_sets, newest_first, read_set, write_set
-from mien.storage.shards import ShardRef, find_shard, plan_shards, read_shard, write_shard
+from mien.storage.sets import (
+    NamedSet,
+    check_set_name,
+    list_sets,
+    newest_first,
+    read_set,
+    read_version,
+    set_history,
+    set_version,
+    write_set,
+)
+from mien.storage.shards import ShardRef, check_shard, find_shard, plan_shards, read_shard, write_shard
 from mien.storage.sources import (
     KEY_COLUMNS,
     IdentityFrom,
@@ -36,6 +46,7 @@ from mien.storage.tables import Manifest, TableRef, commit, list_manifests, open
 __all__ = [
     "JSON",
     "KEY_COLUMNS",
+    "ChangedError",
     "IdentityFrom",
     "LabelRule",
     "Manifest",
@@ -50,6 +61,7 @@ __all__ = [
     "TableName",
     "TableRef",
     "check_set_name",
+    "check_shard",
     "check_sources",
     "commit",
     "find_shard",
@@ -68,7 +80,10 @@ __all__ = [
     "read_shard",
     "read_source",
     "read_text",
+    "read_version",
     "sample_folder",
+    "set_history",
+    "set_version",
     "source_digest",
     "write_set",
     "write_shard",

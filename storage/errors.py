@@ -9,3 +9,7 @@ class StorageError(Exception):
 
 class MissingError(StorageError):
     """A file is not there."""
+
+
+class ChangedError(StorageError):
+    """Another run has changed what this one was about to change."""

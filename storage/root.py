@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 import fsspec
-import pyarrow.fs as pafs
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
@@ -145,12 +144,6 @@ class Root:
             return None
         return Path(self.full_path(path) or "/")
 
-    def arrow_filesystem(self) -> pafs.FileSystem:
-        """The filesystem for Arrow's readers; they take paths from `full_path`."""
-        if self.local_path("") is not None:
-            return pafs.LocalFileSystem()
-        return pafs.PyFileSystem(pafs.FSSpecHandler(self.filesystem))
-
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder."""
         with storage_errors(self.uri(path)):
@@ -176,6 +169,28 @@ class Root:
                 _replace_file(local, data)
             else:
                 self.filesystem.pipe_file(self.full_path(path), data)
+
+    def create_bytes(self, path: str, data: bytes) -> bool:
+        """Writes a file unless there is one; whether it was written. Of several writers at once exactly one gets True.
+
+        A local filesystem does so by linking a whole file to the name, S3 by a conditional put, memory in its process.
+        A filesystem that has no such call is asked before the file is written: there two writers at the very same
+        moment may both get True, and the later one's content stays.
+        """
+        with storage_errors(self.uri(path)):
+            if (local := self.local_path(path)) is not None:
+                return _create_file(local, data)
+            full = self.full_path(path)
+            try:
+                self.filesystem.pipe_file(full, data, mode="create")
+                return True
+            except FileExistsError:
+                return False
+            except (NotImplementedError, TypeError):
+                if self.filesystem.exists(full):
+                    return False
+                self.filesystem.pipe_file(full, data)
+                return True
 
     def list(self, path: str) -> list[str]:
         """Sorted names of the files directly in a folder, without hidden ones; empty where there is no such folder."""
@@ -205,6 +220,28 @@ class Root:
 
 
 def _replace_file(path: Path, data: bytes) -> None:
+    with _written_beside(path, data) as temporary:
+        os.replace(temporary, path)
+
+
+def _create_file(path: Path, data: bytes) -> bool:
+    with _written_beside(path, data) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a filesystem without links; then the content may be seen half written for a moment
+            try:
+                with path.open("xb") as file:
+                    file.write(data)
+            except FileExistsError:
+                return False
+        return True
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Generator[Path, None, None]:
+    """A whole file under another name in the same folder, gone when the block ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Hidden, so that what a killed process leaves behind is never listed; unique, since two may write at once.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -213,7 +250,6 @@ def _replace_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # else the name could outlive a power cut that the content does not
-        os.replace(temporary, path)
-    except BaseException:
+        yield temporary
+    finally:
         temporary.unlink(missing_ok=True)
-        raise

@@ -18,12 +18,14 @@ from mien.storage.errors import MissingError, StorageError
 from mien.storage.fingerprints import JSON, fingerprint, is_fingerprint
 from mien.storage.root import Root
 from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
+from mien.storage.sealed_filesystem import sealed_filesystem
 from mien.storage.sets import list_sets, read_set
 from mien.storage.shards import ShardRef, shard_path, shard_schema
 
-FORMAT = 1
+FORMAT = 2
 """Of the manifests. A reader refuses another one."""
 
+_FORMAT_ADVICE = "prepare the set again if this is an older format, upgrade mien if it is a newer one"
 _SHORTEST_PREFIX = 6
 _HEX = frozenset("0123456789abcdef")
 
@@ -76,10 +78,24 @@ def commit(root: Root, table: TableName, shards: Sequence[ShardRef], about: Mapp
         raise StorageError(f"the shard {odd[0].fingerprint} is of {odd[0].table}: it cannot be committed to {table}")
     if len(set(names)) != len(names):
         raise StorageError(f"a shard is listed twice for {table}: each belongs to a table once")
-    name = fingerprint({"table": table, "shards": names, "about": about})
+    name = _name(table, shards, about)
     manifest = Manifest(table, name, tuple(shards), about)
     root.write_bytes(_manifest_path(table, name), _manifest_json(manifest).encode())
     return TableRef(root.url, table, name)
+
+
+def _name(table: TableName, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> str:
+    """The table's fingerprint: of everything that its manifest says."""
+    return fingerprint({"format": FORMAT, "table": table, "shards": [_shard_json(s) for s in shards], "about": about})
+
+
+def _shard_json(shard: ShardRef) -> dict[str, JSON]:
+    return {
+        "fingerprint": shard.fingerprint,
+        "rows": shard.rows,
+        "counts": {str(status): count for status, count in shard.counts.items()},
+        "sha256": shard.sha256,
+    }
 
 
 def _manifest_path(table: TableName, name: str) -> str:
@@ -89,7 +105,6 @@ def _manifest_path(table: TableName, name: str) -> str:
 
 
 def _manifest_json(manifest: Manifest) -> str:
-    shards = [{"fingerprint": s.fingerprint, "rows": s.rows, "counts": dict(s.counts)} for s in manifest.shards]
     content = {
         "format": FORMAT,
         "table": manifest.table,
@@ -97,7 +112,7 @@ def _manifest_json(manifest: Manifest) -> str:
         "rows": manifest.rows,
         "counts": manifest.counts,
         "about": manifest.about,
-        "shards": shards,
+        "shards": [_shard_json(shard) for shard in manifest.shards],
     }
     return json.dumps(content, indent=1)
 
@@ -113,9 +128,14 @@ def read_manifest(root: Root, table: TableName, fingerprint: str) -> Manifest:
     try:
         content: dict[str, Any] = json.loads(root.read_bytes(path))
         if content["format"] != FORMAT:
-            raise StorageError(f"{root.uri(path)} has format {content['format']}: upgrade mien to read it")
-        shards = tuple(ShardRef(table, s["fingerprint"], s["rows"], s["counts"]) for s in content["shards"])
-        return Manifest(table, fingerprint, shards, content["about"])
+            raise StorageError(f"{root.uri(path)} has format {content['format']}, not {FORMAT}: {_FORMAT_ADVICE}")
+        shards = tuple(
+            ShardRef(table, s["fingerprint"], s["rows"], s["counts"], s["sha256"]) for s in content["shards"]
+        )
+        manifest = Manifest(table, fingerprint, shards, content["about"])
+        if _name(table, shards, content["about"]) != fingerprint or json.loads(_manifest_json(manifest)) != content:
+            raise ValueError("the content is not what the name says")
+        return manifest
     except MissingError as error:
         raise _unknown(root, table, fingerprint) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -152,8 +172,9 @@ def open_table(root: Root | str, table: TableName, name_or_fingerprint: str) -> 
     schema = _schema(root, manifest)
     if not manifest.shards:
         return ds.dataset(schema.empty_table())
-    kind, filesystem = ds.ParquetFileFormat(), root.arrow_filesystem()
     paths = [root.full_path(shard_path(table, shard.fingerprint)) for shard in manifest.shards]
+    seals = {path: shard.sha256 for path, shard in zip(paths, manifest.shards, strict=True)}
+    kind, filesystem = ds.ParquetFileFormat(), sealed_filesystem(root, seals)
     # Fragments rather than a list of files: the given order is kept, and no file is opened here.
     fragments = [kind.make_fragment(path, filesystem) for path in paths]
     return ds.FileSystemDataset(fragments, schema, kind, filesystem)

@@ -41,6 +41,6 @@ def narrow_mouth(shape: np.ndarray, share: float) -> np.ndarray:
 
 def in_crop(shapes: np.ndarray) -> np.ndarray:
     """Reference units to [-1, 1] over the crop, as the alignment puts the reference face there."""
-    reference, placed = reference_shape(), reference_landmarks(AlignmentSettings(size_px=2)) - 1
+    reference, placed = reference_shape(), reference_landmarks(AlignmentSettings(size_px=128)) / 64 - 1
     scale = np.ptp(placed[:, 0]) / np.ptp(reference[:, 0])
     return shapes * scale + (placed - reference * scale)[0]

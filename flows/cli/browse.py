@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mien.flows.parameters import ROOT, Count, RootUrl, Text
+from mien.flows.result import Shown
 from mien.storage import NamedSet, Root, list_manifests, list_sets, open_table, read_manifest
 from mien.storage.schemas import TABLES
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.sets.versions import is_outdated, recomputed
+
+
+def list_root(*, root: RootUrl = ROOT) -> Shown:
+    """List the sets of a root and their tables, with counts and fingerprints.
+
+    Args:
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+    """
+    with checking_arguments():
+        return Shown(tuple(describe_root(root)))
+
+
+def show_rows(uri: Text, *, rows: Count = 10) -> Shown:
+    """Print rows of a table.
+
+    Args:
+        uri: ROOT/TABLE/NAME, such as ./data/demo/faces/demo, or a shard or manifest file.
+        rows: Rows to print at most.
+    """
+    return Shown(tuple(describe_rows(uri, rows)))
 
 
 def describe_root(url: str) -> list[str]:
@@ -37,12 +59,12 @@ def _rerun(root: Root, sets: list[NamedSet]) -> Iterator[str]:
         yield f"with this version a rerun recomputes {named}"
 
 
-def describe_rows(uri: str, most: int) -> list[str]:
+def describe_rows(uri: str, max_rows: int) -> list[str]:
     """The first rows of a table, a block of `column  value` lines each."""
     url, table, name = _parse(uri)
     with checking_arguments():
         dataset = open_table(Root(url), table, name)
-    rows = dataset.head(most).to_pylist()
+    rows = dataset.head(max_rows).to_pylist()
     lines = [f"{uri}: {dataset.count_rows()} rows, showing {len(rows)}"]
     for row in rows:
         lines += ["", *(f"  {column:<22} {_short(value)}" for column, value in row.items())]
@@ -52,10 +74,10 @@ def describe_rows(uri: str, most: int) -> list[str]:
 def _parse(uri: str) -> tuple[str, Any, str]:
     """Root, table and name of ROOT/TABLE/NAME or ROOT/TABLE/manifests/FINGERPRINT.json."""
     parts = uri.rstrip("/").split("/")
-    for place in range(len(parts) - 2, -1, -1):
-        if parts[place] in TABLES and place > 0:
+    for position in range(len(parts) - 2, -1, -1):
+        if parts[position] in TABLES and position > 0:
             name = parts[-1].removesuffix(".json")
-            return "/".join(parts[:place]), parts[place], name
+            return "/".join(parts[:position]), parts[position], name
     raise UsageError(f"{uri} names no table: write ROOT/TABLE/NAME with TABLE one of {', '.join(TABLES)}")
 
 

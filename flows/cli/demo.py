@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from mien.flows import augment, prepare, train
-from mien.flows.pipeline import face_augmentation
+from mien.flows.parameters import Minutes, RootUrl
+from mien.flows.pipeline import Augmentation, face_augmentation
+from mien.flows.result import FlowResult
 from mien.storage import Root
 from mien.tasks.tracking import tracking_uri
 
+RUNS_FLOWS = True
 IMAGES = "sample:orl"
-NAME = "demo"
+SET = "demo"
 # 3 + 3 of the 40 people are held out; with 70 faces each that makes 420.
 HELD_OUT_FRACTION = 0.075
 PER_IDENTITY = 70
@@ -19,12 +22,45 @@ PER_IDENTITY = 70
 SPLIT_SALT = "orl-32"
 
 
-def run_demo(root: str, minutes: float) -> list[str]:
-    """Runs the pipeline; returns the lines that tell where its results are and what opens them."""
+@dataclass(frozen=True)
+class Demo(FlowResult):
+    """What the pipeline left behind, and where it can be looked at."""
+
+    root: str
+    done: Augmentation
+    registry: str
+    """MLflow's tracking URI."""
+
+    def lines(self) -> list[str]:
+        tools, augmented = _tools(), self.done.augmented
+        assert augmented.transfers is not None
+        assert augmented.gallery is not None
+        return [
+            "",
+            self.done.prepared.summary(),
+            *self.done.trained.lines(),
+            augmented.summary(),
+            "",
+            f"gallery   {augmented.gallery.uri}",
+            f"          open it in a browser:  {tools}/python -m webbrowser -t {augmented.gallery.uri}",
+            f"table     {augmented.transfers.uri}",
+            f"          see its rows:          {tools}/mien show {self.root}/transfers/{augmented.set}",
+            f"registry  {self.done.trained.model.uri} in {self.registry}",
+            f"          browse it:             {tools}/mlflow ui --backend-store-uri {self.registry}",
+        ]
+
+
+def run_demo(*, root: RootUrl = "./data/demo", minutes: Minutes = 4.0) -> Demo:
+    """Run the whole pipeline on the AT&T (ORL) faces; ends with a gallery of generated faces.
+
+    Args:
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        minutes: How long to train the generator.
+    """
     done = face_augmentation(
-        [IMAGES],
-        NAME,
-        root,
+        images=[IMAGES],
+        set=SET,
+        root=root,
         crop_size=128,
         size=128,
         minutes=minutes,
@@ -34,22 +70,7 @@ def run_demo(root: str, minutes: float) -> list[str]:
         split_salt=SPLIT_SALT,
         gallery=f"{root}/gallery",
     )
-    place, tools = Root(root), _tools()
-    assert done.augmented.transfers is not None
-    assert done.augmented.gallery is not None
-    return [
-        "",
-        prepare.outcome(place, done.prepared),
-        *train.outcome(done.trained),
-        augment.outcome(place, done.augmented),
-        "",
-        f"gallery   {done.augmented.gallery.uri}",
-        f"          open it in a browser:  {tools}/python -m webbrowser -t {done.augmented.gallery.uri}",
-        f"table     {done.augmented.transfers.uri}",
-        f"          see its rows:          {tools}/mien show {root}/transfers/{done.augmented.name}",
-        f"registry  {done.trained.model.uri} in {tracking_uri(place)}",
-        f"          browse it:             {tools}/mlflow ui --backend-store-uri {tracking_uri(place)}",
-    ]
+    return Demo(root, done, tracking_uri(Root(root)))
 
 
 def _tools() -> str:

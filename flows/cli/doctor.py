@@ -16,6 +16,7 @@ import psutil
 import torch
 from prefect.settings import PREFECT_API_URL
 
+from mien.flows.parameters import ROOT, Detector, RootUrl
 from mien.model.detection.dlib_weights import EMBEDDING, LANDMARKS, weight_file
 from mien.model.detection.licences import WeightsLicence
 from mien.model.detection.load import load_detector
@@ -34,18 +35,46 @@ _PACKS = Path("~/.insightface/models")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     what: str
-    well: bool
-    told: str
+    ok: bool
+    summary: str
     needed: bool = True
     """Whether nothing goes without it."""
 
     def line(self) -> str:
         """For a terminal."""
-        sign = "ok" if self.well else "FAIL" if self.needed else "none"
-        return f"{sign:<5} {self.what:<12} {self.told}"
+        sign = "ok" if self.ok else "FAIL" if self.needed else "none"
+        return f"{sign:<5} {self.what:<12} {self.summary}"
+
+
+class Diagnosis:
+    """The findings as lines. Each is made while its line is read: a server may take seconds not to answer."""
+
+    def __init__(self, root: Root, faces: str) -> None:
+        self._root, self._faces = root, faces
+        self._failed = False
+
+    def lines(self) -> Iterator[str]:
+        for finding in examine(self._root, self._faces):
+            self._failed = self._failed or (finding.needed and not finding.ok)
+            yield finding.line()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing that is needed has failed; known when the lines have been read."""
+        return not self._failed
+
+
+def diagnose(*, root: RootUrl = ROOT, faces: Detector = "dlib") -> Diagnosis:
+    """Check what this machine has: libraries, weights, servers, root; exit code 1 if something needed fails.
+
+    Args:
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+    """
+    return Diagnosis(Root(root), faces)
 
 
 def examine(root: Root, faces: str) -> Iterator[Finding]:
@@ -59,15 +88,15 @@ def examine(root: Root, faces: str) -> Iterator[Finding]:
     if faces != "dlib":
         yield _dlib()
     yield _insightface(needed=faces.startswith("insightface"))
-    yield _tried("root", lambda: _root(root))
-    yield _tried("MLflow", lambda: _mlflow(root))
-    yield _tried("Prefect", _prefect)
+    yield _checked("root", lambda: _root(root))
+    yield _checked("MLflow", lambda: _mlflow(root))
+    yield _checked("Prefect", _prefect)
 
 
 def _python() -> Finding:
-    well = _PYTHONS[0] <= tuple(map(int, platform.python_version_tuple()[:2])) <= _PYTHONS[1]
-    wanted = "" if well else f": use {' to '.join(f'{major}.{minor}' for major, minor in _PYTHONS)}"
-    return Finding("Python", well, platform.python_version() + wanted)
+    ok = _PYTHONS[0] <= tuple(map(int, platform.python_version_tuple()[:2])) <= _PYTHONS[1]
+    advice = "" if ok else f": use {' to '.join(f'{major}.{minor}' for major, minor in _PYTHONS)}"
+    return Finding("Python", ok, platform.python_version() + advice)
 
 
 def _torch() -> Finding:
@@ -106,13 +135,13 @@ def _insightface(needed: bool) -> Finding:
     packs = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if packs:
         return Finding("insightface", True, f"{library}; model packs: {', '.join(packs)}", needed=False)
-    told = f"{library}; no model pack in {_PACKS}: the first use downloads one, or name a folder (insightface:FOLDER)"
-    return Finding("insightface", False, told, needed=False)
+    advice = f"{library}; no model pack in {_PACKS}: the first use downloads one, or name a folder (insightface:FOLDER)"
+    return Finding("insightface", False, advice, needed=False)
 
 
-def _tried(what: str, look: Callable[[], str]) -> Finding:
+def _checked(what: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding(what, True, look())
+        return Finding(what, True, check())
     except (StorageError, RunError) as error:
         return Finding(what, False, str(error))
 

@@ -33,7 +33,7 @@ _DEFAULTS = {
 
 
 def quiet_servers() -> None:
-    """Lowers the voice of the libraries, unless the environment says otherwise. Call before importing them."""
+    """Silences what the libraries say by default, unless the environment sets it. Call before importing them."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -80,19 +80,18 @@ def own_errors_in_one_line(*own: type[BaseException]) -> Iterator[None]:
 
 @contextmanager
 def at_the_terminal() -> Iterator[None]:
-    """Progress on stderr; errors that the user can act on in one line, with their exit code."""
+    """Errors that the user can act on are shown in one line; the command ends with their exit code."""
     quiet_servers()
     import httpx
 
     from mien.model.errors import ModelError
     from mien.storage import StorageError
     from mien.tasks.errors import RunError, UsageError
-    from mien.tasks.runtime.progress import terminal_display
 
     own = (UsageError, RunError, StorageError, ModelError)
     try:
         # Whatever comes over httpx here comes from Prefect's client.
-        with own_errors_in_one_line(*own, httpx.TransportError), terminal_display():
+        with own_errors_in_one_line(*own, httpx.TransportError):
             yield
     except UsageError as error:
         _fail(error, 2)

@@ -39,7 +39,7 @@ class FoundFace:
 
 @runtime_checkable
 class FaceDetector(Protocol):
-    """Finds faces and their landmarks and describes whose they are. docs/detectors.md shows how to write one."""
+    """Finds faces and their landmarks, and embeds whose faces they are. docs/detectors.md shows how to write one."""
 
     @property
     def name(self) -> str:
@@ -110,9 +110,9 @@ def find_faces(detector: FaceDetector, pixels: np.ndarray) -> list[FoundFace]:
     """The faces in a picture, largest first.
 
     Raises:
-        ImageError: the detector failed on it. Libraries in C++ raise what they like on odd pictures; one of them must
-            not end the run.
-        DetectorError: what it gave are no faces, so that it will not work on any other picture.
+        ImageError: the detector failed on it. Libraries in C++ may raise anything on odd pictures; one such picture
+            must not end the run.
+        DetectorError: it did not return faces, so it will not work on any other picture.
     """
     try:
         return [_checked(face, detector) for face in detector.find(pixels)]

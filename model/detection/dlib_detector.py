@@ -42,13 +42,13 @@ class Attempt:
 
     name: str
     """How `found_by` names it."""
-    least_side_px: int
+    min_side_px: int
     """A picture whose shorter side is smaller is enlarged to this."""
-    most_side_px: int
+    max_side_px: int
     """One whose shorter side is larger is shrunk to this."""
     border: float
     """Replicated border, as a share of the shorter side."""
-    most_scale: float = 4.0
+    max_scale: float = 4.0
     """No picture is enlarged by more than this."""
     from_side_px: int = 0
     """Only for pictures whose shorter side is this at least."""
@@ -60,13 +60,13 @@ ATTEMPTS = (
     Attempt("closer", 200, 1000, 0.1),
     Attempt("smaller", 184, 480, 0.25),
     Attempt("framed", 260, 480, 0.35),
-    Attempt("enlarged", 1200, 1600, 0.05, most_scale=2.5),
+    Attempt("enlarged", 1200, 1600, 0.05, max_scale=2.5),
 )
 """Tried in this order until a face is found. The second finds all the AT&T (ORL) faces; in larger photos the first
 finds faces of 60 px, and the last those of 40 px. `python -m benchmarks.landmarks` and `python -m benchmarks.faces`
 count them."""
 
-_MOST_BORDER_PX = 100
+_MAX_BORDER_PX = 100
 _WINDOW_PX = 320
 """Side of what is cut out around a face for its embedding."""
 _WINDOW_EYES_PX = 90
@@ -74,7 +74,7 @@ _WINDOW_EYES_PX = 90
 
 
 class DlibDetector:
-    """Fits `FaceDetector`. The weights (130 MB) are loaded when first used.
+    """Implements `FaceDetector`. The weights (130 MB) are loaded when first used.
 
     Raises:
         DetectorError: dlib or its weights are not installed.
@@ -165,14 +165,14 @@ class DlibDetector:
         return self.embed_each([image] * len(faces), faces)
 
     def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
-        """The same of one face in each of several pictures."""
+        """As `embed`, for one face in each of several pictures."""
         if not faces:
             return np.zeros((0, 128), np.float32)
         chips = [self._chip(image, face) for image, face in zip(images, faces, strict=True)]
         return np.array(self._embedder.compute_face_descriptor(chips), np.float32)
 
     def _chip(self, image: Image, face: FoundFace) -> Any:
-        """The face as the embedder wants it, 150 px square."""
+        """The face as the embedder takes it, 150 px square."""
         landmarks = to_common(face.landmarks_xy, face.scheme).astype(np.float64)
         scale = _WINDOW_EYES_PX / max(interocular_px(landmarks, "ibug68"), 1.0)
         window, matrix = _window(image, landmarks.mean(0), scale)
@@ -199,9 +199,9 @@ class _View:
     @staticmethod
     def of(image: Image, attempt: Attempt) -> _View:
         shorter_px = min(image.shape[:2])
-        enlarged_px = min(attempt.least_side_px, round(attempt.most_scale * shorter_px))
-        wanted_px = min(max(shorter_px, enlarged_px), attempt.most_side_px)
-        scale, border_px = wanted_px / shorter_px, min(round(wanted_px * attempt.border), _MOST_BORDER_PX)
+        enlarged_px = min(attempt.min_side_px, round(attempt.max_scale * shorter_px))
+        side_px = min(max(shorter_px, enlarged_px), attempt.max_side_px)
+        scale, border_px = side_px / shorter_px, min(round(side_px * attempt.border), _MAX_BORDER_PX)
         height, width = (max(round(side * scale), 1) for side in image.shape[:2])
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         scaled = image if scale == 1 else cv2.resize(image, (width, height), interpolation=how)

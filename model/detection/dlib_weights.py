@@ -98,7 +98,7 @@ def _convolution(reader: _Reader) -> Convolution:
 
 
 class _Reader:
-    """A place in the bytes of the file."""
+    """A position in the bytes of the file."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -57,7 +57,7 @@ class _FoundByScrfd(FoundFace):
 
 
 class InsightFaceDetector:
-    """Fits `FaceDetector`. The models are loaded when first used.
+    """Implements `FaceDetector`. The models are loaded when first used.
 
     Args:
         pack: Name of a model pack such as `buffalo_l`, which the library downloads on first use, or the folder of one.
@@ -157,7 +157,7 @@ class InsightFaceDetector:
         return self.embed_each([image] * len(faces), faces)
 
     def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
-        """The same of one face in each of several pictures."""
+        """As `embed`, for one face in each of several pictures."""
         model = self._models.get("recognition")
         if model is None:
             return self._dlib.embed_each(images, faces)
@@ -208,7 +208,7 @@ def _pack_folder(pack: str) -> Path:
         folder = _downloaded(pack)
     # Some packs were zipped with their folder.
     folders = [folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())]
-    found = next((place for place in folders if any(place.glob("*.onnx"))), None)
+    found = next((inner for inner in folders if any(inner.glob("*.onnx"))), None)
     if found is None:
         raise DetectorError(f"no .onnx models in {folder}: put the files of an InsightFace model pack there")
     return found.resolve()

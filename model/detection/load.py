@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from mien.model.detection.detector import FaceDetector
-from mien.model.detection.plugins import check_place, is_place, load_class, source_hash
+from mien.model.detection.plugins import check_module, is_class_path, load_class, source_hash
 from mien.model.errors import DetectorError
 
 KINDS = ("dlib", "insightface")
@@ -16,11 +16,11 @@ def check_detector(spec: str) -> None:
     kind, colon, rest = spec.partition(":")
     if spec == "dlib" or (kind == "insightface" and rest):
         return
-    if kind in KINDS or not colon or not is_place(spec):
+    if kind in KINDS or not colon or not is_class_path(spec):
         raise DetectorError(
             f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of your own"
         )
-    check_place(spec)
+    check_module(spec)
 
 
 @cache
@@ -29,7 +29,7 @@ def load_detector(spec: str) -> FaceDetector:
 
     Args:
         spec: `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or `module:Class`, a
-            class that can be imported and fits `FaceDetector` (docs/detectors.md).
+            class that can be imported and implements `FaceDetector` (docs/detectors.md).
 
     Raises:
         DetectorError: unknown name, missing package or module, a class that is no detector, or weights that cannot be

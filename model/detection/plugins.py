@@ -16,13 +16,13 @@ from mien.model.errors import DetectorError
 T = TypeVar("T")
 
 
-def is_place(spec: str) -> bool:
-    """Whether this is written as the place of a class: `package.module:Class`."""
+def is_class_path(spec: str) -> bool:
+    """Whether this is written as the path of a class: `package.module:Class`."""
     module, _, name = spec.partition(":")
     return all(part.isidentifier() for part in [*module.split("."), name])
 
 
-def check_place(spec: str) -> None:
+def check_module(spec: str) -> None:
     """Raises DetectorError unless the module is there, for worker processes as well. It is not run."""
     module = spec.partition(":")[0]
     if module == "__main__":
@@ -47,7 +47,7 @@ def load_class(spec: str, protocol: type[T]) -> T:
         DetectorError: the module cannot be imported, has no such class, or the class lacks part of the protocol or
             cannot be made.
     """
-    check_place(spec)
+    check_module(spec)
     module, _, name = spec.partition(":")
     try:
         kind = getattr(importlib.import_module(module), name, None)
@@ -56,7 +56,7 @@ def load_class(spec: str, protocol: type[T]) -> T:
         made: Any = kind()
     except DetectorError:
         raise
-    except Exception as error:  # of somebody else's code: it may raise what it likes
+    except Exception as error:  # the class is not ours: it may raise anything
         raise DetectorError(f"{spec} cannot be loaded ({type(error).__name__}: {_first_line(error)})") from error
     if missing := [part for part in _parts(protocol) if not _has(made, part)]:
         raise DetectorError(f"{spec} is no detector, it lacks {', '.join(missing)}: docs/detectors.md shows one")

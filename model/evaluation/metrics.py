@@ -55,7 +55,7 @@ def nme(
 
 
 def spread(shapes: Float[np.ndarray, "batch points 2"], onto: Float[np.ndarray, "points 2"], unit: float) -> float:
-    """How much shapes differ beyond place, turn and scale: the mean distance of their points, over all pairs of them.
+    """How much shapes differ beyond position, rotation and scale: the mean distance of their points, over all pairs.
 
     Each is first put onto `onto` by a similarity; distances are in units of `unit` there. NaN for fewer than two.
     """

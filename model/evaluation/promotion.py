@@ -1,4 +1,4 @@
-"""Whether a new generator takes the champion's place: better by the validation metric, and nowhere worse by much.
+"""Whether a new generator becomes champion: better by the validation metric, and nowhere worse by much.
 
 One number cannot choose a generator: L1 falls when faces blur, and a blurred mouth hides in the mean of a picture.
 """

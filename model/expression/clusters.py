@@ -1,4 +1,4 @@
-"""Kinds of expressions where no label tells them: clusters of what each face moves beyond its person's neutral."""
+"""Kinds of expressions where there are no labels: clusters of what each face moves beyond the person's neutral."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.cluster import MiniBatchKMeans
 
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.landmarks.reference import reference_shape
 
 FIRST_POINT = 17
-"""The jaw's outline follows the mouth and the head: it tells nothing of its own."""
+"""The jaw's outline, before this, follows the mouth and the head and adds nothing."""
 FIT_FACES = 20_000
 """At most so many faces decide where the clusters lie."""
 _AT_ONCE = 20_000
@@ -35,10 +34,10 @@ def expression_offsets(
         end = int(later[0]) if len(later) else len(order)
         rows = order[first:end]
         own = np.unique(people[rows], return_inverse=True)[1]
-        its = points[rows].astype(np.float64)
-        neutrals = neutrals_by_person(its, own)[own]
-        rest = np.broadcast_to(reference_shape(), its.shape)
-        reached = retarget(Faces(rest, rest), Faces(its, neutrals), RetargetSettings("offsets", head_pose=0.0))
+        photos = points[rows].astype(np.float64)
+        neutrals = neutrals_by_person(photos, own)[own]
+        rest = np.broadcast_to(reference_shape(), photos.shape)
+        reached = retarget(Faces(rest, rest), Faces(photos, neutrals), RetargetSettings("offsets", head_pose=0.0))
         out[rows] = (reached - rest)[:, FIRST_POINT:].reshape(len(rows), -1)
         first = end
     return out
@@ -48,6 +47,8 @@ def expression_clusters(
     points: Float[np.ndarray, "faces 68 2"], people: Int[np.ndarray, " faces"], clusters: int, seed: int = 0
 ) -> Int[np.ndarray, " faces"]:
     """A cluster for each face (k-means on `expression_offsets`); the same faces in the same order give the same."""
+    from sklearn.cluster import MiniBatchKMeans  # a second and more, and seldom needed
+
     clusters = max(1, min(clusters, len(points) // 4))
     if clusters == 1:
         return np.zeros(len(points), np.int64)

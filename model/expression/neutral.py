@@ -23,7 +23,7 @@ OUTER_LIPS = {61: 50, 62: 51, 63: 52, 67: 58, 66: 57, 65: 56}
 """The point of the outer lip beyond each of the inner lip."""
 
 _CALM_SHARE = 1 / 3
-_CALM_MOST = 12
+_MAX_CALM = 12
 _REST_LIP_GAP = 0.03
 """Between closed lips, in distances between the eye centres: what landmark detectors see."""
 _CLOSED_EYE, _USUAL_EYE, _WIDE_EYE = 0.14, 0.27, 0.4
@@ -96,7 +96,7 @@ def calm_shape(faces: FrontalFaces) -> Float[np.ndarray, "68 2"]:
 
     Calm is little turned, with the mouth closed, and brows, mouth and eyes as the person usually has them.
     """
-    count = int(np.clip(round(_CALM_SHARE * len(faces.shapes)), 1, _CALM_MOST))
+    count = int(np.clip(round(_CALM_SHARE * len(faces.shapes)), 1, _MAX_CALM))
     return faces.shapes[np.argsort(_unrest(faces), kind="stable")[:count]].mean(0)
 
 

@@ -36,8 +36,8 @@ from mien.model.expression.shape_model import ShapeModel
 RetargetKind = Literal["none", "offsets", "shape_model"]
 KINDS: tuple[RetargetKind, ...] = get_args(RetargetKind)
 
-_LEAST_SCALE, _MOST_SCALE = 0.5, 2.0
-_LEAST_LID_GAP = 1e-3
+_MIN_SCALE, _MAX_SCALE = 0.5, 2.0
+_MIN_LID_GAP = 1e-3
 _AT_ONCE = 8192
 
 
@@ -155,7 +155,7 @@ def _proportions(
 
     def ratio(axis: int, first: int, second: int) -> np.ndarray:
         mine, other = (np.abs(shape[:, second, axis] - shape[:, first, axis]) for shape in (source, driver))
-        return np.clip(mine / np.maximum(other, 1e-6), _LEAST_SCALE, _MOST_SCALE)[:, None]
+        return np.clip(mine / np.maximum(other, 1e-6), _MIN_SCALE, _MAX_SCALE)[:, None]
 
     scale = np.empty_like(source)
     lower_face = ratio(1, 33, 8)
@@ -179,7 +179,7 @@ def _lid_gaps(
 ) -> Float[np.ndarray, "batch pairs"]:
     """The driver's share of its usual opening, of the source's: what is closed on one is closed on the other."""
     mine, usual, now = (gaps(shape, LID_PAIRS) for shape in (source, neutral, driver))
-    return mine.clip(0) * (now.clip(0) / usual.clip(_LEAST_LID_GAP))
+    return mine.clip(0) * (now.clip(0) / usual.clip(_MIN_LID_GAP))
 
 
 def _lip_gaps(

@@ -24,7 +24,7 @@ from mien.model.expression.head_pose import HeadPose, fit_pose, generic_depths
 from mien.model.expression.neutral import neutral_by_construction, to_reference_units
 from mien.model.landmarks.schemes import mirror_indices
 
-MOST_IDENTITY, MOST_EXPRESSION = 16, 20
+MAX_IDENTITY, MAX_EXPRESSION = 16, 20
 """Coefficients."""
 _KEPT_VARIANCE = 0.97
 _DEPTH_ROUNDS = 3
@@ -117,7 +117,7 @@ class ShapeModel:
         """A person's neutral from the mean of the calmest of `photos` photos; from the front, in reference units.
 
         What the model sees as expression in it is taken off. The more photos there are, the less is to be expected:
-        its spread is taken to be that of one photo over their number.
+        the spread of the expression is taken to be that of one photo over their number.
         """
         std = np.append(self.identity_std, self.expression_std * (_CALM_PHOTO / photos))
         solve = _ridge(np.concatenate([self.identity, self.expression]), std, self.noise)
@@ -182,20 +182,20 @@ def _components(
 ) -> ShapeModel:
     people = np.concatenate([neutrals, _mirrored(neutrals)]) - head[:, :2]
     photos = np.concatenate([moved, _mirrored(moved)])
-    identity, identity_std = _principal(people, MOST_IDENTITY)
-    expression, expression_std = _principal(photos, MOST_EXPRESSION)
+    identity, identity_std = _principal(people, MAX_IDENTITY)
+    expression, expression_std = _principal(photos, MAX_EXPRESSION)
     left = photos - np.tensordot(np.tensordot(photos, expression, ((1, 2), (1, 2))), expression, 1)
     noise = np.sqrt((left**2).mean())
     return ShapeModel(head, identity, identity_std, expression, expression_std, np.array([max(noise, 1e-4)]))
 
 
 def _principal(
-    shapes: Float[np.ndarray, "n 68 2"], most: int
+    shapes: Float[np.ndarray, "n 68 2"], max_count: int
 ) -> tuple[Float[np.ndarray, "k 68 2"], Float[np.ndarray, " k"]]:
     """Directions about zero that explain most of the shapes, and the spread along each."""
     _, values, vectors = np.linalg.svd(shapes.reshape(len(shapes), -1), full_matrices=False)
     explained = np.cumsum(values**2) / max((values**2).sum(), 1e-12)
-    count = int(min(np.searchsorted(explained, _KEPT_VARIANCE) + 1, most, len(values)))
+    count = int(min(np.searchsorted(explained, _KEPT_VARIANCE) + 1, max_count, len(values)))
     return vectors[:count].reshape(count, 68, 2), values[:count] / np.sqrt(len(shapes))
 
 

@@ -18,11 +18,11 @@ Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 Matrix = Float32[np.ndarray, "n n"]
 
-MOST_FACES = 15_000
-"""That can be grouped at once: every face is compared with every other, at 12 to 20 bytes a pair."""
+MAX_FACES = 15_000
+"""Faces that can be grouped at once: every face is compared with every other, at 12 to 20 bytes a pair."""
 DOUBTFUL_WITHIN = 0.05
-"""Of the threshold: a decision that would fall otherwise with the threshold moved by so much is doubtful."""
-_LEAST_HALF = 2
+"""A decision is doubtful where it would change with the threshold moved by this much."""
+_MIN_HALF = 2
 """Faces in the smaller half of a group that may be two people: one odd photo is no second person."""
 _ROWS_AT_ONCE = 256
 
@@ -34,7 +34,7 @@ class Doubt:
     kind: Literal["merged", "apart"]
     """merged: one group that may be two people; apart: two groups that may be one."""
     first: tuple[int, ...]
-    """Faces of one side, by their place."""
+    """Indices of the faces of one side."""
     second: tuple[int, ...]
     similarity: float
     """Mean over the pairs of faces, one of each side."""
@@ -73,23 +73,23 @@ def doubts(similar: Matrix, groups: Int64[np.ndarray, " n"], threshold: float) -
     return sorted(found, key=lambda doubt: abs(doubt.similarity - threshold))
 
 
-def _merged(similar: Matrix, groups: Int64[np.ndarray, " n"], most: float) -> list[Doubt]:
+def _merged(similar: Matrix, groups: Int64[np.ndarray, " n"], max_similarity: float) -> list[Doubt]:
     out: list[Doubt] = []
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        if len(members) < 2 * _LEAST_HALF:
+        if len(members) < 2 * _MIN_HALF:
             continue
         halves = _linked(similar[np.ix_(members, members)], {"n_clusters": 2})
         first, second = members[halves == 0], members[halves == 1]
         between = float(similar[np.ix_(first, second)].mean())
-        if between < most and min(len(first), len(second)) >= _LEAST_HALF:
+        if between < max_similarity and min(len(first), len(second)) >= _MIN_HALF:
             out.append(Doubt("merged", tuple(first.tolist()), tuple(second.tolist()), between))
     return out
 
 
-def _apart(similar: Matrix, groups: Int64[np.ndarray, " n"], least: float) -> list[Doubt]:
+def _apart(similar: Matrix, groups: Int64[np.ndarray, " n"], min_similarity: float) -> list[Doubt]:
     means = group_means(similar, groups)
-    first, second = np.nonzero(np.triu(means >= least, 1))
+    first, second = np.nonzero(np.triu(means >= min_similarity, 1))
     names = np.unique(groups)
     return [
         Doubt("apart", _members(groups, int(names[a])), _members(groups, int(names[b])), float(means[a, b]))

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from mien.model.configuration.bounds import Count, NotNegative, Positive, check_bounds
 from mien.model.errors import ImageError
 from mien.model.images.codec import MOST_PIXELS
 
@@ -28,13 +29,16 @@ _LONGEST_MARK: Final = 64
 class FrameSettings:
     """Which frames of a video are used."""
 
-    fps: float = 2.0
+    fps: Positive = 2.0
     """Frames looked at for each second of the video; at most all of them."""
-    every: int | None = None
+    every: Count | None = None
     """Look at every Nth frame instead."""
-    least_change: float = 0.03
+    least_change: NotNegative = 0.03
     """A frame is left out where the landmarks of a former one lie closer than this on average: as a share of the
     distance between the eyes, after both faces were brought into the same place."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 class FrameReader:

@@ -10,8 +10,8 @@ from mien.model.images.tensors import to_uint8
 from mien.model.warping.thin_plate_spline import SMOOTHING, spline_grid, warp
 
 TPS_SMOOTHING = SMOOTHING
-"""λ of the baseline, the best of 0.0001 … 10 by L1 to the target photo. Points held fast along the picture's border
-(4, 8, 16, 32 of them) make it worse: the head moves too, and its surroundings better follow than stay."""
+"""λ of the baseline, the best of 0.0001 … 10 by L1 to the target photo. Fixed points along the border of the picture
+(4, 8, 16 or 32) make it worse: the head moves too, and what surrounds it has to follow."""
 
 
 def spline_warped(

@@ -7,20 +7,26 @@ A heatmap's pixel (column, row) stands for the point (column + 0.5, row + 0.5), 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.model.configuration.bounds import Bounds, check_bounds
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme, part_indices
 
 
 @dataclass(frozen=True)
 class HeatmapSpec:
-    """Shape of the heatmaps."""
+    """Size of the heatmaps, and width of their Gaussians."""
 
-    size_px: int = 64
-    sigma_px: float = 1.5
+    size_px: Annotated[int, Bounds(min=8, max=256)] = 64
+    """Side of the square heatmaps."""
+    sigma_px: Annotated[float, Bounds(above=0, max=64)] = 1.5
     """Of the Gaussian around each landmark, in pixels of the heatmap."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 def render_heatmaps(

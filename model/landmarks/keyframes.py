@@ -16,13 +16,13 @@ class DistinctFaces:
     large, is nothing new; expressions and turns of the head are.
     """
 
-    def __init__(self, least_change: float) -> None:
-        self._least = least_change
+    def __init__(self, min_change: float) -> None:
+        self._min_change = min_change
         self._known: list[Float[np.ndarray, "68 2"]] = []
         self._faceless = False
 
     def is_new(self, landmarks_xy: Float[np.ndarray, "68 2"] | None) -> bool:
-        """Whether the mean distance of the landmarks to those of each former new face is at least `least_change`.
+        """Whether the mean distance of the landmarks to those of each former new face is at least `min_change`.
 
         Without a face: whether there was one in the frame before.
 
@@ -37,7 +37,7 @@ class DistinctFaces:
             placed = apply_transform(similarity_transform(points, reference_shape()), points)
         except ValueError:
             return False  # all landmarks are one point
-        if self._known and _distances(np.stack(self._known), placed).min() < self._least:
+        if self._known and _distances(np.stack(self._known), placed).min() < self._min_change:
             return False
         self._known.append(placed)
         return True

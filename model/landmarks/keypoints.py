@@ -1,6 +1,6 @@
 """Keypoint information as the networks take it: L_s and L_t of the method.
 
-The heatmaps are what the application gives to the networks. The points go along for generators that compute a motion
+The heatmaps are what the patent gives to the networks. The points go along for generators that compute a motion
 from them; the residual generator does not read them.
 """
 
@@ -24,7 +24,7 @@ class KeypointInfo(NamedTuple):
     """The 68 common landmarks as (x, y) in [-1, 1] over the crop."""
 
     def flipped(self, which: Tensor) -> KeypointInfo:
-        """Mirrors the faces that the boolean mask `which` (batch) selects: left and right parts change places."""
+        """Mirrors the faces that the boolean mask `which` (batch) selects: left and right parts are exchanged."""
         mirrored = self.heatmaps[:, part_mirror()].flip(-1)
         points = self.points[:, list(mirror_indices())] * self.points.new_tensor([-1.0, 1.0])
         return KeypointInfo(
@@ -43,5 +43,5 @@ def heatmaps_to_float(heatmaps: UInt8[Tensor, "batch parts side side"]) -> Float
 
 
 def part_mirror() -> list[int]:
-    """For each part the index of the part at whose place a mirrored face shows it."""
+    """For each part the index of the part that it becomes in a mirrored picture."""
     return [PARTS.index(MIRROR[part]) for part in PARTS]

@@ -11,26 +11,34 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
+from mien.model.configuration.bounds import Bounds, check_bounds
 from mien.model.landmarks.schemes import five_points
 
 REFERENCE_FILE = Path(__file__).with_name("reference_face.json")
+
+
+_Margin = Annotated[float, Bounds(min=0, max=2)]
 
 
 @dataclass(frozen=True)
 class AlignmentSettings:
     """The crop: its size, and the reference face in it."""
 
-    size_px: int = 256
+    size_px: Annotated[int, Bounds(min=64, max=1024)] = 256
     """Side of the square crop."""
-    margin_top: float = 0.3
+    margin_top: _Margin = 0.3
     """Room above the brows for the forehead, as a share of the height from brows to chin."""
-    margin_bottom: float = 0.12
+    margin_bottom: _Margin = 0.12
     """Room below the chin, as a share of the same height. The face is centred from left to right, and the crop is a
     square, so the room at the sides follows."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @cache

@@ -65,7 +65,7 @@ _COMMON_OF_106: dict[Part, tuple[int, ...]] = {
     "outer_lips": (52, 64, 63, 71, 67, 68, 61, 58, 59, 53, 56, 55),
     "inner_lips": (65, 66, 62, 70, 69, 57, 60, 54),
 }
-"""For each of the 68 points the one of the 106 that lies at the same place of the same contour."""
+"""For each of the 68 points the one of the 106 at the same position of the same contour."""
 
 _ONLY_IN_106: dict[Part, tuple[int, ...]] = {
     "jaw": (9, 11, 13, 15, 2, 4, 6, 8, 24, 22, 20, 18, 31, 29, 27, 25),
@@ -97,7 +97,7 @@ def common_indices(scheme: LandmarkScheme) -> tuple[int, ...]:
 
 @cache
 def mirror_indices() -> tuple[int, ...]:
-    """For each of the 68 common landmarks the one at its place when the picture is mirrored."""
+    """For each of the 68 common landmarks the one that it becomes when the picture is mirrored."""
     brows = range(26, 16, -1)
     nose = (27, 28, 29, 30, 35, 34, 33, 32, 31)
     eyes = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)

@@ -3,53 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.model.landmarks.keypoints import KeypointInfo
-
-GeneratorKind = Literal["motion", "residual"]
-
-SIZES_PX = (64, 96, 128, 256, 512)
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """What decides a generator's shape; stored beside its weights."""
-
-    kind: GeneratorKind = "motion"
-    size_px: int = 128
-    """Side of the square images it takes and makes, one of SIZES_PX."""
-    width: int = 24
-    """Channels of its finest grid; deeper grids have multiples of it. `WIDTHS` has each kind's customary one."""
-    blocks: int = 4
-    """Residual blocks at the deepest grid."""
-    parts: int = 8
-    """Channels of the heatmaps."""
-    keeps_source: bool = True
-    """Whether a mask lets the source through where it already shows what is asked; without it every pixel is drawn."""
-
-    def __post_init__(self) -> None:
-        if self.size_px not in SIZES_PX:
-            raise ValueError(f"size_px is {self.size_px}: choose one of {', '.join(map(str, SIZES_PX))}")
-
-    @property
-    def patch_px(self) -> int:
-        """Side of the pixel patches that become channels, so that the core works at a half to an eighth of the side."""
-        return 2 if self.size_px < 96 else 4 if self.size_px < 512 else 8
-
-    @property
-    def core_px(self) -> int:
-        """Side of the widest grid."""
-        return self.size_px // self.patch_px
-
-    @property
-    def fine_px(self) -> int:
-        """Side of the finest grid of the motion generator: a half of the picture's, a quarter from 256 px on."""
-        return self.size_px // (2 if self.size_px < 256 else 4)
+from mien.model.networks.config import GeneratorConfig
 
 
 class Motion(NamedTuple):
@@ -60,7 +20,7 @@ class Motion(NamedTuple):
     residual: Float[Tensor, "batch 2 side side"]
     """What the network added to the spline, in [-1, 1] over the crop."""
     mask: Float[Tensor, "batch 1 size size"]
-    """1 where the moved source is shown, 0 where it is not. The layer goes on top with its own weight."""
+    """1 where the moved source is shown, 0 where it is not. The drawn layer is added with a weight of its own."""
     warped: Float[Tensor, "batch 3 size size"]
     drawn: Float[Tensor, "batch 3 size size"]
 

@@ -5,70 +5,83 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from mien.model.configuration.bounds import Bounds, NotNegative, Share, check_bounds
+from mien.model.errors import SettingsError
+
+_Degrees = Annotated[float, Bounds(min=0, max=180)]
 
 
 @dataclass(frozen=True)
 class QualityLimits:
-    """Limits of the measures of a face. The defaults reject what is of no use, not what is merely poor."""
+    """Limits of the measures of a face. The defaults reject faces that are of no use and keep poor ones."""
 
-    least_score: float = 0.0
+    min_score: float = 0.0
     """Of the detector, in its own unit: dlib's margin starts at 0, SCRFD's confidence at 0.5."""
-    least_face_px: float = 32.0
+    min_face_px: NotNegative = 32.0
     """Side of a square as large as the detector's box, in source pixels."""
-    least_sharpness: float = 0.005
+    min_sharpness: NotNegative = 0.005
     """Variance of the Laplacian over that of the grey values."""
-    least_brightness: float = 0.08
-    most_brightness: float = 0.92
+    min_brightness: Share = 0.08
     """Mean grey value of the face, from 0 to 1."""
-    most_clipped: float = 0.5
+    max_brightness: Share = 0.92
+    """Of the same mean."""
+    max_clipped: Share = 0.5
     """Share of the face's pixels that are black or white."""
-    most_yaw_degrees: float = 50.0
-    most_pitch_degrees: float = 50.0
-    most_roll_degrees: float = 60.0
-    """How far the head may turn to the side, up or down, and be tilted."""
-    most_shape_error: float = 0.3
+    max_yaw_degrees: _Degrees = 50.0
+    """How far the head may turn to the side."""
+    max_pitch_degrees: _Degrees = 50.0
+    """How far the head may turn up or down."""
+    max_roll_degrees: _Degrees = 60.0
+    """How far the head may be tilted."""
+    max_shape_error: NotNegative = 0.3
     """Distance of the landmarks to the reference face, in distances between the eye centres."""
-    most_landmark_scatter: float = 0.06
+    max_landmark_scatter: NotNegative = 0.06
     """How far several looks at the landmarks may lie apart, as a share of the inter-ocular distance; for dlib's three
-    frames. Of 1,624 faces those above it (0.066, 0.070, 0.075) have lips or jaw in the wrong place, and those below
-    (0.046 at most) have not; docs/decisions/0009."""
-    most_outside: float = 0.0
+    frames. Of 1,624 faces those above it (0.066, 0.070, 0.075) have misplaced lips or jaw, and those below (0.046 at
+    most) have not; docs/decisions/0009."""
+    max_outside: Share = 0.0
     """Share of the landmarks of eyes and lips outside the photo or the crop."""
-    most_duplicate_bits: int = 6
-    """Of 256, in which the perceptual hashes of two photos of a person differ, so that they are taken for one; −1 keeps
+    max_duplicate_bits: Annotated[int, Bounds(min=-1, max=256)] = 6
+    """Of 256, in which the perceptual hashes of two photos of a person differ, so that they are taken for one; -1 keeps
     all but copies of the same bytes."""
 
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.min_brightness > self.max_brightness:
+            raise SettingsError("min_brightness is above max_brightness: no face would be left")
 
-_LEAST: dict[str, tuple[str, str]] = {
-    "score": ("least_score", "detector score"),
-    "face_px": ("least_face_px", "face size in px"),
-    "sharpness": ("least_sharpness", "sharpness"),
-    "brightness": ("least_brightness", "brightness"),
+
+_MIN: dict[str, tuple[str, str]] = {
+    "score": ("min_score", "detector score"),
+    "face_px": ("min_face_px", "face size in px"),
+    "sharpness": ("min_sharpness", "sharpness"),
+    "brightness": ("min_brightness", "brightness"),
 }
-_MOST: dict[str, tuple[str, str]] = {
-    "brightness": ("most_brightness", "brightness"),
-    "clipped": ("most_clipped", "clipped share"),
-    "yaw": ("most_yaw_degrees", "yaw in degrees"),
-    "pitch": ("most_pitch_degrees", "pitch in degrees"),
-    "roll": ("most_roll_degrees", "roll in degrees"),
-    "outside": ("most_outside", "share of eyes and mouth outside"),
-    "landmark_scatter": ("most_landmark_scatter", "landmark scatter"),
-    "shape_error": ("most_shape_error", "landmark shape error"),
+_MAX: dict[str, tuple[str, str]] = {
+    "brightness": ("max_brightness", "brightness"),
+    "clipped": ("max_clipped", "clipped share"),
+    "yaw": ("max_yaw_degrees", "yaw in degrees"),
+    "pitch": ("max_pitch_degrees", "pitch in degrees"),
+    "roll": ("max_roll_degrees", "roll in degrees"),
+    "outside": ("max_outside", "share of eyes and mouth outside"),
+    "landmark_scatter": ("max_landmark_scatter", "landmark scatter"),
+    "shape_error": ("max_shape_error", "landmark shape error"),
 }
 
 
 def broken_limit(face: Mapping[str, Any], limits: QualityLimits) -> str | None:
     """The first limit that a row of `faces` breaks, in words with its numbers; None for a good face.
 
-    What was not measured (null) breaks no limit; what is no number breaks each.
+    A measure that is null (not measured) breaks no limit; NaN breaks each.
     """
     yaw, pitch, roll = (abs(degrees) for degrees in face["pose"])
     measures = {**face, "yaw": yaw, "pitch": pitch, "roll": roll}
-    for measure, (limit, words) in _LEAST.items():
+    for measure, (limit, words) in _MIN.items():
         if _breaks(measures[measure], getattr(limits, limit), below=True):
             return f"{words} {measures[measure]:.3g} is below {getattr(limits, limit):g}"
-    for measure, (limit, words) in _MOST.items():
+    for measure, (limit, words) in _MAX.items():
         if _breaks(measures[measure], getattr(limits, limit), below=False):
             return f"{words} {measures[measure]:.3g} is above {getattr(limits, limit):g}"
     return None

@@ -1,6 +1,6 @@
 """Changes that leave a pair a pair: both photos and their keypoints get the same.
 
-A few dozen people are soon learnt by heart. Stretched, turned and shifted a little they are as many more.
+A generator soon learns a few dozen people by heart. Stretched, turned and shifted a little, each photo is new to it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.model.landmarks.keypoints import KeypointInfo
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far the changes go; each is drawn evenly from -most to +most, anew for each pair."""
-
-    flip: bool = True
-    """Mirror half of the pairs; left and right parts change places."""
-    stretch: float = 0.1
-    """Relative change of width and, drawn separately, of height."""
-    rotation_degrees: float = 5.0
-    shift: float = 0.04
-    """As a share of the side."""
-    contrast: float = 0.2
-    """Relative change."""
-    brightness: float = 0.15
-    """In units of the range [-1, 1]."""
+from mien.model.training.settings import AugmentationSettings
 
 
 @dataclass(frozen=True)
@@ -39,7 +23,7 @@ class Changes:
 
     flips: Bool[Tensor, " batch"]
     placement: Float[Tensor, "batch 2 3"]
-    """From places in the new image to places in the old one, in [-1, 1] over the crop."""
+    """From positions in the new image to positions in the old one, in [-1, 1] over the crop."""
     gain: Float[Tensor, " batch"]
     offset: Float[Tensor, " batch"]
 
@@ -62,7 +46,7 @@ class Changes:
 
 
 def draw_changes(
-    augmentation: Augmentation, count: int, random: np.random.Generator, device: torch.device | str
+    augmentation: AugmentationSettings, count: int, random: np.random.Generator, device: torch.device | str
 ) -> Changes:
     """Changes for `count` pairs."""
     values = random.uniform(-1, 1, (count, 7)) * [

@@ -16,7 +16,8 @@ from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
-from mien.model.training.augmentation import Augmentation, draw_changes
+from mien.model.training.augmentation import draw_changes
+from mien.model.training.settings import AugmentationSettings
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class FaceArrays:
     """A number per person."""
     sets: Int[np.ndarray, " faces"] | None = None
     """A number per set that the faces come from; None if they are of one."""
+    sigma_px: float = HeatmapSpec.sigma_px
+    """Of the Gaussians in the heatmaps, in pixels of the heatmap."""
 
     def __len__(self) -> int:
         return len(self.identities)
@@ -50,6 +53,7 @@ class FaceArrays:
             np.concatenate([part.heatmaps for part in parts]),
             np.concatenate([part.points for part in parts]),
             np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
+            sigma_px=parts[0].sigma_px,
         )
 
     def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
@@ -70,12 +74,12 @@ class PairBatch(NamedTuple):
 
 
 class CrossBatch(NamedTuple):
-    """Photos of people, and for each somebody else's expression, retargeted to the face. No photo shows the result."""
+    """Photos of people, and for each the expression of another person, retargeted. No photo shows the result."""
 
     source: Float[Tensor, "batch 3 size size"]
     """I_s in [-1, 1]."""
     source_keypoints: KeypointInfo
-    asked_keypoints: KeypointInfo
+    target_keypoints: KeypointInfo
 
 
 def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
@@ -89,23 +93,23 @@ def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[
     return shares / shares.sum()
 
 
-class AskedExpressions:
-    """What somebody else's expression asks of a face: the driver's, retargeted; the head turns as the driver's does."""
+class TargetExpressions:
+    """Target keypoints with another person's expression: the driver's, retargeted; the head turns as the driver's."""
 
     def __init__(self, faces: FaceArrays) -> None:
         _, self._person_of = np.unique(faces.identities, return_inverse=True)
-        self._points, self._heatmaps = faces.points, HeatmapSpec(size_px=faces.heatmaps.shape[-1])
+        self._points, self._heatmaps = faces.points, HeatmapSpec(faces.heatmaps.shape[-1], faces.sigma_px)
         self._neutrals = neutrals_by_person(faces.points, self._person_of)
 
     def keypoints(
         self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"], device: torch.device | str = "cpu"
     ) -> KeypointInfo:
-        """Of the expression of each driver on the face of its source."""
-        asked = retarget(self._faces(source), self._faces(driver), RetargetSettings())
+        """The keypoints of the expression of each driver on the face of the source in the same row."""
+        points = retarget(self._faces(source), self._faces(driver), RetargetSettings())
         side_px = self._heatmaps.size_px
-        heatmaps = render_heatmaps((asked + 1) * (side_px / 2), "ibug68", side_px, self._heatmaps)
+        heatmaps = render_heatmaps((points + 1) * (side_px / 2), "ibug68", side_px, self._heatmaps)
         return KeypointInfo(
-            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(asked).float().to(device)
+            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(points).float().to(device)
         )
 
     def _faces(self, rows: Int[np.ndarray, " rows"]) -> Faces:
@@ -113,25 +117,25 @@ class AskedExpressions:
 
 
 class PairSampler:
-    """Draws batches of pairs; all that is random in training comes from its generator."""
+    """Draws batches of pairs; its random generator is the only one of a training."""
 
-    def __init__(self, faces: FaceArrays, augmentation: Augmentation, seed: int, candidates: int = 1) -> None:
-        """Of `candidates` pairs the one is taken whose landmarks move most: pairs that ask for little teach little."""
+    def __init__(self, faces: FaceArrays, augmentation: AugmentationSettings, seed: int, candidates: int = 1) -> None:
+        """Of `candidates` pairs the one whose landmarks move most is taken: pairs that hardly differ teach little."""
         self.faces, self.augmentation, self.candidates = faces, augmentation, candidates
         self.random = np.random.default_rng(seed)
         self._people = usable_people(faces.identities)
         if len(self._people) < 2:
             raise ModelError("training compares people: it needs several photos each of at least two")
         self._share = _shares(faces, self._people)
-        self._asked = AskedExpressions(faces)
+        self._targets = TargetExpressions(faces)
 
     def draw(self, count: int, device: torch.device | str) -> PairBatch:
         """The next `count` pairs, augmented."""
         people = self._draw_people(count * self.candidates)
         rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in people])
         moved = np.linalg.norm(self.faces.points[rows[:, 0]] - self.faces.points[rows[:, 1]], axis=-1).mean(-1)
-        most = moved.reshape(count, self.candidates).argmax(1)
-        source, target = rows.reshape(count, self.candidates, 2)[np.arange(count), most].T
+        chosen = moved.reshape(count, self.candidates).argmax(1)
+        source, target = rows.reshape(count, self.candidates, 2)[np.arange(count), chosen].T
         changes = draw_changes(self.augmentation, count, self.random, device)
         return PairBatch(
             changes.photos(self.faces.photos(source, device)),
@@ -146,7 +150,7 @@ class PairSampler:
         people = self._draw_people(2 * count)
         rows = np.array([self.random.choice(self._people[n]) for n in people])
         source, driver = rows[:count], rows[count:]
-        keypoints = self._asked.keypoints(source, driver, device)
+        keypoints = self._targets.keypoints(source, driver, device)
         changes = draw_changes(self.augmentation, count, self.random, device)
         return CrossBatch(
             changes.photos(self.faces.photos(source, device)),
@@ -155,7 +159,7 @@ class PairSampler:
         )
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
-        """By their shares; nobody comes twice before everybody has come once."""
+        """By their shares; no person is drawn twice before all have been drawn once."""
         rounds: list[np.ndarray] = []
         left = count
         while left > 0:

@@ -3,8 +3,8 @@
     {folder}/updates-00000400/tensors.safetensors
                               state.json
 
-A checkpoint is written into a hidden folder beside its place and renamed into it, so whatever carries the name is
-whole; older ones go only then. A kill at any moment leaves the former one or the new one.
+A checkpoint is written into a hidden folder and renamed, so a folder of that name is complete. Older checkpoints are
+removed afterwards. A kill at any moment leaves the former checkpoint or the new one.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ _PREFIX = "updates-"
 
 
 def save_checkpoint(folder: Path, updates: int, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> Path:
-    """Writes the checkpoint of the state after so many updates and removes older ones; returns its folder.
+    """Writes the checkpoint of the state after so many updates and removes older ones; returns the folder.
 
-    One that is there already is the same: a training that goes on from it can only come to later ones.
+    A checkpoint that exists is the same: a training that resumed from it can only come to later ones.
     """
-    place = folder / f"{_PREFIX}{updates:08d}"
-    if place.exists():
-        return place
-    hidden = folder / f".{place.name}.{os.getpid()}"
+    path = folder / f"{_PREFIX}{updates:08d}"
+    if path.exists():
+        return path
+    hidden = folder / f".{path.name}.{os.getpid()}"
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir(parents=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, hidden / TENSORS)
     (hidden / STATE).write_text(json.dumps(rest, indent=1))
-    for path in (*hidden.iterdir(), hidden):
-        _flush(path)
-    hidden.rename(place)
+    for written in (*hidden.iterdir(), hidden):
+        _flush(written)
+    hidden.rename(path)
     _flush(folder)
-    _remove_all_but(place)
-    return place
+    _remove_all_but(path)
+    return path
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

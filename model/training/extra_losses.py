@@ -1,4 +1,4 @@
-"""What the generator's loss has beyond the application's three terms: each by its formula, all weights in one place.
+"""The terms of the generator's loss beyond those of the patent, each with its formula.
 
 I_t is the target photo and Î_t the generated face, both in [-1, 1]. Differences of images are means in hundredths, as
 in `model/training/losses.py`, so that weights compare.
@@ -7,14 +7,13 @@ in `model/training/losses.py`, so that weights compare.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.training.losses import L1_UNIT, LAMBDA_GAN, LAMBDA_L1
+from mien.model.training.losses import L1_UNIT
 from mien.model.warping.masks import region_mask
 
 Image = Float[Tensor, "batch 3 size size"]
@@ -26,48 +25,6 @@ SSIM_K1, SSIM_K2, RANGE = 0.01, 0.03, 2.0
 """Wang et al. 2004, for images in [-1, 1]."""
 
 
-@dataclass(frozen=True)
-class LossWeights:
-    """Weight of each term of the generator's loss; 0 leaves a term out. docs/model.md shows what each one does."""
-
-    gan: float = LAMBDA_GAN
-    """λ_GAN of the application: D_id and D_e are to take the result for real."""
-    l1: float = LAMBDA_L1
-    """λ_c of the application: ‖I_t − Î_t‖₁."""
-    mouth: float = 4.0
-    """Pixels of the mouth count 1 + this in ‖·‖₁."""
-    eyes: float = 4.0
-    """Pixels of the eyes count 1 + this."""
-    coarse: float = 0.5
-    """‖·‖₁ of the means over squares of 4 and of 16 pixels, each with this weight."""
-    structure: float = 5.0
-    """1 − SSIM."""
-    moved: float = 0.2
-    """‖·‖₁ of the moved source alone: the motion is to explain what it can before anything is drawn."""
-    smoothness: float = 0.1
-    """Total variation of the residual flow."""
-    features: float = 1.0
-    """Distance of D_e's features of the result and of the target photo."""
-    identity: float = 2.0
-    """Squared distance of the embeddings of the result and of a photo of the person, where an embedder is at hand."""
-    cycle: float = 0.5
-    """‖·‖₁ between the source and the way back to it from a cross-person result."""
-
-
-APPLICATION = LossWeights(
-    mouth=0.0,
-    eyes=0.0,
-    coarse=0.0,
-    structure=0.0,
-    moved=0.0,
-    smoothness=0.0,
-    features=0.0,
-    identity=0.0,
-    cycle=0.0,
-)
-"""The application's loss and nothing else."""
-
-
 # --- ‖I_t − Î_t‖₁, mouth and eyes weighted ----------------------------------------------------------------------------
 #     Σ w·|I_t − Î_t| / Σ w      w = 1 + w_mouth in the mouth, 1 + w_eyes in the eyes, 1 elsewhere
 
@@ -75,12 +32,12 @@ APPLICATION = LossWeights(
 def region_weights(
     points: Float[Tensor, "batch 68 2"], side_px: int, mouth: float, eyes: float
 ) -> Float[Tensor, "batch 1 side side"]:
-    """w of the formula above, for the landmarks of the target."""
+    """w = 1 + w_mouth in the mouth, 1 + w_eyes in the eyes, 1 elsewhere, for the landmarks of the target."""
     return 1 + mouth * region_mask(points, side_px, "mouth") + eyes * region_mask(points, side_px, "eyes")
 
 
 def weighted_l1(target: Image, drawn: Image, weights: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, ""]:
-    """Of the formula above, in units of L1_UNIT."""
+    """Σ w·|I_t − Î_t| / Σ w, in units of L1_UNIT."""
     off = (drawn - target).abs().mean(1, keepdim=True)
     return (off * weights).sum() / weights.sum() / L1_UNIT
 
@@ -90,7 +47,8 @@ def weighted_l1(target: Image, drawn: Image, weights: Float[Tensor, "batch 1 siz
 
 
 def coarse_l1(target: Image, drawn: Image, squares_px: Sequence[int] = COARSE_PX) -> Float[Tensor, ""]:
-    """Of the formula above, in units of L1_UNIT: light and colour, which the finest scale sees last."""
+    """Σ ‖mean(I_t) − mean(Î_t)‖₁ over the sides of the squares, in units of L1_UNIT: light and colour, which single
+    pixels show last."""
     off = [F.avg_pool2d(drawn, side) - F.avg_pool2d(target, side) for side in squares_px]
     return torch.stack([difference.abs().mean() for difference in off]).sum() / L1_UNIT
 
@@ -100,7 +58,7 @@ def coarse_l1(target: Image, drawn: Image, squares_px: Sequence[int] = COARSE_PX
 
 
 def structure_loss(target: Image, drawn: Image, window_px: int = SSIM_WINDOW_PX) -> Float[Tensor, ""]:
-    """Of the formula above, of the pictures in grey, over every second window each way: as good a guide at a twelfth of
+    """1 − SSIM(I_t, Î_t) of the pictures in grey, over every second window each way: as good a guide at a twelfth of
     the cost."""
     t, d = target.float().mean(1), drawn.float().mean(1)  # variances are small differences of large numbers
     maps = torch.stack([t, d, t * t, d * d, t * d], dim=1)
@@ -117,7 +75,7 @@ def structure_loss(target: Image, drawn: Image, window_px: int = SSIM_WINDOW_PX)
 
 
 def flow_variation(flow: Float[Tensor, "batch 2 side side"]) -> Float[Tensor, ""]:
-    """Of the formula above: neighbours are to move alike, but edges may be sharp."""
+    """E|∂f/∂x| + E|∂f/∂y| of the residual flow f: neighbours are to move alike, but edges may be sharp."""
     across, down = flow[..., 1:] - flow[..., :-1], flow[..., 1:, :] - flow[..., :-1, :]
     return (across.abs().mean() + down.abs().mean()) / L1_UNIT
 
@@ -127,7 +85,10 @@ def flow_variation(flow: Float[Tensor, "batch 2 side side"]) -> Float[Tensor, ""
 
 
 def feature_distance(photo: Sequence[Tensor], drawn: Sequence[Tensor]) -> Float[Tensor, ""]:
-    """Of the formula above: layers count alike whatever the size of their features. No gradient to the photo's."""
+    """Mean over layers of E|real − made| / E|real|: layers count alike whatever the size of their features.
+
+    No gradient goes to the features of the photo.
+    """
     pairs = [(real.detach(), made) for real, made in zip(photo, drawn, strict=True)]
     return torch.stack([F.l1_loss(made, real) / real.abs().mean().clamp_min(1e-6) for real, made in pairs]).mean()
 
@@ -137,5 +98,5 @@ def feature_distance(photo: Sequence[Tensor], drawn: Sequence[Tensor]) -> Float[
 
 
 def identity_loss(drawn: Float[Tensor, "batch features"], photo: Float[Tensor, "batch features"]) -> Float[Tensor, ""]:
-    """Of the formula above, from the embeddings."""
+    """E‖e(Î_t) − e(I)‖² from the embeddings."""
     return (drawn - photo).square().sum(-1).mean()

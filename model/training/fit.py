@@ -1,6 +1,6 @@
 """A training from its first update to its end: pretrain the discriminators, then fit, validate, keep checkpoints.
 
-The loop tells a `TrainingLog` what happens. It knows neither where that goes nor how it is shown.
+The loop reports to a `TrainingLog`, which decides where the reports go and how they are shown.
 """
 
 from __future__ import annotations
@@ -13,31 +13,17 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.model.training.augmentation import Augmentation
 from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint, save_checkpoint
-from mien.model.training.settings import TrainSettings
-from mien.model.training.stopping import StopReason, StopSettings
+from mien.model.training.stopping import StopReason
 from mien.model.training.trainer import Trainer
-
-__all__ = [
-    "Augmentation",
-    "FaceArrays",
-    "FitResult",
-    "StopReason",
-    "StopSettings",
-    "TrainSettings",
-    "Trainer",
-    "TrainingLog",
-    "fit",
-]
 
 SAMPLE_ROWS = 6
 
 
 @runtime_checkable
 class TrainingLog(Protocol):
-    """Hears what happens in a training. `step` counts updates of the generator; pretraining counts its own."""
+    """Receives the reports of a training. `step` counts updates of the generator; pretraining counts its own."""
 
     def losses(self, step: int, values: dict[str, float]) -> None:
         """After each update: every named loss, the learning rates and the rate in images per second."""

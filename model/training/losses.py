@@ -1,11 +1,11 @@
-"""The application's losses, term by term. D stands for a likelihood, sigmoid(logit).
+"""The patent's losses, term by term. D stands for a likelihood, sigmoid(logit).
 
-A discriminator maximises its L_D; optimisers minimise, so its loss here is -L_D. log D and log(1 - D) are taken of
-logits by log-sigmoid, which stays finite where the likelihood rounds to 0 or 1. E[·] is the mean over the batch (and
-over the places where a discriminator answers for several).
+A discriminator maximises its L_D. Optimisers minimise, so the discriminator's loss here is -L_D. log D and log(1 - D)
+are taken of logits by log-sigmoid, which stays finite where the likelihood rounds to 0 or 1. E[·] is the mean over the
+batch (and over the positions where a discriminator answers for several).
 
-The application writes all adversarial terms with log D and log(1 - D) (`bce`). Two other scores of the same game may
-take their place; x is the logit:
+The patent writes all adversarial terms with log D and log(1 - D) (`bce`). Two other scores of the same game can be
+chosen instead; x is the logit:
 
                     of true pairs       of false pairs     of drawn pairs, by the generator
     bce             log D               log(1 - D)         log D
@@ -16,21 +16,12 @@ take their place; x is the logit:
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-RealPair = Literal["matched", "literal"]
-"""The real pair of the second loss: the matched (I_t, L_t), or (I_s, L_t) as the application writes it."""
-
-GanLoss = Literal["bce", "hinge", "least_squares"]
-
-LAMBDA_GAN = 0.5
-"""λ_GAN of the application."""
-LAMBDA_L1 = 1.0
-"""λ_c of the application."""
+from mien.model.training.loss_weights import LAMBDA_GAN, LAMBDA_L1, GanLoss
 
 
 def true_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
@@ -93,18 +84,18 @@ def expression_discriminator_loss(
 def pretraining_loss(
     true: Float[Tensor, "*true"], false: Float[Tensor, "*false"], loss: GanLoss = "bce"
 ) -> Float[Tensor, ""]:
-    """Negative of the formula above, from the logits of true and false pairs."""
+    """-E[log D(true pair) + log(1 - D(false pair))] from the logits of true and false pairs."""
     return -(true_score(true, loss) + false_score(false, loss))
 
 
 # --- Both discriminators, while they play against the generator: real photos that do not match are false, too ---------
 #     E[ log(1 - D(false pair)) ]      beside the losses above, with a weight; matching-aware as in Reed et al. 2016
 #
-# Without it they forget what they were pretrained for: to tell drawn from real, no pair need be compared.
+# Without it they forget what they were pretrained for: drawn and real images differ without comparing any pair.
 
 
 def mismatch_loss(false: Float[Tensor, "*false"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
-    """Negative of the formula above, from the logits of pairs of real photos; 0 if there are none."""
+    """-E[log(1 - D(false pair))] from the logits of pairs of real photos; 0 if there are none."""
     return -false_score(false, loss) if false.numel() else false.sum()
 
 
@@ -151,5 +142,5 @@ def generator_loss(
     lambda_gan: float = LAMBDA_GAN,
     lambda_l1: float = LAMBDA_L1,
 ) -> Float[Tensor, ""]:
-    """L, to be minimised, from the three terms above."""
+    """L = λ_GAN · L_GAN + λ_c · ‖I_t - Î_t‖₁, to be minimised; `identity` and `expression` are the terms of -L_GAN."""
     return lambda_gan * (identity + expression) + lambda_l1 * reconstruction

@@ -18,7 +18,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the polynomial that, applied again and again, takes all singular values near one (Jordan et al. 2024)."""
 ITERATIONS = 5
 MOMENTUM = 0.95
-MOST_ROWS = 64
+MAX_ROWS = 64
 """Output channels made orthogonal to each other at a time: an update as good as with all, in a third of the time."""
 
 
@@ -48,7 +48,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _blocks(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "blocks rows2 columns"]:
-    count = next(n for n in range(-(-len(matrix) // MOST_ROWS), len(matrix) + 1) if len(matrix) % n == 0)
+    count = next(n for n in range(-(-len(matrix) // MAX_ROWS), len(matrix) + 1) if len(matrix) % n == 0)
     return matrix.view(count, -1, matrix.shape[1])
 
 

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mien.model.networks.base import Generator
 from mien.model.training.muon import Muon
+from mien.model.training.settings import TrainSettings
 
 FINAL_SHARE = 0.05
 """Of the learning rate that is left at the end."""
 
 
-def adam(modules: Iterable[nn.Module], learning_rate: float, beta1: float) -> torch.optim.Adam:
-    """Adam (Kingma and Ba 2015), the application's stochastic gradient descent with per-weight step sizes."""
-    return _adam([weight for module in modules for weight in module.parameters()], learning_rate, beta1)
+def generator_optimizers(generator: Generator, settings: TrainSettings) -> tuple[torch.optim.Optimizer, ...]:
+    """Those that update the generator: together they have each weight once."""
+    weights = list(generator.parameters())
+    match settings.optimizer:
+        case "muon":
+            rates = settings.muon_learning_rate, settings.learning_rate
+            return muon_and_adam(generator, rates, settings.beta1)
+        case "adam":
+            return (adam(weights, settings.learning_rate, settings.beta1),)
+        case "sgd":
+            return (torch.optim.SGD(weights, lr=settings.learning_rate),)
+
+
+def discriminator_optimizer(modules: Iterable[nn.Module], settings: TrainSettings) -> torch.optim.Optimizer:
+    """The one that updates both discriminators."""
+    weights = [weight for module in modules for weight in module.parameters()]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(weights, lr=settings.discriminator_learning_rate)
+    return adam(weights, settings.discriminator_learning_rate, settings.discriminator_beta1)
 
 
 def muon_and_adam(generator: Generator, rates: tuple[float, float], beta1: float) -> tuple[Muon, torch.optim.Adam]:
@@ -27,10 +44,11 @@ def muon_and_adam(generator: Generator, rates: tuple[float, float], beta1: float
     for name, weight in generator.named_parameters():
         within = weight.ndim == 4 and name.split(".")[0] not in generator.ENDS
         (inside if within else others).append(weight)
-    return Muon(inside, rates[0]), _adam(others, rates[1], beta1)
+    return Muon(inside, rates[0]), adam(others, rates[1], beta1)
 
 
-def _adam(weights: list[Tensor], learning_rate: float, beta1: float) -> torch.optim.Adam:
+def adam(weights: Sequence[Tensor], learning_rate: float, beta1: float) -> torch.optim.Adam:
+    """Adam (Kingma and Ba 2015): stochastic gradient descent with a step size for each weight."""
     return torch.optim.Adam(weights, lr=learning_rate, betas=(beta1, 0.99), fused=True)
 
 

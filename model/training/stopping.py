@@ -6,24 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mien.model.configuration.bounds import Count, NotNegative, check_bounds
+
+StopMetric = Literal["l1", "ssim", "psnr"]
+HIGHER_IS_BETTER = frozenset[StopMetric]({"ssim", "psnr"})
+
 StopReason = Literal["step limit", "time limit", "discriminators settled", "early stop"]
 
 
 @dataclass(frozen=True)
 class StopSettings:
-    """The application's stop rule, and early stopping beside it."""
+    """The patent's stop rule, and early stopping beside it."""
 
     settled_identity: float | None = None
-    """Preset value of -L_Did; None takes the Nash equilibrium of the adversarial loss (`EQUILIBRIUM`)."""
+    """Preset value of -L_Did. Where it is not set, the Nash equilibrium of `gan_loss`: 2·ln 2 of bce, 2 of hinge, 0.5
+    of least_squares."""
     settled_expression: float | None = None
-    """Preset value of -L_De; None as above."""
-    tolerance: float = 0.01
+    """Preset value of -L_De, likewise."""
+    tolerance: NotNegative = 0.01
     """Both losses have settled when their means over the window are this near to the preset values."""
-    window_steps: int = 500
-    patience_validations: int = 20
+    window_steps: Count = 500
+    """Adversarial updates that the means are taken over."""
+    patience_validations: Count = 20
     """Validations without a better metric before training ends."""
-    metric: str = "l1"
-    """The validation metric that counts; lower is better."""
+    metric: StopMetric = "l1"
+    """The validation metric that counts."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @dataclass
@@ -35,6 +45,7 @@ class StopState:
     window_step: int = 0
     settled: bool = False
     best: float | None = None
+    """Of the validation metric, negated where higher is better."""
     validations_since_best: int = 0
 
     def after_step(self, losses: Mapping[str, float], settings: StopSettings, equilibrium: float) -> None:
@@ -57,10 +68,11 @@ class StopState:
         self.identity_sum = self.expression_sum = 0.0
         self.window_step = 0
 
-    def after_validation(self, metric: float) -> None:
-        """Takes the validation metric (lower is better)."""
-        if self.best is None or metric < self.best:
-            self.best, self.validations_since_best = metric, 0
+    def after_validation(self, value: float, metric: StopMetric = "l1") -> None:
+        """Takes the value of the validation metric."""
+        cost = -value if metric in HIGHER_IS_BETTER else value
+        if self.best is None or cost < self.best:
+            self.best, self.validations_since_best = cost, 0
         else:
             self.validations_since_best += 1
 

@@ -32,9 +32,9 @@ from mien.model.training.objectives import (
     pretraining_terms,
 )
 from mien.model.training.optimizers import (
-    adam,
+    discriminator_optimizer,
+    generator_optimizers,
     load_optimizer_tensors,
-    muon_and_adam,
     optimizer_tensors,
     scheduled,
     set_learning_rate,
@@ -64,15 +64,8 @@ class Trainer:
             embedder_at_hand(self.device) if settings.weights.identity else None,
         )
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        rates = settings.muon_learning_rate, settings.learning_rate
-        self._optimize_generator = (
-            muon_and_adam(self.generator, rates, settings.beta1)
-            if settings.optimizer == "muon"
-            else (adam([self.generator], settings.learning_rate, settings.beta1),)
-        )
-        self._optimize_discriminators = adam(
-            [self.identity, self.expression], settings.discriminator_learning_rate, settings.discriminator_beta1
-        )
+        self._optimize_generator = generator_optimizers(self.generator, settings)
+        self._optimize_discriminators = discriminator_optimizer([self.identity, self.expression], settings)
         self._bfloat16 = uses_bfloat16(settings.precision, self.device)
         self.pretrained_steps = 0
         self.step = 0
@@ -91,9 +84,10 @@ class Trainer:
     @property
     def pretrained(self) -> bool:
         """Whether the discriminators are ready for the generator."""
-        limit_s = float("inf") if self.settings.minutes is None else 60 * self.settings.minutes
-        out_of_time = self.step == 0 and self.elapsed_s >= limit_s * self.settings.pretrain_share
-        return self.step > 0 or self.pretrained_steps >= self.settings.pretrain_steps or out_of_time
+        settings, endless = self.settings, float("inf")
+        limit_steps = min(settings.pretrain_steps, endless if settings.steps is None else settings.steps)
+        limit_s = settings.pretrain_share * (endless if settings.minutes is None else 60 * settings.minutes)
+        return self.step > 0 or self.pretrained_steps >= limit_steps or self.elapsed_s >= limit_s
 
     def stop_reason(self) -> StopReason | None:
         """Why training is over, if it is."""
@@ -170,7 +164,7 @@ class Trainer:
 
     def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
         self._backward(loss, self._optimize_generator, retain_graph)
-        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.most_gradient)
+        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.max_gradient)
 
     def _step_generator(self) -> None:
         for optimizer in self._optimize_generator:
@@ -225,7 +219,8 @@ class Trainer:
         measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
         measured |= self.validate_discriminators(held_out)
         if self.adversarial:  # sharper images cost some L1: what came before is no measure of what comes after
-            self.stopping.after_validation(measured[self.settings.stop.metric])
+            metric = self.settings.stop.metric
+            self.stopping.after_validation(measured[metric], metric)
         return measured
 
     def validate_discriminators(self, held_out: FaceArrays) -> dict[str, float]:

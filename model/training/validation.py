@@ -16,7 +16,7 @@ from mien.model.images.tensors import to_uint8
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.generator import Generator
-from mien.model.training.batches import AskedExpressions, FaceArrays
+from mien.model.training.batches import FaceArrays, TargetExpressions
 
 BATCH = 16
 PAIRS_SEED = 20200108
@@ -35,13 +35,13 @@ def validate_generator(generator: Generator, faces: FaceArrays, pairs: int) -> d
 
 def draw(generator: Generator, faces: FaceArrays, sources: Rows, targets: Rows) -> Float[Tensor, "rows 3 size size"]:
     """Î of each source with its target's keypoints, in [-1, 1], on the CPU."""
-    return draw_asked(generator, faces, sources, faces.keypoints(targets))
+    return draw_targets(generator, faces, sources, faces.keypoints(targets))
 
 
-def draw_asked(
-    generator: Generator, faces: FaceArrays, sources: Rows, asked: KeypointInfo
+def draw_targets(
+    generator: Generator, faces: FaceArrays, sources: Rows, targets: KeypointInfo
 ) -> Float[Tensor, "rows 3 size size"]:
-    """Î of each source with the keypoints asked of it, in [-1, 1], on the CPU."""
+    """Î of each source with the target keypoints of the same row, in [-1, 1], on the CPU."""
     device = next(generator.parameters()).device
     batches = [np.s_[start : start + BATCH] for start in range(0, len(sources), BATCH)]
     with torch.inference_mode():
@@ -49,7 +49,7 @@ def draw_asked(
             generator(
                 faces.photos(sources[rows], device),
                 faces.keypoints(sources[rows], device),
-                KeypointInfo(*(of_all[rows].to(device) for of_all in asked)),
+                KeypointInfo(*(of_all[rows].to(device) for of_all in targets)),
             ).image
             for rows in batches
         ]
@@ -88,17 +88,17 @@ def expression_auc(discriminator: ExpressionDiscriminator, faces: FaceArrays) ->
 
 
 def draw_samples(generator: Generator, faces: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
-    """A sheet of fixed pairs: a person's photo, another photo of the same person and the attempt at it; then a photo of
-    somebody else and the attempt at that expression, retargeted as in training."""
+    """A sheet of fixed pairs: a person's photo, another photo of the same person and what is drawn for it; then a photo
+    of another person and what is drawn for that expression, retargeted as in training."""
     source, target = same_person_pairs(faces.identities, rows, PAIRS_SEED)
-    drivers = np.array([_somebody_else(faces, row, n) for n, row in enumerate(source.tolist())])
-    asked = AskedExpressions(faces).keypoints(source, drivers)
+    drivers = np.array([_stranger(faces, row, n) for n, row in enumerate(source.tolist())])
+    targets = TargetExpressions(faces).keypoints(source, drivers)
     columns = [faces.photos(source), faces.photos(target), draw(generator, faces, source, target)]
-    columns += [faces.photos(drivers), draw_asked(generator, faces, source, asked)]
+    columns += [faces.photos(drivers), draw_targets(generator, faces, source, targets)]
     return sample_grid([to_uint8(column) for column in columns], ["source", "target", "drawn", "driver", "drawn"])
 
 
-def _somebody_else(faces: FaceArrays, row: int, turn: int) -> int:
+def _stranger(faces: FaceArrays, row: int, turn: int) -> int:
     others = np.flatnonzero(faces.identities != faces.identities[row])
     return int(others[turn * 7919 % len(others)]) if len(others) else row
 

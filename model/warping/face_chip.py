@@ -1,10 +1,10 @@
-"""dlib's face chip, what its embedding looks at, cut out so that gradients reach the image.
+"""dlib's face chip, the input of dlib's embedding, cut out so that gradients reach the image.
 
 dlib's `get_face_chip` (dlib/image_transforms/interpolation.h, `get_face_chip_details`; Boost licence) takes the
 similarity transform from a mean face to the landmarks that expressions move least and samples the image there. dlib
-puts the mean face at places of the chip that count from the pixel's corner and the landmarks at places of the image
-that count from its centre, and turns both about the chip's centre; counted from the corner on both sides, as everywhere
-in this project, that is one plain transform. Left out: dlib's scale of s image pixels per pixel of the chip becomes
+counts positions of the mean face from the corner of the chip's pixels and landmarks from the centre of the image's
+pixels, and turns both about the chip's centre; counted from the corner on both sides, as everywhere in this project,
+that is one plain transform. Left out: dlib's scale of s image pixels per pixel of the chip becomes
 (150·s − 1) / 149, 0.1 to 0.2 % less, and its chips are rounded down to whole values.
 """
 
@@ -57,13 +57,13 @@ def chips(
     shrink = images.shape[-1] // _CROP_PX
     if shrink > 1:  # Sampling alone would skip pixels.
         images = F.avg_pool2d(images, shrink)
-    grid = _places(points.detach().to(images.dtype))
+    grid = _sampling_grid(points.detach().to(images.dtype))
     sampled = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return (sampled + 1) * 127.5
 
 
-def _places(points: Float[Tensor, "batch 68 2"]) -> Float[Tensor, "batch 150 150 2"]:
-    """For each pixel of a chip the place in the image, in the coordinates of the points."""
+def _sampling_grid(points: Float[Tensor, "batch 68 2"]) -> Float[Tensor, "batch 150 150 2"]:
+    """For each pixel of a chip the position in the image, in the coordinates of the points."""
     face = plane(points[:, _POINTS])
     mean = torch.complex(points.new_tensor(_MEAN_X), points.new_tensor(_MEAN_Y))
     turn, shift = similarity(mean.expand_as(face), face)

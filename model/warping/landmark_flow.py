@@ -30,16 +30,16 @@ def face_grid(
     it. Points and result are (x, y) in [-1, 1] over the picture."""
     with torch.autocast(source.device.type, enabled=False):
         spline = spline_grid(source, target, side_px)
-        places = pixel_centres(side_px, source)
-        apart = (places[None, :, None] - target[:, None]).square().sum(-1).amin(-1)
+        pixels = pixel_centres(side_px, source)
+        apart = (pixels[None, :, None] - target[:, None]).square().sum(-1).amin(-1)
         near = torch.exp(-apart / REACH**2).unflatten(1, (side_px, side_px))[..., None]
-        around = outline_motion(source, target, places).unflatten(1, (side_px, side_px))
+        around = outline_motion(source, target, pixels).unflatten(1, (side_px, side_px))
         return around + near * (spline - around)
 
 
 def outline_motion(
-    source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], places: Float[Tensor, "places 2"]
-) -> Float[Tensor, "batch places 2"]:
-    """Places carried along by the similarity that best takes the target's jaw line to the source's."""
+    source: Float[Tensor, "batch 68 2"], target: Float[Tensor, "batch 68 2"], pixels: Float[Tensor, "pixels 2"]
+) -> Float[Tensor, "batch pixels 2"]:
+    """Pixel positions carried along by the similarity that best takes the target's jaw line to the source's."""
     turn, shift = similarity(plane(target[:, OUTLINE]), plane(source[:, OUTLINE]))
-    return torch.view_as_real(turn * plane(places)[None] + shift)
+    return torch.view_as_real(turn * plane(pixels)[None] + shift)

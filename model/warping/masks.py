@@ -1,4 +1,4 @@
-"""The parts of a face that carry its expression, as places in the picture: the mouth, and both eyes.
+"""The parts of a face that carry the expression, as regions of the picture: the mouth, and both eyes.
 
 A region is one box or several around landmarks, grown so that what opens or closes stays inside: a measure or a weight
 of the loss taken there is of lips, teeth and lids, not of hair and background.
@@ -44,8 +44,8 @@ def region_mask(
     all 0 where the region lies outside the picture.
     """
     boxes = region_boxes(points, region)[:, :, None]
-    places = pixel_centres(side_px, points)[None, None]
-    inside = ((places >= boxes[..., :2]) & (places <= boxes[..., 2:])).all(-1).any(1)
+    pixels = pixel_centres(side_px, points)[None, None]
+    inside = ((pixels >= boxes[..., :2]) & (pixels <= boxes[..., 2:])).all(-1).any(1)
     return inside.to(points.dtype).unflatten(1, (1, side_px, side_px))
 
 
@@ -55,7 +55,7 @@ OPENINGS = (
 )
 """Mouth, then eyes: of the 68 common landmarks, the upper and the lower edge of each opening, from left to right."""
 
-_LEAST = 1e-4
+_MIN_WIDTH = 1e-4
 """Of a segment's width: landmarks may lie above each other."""
 
 
@@ -84,5 +84,5 @@ def _filled(
 def _heights(edge: Float[Tensor, "batch points 2"], along: Float[Tensor, " side"]) -> Float[Tensor, "batch side"]:
     """y of the line through the points, at each x."""
     start, step = edge[:, :-1, None], edge[:, 1:, None] - edge[:, :-1, None]
-    share = ((along - start[..., 0]) / step[..., 0].clamp_min(_LEAST)).clamp(0, 1)
+    share = ((along - start[..., 0]) / step[..., 0].clamp_min(_MIN_WIDTH)).clamp(0, 1)
     return edge[:, :1, 1] + (share * step[..., 1]).sum(1)

@@ -12,7 +12,7 @@ again. What is left is what the face itself does, and a head's turn to the side 
 
 A crop is coarser than most photos. What it cannot hold, the detail, is taken from the photo wherever the generator
 changed nothing (w near 1), so that skin and hair keep their grain; where it did (w near 0) the generated face stands
-alone, since the detail of a closed mouth has no place on an open one. The mask M is soft and ends inside the crop; the
+alone, since the detail of a closed mouth must not cover an open one. The mask M is soft and ends inside the crop; the
 colours of the crop are matched along its border, so that the border does not show. An unchanged crop gives the photo.
 """
 
@@ -36,7 +36,7 @@ _SOFT = 0.18
 """Width of the mask's border, likewise."""
 _CHANGED = 10.0
 """Grey levels between source and generated crop where half of the photo's detail is left."""
-_LEAST = 0.02
+_MIN_WEIGHT = 0.02
 """Weight of no difference in colour: where hardly anything on the border is alike in both, nothing is matched."""
 _EDGE = 0.06
 """Share of the crop's side at its edges where nothing is pasted: there the crop's border may be repeated pixels."""
@@ -152,7 +152,7 @@ def _correction(
     reach = mask.shape[0] / 8
     weight = cv2.GaussianBlur(alike, (0, 0), reach)
     off = cv2.GaussianBlur(left * alike[..., None], (0, 0), reach)
-    return (shift + off / (weight + _LEAST)[..., None]).astype(np.float32)
+    return (shift + off / (weight + _MIN_WEIGHT)[..., None]).astype(np.float32)
 
 
 def _up(

@@ -1,4 +1,4 @@
-"""Places of a picture in [-1, 1], as torch's samplers count them (align_corners=False)."""
+"""Pixel positions of a picture in [-1, 1], as torch's samplers count them (align_corners=False)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def pixel_centres(side_px: int, like: Tensor) -> Float[Tensor, "places 2"]:
+def pixel_centres(side_px: int, like: Tensor) -> Float[Tensor, "pixels 2"]:
     """(x, y) of the pixels' centres of a square picture, row by row, on the device and of the type of `like`."""
     along = (torch.arange(side_px, device=like.device, dtype=like.dtype) + 0.5) * (2 / side_px) - 1
     y, x = torch.meshgrid(along, along, indexing="ij")

@@ -1,6 +1,6 @@
 """Thin-plate splines: the dense motion that the landmarks alone determine, in closed form.
 
-The spline is the smoothest map that takes each landmark of the target to its place in the source (Bookstein, Principal
+The spline is the smoothest map that takes each landmark of the target to that of the source (Bookstein, Principal
 Warps, 1989): f(x) = x + a₀ + A·x + Σᵢ wᵢ·φ(‖x − tᵢ‖) with φ(r) = r²·log r², and weights that solve
 
     ⎡ K + λI  P ⎤ ⎡w⎤   ⎡ s − t ⎤      Kᵢⱼ = φ(‖tᵢ − tⱼ‖)
@@ -31,14 +31,14 @@ def spline_grid(
 ) -> Float[Tensor, "batch side side 2"]:
     """Where in the source each pixel of a square target picture is found: a backward flow, as `warp` takes it.
 
-    Points and result are (x, y) in [-1, 1] over the picture. Landmarks in one place need smoothing > 0.
+    Points and result are (x, y) in [-1, 1] over the picture. Landmarks that coincide need smoothing > 0.
     """
     with torch.autocast(source.device.type, enabled=False):  # a system of 71 equations needs its digits
         solved = _solve(target, source - target, smoothing)
-        places = pixel_centres(side_px, source)
-        known = torch.cat([_kernel(places[None], target), _with_one(places)[None].expand(len(target), -1, -1)], dim=-1)
+        pixels = pixel_centres(side_px, source)
+        known = torch.cat([_kernel(pixels[None], target), _with_one(pixels)[None].expand(len(target), -1, -1)], dim=-1)
         moved = F.pad(known, (0, solved.shape[1] - known.shape[-1])) @ solved
-        return (places + moved).unflatten(1, (side_px, side_px))
+        return (pixels + moved).unflatten(1, (side_px, side_px))
 
 
 def _solve(
@@ -60,10 +60,10 @@ def _solve(
 
 
 def _kernel(
-    places: Float[Tensor, "batch_or_1 places 2"], centres: Float[Tensor, "batch points 2"]
-) -> Float[Tensor, "batch places points"]:
+    pixels: Float[Tensor, "batch_or_1 pixels 2"], centres: Float[Tensor, "batch points 2"]
+) -> Float[Tensor, "batch pixels points"]:
     """φ of the distances. log r² of r = 0 is held finite; times r² it is 0, and so is its gradient."""
-    squared = (places[:, :, None] - centres[:, None]).square().sum(-1)
+    squared = (pixels[:, :, None] - centres[:, None]).square().sum(-1)
     return squared * squared.clamp_min(torch.finfo(squared.dtype).tiny).log()
 
 
@@ -79,7 +79,8 @@ def warp(
 
 
 def resized_grid(grid: Float[Tensor, "batch side side 2"], side_px: int) -> Float[Tensor, "batch size size 2"]:
-    """A backward flow at another resolution: what moves is interpolated, not the places, which go on to the border."""
+    """A backward flow at another resolution: the motion is interpolated, not the positions, which
+    go on to the border."""
     moved = (grid - pixel_centres(grid.shape[1], grid).unflatten(0, grid.shape[1:3])).permute(0, 3, 1, 2)
     finer = F.interpolate(moved, size=(side_px, side_px), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
     return finer + pixel_centres(side_px, grid).unflatten(0, (side_px, side_px))

@@ -11,8 +11,8 @@ from mien.tasks.evaluate.measure import MeasuredPair, measure_chunk
 from mien.tasks.evaluate.pairs import cross_person, held_out_rows, same_person, telling_pairs
 from mien.tasks.evaluate.results import (
     HELD_OUT,
-    Contest,
     Evaluation,
+    EvaluationInputs,
     EvaluationPair,
     EvaluationSettings,
     Kind,
@@ -46,7 +46,7 @@ def evaluate(
     rivals = {model.sha256: short_name(model.uri) for model in against if model.sha256 != sha256}
     neutrals = keep_neutrals(root, sets, sha256, settings.retarget)
     named = tuple((name, weights) for weights, name in rivals.items())
-    contest = Contest(sha256, named, tuple(sets), settings.retarget, neutrals)
+    inputs = EvaluationInputs(sha256, named, tuple(sets), settings.retarget, neutrals)
     rows = held_out_rows(root, sets)
     by_split = {split: [row for row in rows if row["split"] == split] for split in HELD_OUT}
     planned: dict[tuple[str, Kind], list[EvaluationPair]] = {}
@@ -60,16 +60,16 @@ def evaluate(
     with worker_pool(workers), work_progress("evaluate", sum(map(len, planned.values())), "pairs"):
         for (split, kind), pairs in planned.items():
             if pairs:
-                measured = _measure_all(root, contest, kind, pairs)
+                measured = _measure_all(root, inputs, kind, pairs)
                 sections.append(summarise(split, kind, measured, settings.seed))
                 sheets += (same_person_sheets if kind == "same" else cross_person_sheets)(split, measured)
             if pairs and kind == "cross":
                 sheets += unchosen_sheet(split, telling_pairs(root, sets, by_split[split], UNCHOSEN, settings.seed))
-    return Evaluation(contest, settings, tuple(sections), tuple(sheets))
+    return Evaluation(inputs, settings, tuple(sections), tuple(sheets))
 
 
-def _measure_all(root: Root, contest: Contest, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:
+def _measure_all(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:
     chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
     with ThreadPoolExecutor() as threads:
-        done = threads.map(lambda chunk: in_worker(measure_chunk, root, contest, kind, chunk), chunks)
+        done = threads.map(lambda chunk: in_worker(measure_chunk, root, inputs, kind, chunk), chunks)
         return [measured for chunk in done for measured in chunk]

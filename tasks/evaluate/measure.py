@@ -18,7 +18,7 @@ from mien.model.quality.gate import landmark_error
 from mien.model.warping.masks import Region, region_mask
 from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
-from mien.tasks.evaluate.results import COPY, PHOTO, Contest, EvaluationPair, Kind
+from mien.tasks.evaluate.results import COPY, PHOTO, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.faces import detector_of
 
@@ -67,9 +67,11 @@ class _Task:
     target_embedding: Float[np.ndarray, " d"]
 
 
-def measure_chunk(root: Root, contest: Contest, kind: Kind, pairs: Sequence[EvaluationPair]) -> list[MeasuredPair]:
+def measure_chunk(
+    root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair]
+) -> list[MeasuredPair]:
     """The pairs in their order; runs in a worker process."""
-    pictures, detector = make_pictures(root, contest, kind, pairs), load_detector(detector_of(root, contest.sets[0]))
+    pictures, detector = make_pictures(root, inputs, kind, pairs), load_detector(detector_of(root, inputs.sets[0]))
     out: list[MeasuredPair] = []
     for n, pair in enumerate(pairs):
         images = {method: results[n] for method, results in pictures.results.items()}

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.images.codec import decode_rgb, resize_rgb
-from mien.model.inference.application import ApplicationModel
 from mien.model.inference.baselines import spline_warped
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.storage import Root
-from mien.tasks.evaluate.results import COPY, GENERATED, TPS, Contest, EvaluationPair, Kind
+from mien.tasks.evaluate.results import COPY, GENERATED, TPS, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
 from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.faces import common_points, crop_size_px, read_faces
@@ -38,18 +38,18 @@ class Pictures:
     """By method."""
 
 
-def make_pictures(root: Root, contest: Contest, kind: Kind, pairs: Sequence[EvaluationPair]) -> Pictures:
+def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair]) -> Pictures:
     """Reads the faces and lets each generator and baseline do its work."""
     ids = {face_id for p in pairs for face_id in (p.source, p.target, p.photo) if face_id}
-    faces, side_px = read_faces(root, contest.sets, ids, COLUMNS), crop_size_px(root, contest.sets[0])
+    faces, side_px = read_faces(root, inputs.sets, ids, COLUMNS), crop_size_px(root, inputs.sets[0])
     sources, targets = [faces[p.source] for p in pairs], [faces[p.target] for p in pairs]
     own_points = np.stack([common_points(row, side_px) for row in sources])
-    generators = {method: load_model(root, sha256) for method, sha256 in contest.generators.items()}
+    generators = {method: load_model(root, sha256) for method, sha256 in inputs.generators.items()}
     evaluated = generators[GENERATED]
     retargeted = retargeted_points(
         root,
-        contest.neutrals if kind == "cross" else None,
-        contest.retarget,
+        inputs.neutrals if kind == "cross" else None,
+        inputs.retarget,
         evaluated.shape_model,
         list(zip(sources, targets, strict=True)),
         side_px,
@@ -67,7 +67,7 @@ def _photos(rows: list[dict[str, Any]], size_px: int) -> Photos:
 
 
 def _generate(
-    generator: ApplicationModel, sources: list[dict[str, Any]], points: np.ndarray, asked: TargetKeypoints
+    generator: ExportedGenerator, sources: list[dict[str, Any]], points: np.ndarray, asked: TargetKeypoints
 ) -> UInt8[np.ndarray, "pairs size size 3"]:
     return generator.generate(
         np.stack([decode_rgb(face["crop"]) for face in sources]),

@@ -18,7 +18,7 @@ def write_page(root: Root, evaluation: Evaluation, out: Root, title: str) -> str
     """Writes evaluation.html, .md, .json and the sheets as PNG into a folder; the page's URI."""
     sheets = list(_sheets(root, evaluation, out))
     page = templates.get_template("evaluation.html.j2").render(
-        title=title, tables=tables(evaluation), sheets=sheets, rivals=dict(evaluation.contest.rivals)
+        title=title, tables=tables(evaluation), sheets=sheets, rivals=dict(evaluation.inputs.rivals)
     )
     out.write_bytes("evaluation.md", as_table(evaluation).encode())
     out.write_bytes("evaluation.json", as_json(evaluation).encode())
@@ -30,5 +30,5 @@ def _sheets(root: Root, evaluation: Evaluation, out: Root) -> Iterator[dict[str,
     """Each sheet is written as it is drawn: one of them is in memory at a time."""
     for plan in evaluation.sheets:
         place = f"evaluation/{plan.name}.png"
-        out.write_bytes(place, encode_png(draw_sheet(root, evaluation.contest, plan)))
+        out.write_bytes(place, encode_png(draw_sheet(root, evaluation.inputs, plan)))
         yield {"title": plan.title, "picture": place, "captions": plan.captions}

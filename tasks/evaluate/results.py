@@ -51,7 +51,7 @@ class EvaluationPair:
 
 
 @dataclass(frozen=True)
-class Contest:
+class EvaluationInputs:
     """The generator that is evaluated, those beside it, and the sets whose faces they are given."""
 
     sha256: str
@@ -104,7 +104,7 @@ class SheetPlan:
 class Evaluation:
     """What was found. Pictures are drawn when somebody wants them (`sheets.draw_sheet`)."""
 
-    contest: Contest
+    inputs: EvaluationInputs
     settings: EvaluationSettings
     sections: tuple[Section, ...]
     sheets: tuple[SheetPlan, ...]

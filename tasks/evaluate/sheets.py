@@ -10,7 +10,7 @@ from mien.model.images.contact_sheet import sample_grid
 from mien.storage import Root
 from mien.tasks.evaluate.measure import MeasuredPair
 from mien.tasks.evaluate.methods import make_pictures
-from mien.tasks.evaluate.results import COPY, GENERATED, Contest, EvaluationPair, Kind, SheetPlan
+from mien.tasks.evaluate.results import COPY, GENERATED, EvaluationInputs, EvaluationPair, Kind, SheetPlan
 
 ROWS = 6
 UNCHOSEN = 20
@@ -60,12 +60,12 @@ def _plan(split: str, kind: Kind, measure: str, part: str, rows: list[tuple[floa
     )
 
 
-def draw_sheet(root: Root, contest: Contest, plan: SheetPlan) -> np.ndarray:
+def draw_sheet(root: Root, inputs: EvaluationInputs, plan: SheetPlan) -> np.ndarray:
     """The sheet (uint8, height × width × 3): a row per pair; source, target or driver, what each method made of them.
 
     The pictures are made anew, which takes less than keeping those of all pairs until it is known which are shown.
     """
-    pictures = make_pictures(root, contest, plan.kind, plan.pairs)
+    pictures = make_pictures(root, inputs, plan.kind, plan.pairs)
     shown = {"source": pictures.sources, "target" if plan.kind == "same" else "driver": pictures.targets}
     shown |= {method: images for method, images in pictures.results.items() if method != COPY}  # the source itself
     return sample_grid(list(shown.values()), list(shown))

@@ -132,11 +132,11 @@ def _interval(measure: str, found: Estimate) -> str:
 
 def as_json(evaluation: Evaluation) -> str:
     """Everything that was found, but the pictures. What could not be had is null."""
-    contest = evaluation.contest
+    inputs = evaluation.inputs
     record = {
         "settings": asdict(evaluation.settings),
-        "weights_sha256": contest.generators,
-        "data": {tables.name: tables.faces for tables in contest.sets},
+        "weights_sha256": inputs.generators,
+        "data": {tables.name: tables.faces for tables in inputs.sets},
         "sections": [asdict(section) for section in evaluation.sections],
     }
     return json.dumps(_without_nan(record), indent=2, allow_nan=False)

@@ -30,7 +30,7 @@ class TargetKeypoints(NamedTuple):
 
 @dataclass(frozen=True)
 class GeneratorInputs:
-    """What the generator takes for a batch; see `ApplicationModel.generate`."""
+    """What the generator takes for a batch; see `ExportedGenerator.generate`."""
 
     source: np.ndarray
     source_heatmaps: np.ndarray

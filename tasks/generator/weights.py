@@ -13,7 +13,7 @@ from typing import Any
 
 from mien.model.device import Compute
 from mien.model.errors import WeightsError
-from mien.model.inference.application import CONFIG, ApplicationModel
+from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
 from mien.storage import MissingError, Root
 from mien.storage.artefacts import MODELS, json_artefact, load, read, warn_damaged
 from mien.tasks.errors import UsageError
@@ -41,7 +41,7 @@ def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
 
     A copy that is there is compared, and replaced where it was damaged.
     """
-    found = ApplicationModel.load(folder, sha256=sha256).sha256
+    found = ExportedGenerator.load(folder, sha256=sha256).sha256
     if found is None:
         raise WeightsError(f"{folder} holds no saved model: train it anew")
     for path in sorted(folder.iterdir()):
@@ -74,16 +74,16 @@ def short_name(uri: str) -> str:
 
 
 @lru_cache(maxsize=4)  # an evaluation has some side by side
-def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ApplicationModel:
+def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ExportedGenerator:
     """The generator with these weights, loaded once per process."""
     stored = MODELS.path(sha256)
     local = root.local_path(stored)
     if local is not None:
-        return ApplicationModel.load(local, sha256, compute)
+        return ExportedGenerator.load(local, sha256, compute)
     with TemporaryDirectory() as folder:
         for name in root.list(stored):
             (Path(folder) / name).write_bytes(root.read_bytes(f"{stored}/{name}"))
-        return ApplicationModel.load(Path(folder), sha256, compute)
+        return ExportedGenerator.load(Path(folder), sha256, compute)
 
 
 def check_generator(root: Root, registered: RegisteredModel) -> None:

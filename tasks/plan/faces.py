@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 
 from mien.model.expression.clusters import expression_clusters
 from mien.model.landmarks.schemes import to_common
+from mien.model.pair_planning import PlanRules
 from mien.storage import Root, open_table
 from mien.tasks.sets.faces import FaceTables, crop_size_px
 
-CLUSTERS = 8
-"""Of expressions, where no driver has a label."""
 UNLABELLED = "(no label)"
 
 
@@ -55,14 +54,14 @@ def _shared(column: pa.ChunkedArray) -> list[str | None]:
     return [names[number] for number in encoded.indices.fill_null(-1).to_pylist()]
 
 
-def driver_groups(root: Root, tables: FaceTables, drivers: UsableFaces, seed: int) -> list[str]:
+def driver_groups(root: Root, tables: FaceTables, drivers: UsableFaces, rules: PlanRules) -> list[str]:
     """For each driver its label; where none has one, the cluster of its expression."""
     if any(label is not None for label in drivers.expressions):
         return [UNLABELLED if label is None else label for label in drivers.expressions]
     # Clusters depend on the order of the faces, plans must not.
     order = np.argsort(drivers.face_ids, kind="stable")
     people = np.unique(np.array(drivers.people, np.str_), return_inverse=True)[1]
-    clusters = expression_clusters(_points(root, tables)[order], people[order], CLUSTERS, seed)
+    clusters = expression_clusters(_points(root, tables)[order], people[order], rules.planning.clusters, rules.seed)
     found = np.zeros(len(order), np.int64)
     found[order] = clusters
     return [f"cluster {number + 1}" for number in found.tolist()]

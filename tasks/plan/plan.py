@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mien.model.pair_planning import Dealt, Planner, PlanRules, plan_faces
+from mien.model.pair_planning import CandidateSlice, Planner, PlanRules, plan_faces
 from mien.storage import Root
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
@@ -37,7 +37,7 @@ class PlanSettings:
 
 
 class Plan:
-    """The decks of a job's identities (`model/pair_planning.py`), as rows of `pairs`."""
+    """The candidate orders of a job's identities (`model/pair_planning.py`), as rows of `pairs`."""
 
     def __init__(self, planner: Planner, labels: Sequence[str | None], settings: PlanSettings) -> None:
         """`labels` are the expression labels of the drivers."""
@@ -61,7 +61,7 @@ class Plan:
     def next(self, tally: Tally, asked: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
         """What the round after `asked` asks of `rows`: of each identity as many pairs as it lacks accepted faces.
 
-        An identity whose deck gave fewer than were asked for is done.
+        An identity whose candidate order gave fewer than were asked for is done.
         """
         wanted: dict[str, tuple[int, int]] = {}
         for name, (first, count) in asked.items():
@@ -74,33 +74,33 @@ class Plan:
     def parts(self, asked: Mapping[str, tuple[int, int]], size: int) -> Iterator[pa.Table]:
         """Rows of `pairs` in tables of `size`, the last one shorter, one at a time: a plan need not fit in memory.
 
-        For each identity (first rank, count); fewer where its deck ends.
+        For each identity (first rank, count); fewer where its candidate order ends.
         """
         return in_parts(self._tables(asked, size), size)
 
     def _tables(self, asked: Mapping[str, tuple[int, int]], least: int) -> Iterator[pa.Table]:
         """Tables of at least so many rows (the last one of fewer), each of whole identities."""
-        stretches: list[Dealt] = []
+        slices: list[CandidateSlice] = []
         for identity, (first, count) in asked.items():
-            stretches.append(self.planner.deal(identity, first, count))
-            if sum(len(dealt.drivers) for dealt in stretches) >= least:
-                yield self._table(stretches)
-                stretches = []
-        if stretches:
-            yield self._table(stretches)
+            slices.append(self.planner.take(identity, first, count))
+            if sum(len(taken.drivers) for taken in slices) >= least:
+                yield self._table(slices)
+                slices = []
+        if slices:
+            yield self._table(slices)
 
-    def _table(self, stretches: Sequence[Dealt]) -> pa.Table:
-        drivers = np.concatenate([dealt.drivers for dealt in stretches])
-        pairs = [pair for dealt in stretches for pair in self.planner.pairs(dealt)]
+    def _table(self, slices: Sequence[CandidateSlice]) -> pa.Table:
+        drivers = np.concatenate([taken.drivers for taken in slices])
+        pairs = [pair for taken in slices for pair in self.planner.pairs(taken)]
         groups = self.planner.drivers.groups
         columns: dict[str, Any] = {
             "pair_id": [pair.pair_id for pair in pairs],
             "identity_face_id": [pair.identity_face_id for pair in pairs],
             "expression_face_id": [pair.expression_face_id for pair in pairs],
-            "identity": [dealt.identity for dealt in stretches for _ in range(len(dealt.drivers))],
+            "identity": [taken.identity for taken in slices for _ in range(len(taken.drivers))],
             "expression": [self._labels[driver] for driver in drivers],
             "expression_group": [groups.names[number] for number in groups.numbers[drivers]],
-            "rank": np.concatenate([dealt.first_rank + np.arange(len(dealt.drivers)) for dealt in stretches]),
+            "rank": np.concatenate([taken.first_rank + np.arange(len(taken.drivers)) for taken in slices]),
             "seed": [pair.seed for pair in pairs],
             "status": ["ok"] * len(pairs),
             "reason": pa.nulls(len(pairs), pa.string()),
@@ -111,9 +111,9 @@ class Plan:
         """What the first round will be, counted without making its rows."""
         counts, pairs, entropies = np.zeros(len(self.groups), np.int64), 0, []
         for identity in self.identities:
-            dealt = self.planner.deal(identity, 0, self.settings.per_identity)
-            of_groups = self.planner.group_counts(dealt)
-            counts, pairs = counts + of_groups, pairs + len(dealt.drivers)
+            taken = self.planner.take(identity, 0, self.settings.per_identity)
+            of_groups = self.planner.group_counts(taken)
+            counts, pairs = counts + of_groups, pairs + len(taken.drivers)
             entropies.append(evenness(of_groups))
         by_group = dict(zip(self.groups, counts.tolist(), strict=True))
         return Outlook(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
@@ -126,14 +126,14 @@ def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, setti
         UsageError: a set has no usable face, or there is no driver of another identity.
     """
     sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
-    groups = driver_groups(root, expressions, drivers, settings.rules.seed)
+    groups = driver_groups(root, expressions, drivers, settings.rules)
     planner = Planner(
         plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
         plan_faces(drivers.face_ids, drivers.people, groups, drivers.poses),
         settings.rules,
     )
-    if not any(len(planner.deal(name, 0, 1).drivers) for name in planner.identities):
-        limit = settings.rules.most_pose_difference
+    if not any(len(planner.take(name, 0, 1).drivers) for name in planner.identities):
+        limit = settings.rules.max_pose_difference
         posed = "" if limit is None else f" with a head pose within {limit:g}° of the source's"
         raise UsageError(
             f"no pair can be planned: {identities.name} gives {len(sources.face_ids)} usable faces, "

@@ -126,7 +126,7 @@ def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: Compar
     rows = [row for part in parts for row in part]
     changes, told = _identities(root, name, shards, rows, settings)
     now = [row | changes.get(place, {}) for place, row in enumerate(rows)]
-    for place, duplicate in find_duplicates(now, settings.detect.limits.most_duplicate_bits).items():
+    for place, duplicate in find_duplicates(now, settings.detect.limits.max_duplicate_bits).items():
         verdict = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
         changes[place] = changes.get(place, {}) | verdict
     compared = Compared(rewrite(root, shards, changes), told)

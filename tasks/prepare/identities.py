@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mien.model.detection.detector import FaceDetector
-from mien.model.identity.clustering import MOST_FACES, Doubt, doubts, group_people, similarity_matrix
+from mien.model.identity.clustering import MAX_FACES, Doubt, doubts, group_people, similarity_matrix
 from mien.model.identity.label_check import CheckLimits, compare_labels, disagreement
 from mien.tasks.errors import RunError
 from mien.tasks.sets.splits import SplitSettings, split_of
@@ -52,9 +52,9 @@ def group_faces(
         RunError: there are too many faces.
     """
     places = [place for place, row in enumerate(rows) if row["status"] == "ok"]
-    if len(places) > MOST_FACES:
+    if len(places) > MAX_FACES:
         raise RunError(
-            f"{len(places)} usable faces are more than the {MOST_FACES} that --identity cluster compares with each "
+            f"{len(places)} usable faces are more than the {MAX_FACES} that --identity cluster compares with each "
             "other: prepare them as several sets, or label them"
         )
     face_ids = [rows[place]["face_id"] for place in places]

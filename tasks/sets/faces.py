@@ -39,7 +39,7 @@ def face_tables(root: Root, name: str) -> FaceTables:
     with checking_arguments():
         tables = read_set(root, name).tables
     if "heatmaps" not in tables:
-        raise UsageError(f"the set {name!r} holds no prepared faces: run mien prepare with --name {name}")
+        raise UsageError(f"the set {name!r} holds no prepared faces: run mien prepare with --set {name}")
     return FaceTables(name, tables["faces"], tables["heatmaps"])
 
 

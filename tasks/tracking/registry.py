@@ -19,7 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 import mien
-from mien.model.networks.generator import GeneratorKind
+from mien.model.networks.config import GeneratorKind
 from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel, keep_model

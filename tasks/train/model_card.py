@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mien.storage import Root, read_manifest
 from mien.tasks.evaluate import Evaluation, as_table
@@ -20,12 +21,14 @@ Gives the person of an aligned face photo the expression of another person's lan
 
 {people} people, {faces} photos, {steps} steps; training ended by: {stopped}.
 
+Recipe `{recipe}`, {changed}. The whole settings are `settings.toml` of the training's run in MLflow.
+
 ## Measured on held-out people
 
 {table}
 
 One person: two photos, the first given the second's expression, against the second. Two people: the first given the
-expression of the second, who is somebody else. `generated`: this generator; `v…`: other versions; `tps`: the first
+expression of the second, another person. `generated`: this generator; `v…`: other versions; `tps`: the first
 photo warped to the landmarks asked for, which needs no training; `copy`: the first photo as it is; `photo`: another
 real photo of the first person; `asked`: the landmarks asked for. 95% intervals are of draws of people.
 
@@ -59,9 +62,16 @@ def model_card(root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, 
         faces=trained.faces,
         steps=trained.steps,
         stopped=trained.stopped,
+        recipe=trained.recipe,
+        changed=_changed_line(trained.changed),
         table=as_table(evaluation),
         licences="\n".join(f"- {line}" for line in licence_lines(training_licences(root, sets))),
     )
+
+
+def _changed_line(changed: Mapping[str, Any]) -> str:
+    values = ", ".join(f"`{name} = {value}`" for name, value in changed.items())
+    return f"changed in {values}" if values else "unchanged"
 
 
 def _data_line(root: Root, tables: FaceTables) -> str:

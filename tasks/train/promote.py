@@ -18,17 +18,17 @@ _CROSS: dict[Measure, str] = {"cross_identity_distance": "identity_distance", "l
 def decide_promotion(
     evaluation: Evaluation, champion: RegisteredModel | None, settings: PromotionSettings = _DEFAULTS
 ) -> Decision:
-    """Whether the evaluated generator takes the place of the champion, which must be `in_evaluation` too."""
+    """Whether the evaluated generator becomes champion; the present champion must be `in_evaluation` too."""
     new = _measures(evaluation, GENERATED)
     if champion is None:
         return decide(new, None, settings)
-    method = next(name for name, sha256 in evaluation.contest.generators.items() if sha256 == champion.sha256)
+    method = next(name for name, sha256 in evaluation.inputs.generators.items() if sha256 == champion.sha256)
     return decide(new, _measures(evaluation, method), settings)
 
 
 def in_evaluation(evaluation: Evaluation, model: RegisteredModel) -> bool:
     """Whether it was measured there."""
-    return model.sha256 in evaluation.contest.generators.values()
+    return model.sha256 in evaluation.inputs.generators.values()
 
 
 def _measures(evaluation: Evaluation, method: str) -> dict[Measure, float]:
@@ -38,7 +38,7 @@ def _measures(evaluation: Evaluation, method: str) -> dict[Measure, float]:
     one = same.means.get(method, {}) if same else {}
     two = cross.means.get(method, {}) if cross else {}
     found: dict[Measure, Estimate | None] = {name: one.get(name) for name in _SAME}
-    found |= {name: two.get(its) for name, its in _CROSS.items()}
+    found |= {name: two.get(measure) for name, measure in _CROSS.items()}
     return {name: estimate.value if estimate else math.nan for name, estimate in found.items()}
 
 

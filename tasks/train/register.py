@@ -1,4 +1,4 @@
-"""What becomes of a trained generator: measured beside its rivals, registered, and champion if it has won."""
+"""Registration of a trained generator: measured beside its rivals, registered, and champion if it has won."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mien.tasks.sets.faces import FaceTables, prepare_settings
 from mien.tasks.tracking import TrackedRun, fetch_model
 from mien.tasks.train.model_card import model_card
 from mien.tasks.train.promote import as_text, decide_promotion, in_evaluation
-from mien.tasks.train.train import APPLICATION, TrainedWeights
+from mien.tasks.train.train import EXPORTED, TrainedWeights
 from mien.tasks.train.work_folder import work_folder
 
 METRIC = "val.generated.l1"
@@ -33,7 +33,7 @@ class Registered:
 
 
 def rivals(root: Root) -> list[RegisteredModel]:
-    """What a trained generator is measured beside: the champion, and the newest of the application's own kind."""
+    """What a trained generator is measured beside: the champion, and the newest of the patent's kind."""
     found = (tracking.champion(root), tracking.newest_of_kind(root, "residual"))
     return [fetch_model(root, uri) for uri in dict.fromkeys(model.uri for model in found if model)]
 
@@ -55,7 +55,7 @@ def register(
             root,
             run,
             tracking.Registration(
-                folder=work_folder(root, trained.training) / APPLICATION,
+                folder=work_folder(root, trained.training) / EXPORTED,
                 card=model_card(root, sets, trained, evaluation),
                 example=_example(root, sets),
                 training=trained.training,
@@ -75,7 +75,7 @@ def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: i
     run.text("evaluation.md", as_table(evaluation))
     run.text("evaluation.json", as_json(evaluation))
     for plan in evaluation.sheets:
-        run.picture(f"evaluation/{plan.name}.png", draw_sheet(root, evaluation.contest, plan))
+        run.picture(f"evaluation/{plan.name}.png", draw_sheet(root, evaluation.inputs, plan))
 
 
 def validation_metric(evaluation: Evaluation) -> float:

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mien.model.configuration.refine import changes
+from mien.model.configuration.toml import as_toml
 from mien.model.device import keep_freed_memory
 from mien.model.errors import WeightsError
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import decode_rgb, resize_rgb
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import PARTS
-from mien.model.networks.base import SIZES_PX
-from mien.model.networks.generator import WIDTHS, GeneratorConfig, GeneratorKind
+from mien.model.networks.config import GeneratorConfig, GeneratorKind
 from mien.model.training.batches import FaceArrays
 from mien.model.training.fit import fit
+from mien.model.training.recipes import RECIPES, Recipe
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from mien.storage import Root, fingerprint, source_digest
 from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
 from mien.tasks import tracking
-from mien.tasks.errors import UsageError
+from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
 from mien.tasks.runtime.progress import Advance, progress
 from mien.tasks.sets import licences
@@ -44,9 +47,9 @@ from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folde
 
 CODE = source_digest(__name__)
 
-APPLICATION = "application"
+EXPORTED = "exported"
 """Folder of the trained generator, beside its checkpoints."""
-MOST_VALIDATION_FACES = 400
+MAX_VALIDATION_FACES = 400
 LOG_EVERY_STEPS = 20
 
 
@@ -56,33 +59,54 @@ def check_limit(minutes: float | None, steps: int | None) -> None:
         raise UsageError("how long to train? give --minutes M or --steps N")
 
 
-def default_settings(
-    root: Root,
-    sets: Sequence[FaceTables],
-    generator: GeneratorKind,
-    size: int,
-    minutes: float | None,
-    steps: int | None,
-    seed: int,
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the parameters of the flow say of a training; None leaves it to the settings."""
+
+    generator: GeneratorKind | None = None
+    size: int | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int | None = None
+
+    def over(self, settings: TrainSettings) -> TrainSettings:
+        """The settings, with what is said here in place of theirs."""
+        config, limits = settings.generator, {"minutes": self.minutes, "steps": self.steps, "seed": self.seed}
+        kind = config.kind if self.generator is None else self.generator
+        config = replace(config, kind=kind, size_px=config.size_px if self.size is None else self.size)
+        given = {name: value for name, value in limits.items() if value is not None}
+        return replace(settings, generator=_with_width(config), **given)
+
+
+def _with_width(config: GeneratorConfig) -> GeneratorConfig:
+    """The config with its width written out: the default of a kind may change, a training does not."""
+    return replace(config, width=config.channels)
+
+
+def resolve_settings(
+    root: Root, sets: Sequence[FaceTables], settings: TrainSettings, options: TrainOptions
 ) -> TrainSettings:
-    """Settings for a training on these sets.
+    """The settings of a training on these sets.
 
     Raises:
-        UsageError: no limit is given, or the size does not fit the sets.
+        UsageError: no limit is given, a value is out of its bounds, or the size does not fit the sets.
     """
-    check_limit(minutes, steps)
-    if size not in SIZES_PX:
-        raise UsageError(f"a generator of {size} px cannot be built: choose one of {', '.join(map(str, SIZES_PX))}")
+    with checking_arguments():
+        settings = options.over(settings)
+    check_limit(settings.minutes, settings.steps)
     check_compatible(root, sets)
-    crop_px = crop_size_px(root, sets[0])
-    if size > crop_px:
+    size_px, crop_px = settings.generator.size_px, crop_size_px(root, sets[0])
+    if size_px > crop_px:
         raise UsageError(
-            f"a generator of {size} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
+            f"a generator of {size_px} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
         )
-    config = GeneratorConfig(kind=generator, size_px=size, width=WIDTHS[generator], parts=len(PARTS))
-    # A short training, to try something out, is not to spend its time on the discriminators alone.
-    pretrain_steps = min(TrainSettings.pretrain_steps, steps or TrainSettings.pretrain_steps)
-    return TrainSettings(generator=config, minutes=minutes, steps=steps, seed=seed, pretrain_steps=pretrain_steps)
+    return settings
+
+
+def changed_from_recipe(settings: TrainSettings, recipe: Recipe) -> dict[str, Any]:
+    """What of the settings is not as the recipe has it, by dotted name."""
+    base = RECIPES[recipe]
+    return changes(settings, replace(base, generator=_with_width(base.generator)), "train")
 
 
 def training_fingerprint(sets: Sequence[FaceTables], settings: TrainSettings) -> str:
@@ -104,14 +128,26 @@ class TrainedWeights:
     steps: int
     people: int
     faces: int
+    recipe: Recipe
+    changed: dict[str, Any]
+    """Settings that are not as the recipe has them, by dotted name."""
 
 
 _FINISHED = json_artefact(FINISHED, TrainedWeights)
 _RUN = json_artefact(RUNS, str)
 
 
-def train(root: Root, sets: Sequence[FaceTables], settings: TrainSettings, training: str) -> TrainedWeights:
+def train(
+    root: Root, sets: Sequence[FaceTables], settings: TrainSettings, training: str, recipe: Recipe = "default"
+) -> TrainedWeights:
     """Trains to the end, from the last checkpoint if there is one; the run in MLflow goes on with it.
+
+    Args:
+        root: Where the tables lie.
+        sets: Prepared sets.
+        settings: That decide the training.
+        training: Its fingerprint.
+        recipe: That the settings were made from, to be named in the run and in the model card.
 
     Raises:
         UsageError: nobody is held out, or nobody has two usable photos.
@@ -126,15 +162,25 @@ def train(root: Root, sets: Sequence[FaceTables], settings: TrainSettings, train
     with tracking.tracked_run(root, f"train {'+'.join(s.name for s in sets)}", former) as run:
         keep(local, _RUN, training, run.run_id)
         run.settings({**asdict(settings), "training": training, "data": [tables.name for tables in sets]})
+        run.text("settings.toml", as_toml(settings, "train"))
+        run.tags({"mien.recipe": recipe})
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
         trainer = resumed_trainer(settings, faces, folder)
         with progress("train", 1, "images") as advance:
             result = fit(trainer, held_out, _RunLog(run, trainer, advance), folder)
         run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
-        sha256 = _save_application(root, sets, trainer, faces, folder / APPLICATION, training, run.run_id)
+        sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id)
     done = TrainedWeights(
-        training, sha256, run.run_id, result.reason, result.step, len(set(faces.identities)), len(faces)
+        training=training,
+        sha256=sha256,
+        run_id=run.run_id,
+        stopped=result.reason,
+        steps=result.step,
+        people=len(set(faces.identities)),
+        faces=len(faces),
+        recipe=recipe,
+        changed=changed_from_recipe(settings, recipe),
     )
     keep(local, _FINISHED, training, done)
     return done
@@ -145,7 +191,7 @@ def _finished(root: Root, training: str) -> TrainedWeights | None:
     done = load(local_root(root), _FINISHED, training)
     try:
         if done is not None:
-            keep_model(root, work_folder(root, training) / APPLICATION, done.sha256)
+            keep_model(root, work_folder(root, training) / EXPORTED, done.sha256)
     except WeightsError as error:
         warn_damaged(str(error), FINISHED)
         return None
@@ -158,10 +204,10 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
         r for r in usable_faces(root, sets, ["face_id", "identity", "split"]) if r["split"] == split and r["identity"]
     ]
     if split != "train":
-        rows = rows[:: -(-len(rows) // MOST_VALIDATION_FACES) or 1]
+        rows = rows[:: -(-len(rows) // MAX_VALIDATION_FACES) or 1]
     names = [(row["set"], row["identity"]) for row in rows]
     people = {name: number for number, name in enumerate(sorted(set(names)))}
-    places = {tables.name: place for place, tables in enumerate(sets)}
+    numbers = {tables.name: number for number, tables in enumerate(sets)}
     faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
     found = [faces[row["face_id"]] for row in rows]
     crop_px = crop_size_px(root, sets[0])
@@ -171,7 +217,8 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
         heatmaps=_stack([face["heatmap"] for face in found], (len(PARTS), 1, 1)),
         points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
         identities=np.array([people[name] for name in names], np.int64),
-        sets=np.array([places[row["set"]] for row in rows], np.int64),
+        sets=np.array([numbers[row["set"]] for row in rows], np.int64),
+        sigma_px=float(prepare_settings(root, sets[0])["heatmaps"]["sigma_px"]),
     )
 
 
@@ -237,7 +284,7 @@ class _RunLog:
         self._run.tags({"mien.checkpoint_step": str(step)})
 
 
-def _save_application(
+def _save_exported(
     root: Root,
     sets: Sequence[FaceTables],
     trainer: Trainer,
@@ -246,16 +293,17 @@ def _save_application(
     training: str,
     run_id: str,
 ) -> str:
-    """Saves the trained generator as the application model, keeps it in the root; the hash of its weights."""
+    """Exports the trained generator and copies it into the root; returns the hash of its weights."""
     prepared = prepare_settings(root, sets[0])
     provenance = {
         "training": training,
         "run_id": run_id,
         "data": {s.name: s.faces for s in sets},
         "steps": trainer.step,
+        "settings": asdict(trainer.settings),
         "weights": licences.as_json(licences.training_licences(root, sets)),
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
     shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
-    ApplicationModel(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
+    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
     return keep_model(root, folder)

@@ -7,14 +7,15 @@ embedding of another photo. What the limits let pass and refuse is measured on t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from mien.model.configuration.refine import refine
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
-from mien.model.errors import ModelError
+from mien.model.errors import ModelError, SettingsError
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.images.codec import decode_rgb
 from mien.model.quality.gate import GateSettings, landmark_error
@@ -140,26 +141,29 @@ def _looked_at(detector: FaceDetector, face: dict[str, Any]) -> tuple[np.ndarray
 # --- Kept -------------------------------------------------------------------------------------------------------------
 
 
-_GATE = json_artefact(GATES, GateSettings)
+_GATE = json_artefact(GATES, dict[str, Any])
 
 
 def keep_gate(root: Root, name: str, calibration: Calibration) -> str:
     """Writes the limits of a set; returns where they lie."""
-    keep(root, _GATE, name, calibration.gate)
+    keep(root, _GATE, name, asdict(calibration.gate))
     return root.uri(GATES.path(name))
 
 
-def load_gate(root: Root, name: str | None) -> GateSettings:
-    """The calibrated limits of a set; the usual ones without a name.
+def load_gate(root: Root, name: str | None, others: GateSettings) -> GateSettings:
+    """The calibrated limits of a set, with `others` where it has none; `others` alone without a name.
 
     Raises:
         UsageError: the set was not calibrated, or the file is damaged.
     """
     if name is None:
-        return GateSettings()
+        return others
     try:
-        return read(root, _GATE, name)
+        kept = asdict(refine(GateSettings(), read(root, _GATE, name)))
     except MissingError as error:
-        raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --data {name}") from error
+        raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --set {name}") from error
     except DamagedError as error:
         raise UsageError(f"{error}: run mien calibrate again") from error
+    except SettingsError as error:
+        raise UsageError(f"{root.uri(GATES.path(name))} is damaged ({error}): run mien calibrate again") from error
+    return replace(others, **{limit: value for limit, value in kept.items() if value is not None})

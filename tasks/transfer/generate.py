@@ -17,7 +17,7 @@ import numpy as np
 from mien.model.detection.load import load_detector
 from mien.model.images.provenance import encode_image
 from mien.model.landmarks.schemes import LandmarkScheme
-from mien.model.quality.gate import AskedFace, Judgement, judge_faces
+from mien.model.quality.gate import Judgement, TargetFace, judge_faces
 from mien.storage import Root, fingerprint
 from mien.tasks.generator.inputs import GeneratorInputs, generator_inputs, retargeted_points
 from mien.tasks.generator.weights import load_model
@@ -84,7 +84,7 @@ class Prepared:
 
     generator: GeneratorInputs
     """`BATCH` of them, whatever the number of pairs."""
-    asked: list[AskedFace]
+    asked: list[TargetFace]
     """One for each pair."""
 
 
@@ -105,15 +105,15 @@ def prepared(root: Root, pairs: Sequence[Row], faces: dict[str, Row], settings: 
 
 def _asked(
     source: Row, driver: Row, asked_points: np.ndarray | None, size_px: int, settings: TransferSettings
-) -> AskedFace:
+) -> TargetFace:
     landmarks = np.asarray(driver["landmarks_xy"], np.float32).reshape(-1, 2)
     scheme: LandmarkScheme = driver["landmark_scheme"]
     if asked_points is not None:
         landmarks, scheme = ((asked_points + 1) / 2 * settings.crop_size_px).astype(np.float32), "ibug68"
-    return AskedFace(
+    return TargetFace(
         source_embedding=np.asarray(source["embedding"], np.float32),
         driver_embedding=np.asarray(driver["embedding"], np.float32),
-        target_landmarks_xy=landmarks * (size_px / settings.crop_size_px),
+        landmarks_xy=landmarks * (size_px / settings.crop_size_px),
         scheme=scheme,
         source_sharpness=source["sharpness"],
     )

@@ -11,10 +11,10 @@ from mien.model.detection.detector import FaceDetector, FoundFace
 from mien.model.detection.load import load_detector
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
 from mien.model.images.codec import decode_rgb, encode_png
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
-from mien.model.quality.gate import AskedFace, GateSettings, judge_face
+from mien.model.quality.gate import GateSettings, Judgement, TargetFace, judge_face
 from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel, load_model
@@ -28,8 +28,8 @@ def transfer_photos(
     out: str,
     faces: str,
     settings: RetargetSettings,
-) -> str:
-    """Writes the person of `source` with the expression of `driver` to `out` (PNG); returns a line of measurements.
+) -> Judgement:
+    """Writes the person of `source` with the expression of `driver` to `out` (PNG); returns what the gate says of it.
 
     Raises:
         RunError: a photo shows no face.
@@ -44,21 +44,16 @@ def transfer_photos(
     image = _generate(generator, person.crop, given, target)
     folder, _, name = out.rpartition("/")
     Root(folder or ".").write_bytes(name, encode_png(image))
-    asked_of = AskedFace(
+    asked_of = TargetFace(
         detector.embed(pixels, [person_face])[0],
         detector.embed(asked_pixels, [asked_face])[0],
         target.landmarks_xy * (image.shape[0] / side_px),
         target.scheme,
     )
-    judged = judge_face(detector, image, asked_of, GateSettings())
-    if judged.identity_similarity is None or judged.expression_error is None:
-        return f"{out}: written, but {judged.reason}"
-    verdict = "accepted" if judged.reason is None else f"would be rejected: {judged.reason}"
-    numbers = f"identity similarity {judged.identity_similarity:.3f}, expression error {judged.expression_error:.3f}"
-    return f"{out}: {numbers}, {verdict}"
+    return judge_face(detector, image, asked_of, GateSettings())
 
 
-def _align(detector: FaceDetector, generator: ApplicationModel, uri: str) -> tuple[AlignedFace, FoundFace, np.ndarray]:
+def _align(detector: FaceDetector, generator: ExportedGenerator, uri: str) -> tuple[AlignedFace, FoundFace, np.ndarray]:
     pixels = decode_rgb(read_source(uri))
     found = detector.find(pixels)
     if not found:
@@ -84,7 +79,7 @@ class _Keypoints:
         return render_heatmaps(self.landmarks_xy[None].astype(np.float32), self.scheme, self.side_px, spec)
 
 
-def _asked(generator: ApplicationModel, source: _Keypoints, driver: _Keypoints, how: RetargetSettings) -> _Keypoints:
+def _asked(generator: ExportedGenerator, source: _Keypoints, driver: _Keypoints, how: RetargetSettings) -> _Keypoints:
     """What is asked of the generator. The neutrals come from the one photo that there is of each person."""
     if how.kind == "none":
         return driver
@@ -97,7 +92,7 @@ def _asked(generator: ApplicationModel, source: _Keypoints, driver: _Keypoints, 
     return _Keypoints(((points + 1) / 2 * source.side_px).astype(np.float32), "ibug68", source.side_px)
 
 
-def _generate(generator: ApplicationModel, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:
+def _generate(generator: ExportedGenerator, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:
     spec = generator.heatmap_spec
     images = generator.generate(
         crop[None],

@@ -20,14 +20,15 @@ from mien.model.expression.retargeting import RetargetSettings
 from mien.model.images.codec import encode_png
 from mien.model.images.provenance import encode_image
 from mien.model.images.video import FrameSettings
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import PARTS
 from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.quality.gate import GateSettings
 from mien.model.training.fit import fit
 from mien.model.training.settings import TrainSettings
-from mien.storage import Root, ShardRef, commit, fingerprint, list_images, read_shard, write_shard
+from mien.storage import Root, commit, find_shard, fingerprint, list_images, write_shard
 from mien.storage.artefacts import EXPORT_BEGUN, EXPORT_INDEX, EXPORT_PARTS, GATES, KINDS, Kind
 from mien.storage.schemas import FACES, TRANSFERS, heatmaps_schema
 from mien.tasks.errors import UsageError
@@ -106,7 +107,7 @@ def drawn_set(root: Root, name: str = "drawn") -> FaceTables:
 def generator(folder: Path) -> Path:
     torch.manual_seed(0)
     network = build_generator(GeneratorConfig(size_px=SIDE_PX, width=16, blocks=1))
-    ApplicationModel(network, AlignmentSettings(size_px=SIDE_PX), HeatmapSpec(), {}).save(folder)
+    ExportedGenerator(network, AlignmentSettings(size_px=SIDE_PX), HeatmapSpec(), {}).save(folder)
     return folder
 
 
@@ -126,9 +127,9 @@ def make_neutrals(root: Root) -> Any:
 def make_compared(root: Root) -> Any:
     drawn_set(root)
     name = fingerprint(["drawn", "faces"])
-    rows = read_shard(root, "faces", name).num_rows
-    settings = CompareSettings(DetectSettings(DETECTOR), check_identities=True)
-    done = compare_faces(root, "drawn", [ShardRef("faces", name, rows, {"ok": rows})], settings)
+    shard = find_shard(root, "faces", name)
+    assert shard is not None
+    done = compare_faces(root, "drawn", [shard], CompareSettings(DetectSettings(DETECTOR), check_identities=True))
     assert len(done.shards) == 1
     assert done.shards[0].fingerprint != name  # the first two are one photo
     return done
@@ -287,15 +288,15 @@ def test_damaged_limits_stop_a_job_in_one_line_and_are_calibrated_again(tmp_path
     root = Root(str(tmp_path))
     tables = drawn_set(root)
     keep_gate(root, "drawn", calibrate(root, tables, 8))
-    path, kept = tmp_path / "gates/drawn.json", load_gate(root, "drawn")
+    path, kept = tmp_path / "gates/drawn.json", load_gate(root, "drawn", GateSettings())
     whole = path.read_bytes()
     path.write_bytes(DAMAGES[damage](whole))
     with pytest.raises(UsageError, match=r"gates/drawn\.json is damaged .*: run mien calibrate again") as caught:
-        load_gate(root, "drawn")
+        load_gate(root, "drawn", GateSettings())
     assert "\n" not in str(caught.value)
     keep_gate(root, "drawn", calibrate(root, tables, 8))
     assert path.read_bytes() == whole
-    assert load_gate(root, "drawn") == kept
+    assert load_gate(root, "drawn", GateSettings()) == kept
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -57,7 +57,13 @@ def augment(root: str, **settings: Any):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mien.tasks.plan.pair_shards, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
-        return augment_faces(NAME, NAME, MODEL, root, **{"per_identity": PER_IDENTITY, "workers": 1} | settings)
+        return augment_faces(
+            identities=NAME,
+            expressions=NAME,
+            model=MODEL,
+            root=root,
+            **{"per_identity": PER_IDENTITY, "workers": 1} | settings,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +152,7 @@ find "$1" -name '.*.tmp' | wc -l > "$6"/left
 mount -o remount,size=200m "$1"
 "$4" -m mien.flows.cli.app augment --root "$1" --identities few --expressions few --model "$5" --workers 1 \
     --per-identity 12 --keep-rejected
-"$4" -m mien.flows.cli.app verify --root "$1" --data few-by-few
+"$4" -m mien.flows.cli.app verify --root "$1" --set few-by-few
 """
 
 
@@ -342,4 +348,4 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     augment(str(root), per_identity=17, candidates=17)
     from mien.flows.verify import verify_set
 
-    assert verify_set(f"{NAME}-by-{NAME}", str(root)).faults == []
+    assert verify_set(set=f"{NAME}-by-{NAME}", root=str(root)).faults == ()

@@ -37,16 +37,16 @@ def identities(root: Path, name: str) -> dict[str, tuple[str, str]]:
 
 
 def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_path: Path) -> None:
-    from mien.flows.prepare import outcome, prepare_faces
+    from mien.flows.prepare import prepare_faces
     from mien.flows.report import write_report
 
     def prepare():
         return prepare_faces(
             [str(tmp_path / "squares")],
-            "squares",
-            str(tmp_path),
-            OWN,
-            64,
+            set="squares",
+            root=str(tmp_path),
+            faces=OWN,
+            crop_size=64,
             workers=1,
             identity="cluster",
             commercial=True,
@@ -58,7 +58,7 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
     assert len({identity for identity, _ in before.values()}) == 2
     for person in range(2):
         assert len({identity for file, (identity, _) in before.items() if file.startswith(f"{person}-")}) == 1
-    assert "2 people by their faces, 4 to 4 faces each" in outcome(storage.Root(str(tmp_path)), first)
+    assert "2 people by their faces, 4 to 4 faces each" in first.identities[0]
 
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/shards/*")}
     assert prepare() == first
@@ -70,7 +70,7 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
     assert before.items() <= after.items()
     assert len({identity for identity, _ in after.values()}) == 3
 
-    report = write_report("squares", str(tmp_path))
+    report = write_report(set="squares", root=str(tmp_path))
     assert "3 people by their faces" in report.summary
     assert "3 people by their faces" in Path(tmp_path / "reports/squares/index.html").read_text()
     faces = storage.open_table(str(tmp_path), "faces", "squares").to_table(["weights_licences", "commercial_use"])
@@ -79,7 +79,7 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
 
 
 def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path) -> None:
-    from mien.flows.prepare import outcome, prepare_faces
+    from mien.flows.prepare import prepare_faces
     from mien.flows.report import write_report
     from mien.flows.train import train_generator
 
@@ -88,18 +88,18 @@ def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path
     listed = tmp_path / "list.csv"
     listed.write_text("\n".join(["uri,identity", *(f"{uri},{who}" for uri, who in people.items())]))
     root = str(tmp_path / "root")
-    done = prepare_faces([str(listed)], "swapped", root, crop_size=64, workers=2, check_identities=True)
-    told = outcome(storage.Root(root), done)
+    done = prepare_faces([str(listed)], set="swapped", root=root, crop_size=64, workers=2, check_identities=True)
+    told = "\n".join(done.lines())
     assert "2 of 15 labelled faces disagree with their label" in told
     assert "sample:orl/s1/2.pgm: nearer to s1" in told
     assert "sample:orl/s2/3.pgm: nearer to s2" in told
-    report = write_report("swapped", root)
+    report = write_report(set="swapped", root=root)
     assert "`sample:orl/s1/2.pgm`: nearer to s1" in report.summary
     rows = storage.open_table(root, "faces", "swapped").to_table().to_pylist()
     assert sum(row["identity_doubt"] is not None for row in rows) == 2
     assert {row["commercial_use"] for row in rows} == {False}
 
     with pytest.raises(UsageError, match="the detector dlib may not be used commercially"):
-        prepare_faces([str(listed)], "swapped", root, crop_size=64, workers=1, commercial=True)
+        prepare_faces([str(listed)], set="swapped", root=root, crop_size=64, workers=1, commercial=True)
     with pytest.raises(UsageError, match="the faces of swapped may not be used commercially"):
-        train_generator(["swapped"], root, size=64, steps=1, commercial=True)
+        train_generator(sets=["swapped"], root=root, size=64, steps=1, commercial=True)

@@ -23,19 +23,20 @@ import mien.flows.prepare
 if __name__ == "__main__":
     mien.flows.prepare.SHARD_IMAGES = 3
     images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-    mien.flows.prepare.prepare_faces(images, "three", sys.argv[1], crop_size=64, workers=2)
+    mien.flows.prepare.prepare_faces(images, set="three", root=sys.argv[1], crop_size=64, workers=2)
 """
 
 TRAIN = """
 import sys
-from dataclasses import replace
+from mien.model.training.settings import TrainSettings
 from mien.storage import Root
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.train.train import default_settings, train, training_fingerprint
+from mien.tasks.train.train import TrainOptions, resolve_settings, train, training_fingerprint
 if __name__ == "__main__":
     root = Root(sys.argv[1])
     sets = [face_tables(root, "six")]
-    settings = replace(default_settings(root, sets, "residual", 64, None, 12, 0), checkpoint_every_s=0)
+    options = TrainOptions("residual", 64, steps=12, seed=0)
+    settings = resolve_settings(root, sets, TrainSettings(checkpoint_every_s=0.0), options)
     done = train(root, sets, settings, training_fingerprint(sets, settings))
     print(done.sha256, done.run_id, done.steps)
 """
@@ -107,7 +108,7 @@ def test_a_killed_training_has_the_weights_of_an_unbroken_one(tmp_path: Path) ->
     outcomes: list[list[str]] = []
     people = [f"sample:orl/s{n}" for n in range(1, 7)]
     splits = {"val_fraction": 0.2, "test_fraction": 0.2, "split_salt": "six-2"}
-    prepare_faces(people, "six", str(tmp_path / "whole"), crop_size=64, workers=2, **splits)
+    prepare_faces(people, set="six", root=str(tmp_path / "whole"), crop_size=64, workers=2, **splits)
     shutil.copytree(tmp_path / "whole", tmp_path / "broken")
     for name in ("whole", "broken"):
         root = tmp_path / name

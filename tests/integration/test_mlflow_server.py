@@ -46,12 +46,19 @@ def test_a_generator_is_registered_with_a_server_and_used_from_there(mlflow_serv
     root = str(tmp_path / "root")
     people = [f"sample:orl/s{n}" for n in (1, 3, 4)]
     prepare_faces(
-        people, "three", root, crop_size=64, val_fraction=0.2, test_fraction=0.0, split_salt="six-2", workers=1
+        people,
+        set="three",
+        root=root,
+        crop_size=64,
+        val_fraction=0.2,
+        test_fraction=0.0,
+        split_salt="six-2",
+        workers=1,
     )
-    trained = train_generator(["three"], root, size=64, steps=2, workers=1)
+    trained = train_generator(sets=["three"], root=root, size=64, steps=2, workers=1)
     assert trained.model.champion
     assert not (tmp_path / "root" / "mlflow.db").exists()
-    done = augment_faces("three", "three", root=root, per_identity=1, workers=1)
+    done = augment_faces(identities="three", expressions="three", root=root, per_identity=1, workers=1)
     assert done.transfers is not None
     rows = storage.open_table(root, "transfers", "three-by-three").to_table(columns=["model_uri"]).to_pylist()
     assert [row["model_uri"] for row in rows] == ["models:/mien-generator/1"] * 3

@@ -21,10 +21,10 @@ def test_prepare_and_augment_on_s3(s3_url: str, tmp_path: Path, monkeypatch: pyt
     root = f"{s3_url}/faces"
     people = [f"sample:orl/s{n}" for n in range(1, 5)]
     splits = {"val_fraction": 0.2, "test_fraction": 0.2, "split_salt": "six-2"}
-    prepare_faces(people, "four", root, crop_size=64, workers=2, **splits)
-    train_generator(["four"], root, size=64, steps=2, workers=2)
+    prepare_faces(people, set="four", root=root, crop_size=64, workers=2, **splits)
+    train_generator(sets=["four"], root=root, size=64, steps=2, workers=2)
     asked = {"per_identity": 3, "identity_splits": ["val"], "workers": 2, "keep_rejected": True}
-    done = augment_faces("four", "four", root=root, **asked)
+    done = augment_faces(identities="four", expressions="four", root=root, **asked)
     assert done.transfers is not None
     assert done.transfers.uri.startswith("s3://")
     rows = storage.open_table(root, "transfers", "four-by-four").to_table().to_pylist()
@@ -35,5 +35,5 @@ def test_prepare_and_augment_on_s3(s3_url: str, tmp_path: Path, monkeypatch: pyt
     assert done.gallery is not None
     assert storage.Root(root).exists("galleries/four-by-four/index.html")
 
-    again = augment_faces("four", "four", root=root, **asked)
+    again = augment_faces(identities="four", expressions="four", root=root, **asked)
     assert again.transfers == done.transfers

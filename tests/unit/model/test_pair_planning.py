@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.model.pair_planning import PlanFaces, Planner, PlanRules, normalised_entropy, plan_faces, planned_pair
+from mien.model.pair_planning import (
+    PlanFaces,
+    Planner,
+    PlanningSettings,
+    PlanRules,
+    normalised_entropy,
+    plan_faces,
+    planned_pair,
+)
 
 Row = tuple[str, str, str, tuple[float, float, float] | None]
 ROWS: list[Row] = [(f"{person}{n}", person, "", None) for person in "abcd" for n in range(5)]
@@ -33,7 +41,7 @@ def pairs_of(sources: list[Row], drivers: list[Row], count: int, rules: PlanRule
     return [
         (name, pair.identity_face_id, pair.expression_face_id)
         for name in planner.identities
-        for pair in planner.pairs(planner.deal(name, 0, count))
+        for pair in planner.pairs(planner.take(name, 0, count))
     ]
 
 
@@ -64,12 +72,17 @@ def test_every_pair_comes_exactly_once_where_more_are_asked_for_than_there_are(
 ) -> None:
     people: list[Row] = [(f"a{n}", "a", "", (0.0, 0.0, 0.0)) for n in range(sources)]
     others: list[Row] = [(f"b{n}", "b", "", (5.0, 0.0, 0.0)) for n in range(drivers)]
-    pairs = pairs_of(people, others, 1000, PlanRules(most_pose_difference=limit))
+    pairs = pairs_of(people, others, 1000, PlanRules(max_pose_difference=limit))
     assert len(set(pairs)) == len(pairs) == sources * drivers
 
 
 def test_drivers_are_used_once_each_before_any_is_used_again() -> None:
     assert len({driver for _, _, driver in pairs_of(ROWS[:5], ROWS, 15)}) == 15
+
+
+def test_no_more_sources_take_turns_than_are_allowed() -> None:
+    rules = PlanRules(planning=PlanningSettings(max_sources=2))
+    assert len({source for _, source, _ in pairs_of(ROWS[:5], ROWS, 30, rules)}) == 2
 
 
 def test_an_identity_alone_gets_nothing() -> None:
@@ -80,7 +93,7 @@ def test_nobody_and_no_drivers_give_nothing() -> None:
     nobody = plan_faces(np.zeros(0, np.bytes_), [], [], np.zeros((0, 3)))
     assert Planner(nobody, faces_of(ROWS), PlanRules()).identities == []
     planner = Planner(faces_of(ROWS), nobody, PlanRules())
-    assert len(planner.deal("a", 0, 3).drivers) == 0
+    assert len(planner.take("a", 0, 3).drivers) == 0
 
 
 def test_labels_come_in_turns() -> None:
@@ -106,7 +119,7 @@ def test_all_drivers_of_a_label_are_used_alike_over_many_identities() -> None:
     st.integers(1, 6), st.integers(1, 25), st.integers(0, 30), st.integers(0, 30), st.sampled_from([None, 15.0]),
     st.integers(0, 5),
 )  # fmt: skip
-def test_what_is_dealt_later_goes_on_where_it_ended(
+def test_a_later_slice_goes_on_where_the_former_ended(
     people: int, each: int, first: int, more: int, limit: float | None, seed: int
 ) -> None:
     draw = np.random.default_rng(seed)
@@ -116,7 +129,7 @@ def test_what_is_dealt_later_goes_on_where_it_ended(
         for n in range(each)
     ]
     planner = Planner(faces_of(rows), faces_of(rows), PlanRules(seed, limit))
-    whole, head, tail = (planner.deal("p0", a, n) for a, n in ((0, first + more), (0, first), (first, more)))
+    whole, head, tail = (planner.take("p0", a, n) for a, n in ((0, first + more), (0, first), (first, more)))
     assert [*whole.sources] == [*head.sources, *tail.sources]
     assert [*whole.drivers] == [*head.drivers, *tail.drivers]
     together = list(zip(whole.sources.tolist(), whole.drivers.tolist(), strict=True))
@@ -128,7 +141,7 @@ def test_poses_that_are_too_far_apart_are_never_paired() -> None:
     drivers: list[Row] = [(f"b{n}", "b", "", (8.0 * n - 8, 0.0, 0.0)) for n in range(9)]
     drivers.append(("unknown", "b", "", None))
     poses = {row[0]: row[3] for row in turned + drivers}
-    pairs = pairs_of(turned, drivers, 100, PlanRules(most_pose_difference=9.0))
+    pairs = pairs_of(turned, drivers, 100, PlanRules(max_pose_difference=9.0))
     known = [(poses[s], poses[d]) for _, s, d in pairs if poses[d] is not None]
     assert known
     assert all(abs(s[0] - d[0]) <= 9 for s, d in known)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +22,7 @@ from mien.storage import (
     StorageError,
     TableName,
     TableRef,
+    check_shard,
     commit,
     find_shard,
     fingerprint,
@@ -77,7 +79,9 @@ def test_a_shard_is_read_as_written(root: Root) -> None:
     table = _images(_image(1), _image(2, "failed", "cannot be decoded"), _image(3, "rejected", "too small"))
     written = write_shard(root, "images", fingerprint("x"), table)
 
-    assert written == ShardRef("images", fingerprint("x"), 3, {"ok": 1, "rejected": 1, "failed": 1})
+    expected = {"ok": 1, "rejected": 1, "failed": 1}
+    assert written == ShardRef("images", fingerprint("x"), 3, expected, written.sha256)
+    assert find_shard(root, "images", fingerprint("x")) == written
     assert find_shard(root, "images", fingerprint("x")) == written
     read = read_shard(root, "images", fingerprint("x"))
     assert read.equals(table)
@@ -228,7 +232,7 @@ def test_the_manifest_says_what_the_table_is_made_of(root: Root) -> None:
     assert manifest.about == about
     assert (manifest.rows, manifest.counts) == (3, {"ok": 2, "rejected": 0, "failed": 1})
     content = json.loads(root.read_bytes(f"images/manifests/{ref.fingerprint}.json"))
-    assert (content["format"], content["table"], content["rows"]) == (1, "images", 3)
+    assert (content["format"], content["table"], content["rows"]) == (2, "images", 3)
     assert ref == TableRef(root.url, "images", ref.fingerprint)
     assert ref.uri == f"{root.url}/images/manifests/{ref.fingerprint}.json"
 
@@ -302,17 +306,110 @@ def test_a_set_without_the_table_says_which_it_has(root: Root) -> None:
         open_table(root, "faces", "demo")
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 1, "shards": [{}]}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 2, "shards": [{}]}'])
 def test_a_damaged_manifest_says_what_to_do(root: Root, content: bytes) -> None:
     root.write_bytes(f"images/manifests/{fingerprint('x')}.json", content)
     with pytest.raises(StorageError, match=r"\.json is damaged: delete it and run the flow"):
         read_manifest(root, "images", fingerprint("x"))
 
 
-def test_a_newer_format_is_refused(root: Root) -> None:
-    root.write_bytes(f"images/manifests/{fingerprint('x')}.json", b'{"format": 2}')
-    with pytest.raises(StorageError, match="has format 2: upgrade mien"):
+@pytest.mark.parametrize("number", [1, 3])
+def test_another_format_is_refused(root: Root, number: int) -> None:
+    root.write_bytes(f"images/manifests/{fingerprint('x')}.json", json.dumps({"format": number}).encode())
+    with pytest.raises(StorageError, match=rf"has format {number}, not 2: prepare the set again if .* upgrade mien"):
         read_manifest(root, "images", fingerprint("x"))
+
+
+CHANGES = {
+    "a shard is taken out": lambda m: m["shards"].pop(),
+    "a shard is listed twice": lambda m: m["shards"].append(m["shards"][0]),
+    "the order is turned round": lambda m: m["shards"].reverse(),
+    "the settings are others": lambda m: m["about"].update(size_px=999),
+    "the rows are others": lambda m: m.update(rows=99),
+    "the counts are others": lambda m: m["shards"][0]["counts"].update(ok=1, failed=1),
+    "it is of another table": lambda m: m.update(table="faces"),
+    "a hash is another": lambda m: m["shards"][0].update(sha256="0" * 64),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_manifest_is_noticed_wherever_it_is_read(root: Root, change: str) -> None:
+    ref = commit(root, "images", [_shard(root, 1), _shard(root, 5, 3)], {"size_px": 128})
+    path = f"images/manifests/{ref.fingerprint}.json"
+    content = json.loads(root.read_bytes(path))
+    CHANGES[change](content)
+    root.write_bytes(path, json.dumps(content).encode())
+    with pytest.raises(StorageError, match="is damaged"):
+        read_manifest(root, "images", ref.fingerprint)
+    with pytest.raises(StorageError, match="is damaged"):
+        open_table(root, "images", ref.fingerprint)
+
+
+def test_a_shard_that_was_written_anew_or_is_anothers_is_noticed_by_each_reader(root: Root) -> None:
+    one, two = _shard(root, 1), _shard(root, 5)
+    ref = commit(root, "images", [one, two], {})
+    paths = [f"images/shards/{shard.fingerprint}.parquet" for shard in (one, two)]
+    good = [root.read_bytes(path) for path in paths]
+
+    def noticed() -> None:
+        with pytest.raises(StorageError, match="is damaged"):
+            read_shard(root, "images", one.fingerprint)
+        with pytest.raises(StorageError, match="is damaged"):
+            open_table(root, "images", ref.fingerprint).to_table()
+        with pytest.raises(StorageError, match="is damaged"):
+            find_shard(root, "images", one.fingerprint)
+        with pytest.raises(StorageError, match=r"is damaged|is not the file"):
+            check_shard(root, one)
+
+    root.write_bytes(paths[0], good[1])  # another shard's file
+    noticed()
+    rows = pq.read_table(pa.BufferReader(good[0]))
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink)  # the same rows, by another program
+    root.write_bytes(paths[0], sink.getvalue().to_pybytes())
+    noticed()
+    # Sealed again, with other rows: only the manifest can tell.
+    root.write_bytes(paths[0], good[0])
+    write_shard(root, "images", one.fingerprint, _images(_image(8), _image(9)))
+    with pytest.raises(StorageError, match="is not the file that was committed"):
+        open_table(root, "images", ref.fingerprint).to_table()
+    with pytest.raises(StorageError, match="is not the file that was committed"):
+        check_shard(root, one)
+
+
+def test_each_flipped_bit_is_noticed_and_no_reader_gives_another_value(root: Root) -> None:
+    shard = _shard(root, 1)
+    ref = commit(root, "images", [shard], {})
+    path = f"images/shards/{shard.fingerprint}.parquet"
+    good, rows = root.read_bytes(path), read_shard(root, "images", shard.fingerprint)
+    assert open_table(root, "images", ref.fingerprint).to_table().equals(rows)
+    random = np.random.default_rng(1)
+    for position in random.choice(len(good) * 8, 150, replace=False):
+        bad = bytearray(good)
+        bad[position // 8] ^= 1 << int(position % 8)
+        root.write_bytes(path, bytes(bad))
+        with pytest.raises(StorageError, match="is damaged"):
+            check_shard(root, shard)
+        with pytest.raises(StorageError, match="is damaged"):
+            read_shard(root, "images", shard.fingerprint)
+        with pytest.raises(StorageError, match="is damaged"):
+            open_table(root, "images", ref.fingerprint).to_table()
+        try:
+            some = read_shard(root, "images", shard.fingerprint, ["identity"])
+        except StorageError:
+            continue
+        assert some.equals(rows.select(["identity"]))  # the flip is in a column that was not asked for
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_a_truncated_shard_is_noticed(root: Root, share: float) -> None:
+    shard = _shard(root, 1)
+    path = f"images/shards/{shard.fingerprint}.parquet"
+    good = root.read_bytes(path)
+    root.write_bytes(path, good[: int(share * len(good))])
+    for look in (find_shard, read_shard):
+        with pytest.raises(StorageError, match="is damaged: delete it and run the step that made it again"):
+            look(root, "images", shard.fingerprint)
 
 
 KILLED_BEFORE_COMMIT = """

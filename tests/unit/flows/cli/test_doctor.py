@@ -23,9 +23,9 @@ def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_whole_machine_lacks_nothing_and_nothing_is_left_behind(tmp_path: Path) -> None:
     findings = list(examine(Root(str(tmp_path)), "dlib"))
-    assert [finding.line() for finding in findings if not finding.well and finding.needed] == []
-    weights = [finding.told for finding in findings if finding.what == "weights"]
-    assert [told.endswith("(commercial use: no)") for told in weights] == [False, False, True]
+    assert [finding.line() for finding in findings if not finding.ok and finding.needed] == []
+    weights = [finding.summary for finding in findings if finding.what == "weights"]
+    assert [line.endswith("(commercial use: no)") for line in weights] == [False, False, True]
     assert list(tmp_path.iterdir()) == []
     assert all("\n" not in finding.line() for finding in findings)
 
@@ -36,10 +36,10 @@ def test_what_fails_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "file").write_text("no folder")
     findings = found(tmp_path / "file" / "below", "tests.no_such_file:Detector")
     for what in ("faces", "root", "MLflow"):
-        assert not findings[what].well
+        assert not findings[what].ok
         assert findings[what].line().startswith("FAIL")
-    assert url in findings["MLflow"].told
-    assert findings["dlib"].well
+    assert url in findings["MLflow"].summary
+    assert findings["dlib"].ok
 
 
 def test_packs_of_insightface_are_not_needed_by_dlib(tmp_path: Path) -> None:

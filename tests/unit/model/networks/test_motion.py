@@ -7,8 +7,9 @@ import torch
 
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Motion
-from mien.model.networks.generator import GeneratorConfig, build_generator
-from mien.model.networks.motion import MOST_FLOW
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
+from mien.model.networks.motion import MAX_FLOW
 from mien.model.warping.pixel_grid import pixel_grid
 from tests.drawn_faces import drawn_faces
 
@@ -53,7 +54,7 @@ def test_the_residual_flow_is_bounded() -> None:
         weight.data *= 50
     motion = generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND)).motion
     assert motion is not None
-    assert motion.residual.abs().max() <= 2 * MOST_FLOW  # two heads
+    assert motion.residual.abs().max() <= 2 * MAX_FLOW  # two heads
 
 
 def test_features_that_grow_beyond_measure_do_not_saturate_what_is_drawn() -> None:

@@ -7,11 +7,12 @@ from typing import get_args
 import pytest
 import torch
 
+from mien.model.errors import SettingsError
 from mien.model.landmarks.keypoints import KeypointInfo
-from mien.model.networks.base import SIZES_PX, GeneratorKind
 from mien.model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, level, resize_heatmaps
+from mien.model.networks.config import SIZES_PX, WIDTHS, GeneratorConfig, GeneratorKind
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
-from mien.model.networks.generator import GENERATORS, WIDTHS, GeneratorConfig, build_generator
+from mien.model.networks.generator import GENERATORS, build_generator
 from mien.model.networks.residual import blended
 
 
@@ -68,7 +69,7 @@ def test_generators_at_128_px_have_at_most_8_million_weights(kind: GeneratorKind
 
 
 def test_a_size_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match="size_px is 100: choose one of 64, 96, 128, 256, 512"):
+    with pytest.raises(SettingsError, match="size_px is 100: choose one of 64, 96, 128, 256, 512"):
         GeneratorConfig(size_px=100)
 
 

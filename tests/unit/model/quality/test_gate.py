@@ -7,7 +7,7 @@ import pytest
 
 from mien.model.detection.dlib_detector import DlibDetector
 from mien.model.images.codec import decode_rgb, resize_rgb
-from mien.model.quality.gate import AskedFace, GateSettings, judge_face, landmark_error
+from mien.model.quality.gate import GateSettings, TargetFace, judge_face, landmark_error
 from mien.storage import read_source
 
 
@@ -20,9 +20,9 @@ def photo(name: str) -> np.ndarray:
     return decode_rgb(read_source(f"sample:orl/{name}.pgm"))
 
 
-def asked(detector: DlibDetector, source: np.ndarray, driver: np.ndarray) -> AskedFace:
+def asked(detector: DlibDetector, source: np.ndarray, driver: np.ndarray) -> TargetFace:
     (mine, *_), (theirs, *_) = detector.find(source), detector.find(driver)
-    return AskedFace(
+    return TargetFace(
         detector.embed(source, [mine])[0], detector.embed(driver, [theirs])[0], theirs.landmarks_xy, theirs.scheme
     )
 
@@ -31,7 +31,7 @@ def test_a_photo_of_the_source_with_the_asked_expression_is_accepted(detector: D
     source, other = photo("s1/1"), photo("s2/1")
     face = detector.find(source)[0]
     wanted = asked(detector, source, other)
-    perfect = AskedFace(wanted.source_embedding, wanted.driver_embedding, face.landmarks_xy, face.scheme)
+    perfect = TargetFace(wanted.source_embedding, wanted.driver_embedding, face.landmarks_xy, face.scheme)
     judged = judge_face(detector, source, perfect, GateSettings())
     assert judged.reason is None
     assert judged.identity_similarity == pytest.approx(1, abs=1e-4)
@@ -52,7 +52,7 @@ def test_an_unchanged_copy_is_rejected_for_the_expression(detector: DlibDetector
     face = detector.find(source)[0]
     moved = face.landmarks_xy.copy()
     moved[48:] += [0, 12]  # the mouth, asked for elsewhere
-    wanted = AskedFace(detector.embed(source, [face])[0], np.zeros(128, np.float32), moved, face.scheme)
+    wanted = TargetFace(detector.embed(source, [face])[0], np.zeros(128, np.float32), moved, face.scheme)
     judged = judge_face(detector, source, wanted, GateSettings())
     assert judged.reason is not None
     assert judged.reason.startswith("expression error")

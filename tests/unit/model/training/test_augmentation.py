@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from mien.model.landmarks.keypoints import KeypointInfo
-from mien.model.training.augmentation import Augmentation, draw_changes
+from mien.model.training.augmentation import draw_changes
+from mien.model.training.settings import AugmentationSettings
 
-PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def marked(x: int, y: int, size_px: int = 64) -> tuple[torch.Tensor, KeypointInfo]:
@@ -35,7 +36,7 @@ def test_without_any_change_everything_stays() -> None:
 
 def test_photo_heatmap_and_points_move_together() -> None:
     photo, keypoints = marked(24, 38)
-    most = Augmentation(flip=True, stretch=0.2, rotation_degrees=15.0, shift=0.1, contrast=0.0, brightness=0.0)
+    most = AugmentationSettings(flip=True, stretch=0.2, rotation_degrees=15.0, shift=0.1, contrast=0.0, brightness=0.0)
     random = np.random.default_rng(1)
     for _ in range(20):
         changes = draw_changes(most, 1, random, "cpu")
@@ -47,7 +48,7 @@ def test_photo_heatmap_and_points_move_together() -> None:
 
 def test_contrast_and_brightness_stay_within_their_bounds() -> None:
     grey = torch.full((200, 3, 8, 8), 0.5)
-    light = Augmentation(False, 0.0, 0.0, 0.0, contrast=0.2, brightness=0.1)
+    light = AugmentationSettings(False, 0.0, 0.0, 0.0, contrast=0.2, brightness=0.1)
     changed = draw_changes(light, 200, np.random.default_rng(2), "cpu").photos(grey)
     assert 0.5 * 0.8 - 0.1 <= changed.min() < 0.35
     assert 0.65 < changed.max() <= 0.5 * 1.2 + 0.1

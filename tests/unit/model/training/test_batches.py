@@ -10,11 +10,12 @@ import torch
 
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import same_person_pairs
-from mien.model.training.augmentation import Augmentation
-from mien.model.training.batches import AskedExpressions, FaceArrays, PairSampler
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
+from mien.model.training.settings import AugmentationSettings
 from tests.drawn_faces import drawn_faces
 
-PLAIN = Augmentation(False, 0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
 FACES = drawn_faces(people=5, each=3)
 
 
@@ -45,7 +46,7 @@ def test_keypoints_go_with_their_photos() -> None:
 
 
 def test_the_seed_decides_the_draws() -> None:
-    first, second, other = (PairSampler(FACES, Augmentation(), seed).draw(4, "cpu") for seed in (1, 1, 2))
+    first, second, other = (PairSampler(FACES, AugmentationSettings(), seed).draw(4, "cpu") for seed in (1, 1, 2))
     assert torch.equal(first.source, second.source)
     assert not torch.equal(first.source, other.source)
 
@@ -61,7 +62,7 @@ def test_both_sides_of_a_pair_are_augmented_alike() -> None:
         np.repeat(FACES.points[::3], 2, 0),
         np.repeat(np.arange(5), 2),
     )
-    sampler, changed = PairSampler(faces, Augmentation(), seed=3), 0
+    sampler, changed = PairSampler(faces, AugmentationSettings(), seed=3), 0
     for _ in range(3):
         batch = sampler.draw(5, "cpu")
         assert torch.equal(batch.source, batch.target)
@@ -99,7 +100,7 @@ def test_of_several_candidates_the_pair_that_moves_most_is_taken() -> None:
     assert moved(4) > 1.2 * moved(1)
 
 
-def test_cross_pairs_ask_for_somebody_elses_expression_on_the_own_face() -> None:
+def test_cross_pairs_have_another_persons_expression_on_the_own_face() -> None:
     # Drawn faces are up to 20% wider than others, which retargeting must not take over.
     faces = drawn_faces(people=5, each=3)
     batch = PairSampler(faces, PLAIN, seed=0).draw_cross(5, "cpu")
@@ -107,24 +108,26 @@ def test_cross_pairs_ask_for_somebody_elses_expression_on_the_own_face() -> None
     def jaw(points: torch.Tensor) -> torch.Tensor:
         return points[:, 16, 0] - points[:, 0, 0]
 
-    torch.testing.assert_close(jaw(batch.asked_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0)
-    assert batch.asked_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
-    assert (batch.asked_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
-    assert not torch.equal(batch.asked_keypoints.points, batch.source_keypoints.points)
+    torch.testing.assert_close(
+        jaw(batch.target_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0
+    )
+    assert batch.target_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
+    assert (batch.target_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
+    assert not torch.equal(batch.target_keypoints.points, batch.source_keypoints.points)
 
 
 def test_its_own_expression_asks_a_face_for_what_it_shows() -> None:
     rows = np.arange(len(FACES))
-    asked = AskedExpressions(FACES).keypoints(rows, rows)
+    asked = TargetExpressions(FACES).keypoints(rows, rows)
     np.testing.assert_allclose(asked.points.numpy(), FACES.points, atol=1e-3)
-    others = AskedExpressions(FACES).keypoints(rows, np.roll(rows, 1))
+    others = TargetExpressions(FACES).keypoints(rows, np.roll(rows, 1))
     assert np.abs(others.points.numpy() - FACES.points).max() > 0.02
 
 
 def test_the_seed_decides_cross_pairs() -> None:
-    first, second, other = (PairSampler(FACES, Augmentation(), seed).draw_cross(4, "cpu") for seed in (1, 1, 2))
-    assert torch.equal(first.asked_keypoints.points, second.asked_keypoints.points)
-    assert not torch.equal(first.asked_keypoints.points, other.asked_keypoints.points)
+    first, second, other = (PairSampler(FACES, AugmentationSettings(), seed).draw_cross(4, "cpu") for seed in (1, 1, 2))
+    assert torch.equal(first.target_keypoints.points, second.target_keypoints.points)
+    assert not torch.equal(first.target_keypoints.points, other.target_keypoints.points)
 
 
 def test_sets_are_drawn_evenly_whatever_their_size() -> None:
@@ -134,3 +137,13 @@ def test_sets_are_drawn_evenly_whatever_their_size() -> None:
     drawn = np.concatenate([sampler.draw(1, "cpu").identities.numpy() for _ in range(600)])
     share = np.bincount(drawn, minlength=5) / 600
     np.testing.assert_allclose(share, [1 / 6, 1 / 6, 1 / 6, 1 / 4, 1 / 4], atol=0.06)
+
+
+def test_cross_pairs_have_heatmaps_as_wide_as_those_of_the_set() -> None:
+    rows, wide = np.arange(len(FACES)), replace(FACES, sigma_px=3.0)
+    narrow, wider = (TargetExpressions(faces).keypoints(rows, rows).heatmaps for faces in (FACES, wide))
+    assert wider.sum() > 2 * narrow.sum()
+    own = TargetExpressions(wide).keypoints(rows, rows).points.numpy()
+    side_px = FACES.heatmaps.shape[-1]
+    expected = render_heatmaps((own + 1) / 2 * side_px, "ibug68", side_px, HeatmapSpec(side_px, 3.0))
+    np.testing.assert_allclose(wider.numpy() * 255, expected, atol=1.0)

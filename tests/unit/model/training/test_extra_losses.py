@@ -8,7 +8,7 @@ import torch
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.training import extra_losses as additions
 from mien.model.training import losses
-from mien.model.training.extra_losses import APPLICATION, LossWeights
+from mien.model.training.loss_weights import PATENT, LossWeights
 
 SIDE_PX = 32
 
@@ -92,6 +92,6 @@ def test_identity_loss_is_the_squared_distance() -> None:
 
 
 def test_the_applications_weights_leave_all_additions_out() -> None:
-    assert (APPLICATION.gan, APPLICATION.l1) == (0.5, 1.0)
-    assert all(v == 0 for name, v in vars(APPLICATION).items() if name not in ("gan", "l1"))
+    assert (PATENT.gan, PATENT.l1) == (0.5, 1.0)
+    assert all(v == 0 for name, v in vars(PATENT).items() if name not in ("gan", "l1"))
     assert all(v > 0 for v in vars(LossWeights()).values())

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from mien.model.networks.generator import GeneratorConfig
+from mien.model.networks.config import GeneratorConfig
 from mien.model.training.checkpoints import load_checkpoint
-from mien.model.training.fit import Trainer, TrainSettings, fit
+from mien.model.training.fit import fit
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import Trainer
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=4, each=4)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mien.model.networks.generator import GeneratorConfig, build_generator
-from mien.model.training.muon import COEFFICIENTS, ITERATIONS, MOMENTUM, MOST_ROWS, Muon, orthogonal
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
+from mien.model.training.muon import COEFFICIENTS, ITERATIONS, MAX_ROWS, MOMENTUM, Muon, orthogonal
 from mien.model.training.optimizers import muon_and_adam
 
 
@@ -43,7 +44,7 @@ def test_no_gradient_no_motion() -> None:
 
 def test_an_update_is_the_momentum_made_orthogonal_block_by_block() -> None:
     draw = torch.Generator().manual_seed(1)
-    rows = 2 * MOST_ROWS
+    rows = 2 * MAX_ROWS
     weight = torch.nn.Parameter(torch.randn(rows, 8, 3, 3, generator=draw))
     before = weight.detach().clone()
     first, second = (torch.randn(weight.shape, generator=draw) for _ in range(2))
@@ -54,7 +55,7 @@ def test_an_update_is_the_momentum_made_orthogonal_block_by_block() -> None:
         optimizer.step()
         average = MOMENTUM * average + (1 - MOMENTUM) * gradient
         ahead = MOMENTUM * average + (1 - MOMENTUM) * gradient
-        blocks = ahead.reshape(2, MOST_ROWS, 72)
+        blocks = ahead.reshape(2, MAX_ROWS, 72)
         before -= 0.1 * orthogonal(blocks).reshape(weight.shape)
     torch.testing.assert_close(weight.detach(), before)
 

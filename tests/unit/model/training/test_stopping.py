@@ -1,4 +1,4 @@
-"""The stop rules of the application and early stopping."""
+"""The stop rules of the patent and early stopping."""
 
 from __future__ import annotations
 
@@ -58,3 +58,10 @@ def test_early_stop_when_the_metric_no_longer_improves() -> None:
         state.after_validation(metric)
         assert state.reason(SETTINGS) == reason
     assert state.best == 0.4
+
+
+def test_a_metric_that_is_better_when_higher_may_decide() -> None:
+    state = StopState()
+    for metric, reason in ((0.4, None), (0.5, None), (0.5, None), (0.49, "early stop")):
+        state.after_validation(metric, "ssim")
+        assert state.reason(SETTINGS) == reason

@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from mien.model.device import pick_device, uses_bfloat16
-from mien.model.networks.generator import GeneratorConfig
-from mien.model.training.extra_losses import APPLICATION
-from mien.model.training.losses import GanLoss
+from mien.model.networks.config import GeneratorConfig
+from mien.model.training.loss_weights import PATENT, GanLoss
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from tests.drawn_faces import drawn_faces
@@ -68,8 +67,8 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
     assert all(np.isfinite(value) for value in named.values())
 
 
-def test_the_applications_loss_is_there_as_it_is_written() -> None:
-    named = Trainer(replace(SETTINGS, weights=APPLICATION, mismatched=0.0), FACES, "cpu").train_step()
+def test_the_patents_loss_is_there_as_it_is_written() -> None:
+    named = Trainer(replace(SETTINGS, weights=PATENT, mismatched=0.0), FACES, "cpu").train_step()
     terms = {"generator_identity", "generator_expression", "generator_l1"}
     discriminators = {"discriminator_identity", "discriminator_expression"}
     assert terms | discriminators | {"generator", "discriminators"} == set(named)
@@ -79,7 +78,7 @@ def test_the_applications_loss_is_there_as_it_is_written() -> None:
 
 
 def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
-    plain = Trainer(replace(SETTINGS, weights=APPLICATION), FACES, "cpu").train_step()
+    plain = Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu").train_step()
     for name, term in (
         ("coarse", "generator_coarse"),
         ("structure", "generator_structure"),
@@ -88,7 +87,7 @@ def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
         ("features", "generator_features"),
         ("identity", "generator_embedding"),
     ):
-        weights = replace(APPLICATION, **{name: 2.0})
+        weights = replace(PATENT, **{name: 2.0})
         named = Trainer(replace(SETTINGS, weights=weights), FACES, "cpu").train_step()
         assert set(named) - set(plain) == {term}
         assert named["generator"] == pytest.approx(plain["generator"] + 2 * named[term], rel=1e-4)
@@ -120,13 +119,13 @@ def test_adversarial_losses_can_be_chosen(loss: GanLoss) -> None:
 
 
 def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone() -> None:
-    trainer = Trainer(replace(SETTINGS, weights=replace(APPLICATION, gan=0.0)), FACES, "cpu")
+    trainer = Trainer(replace(SETTINGS, weights=replace(PATENT, gan=0.0)), FACES, "cpu")
     named = trainer.train_step()
     assert named["generator"] == pytest.approx(named["generator_l1"])
 
 
 def test_the_generator_may_learn_from_photos_alone_at_first() -> None:
-    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5, cross_every_steps=0, weights=APPLICATION), FACES, "cpu")
+    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5, cross_every_steps=0, weights=PATENT), FACES, "cpu")
     before = weights(trainer.identity)
     alone = [trainer.train_step() for _ in range(3)]
     assert all(set(named) == {"generator", "generator_l1"} for named in alone)
@@ -180,6 +179,14 @@ def test_pretraining_takes_at_most_its_share_of_the_time() -> None:
     trainer = Trainer(replace(SETTINGS, minutes=1.0, pretrain_share=0.1), FACES, "cpu")
     assert not trainer.pretrained
     trainer.elapsed_s = 6.0
+    assert trainer.pretrained
+
+
+def test_pretraining_takes_no_more_updates_than_the_training() -> None:
+    trainer = Trainer(replace(SETTINGS, pretrain_steps=600, steps=2), FACES, "cpu")
+    trainer.pretrained_steps = 1
+    assert not trainer.pretrained
+    trainer.pretrained_steps = 2
     assert trainer.pretrained
 
 

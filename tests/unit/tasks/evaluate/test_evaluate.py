@@ -13,7 +13,7 @@ from mien.model.landmarks.reference import reference_shape
 from mien.tasks.evaluate import EvaluationSettings, as_brief, as_json, as_table
 from mien.tasks.evaluate.measure import Measured, MeasuredPair
 from mien.tasks.evaluate.pairs import asks_much, cross_person, same_person
-from mien.tasks.evaluate.results import Contest, Evaluation, EvaluationPair
+from mien.tasks.evaluate.results import Evaluation, EvaluationInputs, EvaluationPair
 from mien.tasks.evaluate.sheets import cross_person_sheets, same_person_sheets
 from mien.tasks.evaluate.summary import summarise
 from mien.tasks.generator.weights import RegisteredModel, short_name
@@ -154,7 +154,7 @@ def _evaluation(l1: dict[str, list[float]] = L1) -> Evaluation:
         summarise("val", "cross", _cross_pairs(0.6), seed=0),
     )
     return Evaluation(
-        Contest("new", (("v1", "old"),), (), RetargetSettings(), None), EvaluationSettings(), sections, ()
+        EvaluationInputs("new", (("v1", "old"),), (), RetargetSettings(), None), EvaluationSettings(), sections, ()
     )
 
 

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from mien.model.expression.retargeting import RetargetSettings, neutral_landmarks
-from mien.model.inference.application import ApplicationModel
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
 from mien.storage import Root, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES
 from mien.tasks.errors import UsageError
@@ -38,7 +39,7 @@ def root() -> Root:
 def generator(root: Root, tmp_path: Path) -> str:
     torch.manual_seed(0)
     network = build_generator(GeneratorConfig(size_px=64, width=16, blocks=1))
-    ApplicationModel(network, AlignmentSettings(), HeatmapSpec(), {}).save(tmp_path)
+    ExportedGenerator(network, AlignmentSettings(), HeatmapSpec(), {}).save(tmp_path)
     return keep_model(root, tmp_path)
 
 

@@ -42,7 +42,7 @@ HASHES = [np.random.default_rng(n).bytes(32) for n in range(3)]
 
 def test_the_first_of_the_same_bytes_is_kept() -> None:
     rows = [row("x", HASHES[0]), row("y", HASHES[1]), row("x", HASHES[0]), row("x", HASHES[0], "b")]
-    found = find_duplicates(rows, LIMITS.most_duplicate_bits)
+    found = find_duplicates(rows, LIMITS.max_duplicate_bits)
     assert {place: verdict.of for place, verdict in found.items()} == {2: fingerprint("x"), 3: fingerprint("x")}
     assert found[2].reason == SAME_FILE
     assert "another person" in found[3].reason
@@ -73,6 +73,6 @@ def test_a_photo_encoded_or_scaled_anew_is_a_near_duplicate_and_another_photo_is
     for photo, hashed in zip(photos, hashes, strict=True):
         jpeg = decode_rgb(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes())
         again = np.frombuffer(perceptual_hash(jpeg), np.uint8)
-        assert np.bitwise_count(hashed ^ again).sum() <= LIMITS.most_duplicate_bits
+        assert np.bitwise_count(hashed ^ again).sum() <= LIMITS.max_duplicate_bits
     apart = [np.bitwise_count(a ^ b).sum() for n, a in enumerate(hashes) for b in hashes[:n]]
-    assert min(apart) > LIMITS.most_duplicate_bits
+    assert min(apart) > LIMITS.max_duplicate_bits

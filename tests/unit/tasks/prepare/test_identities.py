@@ -61,6 +61,6 @@ def test_rejected_faces_have_no_part_and_too_many_are_told(monkeypatch: pytest.M
     changes, told = group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)
     assert {place: change["identity"] for place, change in changes.items()} == {1: "person-b"}
     assert (told["people"], told["alone"]) == (1, 1)
-    monkeypatch.setattr(identities, "MOST_FACES", 0)
+    monkeypatch.setattr(identities, "MAX_FACES", 0)
     with pytest.raises(RunError, match="prepare them as several sets"):
         group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)

@@ -55,7 +55,7 @@ def touch(_root: Root, name: str, number: int, bad: Bad) -> ShardRef:
         (folder / f"bad-{number}").touch()
         raise UsageError(f"{number} is bad")  # which is not tried again
     (folder / (f"late-{number}" if enough else f"{number}")).touch()
-    return ShardRef("pairs", name, number, {"ok": number, "rejected": 0, "failed": 0})
+    return ShardRef("pairs", name, number, {"ok": number, "rejected": 0, "failed": 0}, "0" * 64)
 
 
 def wait_for(path: Path) -> None:

@@ -1,9 +1,9 @@
-"""The application model: the trained generator as it is stored, registered and used for transfer.
+"""The trained generator as it is stored, registered and used for transfer.
 
 {folder}/generator.safetensors     the weights
          shape_model.safetensors   the linear model of face shapes, for retargeting; may be absent
-         config.json               what rebuilds the generator, how its inputs were aligned and rendered, where it
-                                   comes from, and the SHA-256 of the other files
+         config.json               what rebuilds the generator, how its inputs were aligned and rendered, what it was
+                                   trained on, and the SHA-256 of the other files
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mien.model.device import Compute
-from mien.model.errors import WeightsError
+from mien.model.errors import SettingsError, WeightsError
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.tensors import to_uint8
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.networks.generator import Generator, GeneratorConfig, build_generator
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import Generator, build_generator
 
 WEIGHTS, SHAPE_MODEL, CONFIG = "generator.safetensors", "shape_model.safetensors", "config.json"
 _DAMAGED = "train it anew or fetch it again from the registry"
 
 
 @dataclass(frozen=True)
-class ApplicationModel:
+class ExportedGenerator:
     """A generator ready for use: the same inputs in the same batch give the same pixels."""
 
     generator: Generator
@@ -50,7 +51,7 @@ class ApplicationModel:
     sha256: str | None = None
     """Of the weights file; None before it is saved."""
     shape_model: ShapeModel | None = None
-    """What its training faces tell of shapes and expressions; None for generators stored without one."""
+    """Fitted to the training faces, for retargeting; None for generators stored without one."""
     shape_model_sha256: str | None = None
     compute: Compute = field(default_factory=Compute)
 
@@ -59,8 +60,8 @@ class ApplicationModel:
         """Side of the images it makes."""
         return self.generator.config.size_px
 
-    def save(self, folder: Path) -> ApplicationModel:
-        """Writes weights and config; returns the model as `load` would."""
+    def save(self, folder: Path) -> ExportedGenerator:
+        """Writes weights and config into a folder; returns what `load` reads from it."""
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
@@ -69,17 +70,18 @@ class ApplicationModel:
         config = {
             "weights_sha256": _sha256(folder / WEIGHTS),
             "shape_model_sha256": None if self.shape_model is None else _sha256(folder / SHAPE_MODEL),
-            "generator": asdict(self.generator.config),
+            # With the width written out: the default of a kind may change, these weights do not.
+            "generator": {**asdict(self.generator.config), "width": self.generator.config.channels},
             "alignment": asdict(self.alignment),
             "heatmaps": asdict(self.heatmap_spec),
             "provenance": dict(self.provenance),
         }
         (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
-        return ApplicationModel.load(folder)
+        return ExportedGenerator.load(folder)
 
     @staticmethod
-    def load(folder: Path, sha256: str | None = None, compute: Compute | None = None) -> ApplicationModel:
-        """Reads a saved model; `sha256` is the one its weights must have, if the caller knows it.
+    def load(folder: Path, sha256: str | None = None, compute: Compute | None = None) -> ExportedGenerator:
+        """Reads what `save` wrote; `sha256` is the hash that the weights must have, if the caller knows it.
 
         Raises:
             WeightsError: a file is missing or damaged, or the weights are not the ones that were saved.
@@ -95,13 +97,13 @@ class ApplicationModel:
             generator = build_generator(GeneratorConfig(**config["generator"]))
             generator.load_state_dict(load_file(folder / WEIGHTS))
             alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec(**config["heatmaps"])
-        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, SettingsError) as error:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
         # A tenth faster on a CPU, and what bfloat16 needs on a GPU.
         generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads
         generator.to(compute.device).eval().requires_grad_(False)
         about = config.get("provenance", {})
-        return ApplicationModel(generator, alignment, spec, about, found, shape_model, of_shapes, compute)
+        return ExportedGenerator(generator, alignment, spec, about, found, shape_model, of_shapes, compute)
 
     def generate(
         self,
