@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from prefect import flow
@@ -23,10 +23,8 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
-from mien.flows.settings import Settings, read_settings
+from mien.flows.settings import read_settings
 from mien.model.detection.load import check_detector
-from mien.model.images.video import FrameSettings
-from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
@@ -165,12 +163,13 @@ def prepare_faces(
     chosen = read_settings(settings)
     with checking_arguments():
         place = Root(root)
-        alignment, looked_at = _aligned(chosen, crop_size), VideoSettings(faces, _frames(chosen, fps, every))
+        chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
         listed = list_images(images, LabelRule(pattern, identity), place)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    detect = DetectSettings(faces, alignment, splits, chosen.quality, faces_per_image, identity)
+    detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
+    looked_at = VideoSettings(faces, chosen.frames)
     compare = CompareSettings(detect, check_identities, group_similarity)
-    drawn = HeatmapSettings(alignment.size_px, chosen.heatmaps)
+    drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -217,12 +216,3 @@ def prepare_faces(
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())
     return prepared
-
-
-def _aligned(chosen: Settings, crop_size: int | None) -> AlignmentSettings:
-    return chosen.alignment if crop_size is None else replace(chosen.alignment, size_px=crop_size)
-
-
-def _frames(chosen: Settings, fps: float | None, every: int | None) -> FrameSettings:
-    frames = chosen.frames if fps is None else replace(chosen.frames, fps=fps, every=None)
-    return frames if every is None else replace(frames, every=every)

@@ -19,11 +19,14 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from mien.model.errors import first_line
 from mien.storage import Root
 from mien.tasks.errors import RunError
 
 EXPERIMENT = "mien"
 _PATIENCE_S = 10.0
+_SHOWN = 200
+"""Characters of what MLflow says."""
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
@@ -57,7 +60,7 @@ def connect(root: Root) -> MlflowClient:
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
         raise RunError(
-            f"MLflow at {uri} does not answer ({_first_line(error)}): start it or set MLFLOW_TRACKING_URI"
+            f"MLflow at {uri} does not answer ({first_line(error)[:_SHOWN]}): start it or set MLFLOW_TRACKING_URI"
         ) from error
     return client
 
@@ -84,10 +87,6 @@ def _use(uri: str) -> None:
     mlflow.set_registry_uri(uri)
     if chosen is None:
         os.environ.pop(_URI_VARIABLE, None)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def experiment_id(client: MlflowClient, root: Root) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from mien.model.detection.load import load_detector
 from mien.model.images.provenance import encode_image
+from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.quality.gate import Judgement, TargetFace, judge_faces
 from mien.storage import Root, fingerprint
@@ -109,7 +110,7 @@ def _asked(
     landmarks = np.asarray(driver["landmarks_xy"], np.float32).reshape(-1, 2)
     scheme: LandmarkScheme = driver["landmark_scheme"]
     if asked_points is not None:
-        landmarks, scheme = ((asked_points + 1) / 2 * settings.crop_size_px).astype(np.float32), "ibug68"
+        landmarks, scheme = to_px(asked_points, settings.crop_size_px).astype(np.float32), "ibug68"
     return TargetFace(
         source_embedding=np.asarray(source["embedding"], np.float32),
         driver_embedding=np.asarray(driver["embedding"], np.float32),
