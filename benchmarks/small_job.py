@@ -97,10 +97,10 @@ def register_generator(root: str, folder: Path) -> None:
 
 def run_job(root: str, workers: int, log: str | None = None) -> None:
     """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
-    import mien.tasks.plan.pair_shards
+    import mien.tasks.plan.rounds
     from mien.flows import augment
 
-    mien.tasks.plan.pair_shards.LEAST_SHARD_PAIRS = SHARD_PAIRS
+    mien.tasks.plan.rounds.MIN_SHARD_PAIRS = SHARD_PAIRS
     if log:
         os.environ[LOG] = log
         augment.TRANSFER = replace(augment.TRANSFER, make=logged)  # sent to the workers by its name

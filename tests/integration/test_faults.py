@@ -52,11 +52,11 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def augment(root: str, **settings: Any):
-    import mien.tasks.plan.pair_shards
+    import mien.tasks.plan.rounds
     from mien.flows.augment import augment_faces
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mien.tasks.plan.pair_shards, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
+        patch.setattr(mien.tasks.plan.rounds, "MIN_SHARD_PAIRS", SHARD_PAIRS)
         return augment_faces(
             identities=NAME,
             expressions=NAME,

@@ -13,8 +13,9 @@ import pytest
 from mien.flows.cli.browse import describe_root
 from mien.storage import Root, TableName, commit, list_sets, read_manifest, read_set, source_digest, write_set
 from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.plan.counts import PlanOutcome
+from mien.tasks.plan.pair_list import PairList
 from mien.tasks.plan.pair_shards import commit_pairs
-from mien.tasks.plan.plan import PlanSettings
 from mien.tasks.prepare.compare import Compared, commit_faces
 from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
@@ -38,7 +39,7 @@ def root(tmp_path: Path) -> Root:
     heatmaps = commit_heatmaps(root, faces, [], HeatmapSettings(64))
     write_set(root, "team", {ref.table: ref.fingerprint for ref in (images, faces, heatmaps)})
     tables = FaceTables("team", faces.fingerprint, heatmaps.fingerprint)
-    pairs = commit_pairs(root, [], tables, tables, PlanSettings())
+    pairs = commit_pairs(root, PairList([]), PlanOutcome(), tables, tables)
     model = RegisteredModel("models:/g/1", "run", "0" * 64, False)
     made = commit_transfers(root, pairs, [], TransferSettings(model, (tables,), 64, settings.faces))
     write_set(root, "team-by-team", {"pairs": pairs.fingerprint, "transfers": made.fingerprint})
