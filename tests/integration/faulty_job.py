@@ -25,10 +25,10 @@ IN_SMALL_SHARDS = (
     "-c",
     f"""
 import sys
-import mien.tasks.plan.pair_shards
+import mien.tasks.plan.rounds
 from mien.flows.cli.app import main
 if __name__ == "__main__":
-    mien.tasks.plan.pair_shards.LEAST_SHARD_PAIRS = {SHARD_PAIRS}
+    mien.tasks.plan.rounds.MIN_SHARD_PAIRS = {SHARD_PAIRS}
     sys.exit(main())
 """,
 )
@@ -90,10 +90,10 @@ def use_registry(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def augment(root: Path | str, **settings: Any) -> Any:
     """The job, in small shards."""
-    import mien.tasks.plan.pair_shards
+    import mien.tasks.plan.rounds
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mien.tasks.plan.pair_shards, "LEAST_SHARD_PAIRS", SHARD_PAIRS)
+        patch.setattr(mien.tasks.plan.rounds, "MIN_SHARD_PAIRS", SHARD_PAIRS)
         return flow_calls.augment(NAME, root, **{"model": MODEL, "per_identity": PER_IDENTITY, "workers": 1} | settings)
 
 

@@ -135,7 +135,7 @@ STAGES = {
     "faces": "mien.tasks.prepare.detect",
     "heatmaps": "mien.tasks.prepare.heatmaps",
     "pairs": "mien.tasks.plan.pair_shards",
-    "transfers": "mien.tasks.transfer.generate",
+    "transfers": "mien.tasks.transfer.transfer_shards",
     "training": "mien.tasks.train.train",
 }
 

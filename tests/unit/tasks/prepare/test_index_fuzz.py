@@ -16,7 +16,8 @@ from PIL import Image
 from mien.model.errors import ImageError
 from mien.model.images.codec import MOST_PIXELS, decode_rgb, has_icc_profile, image_size_px
 from mien.storage import Root, SourceReader, StorageError, list_images, read_shard
-from mien.tasks.prepare.index import index_shard, plan_index
+from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.runtime.stage import make_shard
 from tests.sample_faces import orl_photos
 from tests.unit.storage.sources.test_archives import tar_of
 
@@ -111,7 +112,7 @@ def test_a_folder_of_mutated_photos_has_a_row_for_each(tmp_path: Path) -> None:
     rows = [
         row
         for shard in plan_index(root, "fuzz", items, 64)
-        for row in read_shard(root, "images", index_shard(root, shard).fingerprint).to_pylist()
+        for row in read_shard(root, "images", make_shard(INDEX, root, shard, None).fingerprint).to_pylist()
     ]
     assert {Path(row["uri"]).name for row in rows} == names
     assert len(rows) == len(names)
