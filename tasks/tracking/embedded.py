@@ -78,6 +78,6 @@ def move_artifact_uris(database: Path, old: str, new: str) -> None:
         for table, column in _ADDRESSES:
             # Names of tables and columns cannot be parameters; these are constants.
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR {column} LIKE ? || '/%'",
-                (new, len(old) + 1, old, old),
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ? || '/'",
+                (new, len(old) + 1, len(old) + 1, old),
             )
