@@ -32,6 +32,7 @@ steps = 9
 size_px = 64
 width = 8
 blocks = 0
+keeps_source = true
 
 [planning]
 max_sources = 1
