@@ -198,7 +198,7 @@ def test_the_way_of_retargeting_decides_the_faces(done, tmp_path: Path) -> None:
     listed.write_text("identity_image,expression_image\nsample:orl/s1/1.pgm,sample:orl/s2/3.pgm\n")
     images, known = [], set((root / "neutrals").iterdir())
     for retarget, head_pose in (("none", 1.0), ("offsets", 1.0), ("offsets", 0.0), ("shape_model", 1.0)):
-        augment(root, pairs=str(listed), name="ways", retarget=retarget, head_pose=head_pose, keep_rejected=True)
+        augment(root, pairs=str(listed), set="ways", retarget=retarget, head_pose=head_pose, keep_rejected=True)
         images += storage.open_table(str(root), "transfers", "ways").to_table()["image"].to_pylist()
     assert None not in images
     assert len(set(images)) == 4
@@ -216,7 +216,7 @@ def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(d
     ordered = sorted(similarity for similarity in found if similarity is not None)
     (root / "gates").mkdir(exist_ok=True)
     (root / "gates" / "half.json").write_text(json.dumps({"min_identity_similarity": ordered[len(ordered) // 2]}))
-    again = augment(root, per_identity=5, candidates=9, identity_splits=["val", "test"], gate="half", name="strict")
+    again = augment(root, per_identity=5, candidates=9, identity_splits=["val", "test"], gate="half", set="strict")
     rows = rows_of(root, "strict")
     assert again.tally is not None
     for person in {row["identity"] for row in rows}:
@@ -231,7 +231,7 @@ def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(d
     assert all(row["image"] is None and row["sha256"] for row in rows if row["status"] != "ok")
     assert (
         augment(
-            root, per_identity=5, candidates=9, identity_splits=["val", "test"], gate="half", name="strict"
+            root, per_identity=5, candidates=9, identity_splits=["val", "test"], gate="half", set="strict"
         ).transfers
         == again.transfers
     )
@@ -279,11 +279,11 @@ def test_formats_change_the_bytes_and_consent_is_asked_for(done, tmp_path: Path)
     root, _ = done
     listed = tmp_path / "pairs.csv"
     listed.write_text("identity_image,expression_image\nsample:orl/s1/1.pgm,sample:orl/s2/3.pgm\n")
-    augment(root, pairs=str(listed), name="small", image_format="webp", quality=60, keep_rejected=True)
+    augment(root, pairs=str(listed), set="small", image_format="webp", quality=60, keep_rejected=True)
     (row,) = rows_of(root, "small")
     assert row["image"][8:12] == b"WEBP"
     assert row["image_format"] == "webp"
-    augment(root, pairs=str(listed), name="asked", require_consent=True)
+    augment(root, pairs=str(listed), set="asked", require_consent=True)
     (row,) = rows_of(root, "asked")
     assert (row["status"], row["reason"]) == ("rejected", "the source's photo came without consent")
     assert row["image"] is None
