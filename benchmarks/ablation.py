@@ -40,7 +40,6 @@ def variants(steps: int, seed: int, size_px: int) -> Iterator[Variant]:
         generator=GeneratorConfig(size_px=size_px, width=WIDTHS["motion"]),
         steps=steps,
         seed=seed,
-        pretrain_steps=min(TrainSettings.pretrain_steps, steps),
     )
     residual = replace(whole.generator, kind="residual", width=WIDTHS["residual"])
     yield Variant("nothing", whole)

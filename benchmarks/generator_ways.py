@@ -13,6 +13,7 @@ import torch
 
 from benchmarks.transfer_bench import Bench, all_batches
 from mien.model.device import Compute, uses_bfloat16
+from mien.model.images.tensors import from_uint8
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 
@@ -73,7 +74,7 @@ def _one_by_one(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray
 
 def _with_gradients(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     model.generator.requires_grad_(True)
-    photos = torch.from_numpy(np.ascontiguousarray(inputs.source.transpose(0, 3, 1, 2))).float() / 127.5 - 1
+    photos = from_uint8(torch.from_numpy(np.ascontiguousarray(inputs.source.transpose(0, 3, 1, 2))))
     keypoints = [
         KeypointInfo(heatmaps_to_float(torch.from_numpy(heatmaps)), torch.from_numpy(points).float())
         for heatmaps, points in (

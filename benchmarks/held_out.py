@@ -11,6 +11,7 @@ from mien.model.detection.detector import FaceDetector
 from mien.model.evaluation import metrics
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.images.tensors import to_uint8
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.networks.generator import Generator
 from mien.model.quality.gate import landmark_error
@@ -72,7 +73,7 @@ class HeldOut:
         face = self._detector.find(image)[:1]
         if not face:
             return None
-        points = to_common(face[0].landmarks_xy, face[0].scheme) / len(image) * 2 - 1
+        points = from_px(to_common(face[0].landmarks_xy, face[0].scheme), len(image))
         return points, self._detector.embed(image, face)[0]
 
     def _photos(self, rows: Rows) -> Photos:

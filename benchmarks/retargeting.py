@@ -24,6 +24,7 @@ import numpy as np
 from mien.model.expression.neutral import frontal_faces
 from mien.model.expression.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.expression.shape_model import ShapeModel
+from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening
 from mien.storage import Root
 from mien.tasks.sets.faces import common_points, crop_size_px, face_tables, usable_faces
@@ -176,7 +177,7 @@ def drawn(columns: dict[str, np.ndarray], side_px: int = 200) -> np.ndarray:
             sheet, name[:34], (column * side_px + 2, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 0, 0), 1, cv2.LINE_AA
         )
         for row, shape in enumerate(shapes):
-            pixels = ((shape + 1) / 2 * side_px + origin + [0, row * side_px]).round().astype(np.int32)
+            pixels = (to_px(shape, side_px) + origin + [0, row * side_px]).round().astype(np.int32)
             for first, end in CONTOURS:
                 cv2.polylines(sheet, [pixels[first:end]], first in CLOSED_CONTOURS, (160, 60, 0), 1, cv2.LINE_AA)
     return sheet

@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import (
     CHAMPION,
     EXPRESSION,
@@ -35,7 +36,8 @@ from mien.model.device import Compute, Precision
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
-from mien.storage import Root, ShardRef, TableRef, read_manifest, read_text, write_set
+from mien.storage import Root, ShardRef, TableRef, read_manifest, read_text, set_version, write_set
+from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator
@@ -49,8 +51,10 @@ from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_plan
 from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
+from mien.tasks.sets.consent import refused_lines
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
 from mien.tasks.sets.splits import Split
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.gate_limits import load_gate
@@ -75,12 +79,14 @@ class AugmentedFaces(FlowResult):
     """What came of it; None for a list."""
     cost: Cost | None = None
     """What it would take, after a dry run."""
+    refused: tuple[str, ...] = ()
+    """Lines on pairs that were not made for want of consent."""
 
     def lines(self) -> list[str]:
         if self.transfers is None or self.gallery is None:
             line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
             return [line, *self._plan_lines(), *([self.cost.told()] if self.cost else [])]
-        return [self.summary(), f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
+        return [self.summary(), *self.refused, f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
 
     def summary(self) -> str:
         """One line: what became of the plan."""
@@ -135,6 +141,7 @@ def check_arguments(
     flow_run_name="augment {identities} by {expressions}",
     task_runner=shard_threads(),
 )
+@at_work
 def augment_faces(
     *,
     identities: SetName,
@@ -159,6 +166,7 @@ def augment_faces(
     keep_rejected: Annotated[bool, OUTPUT] = False,
     gallery: Annotated[Text | None, OUTPUT] = None,
     dry_run: Annotated[bool, RUN] = False,
+    replace: Annotated[bool, RUN] = False,
     precision: Annotated[Precision, RUN] = "auto",
     workers: Workers = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
@@ -184,13 +192,14 @@ def augment_faces(
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
-        require_consent: Refuse people whose photos came without consent.
+        require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         image_format: How generated faces are encoded.
         quality: Of JPEG and WebP.
         keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
         gallery: Folder for the gallery; {root}/galleries/{set} if empty.
         dry_run: Only count what would be generated; write nothing.
+        replace: Take the place of a set of other people or expressions, or of one with more than twice as many faces.
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
@@ -209,6 +218,8 @@ def augment_faces(
     name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
         place = Root(root)
+        about, version = generated_from(identities, expressions, model, pairs), set_version(place, name)
+        check_replacing(place, name, about, replace)
         listed = None if pairs is None else read_text(pairs)
     sources, drivers = face_tables(place, identities), face_tables(place, expressions)
 
@@ -267,10 +278,16 @@ def augment_faces(
     )
     pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else planning)
     transfers = commit_transfers(place, pairs_ref, done, transfer)
-    write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
+    tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
+    check_kept_rows(place, name, tables, version, replace)
+    write_set(place, name, tables, after=version, about=about)
 
     # Report
+    note_output(place, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
     page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     counts = read_manifest(place, "transfers", transfers.fingerprint).counts
-    return AugmentedFaces(name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally)
+    refused = tuple(refused_lines(place, transfers.fingerprint))
+    return AugmentedFaces(
+        name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally, refused=refused
+    )

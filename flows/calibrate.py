@@ -8,11 +8,12 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from mien.flows.parameters import ROOT, RootUrl, SetName
+from mien.flows.parameters import GATE, ROOT, RootUrl, SetName
 from mien.flows.result import FlowResult
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.transfer.gate_limits import PAIRS, Calibration, keep_gate
 from mien.tasks.transfer.steps import calibrate
@@ -25,9 +26,12 @@ class CalibratedGate(FlowResult):
     set: str
     calibration: Calibration
     uri: str
+    left_out: tuple[str, ...] = ()
+    """A line on photos that consent left out."""
 
     def lines(self) -> list[str]:
         return [
+            *self.left_out,
             *self.calibration.table().splitlines(),
             "",
             f"kept in {self.uri}; mien augment --gate {self.set} judges by it",
@@ -42,7 +46,11 @@ def check_arguments(*, set: str, root: str) -> None:
 
 @flow(name="calibrate-gate", flow_run_name="calibrate on {set}")
 def calibrate_gate(
-    *, set: SetName, root: RootUrl = ROOT, pairs: Annotated[int, Field(ge=10)] = PAIRS
+    *,
+    set: SetName,
+    root: RootUrl = ROOT,
+    pairs: Annotated[int, Field(ge=10)] = PAIRS,
+    require_consent: Annotated[bool, GATE] = False,
 ) -> CalibratedGate:
     """Measure what real photos reach, and keep it as the limits that generated faces are judged by.
 
@@ -50,9 +58,12 @@ def calibrate_gate(
         set: Prepared set with several photos of each person.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pairs: Pairs of photos to compare.
+        require_consent: Compare photos only for which consent was given.
     """
     check_arguments(set=set, root=root)
     opened_root = Root(root)
+    consenting = with_consent(opened_root, [face_tables(opened_root, set)], require_consent)
     with worker_pool(1):
-        calibration = calibrate(opened_root, face_tables(opened_root, set), pairs)
-    return CalibratedGate(set, calibration, keep_gate(opened_root, set, calibration))
+        calibration = calibrate(opened_root, consenting.sets[0], pairs)
+    kept = keep_gate(opened_root, set, calibration)
+    return CalibratedGate(set, calibration, kept, tuple(consenting.lines()))

@@ -8,9 +8,11 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, ROOT, Count, ModelUri, RootUrl, Seed, SetName, Text, Workers
 from mien.flows.result import FlowResult
 from mien.storage import Root
+from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_table
 from mien.tasks.evaluate.steps import evaluate, write_evaluation_page
@@ -40,6 +42,7 @@ def check_arguments(*, set: str, root: str) -> None:
 
 
 @flow(name="evaluate-generator", flow_run_name="evaluate {model} on {set}")
+@at_work
 def evaluate_generator(
     *,
     set: SetName,
@@ -74,5 +77,6 @@ def evaluate_generator(
     evaluation = evaluate(opened_root, registered.sha256, [tables], settings, workers, others)
     page = None
     if gallery is not None:
+        note_output(opened_root, "page", Root(gallery), set)
         page = write_evaluation_page(opened_root, evaluation, Root(gallery), f"{registered.uri} on {set}")
     return EvaluatedGenerator(registered.uri, evaluation, page)

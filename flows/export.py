@@ -10,6 +10,7 @@ from mien.flows.parameters import ROOT, RootUrl, SetName, Text, Workers
 from mien.flows.result import FlowResult
 from mien.storage import Root, read_manifest
 from mien.storage.exports import ExportForm
+from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.export.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
 from mien.tasks.export.steps import export_part
@@ -68,6 +69,7 @@ def export_faces(
     settings, transfers = ExportSettings(format, rejected, paste_back), transfers_of(opened_root, set)
     if finished(out_root, transfers, settings):
         return ExportedFaces(out_root.url, None)
+    note_output(opened_root, "export", out_root, transfers)
     start_export(out_root, transfers, settings)
     manifest, folders = read_manifest(opened_root, "transfers", transfers), people_of(opened_root, transfers)
     with worker_pool(workers), work_progress("export", manifest.rows, "faces"):

@@ -9,6 +9,7 @@ from prefect import flow
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
 from mien.flows.result import FlowResult
 from mien.storage import Root, list_sets, newest_first
+from mien.storage.outputs import note_output
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.pages.steps import build_gallery
 
@@ -46,7 +47,9 @@ def write_gallery(
     """
     check_arguments(set=set, root=root, out=out)
     opened_root = Root(root)
-    page = build_gallery(opened_root, chosen_transfers(opened_root, set), Root(out), max_faces)
+    transfers = chosen_transfers(opened_root, set)
+    note_output(opened_root, "page", Root(out), transfers)
+    page = build_gallery(opened_root, transfers, Root(out), max_faces)
     return WrittenGallery(page.uri, page.summary)
 
 

@@ -6,7 +6,7 @@ photos ──prepare──▶ faces, heatmaps ──train──▶ registered ge
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
@@ -30,6 +30,7 @@ from mien.flows.parameters import (
 from mien.flows.prepare import PreparedFaces, prepare_faces
 from mien.flows.result import FlowResult
 from mien.flows.train import TrainedGenerator, train_generator
+from mien.model.training.recipes import Recipe
 from mien.tasks.runtime.workers import worker_pool
 
 
@@ -52,8 +53,8 @@ def face_augmentation(
     set: SetName,
     root: RootUrl = ROOT,
     faces: Detector = "dlib",
-    crop_size: CropPx = 256,
-    size: SizePx = 128,
+    crop_size: CropPx | None = None,
+    size: SizePx | None = None,
     minutes: Minutes | None = None,
     steps: Count | None = None,
     per_identity: Count = 10,
@@ -61,9 +62,12 @@ def face_augmentation(
     test_fraction: Share = 0.1,
     split_salt: str = "",
     gallery: Text | None = None,
-    seed: Seed = 0,
+    seed: Seed | None = None,
     workers: Workers = None,
     commercial: bool = False,
+    recipe: Recipe = "default",
+    settings: dict[str, Any] | str | None = None,
+    replace: bool = False,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
@@ -72,8 +76,8 @@ def face_augmentation(
         set: Name of the prepared set; the generated one is {set}-augmented.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
-        crop_size: Side of the aligned crops, in pixels.
-        size: Side of the generated faces, in pixels, at most the crop size.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
+        size: Side of the generated faces, in pixels, at most the crop size; the settings' (128) if empty.
         minutes: Minutes to train; give this or steps.
         steps: Steps to train.
         per_identity: Generated faces for each held-out person.
@@ -81,9 +85,12 @@ def face_augmentation(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         gallery: Folder for the gallery; {root}/galleries/{set}-augmented if empty.
-        seed: Another seed, another training and plan.
+        seed: Another seed, another training and plan; the training's settings' and 0 if empty.
         workers: Worker processes; one per core if empty.
         commercial: Refuse whatever depends on weights that exclude commercial use.
+        recipe: Of the training: default, or patent: the patent application as written.
+        settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
+        replace: Take the place of sets with other sources or settings, or of those that keep less than half their rows.
     """
     with worker_pool(workers):
         prepared = prepare_faces(
@@ -96,9 +103,19 @@ def face_augmentation(
             test_fraction=test_fraction,
             split_salt=split_salt,
             commercial=commercial,
+            settings=settings,
+            replace=replace,
         )
         trained = train_generator(
-            sets=[set], root=root, size=size, minutes=minutes, steps=steps, seed=seed, commercial=commercial
+            sets=[set],
+            root=root,
+            size=size,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            recipe=recipe,
+            settings=settings,
+            commercial=commercial,
         )
         augmented = augment_faces(
             identities=set,
@@ -108,8 +125,10 @@ def face_augmentation(
             model=CHAMPION,
             per_identity=per_identity,
             identity_splits=["val", "test"],
-            seed=seed,
+            seed=seed or 0,
             gallery=gallery,
             commercial=commercial,
+            settings=settings,
+            replace=replace,
         )
     return Augmentation(prepared, trained, augmented)

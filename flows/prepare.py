@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import (
     FACES,
     PEOPLE,
     PHOTOS,
     ROOT,
+    RUN,
     Count,
     CropPx,
     Detector,
@@ -23,11 +25,22 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
-from mien.flows.settings import Settings, read_settings
+from mien.flows.settings import read_settings
 from mien.model.detection.load import check_detector
-from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_sources, list_images, read_manifest, write_set
+from mien.storage import (
+    IdentityFrom,
+    LabelRule,
+    Root,
+    TableRef,
+    check_sources,
+    list_images,
+    read_manifest,
+    set_version,
+    write_set,
+)
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
+from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
@@ -37,6 +50,7 @@ from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
 from mien.tasks.runtime.fan_out import Step, over_shards, over_videos, shard_threads
 from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
 from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
@@ -100,6 +114,7 @@ def check_arguments(
 
 
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
+@at_work
 def prepare_faces(
     images: Annotated[list[Text], Field(min_length=1)],
     *,
@@ -120,6 +135,7 @@ def prepare_faces(
     test_fraction: Annotated[Share, PEOPLE] = 0.1,
     split_salt: Annotated[str, PEOPLE] = "",
     settings: Annotated[dict[str, Any] | str | None, FACES] = None,
+    replace: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
@@ -147,6 +163,7 @@ def prepare_faces(
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
+        replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
@@ -163,10 +180,13 @@ def prepare_faces(
     chosen = read_settings(settings)
     with checking_arguments():
         place = Root(root)
-        alignment, looked_at = _aligned(chosen, crop_size), VideoSettings(faces, _frames(chosen, fps, every))
-        listed = list_images(images, LabelRule(pattern, identity), place)
+        chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
+        about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
+        check_replacing(place, set, about, replace)
+        listed = with_terms(list_images(images, LabelRule(pattern, identity), place))
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    detect = DetectSettings(faces, alignment, splits, chosen.quality, faces_per_image, identity)
+    detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
+    looked_at = VideoSettings(faces, chosen.frames)
     compare = CompareSettings(detect, check_identities, group_similarity)
 
     with worker_pool(workers):
@@ -181,6 +201,7 @@ def prepare_faces(
         plan = plan_index(place, set, photos, SHARD_IMAGES)
         total = sum(len(shard.items) for shard in plan)
         indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
+        indexed = reject_withdrawn(place, indexed, identity)
         images_ref = commit_images(place, indexed)
 
         # Detect and align
@@ -192,21 +213,24 @@ def prepare_faces(
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, detect, compared.told)
+        face_shards = reject_withdrawn_faces(place, indexed, compared.shards)
+        faces_ref = commit_faces(place, images_ref, face_shards, detect, compared.told, detected)
 
         # Heatmaps
-        names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
+        names, found = [shard.fingerprint for shard in face_shards], sum(shard.rows for shard in face_shards)
         rendered = over_shards(
             Step("render heatmaps", "faces", found, find_heatmaps),
             heatmap_shard,
             place,
             names,
-            alignment.size_px,
+            chosen.alignment.size_px,
             chosen.heatmaps,
         )
         heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, chosen.heatmaps)
 
-    write_set(place, set, {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)})
+    tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
+    check_kept_rows(place, set, tables, version, replace)
+    write_set(place, set, tables, after=version, about=about)
     found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
     prepared = PreparedFaces(
         set=set,
@@ -219,17 +243,8 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=tuple(left_out_lines(place, found_images)),
+        left_out=(*left_out_lines(place, found_images), *terms_lines(place, found_images)),
         identities=tuple(identity_lines(place, found_faces)),
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())
     return prepared
-
-
-def _aligned(chosen: Settings, crop_size: int | None) -> AlignmentSettings:
-    return chosen.alignment if crop_size is None else replace(chosen.alignment, size_px=crop_size)
-
-
-def _frames(chosen: Settings, fps: float | None, every: int | None) -> FrameSettings:
-    frames = chosen.frames if fps is None else replace(chosen.frames, fps=fps, every=None)
-    return frames if every is None else replace(frames, every=every)

@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
 from mien.flows.result import FlowResult
 from mien.storage import Root
+from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.pages.steps import build_report
 from mien.tasks.sets.faces import face_tables
@@ -46,6 +47,7 @@ def write_report(
         max_faces: Faces to show at most of each reason.
     """
     check_arguments(set=set, root=root)
+    note_output(Root(root), "page", Root(out or f"{root}/reports/{set}"), set)
     page = build_report(Root(root), set, Root(out or f"{root}/reports/{set}"), max_faces)
     create_markdown_artifact(f"{page.summary}\n\nReport: {page.uri}", key="prepared-faces", description=set)
     return WrittenReport(page.uri, page.summary)

@@ -6,7 +6,7 @@ One file serves all flows: a flow reads its own sections, and the others are val
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from mien.model.configuration.refine import refine
@@ -49,6 +49,15 @@ class Settings:
     """augment-faces: which pairs are planned."""
     gate: GateSettings = field(default_factory=GateSettings)
     """augment-faces: which generated faces are accepted. Limits calibrated on the set of the parameter gate win."""
+
+    def with_crop_size(self, size_px: int | None) -> Settings:
+        """The settings with crops of this size, if one is given."""
+        return self if size_px is None else replace(self, alignment=replace(self.alignment, size_px=size_px))
+
+    def with_frames(self, fps: float | None, every: int | None) -> Settings:
+        """The settings with these frames of a video, if any are given; `every` wins over `fps`."""
+        frames = self.frames if fps is None else replace(self.frames, fps=fps, every=None)
+        return replace(self, frames=frames if every is None else replace(frames, every=every))
 
 
 def read_settings(given: dict[str, Any] | str | None, recipe: Recipe = "default") -> Settings:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
 from mien.flows.result import FlowResult
 from mien.flows.settings import read_settings
@@ -18,6 +19,7 @@ from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, as_brief
 from mien.tasks.evaluate.steps import evaluate
 from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import find_trained
@@ -37,12 +39,15 @@ class TrainedGenerator(FlowResult):
     """None if it had been done before: MLflow has it."""
     promotion: str = ""
     """Why it is the champion or not."""
+    left_out: tuple[str, ...] = ()
+    """A line on photos that consent left out."""
 
     def lines(self) -> list[str]:
         champion = " and is the champion" if self.model.champion else "; the champion stays another"
         if self.evaluation is None:
-            return [f"{self.model.uri} came of this training before{champion}"]
+            return [*self.left_out, f"{self.model.uri} came of this training before{champion}"]
         return [
+            *self.left_out,
             *as_brief(self.evaluation).splitlines(),
             "",
             "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
@@ -71,6 +76,7 @@ def check_arguments(
 
 
 @flow(name="train-generator", flow_run_name="train on {sets}")
+@at_work
 def train_generator(
     *,
     sets: Annotated[list[SetName], Field(min_length=1)],
@@ -82,6 +88,7 @@ def train_generator(
     seed: Annotated[Seed | None, GENERATOR] = None,
     recipe: Annotated[Recipe, GENERATOR] = "default",
     settings: Annotated[dict[str, Any] | str | None, GENERATOR] = None,
+    require_consent: Annotated[bool, RUN] = False,
     commercial: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> TrainedGenerator:
@@ -100,6 +107,7 @@ def train_generator(
         recipe: default, or patent: the patent application as written.
         settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has
             them; docs/settings.md lists them.
+        require_consent: Train on, and measure with, photos only for which consent was given.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
         workers: Worker processes for the evaluation; one per core if empty.
     """
@@ -107,12 +115,13 @@ def train_generator(
         sets=sets, root=root, minutes=minutes, steps=steps, recipe=recipe, settings=settings, commercial=commercial
     )
     opened_root = Root(root)
-    prepared = [face_tables(opened_root, name) for name in sets]
+    consenting = with_consent(opened_root, [face_tables(opened_root, name) for name in sets], require_consent)
+    prepared, left_out = consenting.sets, tuple(consenting.lines())
     options = TrainOptions(generator, size, minutes, steps, seed)
     resolved = resolve_settings(opened_root, prepared, read_settings(settings, recipe).train, options)
     training = training_fingerprint(prepared, resolved)
     if found := find_trained(opened_root, training):
-        return TrainedGenerator(found, "found")
+        return TrainedGenerator(found, "found", left_out=left_out)
 
     # Load, pretrain the discriminators, fit
     trained = train(opened_root, prepared, resolved, training, recipe)
@@ -122,4 +131,4 @@ def train_generator(
 
     # Register
     registered = register(opened_root, prepared, trained, evaluation, workers)
-    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion)
+    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out)

@@ -7,12 +7,14 @@ from typing import Annotated
 
 from prefect import flow
 
-from mien.flows.parameters import CHAMPION, EXPRESSION, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
+from mien.flows.at_work import at_work
+from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
 from mien.flows.result import FlowResult
 from mien.model.detection.load import check_detector
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
+from mien.tasks.sets.photo_consent import check_photos
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.steps import transfer_photos
 
@@ -47,6 +49,7 @@ def check_arguments(*, source: str, driver: str, faces: str) -> None:
 
 
 @flow(name="transfer-pair")
+@at_work
 def transfer_pair(
     source: Text,
     driver: Text,
@@ -57,6 +60,7 @@ def transfer_pair(
     faces: Detector = "dlib",
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
     head_pose: HeadPose = 1.0,
+    require_consent: Annotated[bool, GATE] = False,
 ) -> TransferredPair:
     """Give the person of one photo the expression of another.
 
@@ -70,8 +74,11 @@ def transfer_pair(
         retarget: offsets puts the driver's expression on the source's face shape, shape_model does so by the
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+        require_consent: Refuse photos unless a prepared set of the root says that consent was given for them.
     """
     check_arguments(source=source, driver=driver, faces=faces)
+    with checking_arguments():
+        check_photos(Root(root), (source, driver), require_consent)
     opened_root, settings = Root(root), RetargetSettings(retarget, head_pose)
     registered = fetch_model(opened_root, model)
     judged = transfer_photos(opened_root, registered, source, driver, out, faces, settings)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prefect import flow
 
-from mien.flows.parameters import ROOT, RootUrl, SetName
+from mien.flows.parameters import ROOT, Count, RootUrl, Seed, SetName
 from mien.flows.result import FlowResult
 from mien.storage import Root, read_set
 from mien.tasks.errors import checking_arguments
@@ -17,7 +17,7 @@ from mien.tasks.sets.steps import verify
 
 @dataclass(frozen=True)
 class VerifiedSet(FlowResult):
-    """What was looked at, and what is wrong."""
+    """What was compared, and what is wrong."""
 
     set: str
     rows: Mapping[str, int]
@@ -26,11 +26,30 @@ class VerifiedSet(FlowResult):
     """Decoded."""
     faults: tuple[str, ...]
     """One line each."""
+    compared: Mapping[str, int] = field(default_factory=dict)
+    """How often what was compared."""
+    left_out: tuple[str, ...] = ()
+    """What could not be compared, one line each."""
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is wrong, and nothing was left out."""
+        return not self.faults and not self.left_out
 
     def lines(self) -> list[str]:
         rows = ", ".join(f"{count} {table}" for table, count in self.rows.items())
-        verdict = f"{len(self.faults)} faults" if self.faults else "whole"
-        return [*self.faults, f"{self.set}: {verdict}; {rows}; {self.pictures} pictures decoded"]
+        compared = ", ".join(f"{count} {what}" for what, count in self.compared.items())
+        return [
+            *self.faults,
+            *(f"not compared: {line}" for line in self.left_out),
+            f"compared: {compared or 'nothing'}",
+            f"{self.set}: {self._verdict()}; {rows or 'no rows'}; {self.pictures} pictures decoded",
+        ]
+
+    def _verdict(self) -> str:
+        if self.faults:
+            return "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        return f"no fault found, {len(self.left_out)} comparisons left out" if self.left_out else "whole"
 
     @property
     def ok(self) -> bool:
@@ -44,14 +63,25 @@ def check_arguments(*, set: str, root: str) -> None:
 
 
 @flow(name="verify-set", flow_run_name="verify {set}")
-def verify_set(*, set: SetName, root: RootUrl = ROOT) -> VerifiedSet:
+def verify_set(*, set: SetName, root: RootUrl = ROOT, deep: Count | None = None, seed: Seed = 0) -> VerifiedSet:
     """Check every manifest, shard, row and picture of a set; exit code 1 if anything is wrong.
 
     Args:
         set: Prepared or generated set; the sets that it was made from are checked, too.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        deep: Detect so many faces again, from their photos, and generate so many transfers again; none if empty.
+        seed: Another seed, another choice of what is made again.
     """
     check_arguments(set=set, root=root)
+    opened_root = Root(root)
     with worker_pool(1), checking_arguments():
-        found = verify(Root(root), set)
-    return VerifiedSet(set, found.rows, found.pictures, tuple(found.faults))
+        found = verify(opened_root, set)
+        if deep is not None:
+            # Only here: it loads the generator's libraries.
+            from mien.tasks.transfer.steps import recompute
+
+            again = recompute(opened_root, set, deep, seed)
+            found.faults += again.faults
+            found.left_out += again.left_out
+            found.done.update(again.done)
+    return VerifiedSet(set, found.rows, found.pictures, tuple(found.faults), dict(found.done), tuple(found.left_out))

@@ -4,28 +4,41 @@ A reader needs one line:
 
     storage.open_table("./data", "faces", "demo").to_table()
 
-Writers go `fingerprint → find_shard or write_shard → commit → write_set`: a shard is named by all that decides its
+Writers go `fingerprint → find_good_shard or write_shard → commit → write_set`: a shard is named by all that decides its
 content, a table is visible from its commit on, and a set names the newest versions of its tables. The columns are in
 `storage/schemas.py`. Everything here raises StorageError with one line that says what to do.
 """
 
 from mien.storage.code_version import source_digest
-from mien.storage.errors import ChangedError, MissingError, StorageError
+from mien.storage.errors import ChangedError, DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import JSON, fingerprint
 from mien.storage.root import Root
 from mien.storage.schemas import Status, TableName
 from mien.storage.sets import (
     NamedSet,
     check_set_name,
+    forget_version,
     list_sets,
     newest_first,
     read_set,
     read_version,
+    roll_back,
     set_history,
+    set_names,
     set_version,
+    set_versions,
     write_set,
 )
-from mien.storage.shards import ShardRef, check_shard, find_shard, plan_shards, read_shard, write_shard
+from mien.storage.shards import (
+    ShardRef,
+    check_shard,
+    find_good_shard,
+    find_shard,
+    plan_shards,
+    read_shard,
+    read_whole_shard,
+    write_shard,
+)
 from mien.storage.sources import (
     KEY_COLUMNS,
     IdentityFrom,
@@ -41,12 +54,13 @@ from mien.storage.sources import (
     read_text,
 )
 from mien.storage.sources.samples import sample_folder
-from mien.storage.tables import Manifest, TableRef, commit, list_manifests, open_table, read_manifest
+from mien.storage.tables import Manifest, TableRef, commit, list_manifests, manifest_names, open_table, read_manifest
 
 __all__ = [
     "JSON",
     "KEY_COLUMNS",
     "ChangedError",
+    "DamagedError",
     "IdentityFrom",
     "LabelRule",
     "Manifest",
@@ -64,13 +78,16 @@ __all__ = [
     "check_shard",
     "check_sources",
     "commit",
+    "find_good_shard",
     "find_shard",
     "fingerprint",
+    "forget_version",
     "image_name",
     "list_images",
     "list_manifests",
     "list_sets",
     "local_copy",
+    "manifest_names",
     "newest_first",
     "open_source",
     "open_table",
@@ -81,9 +98,13 @@ __all__ = [
     "read_source",
     "read_text",
     "read_version",
+    "read_whole_shard",
+    "roll_back",
     "sample_folder",
     "set_history",
+    "set_names",
     "set_version",
+    "set_versions",
     "source_digest",
     "write_set",
     "write_shard",

@@ -11,5 +11,9 @@ class MissingError(StorageError):
     """A file is not there."""
 
 
+class DamagedError(StorageError):
+    """The bytes of a file are not the ones that were written."""
+
+
 class ChangedError(StorageError):
     """Another run has changed what this one was about to change."""

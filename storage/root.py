@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -19,6 +20,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from mien.storage.errors import MissingError, StorageError
+from mien.storage.private import make_folder, private_opener
 
 _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
 """botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""
@@ -90,6 +92,15 @@ def _normalised(url: str) -> str:
     if not separator:
         return url.rstrip("/") or url[:1]
     return f"{scheme}://{rest.rstrip('/') or rest[:1]}"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file as a listing tells of it."""
+
+    name: str
+    bytes: int
+    written: datetime
 
 
 class Root:
@@ -203,6 +214,41 @@ class Root:
         names = [str(info["name"]).rsplit("/", 1)[-1] for info in found if info["type"] != "directory"]
         return sorted(name for name in names if name and not name.startswith("."))
 
+    def files(self, path: str) -> list[FileInfo]:
+        """The files directly in a folder, sorted by name, hidden ones included; empty where there is no such folder."""
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
+        except MissingError:
+            return []
+        files = [self._described(path, info) for info in found if info["type"] != "directory"]
+        return sorted(files, key=lambda file: file.name)
+
+    def _described(self, folder: str, info: dict[str, Any]) -> FileInfo:
+        name = str(info["name"]).rsplit("/", 1)[-1]
+        written = info.get("LastModified")  # S3 tells it with the listing, and each question would be a request
+        return FileInfo(name, int(info["size"] or 0), written or self.modified(f"{folder}/{name}" if folder else name))
+
+    def folders(self, path: str) -> list[str]:
+        """Sorted names of the folders directly in a folder; empty where there is no such folder."""
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
+        except MissingError:
+            return []
+        return sorted(str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in found if i["type"] == "directory")
+
+    def files_below(self, path: str = "") -> list[str]:
+        """Sorted paths of all files below a folder, hidden ones too, relative to the root."""
+        folder = self.full_path(path)
+        try:
+            with storage_errors(self.uri(path)):
+                found = cast("list[str]", self.filesystem.find(folder))
+        except MissingError:
+            return []
+        base = f"{self._base}/"
+        return sorted(name.removeprefix(base) for name in found if name.startswith(base))
+
     def modified(self, path: str) -> datetime:
         """When a file was last written."""
         with storage_errors(self.uri(path)):
@@ -232,7 +278,7 @@ def _create_file(path: Path, data: bytes) -> bool:
             return False
         except OSError:  # a filesystem without links; then the content may be seen half written for a moment
             try:
-                with path.open("xb") as file:
+                with open(path, "xb", opener=private_opener) as file:
                     file.write(data)
             except FileExistsError:
                 return False
@@ -242,11 +288,11 @@ def _create_file(path: Path, data: bytes) -> bool:
 @contextmanager
 def _written_beside(path: Path, data: bytes) -> Generator[Path, None, None]:
     """A whole file under another name in the same folder, gone when the block ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Hidden, so that what a killed process leaves behind is never listed; unique, since two may write at once.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=private_opener) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # else the name could outlive a power cut that the content does not

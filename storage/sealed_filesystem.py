@@ -9,7 +9,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from mien.storage.errors import StorageError
+from mien.storage.errors import DamagedError
 from mien.storage.root import Root, storage_errors
 from mien.storage.seal import SealedFile, SealError
 
@@ -55,5 +55,5 @@ class _Named(SealedFile):
         except SealError as error:
             raise self._damaged(error) from error
 
-    def _damaged(self, why: object) -> StorageError:
-        return StorageError(f"{self._path} is damaged ({why}): delete it and run the step that made it again")
+    def _damaged(self, why: object) -> DamagedError:
+        return DamagedError(f"{self._path} is damaged ({why}): delete it and run the step that made it again")

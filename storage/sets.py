@@ -19,6 +19,7 @@ from typing import Any
 from mien.storage.errors import ChangedError, MissingError, StorageError
 from mien.storage.fingerprints import JSON, is_fingerprint
 from mien.storage.root import Root
+from mien.storage.runs import check_current
 from mien.storage.schemas import TABLES, TableName
 
 FORMAT = 1
@@ -42,6 +43,18 @@ class NamedSet:
     """What it was made from, as the run that wrote it says."""
     written: str = field(default="", compare=False)
     """When, in UTC."""
+
+    def content(self) -> bytes:
+        """What its files hold."""
+        content = {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "written": self.written,
+            "about": self.about,
+            "tables": self.tables,
+        }
+        return json.dumps(content, indent=1).encode()
 
 
 def check_set_name(name: str) -> None:
@@ -73,7 +86,8 @@ def write_set(
         about: What the set is made from.
 
     Raises:
-        ChangedError: another run has made a version since `after`.
+        ChangedError: another run has made a version since `after`, or the job of this context was taken for dead
+            (`storage/runs.py`).
         StorageError: the name or a table's name or fingerprint is no such, or the root cannot be written.
     """
     check_set_name(name)
@@ -92,10 +106,12 @@ def write_set(
                 f"the set {name!r} in {root.url} was changed by another run meanwhile (version {newest}): this run "
                 "leaves it so; run it again to take its place"
             )
+        check_current(root)
         written = datetime.now(UTC).isoformat(timespec="seconds")
         made = NamedSet(name, ordered, newest + 1, dict(about or {}), written)
-        if root.create_bytes(_version_path(name, made.version), _json(made)):
+        if root.create_bytes(_version_path(name, made.version), made.content()):
             _write_pointer(root, made)
+            check_current(root)
             return made
 
 
@@ -123,7 +139,7 @@ def read_set(root: Root, name: str) -> NamedSet:
     if pointer.version != newest:
         raise _damaged(root, name, newest)
     if newest:
-        root.write_bytes(_version_path(name, newest), _json(pointer))
+        root.write_bytes(_version_path(name, newest), pointer.content())
         _log.warning("%s is made again from %s", root.uri(_version_path(name, newest)), root.uri(_path(name)))
     return pointer
 
@@ -149,6 +165,55 @@ def read_version(root: Root, name: str, version: int) -> NamedSet:
     if found is None:
         raise _damaged(root, name, version)
     return found
+
+
+def roll_back(root: Root, name: str, version: int | None = None) -> NamedSet:
+    """Makes a new version of the set with the tables of an older one: without a number, of the one before the newest.
+
+    What came between stays in the history, so that this can be taken back, too.
+
+    Raises:
+        StorageError: there is no such version, it is damaged, or a manifest that it needs is gone.
+    """
+    newest, known = set_version(root, name), set_versions(root, name)
+    if version is None:
+        older = [number for number in known if number < newest]
+        if not older:
+            raise StorageError(f"the set {name!r} has no version before {newest}: there is nothing to go back to")
+        version = older[-1]
+    former = read_version(root, name, version)
+    for table, fingerprint in former.tables.items():
+        if not root.exists(f"{table}/manifests/{fingerprint}.json"):
+            raise StorageError(f"version {version} of {name!r} cannot come back: {table} {fingerprint} was deleted")
+    return write_set(
+        root,
+        name,
+        {str(table): name for table, name in former.tables.items()},
+        newest,
+        {**former.about, "rolled_back_to": version},
+    )
+
+
+def forget_version(root: Root, name: str, version: int) -> None:
+    """Deletes a version from the history. Its tables stay until they are collected.
+
+    Raises:
+        StorageError: it is the newest one.
+    """
+    if version >= set_version(root, name):
+        raise StorageError(f"version {version} is the newest of {name!r}: it cannot be forgotten")
+    root.delete(_version_path(name, version))
+
+
+def set_versions(root: Root, name: str) -> list[int]:
+    """The numbers of all versions of a set, the oldest first; empty for a set from before versions were kept."""
+    check_set_name(name)
+    return _versions(root, name)
+
+
+def set_names(root: Root) -> list[str]:
+    """Names of all sets, sorted, readable or not."""
+    return _names(root)
 
 
 def set_history(root: Root, name: str) -> list[NamedSet]:
@@ -217,23 +282,11 @@ def _parsed(root: Root, name: str, path: str) -> NamedSet:
     return found
 
 
-def _json(version: NamedSet) -> bytes:
-    content = {
-        "format": FORMAT,
-        "name": version.name,
-        "version": version.version,
-        "written": version.written,
-        "about": version.about,
-        "tables": version.tables,
-    }
-    return json.dumps(content, indent=1).encode()
-
-
 def _write_pointer(root: Root, version: NamedSet) -> None:
-    root.write_bytes(_path(version.name), _json(version))
+    root.write_bytes(_path(version.name), version.content())
     newest = set_version(root, version.name)
     if newest != version.version and (later := _read_version(root, version.name, newest)) is not None:
-        root.write_bytes(_path(version.name), _json(later))  # this copy came after that of a later version
+        root.write_bytes(_path(version.name), later.content())  # this copy came after that of a later version
 
 
 def _names(root: Root) -> list[str]:

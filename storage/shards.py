@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,13 +19,15 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import is_fingerprint
 from mien.storage.root import Root, storage_errors
 from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
 from mien.storage.seal import CHUNKS, SEAL, SealedFile, SealError, sealed, unsealed_metadata
 
 T = TypeVar("T")
+
+_log = logging.getLogger("mien.storage")
 
 _COUNTS, _NAME = b"mien.counts", b"mien.fingerprint"
 """Keys in the file's metadata: rows by status, so that the footer alone tells what a shard holds; the shard's own name,
@@ -149,6 +152,27 @@ def find_shard(root: Root, table: TableName, fingerprint: str) -> ShardRef | Non
     return ShardRef(table, fingerprint, rows, counts, seal)
 
 
+def find_good_shard(root: Root, table: TableName, fingerprint: str) -> ShardRef | None:
+    """The shard if it exists and is as it was written; a damaged one is told in one line of the log and counts as none.
+
+    So a run makes it again. In a local root every byte is compared. In an object store, which compares what it stores
+    itself, the footer is: to fetch whole shards would take longer than to make some of them.
+
+    Raises:
+        StorageError: the root cannot be read.
+    """
+    try:
+        found = find_shard(root, table, fingerprint)
+        if found is not None and root.local_path("") is not None:
+            check_shard(root, found)
+        return found
+    except DamagedError:
+        _log.warning("%s is damaged: it is made again", root.uri(shard_path(table, fingerprint)))
+        return None
+    except MissingError:  # it was deleted between the two looks
+        return None
+
+
 def check_shard(root: Root, shard: ShardRef) -> None:
     """Compares every byte of a shard with what was committed.
 
@@ -163,7 +187,35 @@ def check_shard(root: Root, shard: ShardRef) -> None:
         except SealError as error:
             raise damaged(root, path) from error
     if file.seal != shard.sha256:
-        raise StorageError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
+        raise DamagedError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
+
+
+def read_whole_shard(root: Root, shard: ShardRef, columns: Sequence[str]) -> pa.Table:
+    """Rows of a committed shard, of the given columns, after every byte of its file was compared. It is fetched once.
+
+    Raises:
+        StorageError: there is no such shard or column, or the file is not the one that was committed.
+    """
+    path = shard_path(shard.table, shard.fingerprint)
+    try:
+        sealed_file = SealedFile(io.BytesIO(root.read_bytes(path)))
+        sealed_file.check()
+        file = pq.ParquetFile(sealed_file)
+    except MissingError as error:
+        raise MissingError(f"{root.uri(path)} is gone: run the step that made it again") from error
+    except (pa.ArrowInvalid, SealError) as error:
+        raise damaged(root, path) from error
+    about: dict[bytes, bytes] = file.metadata.metadata or {}
+    if sealed_file.seal != shard.sha256 or about.get(_NAME) != shard.fingerprint.encode():
+        raise DamagedError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
+    schema = without_own_metadata(file.schema_arrow)
+    try:
+        expected = _expected_schema(shard.table, schema)
+    except StorageError as error:
+        raise DamagedError(f"{root.uri(path)}: {error}") from error
+    if not schema.equals(expected, check_metadata=shard.table == "heatmaps"):
+        raise DamagedError(f"{root.uri(path)} has other columns than {shard.table}: run the step that made it again")
+    return file.read(list(columns)).select(list(columns)).replace_schema_metadata(schema.metadata)
 
 
 def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -216,9 +268,9 @@ def _opened(root: Root, table: TableName, fingerprint: str) -> Generator[tuple[p
         raise MissingError(f"{root.uri(path)} is gone: run the step that made it again") from error
 
 
-def damaged(root: Root, path: str) -> StorageError:
+def damaged(root: Root, path: str) -> DamagedError:
     """The error of a file of a root whose bytes are not the ones that were written."""
-    return StorageError(f"{root.uri(path)} is damaged: delete it and run the step that made it again")
+    return DamagedError(f"{root.uri(path)} is damaged: delete it and run the step that made it again")
 
 
 def plan_shards(

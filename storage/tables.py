@@ -7,6 +7,7 @@ What was killed before it left shards that belong to no table, and that the next
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import JSON, fingerprint, is_fingerprint
 from mien.storage.root import Root
 from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
@@ -26,6 +27,7 @@ FORMAT = 2
 """Of the manifests. A reader refuses another one."""
 
 _FORMAT_ADVICE = "prepare the set again if this is an older format, upgrade mien if it is a newer one"
+_log = logging.getLogger("mien.storage")
 _SHORTEST_PREFIX = 6
 _HEX = frozenset("0123456789abcdef")
 
@@ -139,19 +141,30 @@ def read_manifest(root: Root, table: TableName, fingerprint: str) -> Manifest:
     except MissingError as error:
         raise _unknown(root, table, fingerprint) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{root.uri(path)} is damaged: delete it and run the flow that made it again") from error
+        raise DamagedError(f"{root.uri(path)} is damaged: run the flow that made it again, or mien rollback") from error
 
 
 def list_manifests(root: Root, table: TableName) -> list[Manifest]:
     """All committed versions of a table, sorted by fingerprint (a version does not know its age).
 
+    One that is damaged or of another format is told in one line of the log, and left out.
+
     Raises:
-        StorageError: the root cannot be read, or a manifest is damaged.
+        StorageError: the root cannot be read.
     """
-    return [read_manifest(root, table, name) for name in _fingerprints(root, table)]
+    found: list[Manifest] = []
+    for name in manifest_names(root, table):
+        try:
+            found.append(read_manifest(root, table, name))
+        except StorageError as error:
+            if not root.exists(_manifest_path(table, name)):
+                continue  # deleted meanwhile
+            _log.warning("%s", error)
+    return found
 
 
-def _fingerprints(root: Root, table: TableName) -> list[str]:
+def manifest_names(root: Root, table: TableName) -> list[str]:
+    """Fingerprints of all committed versions of a table, sorted; no manifest is read."""
     files = root.list(_manifest_path(table, "").rpartition("/")[0])
     names = [file.removesuffix(".json") for file in files if file.endswith(".json")]
     return [name for name in names if is_fingerprint(name)]
@@ -199,7 +212,7 @@ def _resolve(root: Root, table: TableName, name: str) -> str:
         if table not in tables:
             raise StorageError(f"the set {name!r} in {root.url} has no {table}; it has {', '.join(tables)}")
         return tables[table]
-    found = [each for each in _fingerprints(root, table) if _is_prefix(name) and each.startswith(name)]
+    found = [each for each in manifest_names(root, table) if _is_prefix(name) and each.startswith(name)]
     if len(found) > 1:
         raise StorageError(f"{name} begins {len(found)} fingerprints of {table}: give more digits")
     if not found:
@@ -213,15 +226,19 @@ def _is_prefix(text: str) -> bool:
 
 def _unknown(root: Root, table: TableName, name: str) -> StorageError:
     sets = [known.name for known in list_sets(root) if table in known.tables]
-    versions = [each[:12] for each in _fingerprints(root, table)]
+    versions = [each[:12] for each in manifest_names(root, table)]
     known = f"sets {', '.join(sets) or 'none'}; versions {', '.join(versions[:10]) or 'none'}"
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return StorageError(f"{root.url} has no {table} named {name!r}; it has {known}{more}")
 
 
 def former_manifest(root: Root, name: str, table: TableName) -> Manifest | None:
-    """The set's table as it stands, if there is one."""
+    """The set's table as it stands, if there is one. A damaged manifest is told in one line and counts as none."""
     if name not in {known.name for known in list_sets(root)}:
         return None
     fingerprint = read_set(root, name).tables.get(table)
-    return read_manifest(root, table, fingerprint) if fingerprint else None
+    try:
+        return read_manifest(root, table, fingerprint) if fingerprint else None
+    except DamagedError as error:
+        _log.warning("%s", error)
+        return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from mien.flows.parameters import ROOT, Count, RootUrl, Text
 from mien.flows.result import Shown
-from mien.storage import Root, list_manifests, list_sets, open_table, read_manifest
+from mien.storage import Root, StorageError, list_sets, manifest_names, open_table, read_manifest
 from mien.storage.schemas import TABLES
 from mien.tasks.errors import UsageError, checking_arguments
 
@@ -39,14 +39,18 @@ def describe_root(url: str) -> list[str]:
     if not sets:
         return [f"{url} holds no set yet: run mien prepare or mien demo"]
     lines = [line for named in sets for line in _describe_set(root, named.name, named.tables)]
-    kept = ", ".join(f"{table} {len(list_manifests(root, table))}" for table in TABLES)
+    kept = ", ".join(f"{table} {len(manifest_names(root, table))}" for table in TABLES)
     return [*lines, f"versions kept: {kept}"]
 
 
 def _describe_set(root: Root, name: str, tables: Any) -> Iterator[str]:
     yield name
     for table, fingerprint in tables.items():
-        counts = read_manifest(root, table, fingerprint).counts
+        try:
+            counts = read_manifest(root, table, fingerprint).counts
+        except StorageError as error:
+            yield f"  {table:<10} {error}"
+            continue
         total = sum(counts.values())
         parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
         yield f"  {table:<10} {total:>9} rows  {fingerprint[:12]}  {parts}"

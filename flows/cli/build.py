@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Annotated, Any, Literal, Protocol, Union, cast, get_args, get_origin
 
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from rich.markup import escape
 from typer.core import TyperCommand
 from typer.main import get_command
@@ -99,6 +99,8 @@ def terminal_type(annotation: Any) -> Any:
     if origin in (Union, types.UnionType):
         (kept,) = (part for part in parts if part is not type(None) and get_origin(part) is not dict)
         return terminal_type(kept)
+    if annotation is SecretStr:
+        return str
     if origin is list:
         value = terminal_type(parts[0])
         return list[str if get_origin(value) is Literal else value]  # typer knows no list of choices

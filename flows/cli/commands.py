@@ -71,12 +71,32 @@ COMMANDS: dict[str, Entry] = {
         "Check every manifest, shard, row and picture of a set; exit code 1 if anything is wrong.",
         SETS,
     ),
+    "history": Entry(
+        "mien.flows.cli.versions:show_history",
+        "List the versions of a set: when each was made, from what, and its tables.",
+        SETS,
+    ),
+    "rollback": Entry(
+        "mien.flows.cli.versions:restore_version",
+        "Go back to the tables of an older version of a set, as a new version.",
+        SETS,
+    ),
+    "gc": Entry(
+        "mien.flows.gc:collect_garbage",
+        "Find the files of a root that no version of any set holds, and delete them if asked to.",
+        SETS,
+    ),
     "reproduce": Entry(
         "mien.flows.reproduce:reproduce_face",
         "Make a generated face again from its lineage and compare the bytes.",
         SETS,
     ),
     "export": Entry("mien.flows.export:export_faces", "Write a generated set in the form that a trainer reads.", SETS),
+    "forget": Entry(
+        "mien.flows.forget:forget_person",
+        "Remove a person from everything that a root holds, with a receipt.",
+        SETS,
+    ),
     "demo": Entry(
         "mien.flows.cli.demo:run_demo",
         "Run the whole pipeline on the AT&T (ORL) faces; ends with a gallery of generated faces.",

@@ -23,7 +23,7 @@ from mien.model.detection.load import load_detector
 from mien.model.device import pick_device, uses_bfloat16
 from mien.model.errors import ModelError
 from mien.storage import Root, StorageError
-from mien.tasks.errors import RunError
+from mien.tasks.errors import RunError, UsageError
 from mien.tasks.runtime.workers import available_cores
 from mien.tasks.sets.licences import licence_lines
 from mien.tasks.tracking import check_connection, tracking_uri
@@ -142,7 +142,7 @@ def _insightface(needed: bool) -> Finding:
 def _checked(what: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, check())
-    except (StorageError, RunError) as error:
+    except (StorageError, RunError, UsageError) as error:
         return Finding(what, False, str(error))
 
 

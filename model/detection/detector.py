@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.licences import WeightsLicence
-from mien.model.errors import DetectorError, ImageError
+from mien.model.errors import DetectorError, ImageError, first_line
 from mien.model.landmarks.schemes import POINTS, LandmarkScheme
 
 
@@ -119,8 +119,7 @@ def find_faces(detector: FaceDetector, pixels: np.ndarray) -> list[FoundFace]:
     except DetectorError:
         raise
     except Exception as error:
-        why = (str(error).splitlines() or [""])[0]
-        raise ImageError(f"the detector failed on it ({type(error).__name__}: {why})") from error
+        raise ImageError(f"the detector failed on it ({type(error).__name__}: {first_line(error)})") from error
 
 
 def _checked(face: FoundFace, detector: FaceDetector) -> FoundFace:

@@ -24,7 +24,7 @@ from mien.model.detection.detector import FoundFace
 from mien.model.detection.dlib_detector import DlibDetector
 from mien.model.detection.landmark_ensemble import window_of_points
 from mien.model.detection.licences import WeightsLicence
-from mien.model.errors import DetectorError
+from mien.model.errors import DetectorError, first_line
 from mien.model.landmarks.alignment import bordered, similarity_transform, warp
 from mien.model.landmarks.schemes import LandmarkScheme, five_points
 
@@ -246,7 +246,7 @@ def _load_models(folder: Path) -> dict[str, Any]:
             analysis = FaceAnalysis(name=str(folder), allowed_modules=MODULES, sess_options=options)
             analysis.prepare(ctx_id=0)
     except Exception as error:
-        reason = (str(error).splitlines() or ["no face detector among them"])[0]
+        reason = first_line(error) if str(error) else "no face detector among them"
         raise DetectorError(f"the models in {folder} could not be loaded: {reason}") from error
     if not getattr(analysis.det_model, "use_kps", False):
         raise DetectorError(f"the detector in {folder} gives no five points: use a pack with a *_kps detector")

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mien.model.errors import DetectorError
+from mien.model.errors import DetectorError, first_line
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def load_class(spec: str, protocol: type[T]) -> T:
     except DetectorError:
         raise
     except Exception as error:  # the class is not ours: it may raise anything
-        raise DetectorError(f"{spec} cannot be loaded ({type(error).__name__}: {_first_line(error)})") from error
+        raise DetectorError(f"{spec} cannot be loaded ({type(error).__name__}: {first_line(error)})") from error
     if missing := [part for part in _parts(protocol) if not _has(made, part)]:
         raise DetectorError(f"{spec} is no detector, it lacks {', '.join(missing)}: docs/detectors.md shows one")
     return made
@@ -78,7 +78,3 @@ def source_hash(spec: str) -> str:
     assert found is not None
     assert found.origin is not None
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:12]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]

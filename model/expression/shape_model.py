@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from mien.model.errors import ModelError, WeightsError
-from mien.model.expression.head_pose import HeadPose, fit_pose, generic_depths
+from mien.model.expression.head_pose import fit_pose, generic_depths
 from mien.model.expression.neutral import neutral_by_construction, to_reference_units
 from mien.model.landmarks.schemes import mirror_indices
 
@@ -30,24 +30,10 @@ _KEPT_VARIANCE = 0.97
 _DEPTH_ROUNDS = 3
 _DEPTH_PRIOR = 2.0
 """Weight of the generic depths, in sums of squared sines: as much as 260 photos turned by 5 degrees."""
-_POSE_ROUNDS = 3
 _CALM_PHOTO = 0.25
 """Spread of the expression in a photo that has to serve as neutral, over that of all photos. With 1, the model takes
 much of a face's shape for expression: 19 % of shapes asked from single photos were then nearer to the driver, not 3 %
 (actors, 12 people fit, 11 measured)."""
-
-
-@dataclass(frozen=True)
-class FaceParts:
-    """What a face is made of, each in the units of the reference face."""
-
-    identity: Float[np.ndarray, "batch 68 2"]
-    """The person's neutral shape from the front: the mean and the identity's coefficients."""
-    expression: Float[np.ndarray, "batch 68 2"]
-    """Displacement from it."""
-    pose: HeadPose
-    rest: Float[np.ndarray, "batch 68 2"]
-    """What the model does not explain, from the front."""
 
 
 @dataclass(frozen=True)
@@ -90,23 +76,6 @@ class ShapeModel:
         heads = np.concatenate([neutrals, np.tile(head[:, 2:], (len(people), 1, 1))], axis=-1)[of_person]
         frontal = fit_pose(heads, flat[rows]).frontal(flat[rows], heads)
         return _components(head, neutrals, frontal - neutrals[of_person])
-
-    def parts(self, points: Float[np.ndarray, "batch 68 2"]) -> FaceParts:
-        """Identity, expression and pose of single photos, from crops that were aligned alike."""
-        return self._parts(to_reference_units(points)[0])
-
-    def _parts(self, flat: Float[np.ndarray, "batch 68 2"]) -> FaceParts:
-        heads = np.tile(self.mean, (len(flat), 1, 1))
-        basis, std = np.concatenate([self.identity, self.expression]), np.append(self.identity_std, self.expression_std)
-        solve, known = _ridge(basis, std, self.noise), len(self.identity)
-        for _ in range(_POSE_ROUNDS):
-            pose = fit_pose(heads, flat)
-            frontal = pose.frontal(flat, heads)
-            found = (frontal - self.mean[:, :2]).reshape(len(flat), -1) @ solve
-            identity = self.mean[:, :2] + np.tensordot(found[:, :known], self.identity, 1)
-            expression = np.tensordot(found[:, known:], self.expression, 1)
-            heads[..., :2] = identity + expression
-        return FaceParts(identity, expression, pose, frontal - heads[..., :2])  # pyright: ignore[reportPossiblyUnboundVariable]
 
     def project_expression(self, displacement: Float[np.ndarray, "batch 68 2"]) -> Float[np.ndarray, "batch 68 2"]:
         """The share of displacements from a neutral (reference units, from the front) that is expression."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from mien.model.errors import ImageError
+from mien.model.errors import ImageError, first_line
 
 MOST_PIXELS: Final = 120_000_000
 """Of a picture that is decoded: a small file may claim more pixels than memory holds."""
@@ -87,14 +87,10 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError as error:
         raise ImageError("not a picture in a format that can be read" if data else "an empty file") from error
     except (Image.DecompressionBombError, MemoryError, OverflowError) as error:
-        raise ImageError(f"a damaged or far too large picture: {_first_line(error)}") from error
+        raise ImageError(f"a damaged or far too large picture: {first_line(error)}") from error
     except Exception as error:
         # What Pillow's decoders raise on damaged files has no common base, and is not written down.
-        raise ImageError(f"a damaged picture: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise ImageError(f"a damaged picture: {first_line(error)}") from error
 
 
 def encode_png(rgb: Rgb) -> bytes:

@@ -1,4 +1,4 @@
-"""Tensors of pictures as pixels."""
+"""Tensors of pictures, and their pixels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+
+
+def from_uint8(pixels: UInt8[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
+    """Pixels as images in [-1, 1], in the memory layout and on the device that they have."""
+    return pixels.float() / 127.5 - 1
 
 
 def to_uint8(images: Float[Tensor, "batch 3 size size"]) -> UInt8[np.ndarray, "batch size size 3"]:

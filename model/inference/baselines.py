@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from mien.model.images.tensors import to_uint8
+from mien.model.images.tensors import from_uint8, to_uint8
 from mien.model.warping.thin_plate_spline import SMOOTHING, spline_grid, warp
 
 TPS_SMOOTHING = SMOOTHING
@@ -23,6 +23,6 @@ def spline_warped(
 
     Points are the 68 common landmarks in [-1, 1] over the picture.
     """
-    images = torch.from_numpy(photos.transpose(0, 3, 1, 2).copy()).float() / 127.5 - 1
+    images = from_uint8(torch.from_numpy(photos.transpose(0, 3, 1, 2).copy()))
     source, target = (torch.from_numpy(np.asarray(points, np.float32)) for points in (source_points, target_points))
     return to_uint8(warp(images, spline_grid(source, target, photos.shape[1], TPS_SMOOTHING)))

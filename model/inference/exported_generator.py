@@ -26,7 +26,7 @@ from torch import Tensor
 from mien.model.device import Compute
 from mien.model.errors import SettingsError, WeightsError
 from mien.model.expression.shape_model import ShapeModel
-from mien.model.images.tensors import to_uint8
+from mien.model.images.tensors import from_uint8, to_uint8
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
@@ -119,7 +119,7 @@ class ExportedGenerator:
         """
         device = torch.device(self.compute.device)
         photos = np.stack([_resized(photo, self.size_px) for photo in source]).transpose(0, 3, 1, 2)
-        images = _tensor(photos, device).float().contiguous(memory_format=torch.channels_last) / 127.5 - 1
+        images = from_uint8(_tensor(photos, device).contiguous(memory_format=torch.channels_last))
         keypoints = [
             KeypointInfo(heatmaps_to_float(_tensor(heatmaps, device)), _tensor(points, device).float())
             for heatmaps, points in ((source_heatmaps, source_points), (target_heatmaps, target_points))

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.heatmaps import render_heatmaps
 
 
@@ -33,7 +34,7 @@ class ServedGenerator:
         side_px = source.shape[1]
         spec = self._generator.heatmap_spec
         source_heatmaps, target_heatmaps = (render_heatmaps(xy, "ibug68", side_px, spec) for xy in landmarks)
-        source_points, target_points = (xy / side_px * 2 - 1 for xy in landmarks)
+        source_points, target_points = (from_px(xy, side_px) for xy in landmarks)
         return self._generator.generate(
             source,
             source_heatmaps=source_heatmaps,

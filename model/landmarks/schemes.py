@@ -24,7 +24,6 @@ from jaxtyping import Float
 LandmarkScheme = Literal["ibug68", "insightface106"]
 Part = Literal["jaw", "left_brow", "right_brow", "nose", "left_eye", "right_eye", "outer_lips", "inner_lips"]
 
-SCHEMES: tuple[LandmarkScheme, ...] = get_args(LandmarkScheme)
 PARTS: tuple[Part, ...] = get_args(Part)
 """Facial parts in the order of the heatmap channels."""
 

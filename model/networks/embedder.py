@@ -52,11 +52,6 @@ class DlibEmbedder(nn.Module):
         return self.output(x.mean((2, 3)))
 
 
-def identity_distance(a: Float[Tensor, "*batch 128"], b: Float[Tensor, "*batch 128"]) -> Float[Tensor, "*batch"]:
-    """‖a − b‖ of embeddings; dlib's author takes less than 0.6 for the same person."""
-    return torch.linalg.vector_norm(a - b, dim=-1)
-
-
 class _Block(nn.Module):
     """relu(conv(relu(conv(x))) + skip); where the first convolution has a stride, the skip is averaged as much."""
 

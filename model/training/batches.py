@@ -14,6 +14,8 @@ from torch import Tensor
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.images.tensors import from_uint8
+from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.training.augmentation import draw_changes
@@ -58,7 +60,7 @@ class FaceArrays:
 
     def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
         """I of the given rows, in [-1, 1]."""
-        return torch.from_numpy(self.images[rows]).to(device).float() / 127.5 - 1
+        return from_uint8(torch.from_numpy(self.images[rows]).to(device))
 
 
 class PairBatch(NamedTuple):
@@ -107,7 +109,7 @@ class TargetExpressions:
         """The keypoints of the expression of each driver on the face of the source in the same row."""
         points = retarget(self._faces(source), self._faces(driver), RetargetSettings())
         side_px = self._heatmaps.size_px
-        heatmaps = render_heatmaps((points + 1) * (side_px / 2), "ibug68", side_px, self._heatmaps)
+        heatmaps = render_heatmaps(to_px(points, side_px), "ibug68", side_px, self._heatmaps)
         return KeypointInfo(
             heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(points).float().to(device)
         )

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.training.loss_weights import LAMBDA_GAN, LAMBDA_L1, GanLoss
+from mien.model.training.loss_weights import GanLoss
 
 
 def true_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
@@ -129,18 +129,3 @@ def reconstruction_loss(
 ) -> Float[Tensor, ""]:
     """Mean absolute difference of images in [-1, 1], in units of L1_UNIT."""
     return F.l1_loss(drawn, target) / L1_UNIT
-
-
-# --- Generator, all together ------------------------------------------------------------------------------------------
-#     L = λ_GAN · L_GAN + λ_c · ‖I_t - Î_t‖₁
-
-
-def generator_loss(
-    identity: Float[Tensor, ""],
-    expression: Float[Tensor, ""],
-    reconstruction: Float[Tensor, ""],
-    lambda_gan: float = LAMBDA_GAN,
-    lambda_l1: float = LAMBDA_L1,
-) -> Float[Tensor, ""]:
-    """L = λ_GAN · L_GAN + λ_c · ‖I_t - Î_t‖₁, to be minimised; `identity` and `expression` are the terms of -L_GAN."""
-    return lambda_gan * (identity + expression) + lambda_l1 * reconstruction

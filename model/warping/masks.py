@@ -6,7 +6,7 @@ of the loss taken there is of lips, teeth and lids, not of hair and background.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,6 @@ from torch import Tensor
 from mien.model.warping.pixel_grid import pixel_centres
 
 Region = Literal["mouth", "eyes"]
-REGIONS: tuple[Region, ...] = get_args(Region)
 
 _PARTS: dict[Region, tuple[slice, ...]] = {"mouth": (slice(48, 68),), "eyes": (slice(36, 42), slice(42, 48))}
 """Of the 68 common landmarks, those inside each box: the lips; the left eye, the right eye."""

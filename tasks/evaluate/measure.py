@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
 from mien.model.evaluation.metrics import l1, masked_l1, psnr, ssim
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening, to_common
 from mien.model.quality.gate import landmark_error
 from mien.model.warping.masks import Region, region_mask
@@ -92,7 +93,7 @@ def _see(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"]) -> _Se
     found = detector.find(image)[:1]
     if not found:
         return None
-    points = to_common(found[0].landmarks_xy, found[0].scheme) / len(image) * 2 - 1
+    points = from_px(to_common(found[0].landmarks_xy, found[0].scheme), len(image))
     return _Seen(points, detector.embed(image, found)[0])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image, read_provenance
+from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.warping.paste_back import paste_back
 from mien.storage import KEY_COLUMNS, Root, SourceItem, StorageError, read_manifest
@@ -56,7 +57,7 @@ def _reached(root: Root, settings: TransferSettings, source: Row, driver: Row) -
     asked = retargeted_points(
         root, settings.neutrals, settings.retarget, generator.shape_model, pair, settings.crop_size_px
     )
-    return _points(driver) if asked is None else (asked[0] + 1) / 2 * settings.crop_size_px
+    return _points(driver) if asked is None else to_px(asked[0], settings.crop_size_px)
 
 
 def _points(face: Row) -> np.ndarray:

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import decode_rgb
+from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.storage import Root
 from mien.tasks.generator.neutrals import Neutrals, load_neutrals
@@ -68,7 +69,7 @@ def target_keypoints(
         points = np.stack([common_points(driver, crop_side_px) for driver in drivers])
         return TargetKeypoints(points, np.stack([driver["heatmap"] for driver in drivers]))
     points = retargeted.astype(np.float32)
-    return TargetKeypoints(points, render_heatmaps((points + 1) / 2 * crop_side_px, "ibug68", crop_side_px, spec))
+    return TargetKeypoints(points, render_heatmaps(to_px(points, crop_side_px), "ibug68", crop_side_px, spec))
 
 
 def retargeted_points(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from mien.storage import Manifest, Root, open_table
-from mien.tasks.pages.html import data_uri
+from mien.tasks.pages.crops import crop_uris
 from mien.tasks.prepare.identity_lines import check_line, doubt_line, doubted_photos, people_line
 
 _MOST_PEOPLE = 30
@@ -66,16 +64,9 @@ def _people(root: Root, faces: Manifest, people: Any, most: int) -> IdentityRepo
     sizes = Counter(rows["identity"].to_pylist()).most_common()
     doubts = people["doubts"][:most]
     shown = [face for doubt in doubts for side in _SIDES for face in doubt[side]["shown"]]
-    crops = _crops(root, faces, shown)
+    crops = crop_uris(root, faces.fingerprint, shown, _SIDE_PX)
     close = [
         CloseDecision(doubt_line(doubt), *([crops[face] for face in doubt[side]["shown"]] for side in _SIDES))
         for doubt in doubts
     ]
     return IdentityReport(people_line(people), sizes[:_MOST_PEOPLE], max(0, len(sizes) - _MOST_PEOPLE), close)
-
-
-def _crops(root: Root, faces: Manifest, face_ids: Sequence[str]) -> dict[str, str]:
-    wanted = pc.field("face_id").isin(pa.array(sorted(set(face_ids)), pa.string()))
-    table = open_table(root, "faces", faces.fingerprint).to_table(["face_id", "crop"], filter=wanted)
-    pairs = zip(table["face_id"].to_pylist(), table["crop"].to_pylist(), strict=True)
-    return {face_id: data_uri(crop, _SIDE_PX) or "" for face_id, crop in pairs}

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from mien.storage import Root, open_table, read_manifest, read_set
-from mien.tasks.pages.html import data_uri, evenly_spaced, reason_kind, templates
+from mien.tasks.pages.crops import crop_uris
+from mien.tasks.pages.html import evenly_spaced, reason_kind, templates
 from mien.tasks.pages.identity_report import identity_report
 
 PAGE = "index.html"
@@ -128,19 +127,13 @@ def _sheets(root: Root, name: str, rows: list[dict[str, Any]], most: int) -> lis
         if row["status"] != "ok" and row["pose"] is not None:
             groups.setdefault(reason_kind(row["reason"]), []).append(row)
     shown = {title: evenly_spaced(group, most) for title, group in groups.items()}
-    crops = _crops(root, name, {row["face_id"] for group in shown.values() for row in group})
+    face_ids = {row["face_id"] for group in shown.values() for row in group}
+    crops = crop_uris(root, name, face_ids, _SHEET_SIDE_PX)
     return [
         Sheet(title, len(groups[title]), [(crops[row["face_id"]], _caption(row)) for row in group])
         for title, group in shown.items()
         if group
     ]
-
-
-def _crops(root: Root, name: str, face_ids: set[str]) -> dict[str, str]:
-    wanted = pc.field("face_id").isin(pa.array(sorted(face_ids), pa.string()))
-    table = open_table(root, "faces", name).to_table(columns=["face_id", "crop"], filter=wanted)
-    pairs = zip(table["face_id"].to_pylist(), table["crop"].to_pylist(), strict=True)
-    return {face_id: data_uri(crop, _SHEET_SIDE_PX) or "" for face_id, crop in pairs}
 
 
 def _caption(row: dict[str, Any]) -> str:

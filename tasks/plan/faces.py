@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mien.model.expression.clusters import expression_clusters
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.pair_planning import PlanRules
 from mien.storage import Root, open_table
@@ -78,5 +79,5 @@ def _points(root: Root, tables: FaceTables) -> np.ndarray:
         flat = batch["landmarks_xy"].flatten().to_numpy()
         for scheme in schemes:  # a set has one: that of its detector
             points = to_common(flat.reshape(batch.num_rows, -1, 2), scheme)
-            parts.append((points / side_px * 2 - 1).astype(np.float32))
+            parts.append(from_px(points, side_px).astype(np.float32))
     return np.concatenate(parts)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mien.storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, source_digest, write_shard
+from mien.storage import Root, ShardRef, TableRef, commit, find_good_shard, fingerprint, source_digest, write_shard
 from mien.storage.schemas import PAIRS
 from mien.tasks.plan.plan import PlanSettings, in_parts
 from mien.tasks.sets.faces import FaceTables
@@ -49,7 +49,7 @@ def _pairs_shard(root: Root, rows: pa.Table, place: int) -> ShardRef:
     """The shard with these rows, the `place`-th of its plan (a list may repeat itself)."""
     content = hashlib.sha256(json.dumps(rows.to_pydict(), sort_keys=True).encode()).hexdigest()
     name = fingerprint({"code": CODE, "rows": content, "place": place})
-    return find_shard(root, "pairs", name) or write_shard(root, "pairs", name, rows)
+    return find_good_shard(root, "pairs", name) or write_shard(root, "pairs", name, rows)
 
 
 def listed_parts(rows: Sequence[Row], size: int) -> Iterator[pa.Table]:

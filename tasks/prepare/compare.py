@@ -25,7 +25,7 @@ from mien.storage import (
     Root,
     ShardRef,
     StorageError,
-    find_shard,
+    find_good_shard,
     fingerprint,
     read_shard,
     source_digest,
@@ -100,7 +100,7 @@ def _found(root: Root, path: str) -> Compared | None:
     except MissingError:
         return None
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
-        shards = list(threads.map(lambda shard: find_shard(root, "faces", shard), stored["shards"]))
+        shards = list(threads.map(lambda shard: find_good_shard(root, "faces", shard), stored["shards"]))
     found = [shard for shard in shards if shard is not None]
     return Compared(found, stored["told"]) if len(found) == len(shards) else None  # else one was deleted
 
@@ -177,7 +177,7 @@ def rewrite(root: Root, shards: Sequence[ShardRef], changes: Changes) -> list[Sh
 def _rewritten(root: Root, shard: ShardRef, changes: Changes) -> ShardRef:
     named = [[place, change] for place, change in changes.items()]
     name = fingerprint({"code": CODE, "shard": shard.fingerprint, "changes": named})
-    if found := find_shard(root, "faces", name):
+    if found := find_good_shard(root, "faces", name):
         return found
     rows = read_shard(root, "faces", shard.fingerprint).to_pylist()
     for place, change in changes.items():

@@ -27,7 +27,7 @@ from mien.storage import (
     StorageError,
     TableRef,
     commit,
-    find_shard,
+    find_good_shard,
     fingerprint,
     read_shard,
     source_digest,
@@ -79,13 +79,13 @@ def check_loads(faces: str, commercial: bool) -> None:
 
 def find_detected(root: Root, images: str, settings: DetectSettings) -> ShardRef | None:
     """The shard of `faces` for a shard of `images`, if it exists."""
-    return find_shard(root, "faces", _named(root, images, settings)[0])
+    return find_good_shard(root, "faces", _named(root, images, settings)[0])
 
 
 def detect_shard(root: Root, images: str, settings: DetectSettings) -> ShardRef:
     """The shard of `faces` for a shard of `images`: found where it exists, else computed and written."""
     name, rows = _named(root, images, settings)
-    if found := find_shard(root, "faces", name):
+    if found := find_good_shard(root, "faces", name):
         tick(len(rows))
         return found
     return in_worker(_detect, root, name, rows, settings)
@@ -198,7 +198,12 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
 
 
 def commit_faces(
-    root: Root, images: TableRef, shards: Sequence[ShardRef], settings: DetectSettings, compared: Mapping[str, Any]
+    root: Root,
+    images: TableRef,
+    shards: Sequence[ShardRef],
+    settings: DetectSettings,
+    compared: Mapping[str, Any],
+    detected: Sequence[ShardRef] = (),
 ) -> TableRef:
     """Makes the faces visible as one table.
 
@@ -208,7 +213,11 @@ def commit_faces(
         shards: Of `faces`.
         settings: That detection was done with.
         compared: What comparing them told.
+        detected: The shards as detection made them. Those that comparing wrote anew are named, so that they are kept:
+            the next run finds them, and does not detect again.
     """
     weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
     about = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights, "compared": compared}
+    former = sorted({shard.fingerprint for shard in detected} - {shard.fingerprint for shard in shards})
+    about |= {"detected": former} if former else {}
     return commit(root, "faces", shards, {**about, "code": CODE})

@@ -15,7 +15,7 @@ from mien.storage import (
     ShardRef,
     TableRef,
     commit,
-    find_shard,
+    find_good_shard,
     fingerprint,
     read_shard,
     source_digest,
@@ -31,7 +31,7 @@ _FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason
 
 def find_heatmaps(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef | None:
     """The shard of `heatmaps` for a shard of `faces`, if it exists."""
-    return find_shard(root, "heatmaps", _name(faces, crop_size_px, spec))
+    return find_good_shard(root, "heatmaps", _name(faces, crop_size_px, spec))
 
 
 def _name(faces: str, crop_size_px: int, spec: HeatmapSpec) -> str:
@@ -41,7 +41,7 @@ def _name(faces: str, crop_size_px: int, spec: HeatmapSpec) -> str:
 def heatmap_shard(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef:
     """The shard of `heatmaps` for a shard of `faces`: found where it exists, else rendered and written."""
     name = _name(faces, crop_size_px, spec)
-    if found := find_shard(root, "heatmaps", name):
+    if found := find_good_shard(root, "heatmaps", name):
         tick(found.rows)
         return found
     return in_worker(_render, root, name, faces, crop_size_px, spec)

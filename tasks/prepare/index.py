@@ -19,7 +19,7 @@ from mien.storage import (
     StorageError,
     TableRef,
     commit,
-    find_shard,
+    find_good_shard,
     fingerprint,
     plan_shards,
     read_shard,
@@ -28,6 +28,8 @@ from mien.storage import (
 )
 from mien.storage.schemas import IMAGES
 from mien.storage.tables import former_manifest
+from mien.storage.tombstones import read_tombstones
+from mien.tasks.prepare.forgotten import ForgottenPhotos
 from mien.tasks.runtime.workers import in_worker, tick
 from mien.tasks.sets.photo_reader import PictureReader
 
@@ -74,7 +76,7 @@ def _keys(root: Root, shard: str) -> list[tuple[Any, ...]]:
 
 def find_index(root: Root, shard: IndexShard) -> ShardRef | None:
     """The shard of `images` for these items, if it exists and is worth keeping."""
-    found = find_shard(root, "images", shard.fingerprint)
+    found = find_good_shard(root, "images", shard.fingerprint)
     return None if found is None or _has_unread(root, found, shard) else found
 
 
@@ -98,7 +100,8 @@ def _has_unread(root: Root, found: ShardRef, shard: IndexShard) -> bool:
 
 def _index(root: Root, shard: IndexShard) -> ShardRef:
     with PictureReader() as reader:
-        rows = list(_rows(shard.items, reader))
+        forgotten = ForgottenPhotos(read_tombstones(root), reader)
+        rows = [forgotten.judged(item, row) for item, row in zip(shard.items, _rows(shard.items, reader), strict=True)]
     return write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(rows, schema=IMAGES))
 
 

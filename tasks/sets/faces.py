@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
 from mien.storage import Root, TableRef, open_table, read_manifest, read_set
 from mien.tasks.errors import UsageError, checking_arguments
@@ -96,7 +97,7 @@ def photos_of(
 def common_points(row: dict[str, Any], crop_size_px: int) -> np.ndarray:
     """The 68 common landmarks of a row of `faces` (68 × 2), in [-1, 1] over the crop."""
     landmarks = np.asarray(row["landmarks_xy"], np.float32).reshape(-1, 2)
-    return to_common(landmarks, row["landmark_scheme"]) / crop_size_px * 2 - 1
+    return from_px(to_common(landmarks, row["landmark_scheme"]), crop_size_px)
 
 
 def prepare_settings(root: Root, tables: FaceTables) -> dict[str, Any]:

@@ -44,6 +44,15 @@ def _keys(root: Root, table: TableName, fingerprint: str, key: str) -> _Keys:
     return _Keys(keys[order], shards[order], rows[order], names)
 
 
+def table_keys(root: Root, table: TableName, fingerprint: str, key: str) -> list[str]:
+    """The keys of a table, sorted, without nulls.
+
+    Raises:
+        StorageError: there is no such table or column, or a shard is gone.
+    """
+    return [value.decode() for value in _keys(root, table, fingerprint, key).keys.tolist() if value]
+
+
 def look_up(
     root: Root, table: TableName, fingerprint: str, key: str, wanted: Sequence[str], columns: Sequence[str]
 ) -> Iterator[tuple[str, pa.Table]]:

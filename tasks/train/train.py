@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from mien.storage import Root, fingerprint, source_digest
 from mien.tasks import tracking
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
-from mien.tasks.runtime.progress import Advance, progress
+from mien.tasks.runtime.progress import progress
 from mien.tasks.sets import licences
 from mien.tasks.sets.faces import (
     FaceTables,
@@ -41,14 +40,13 @@ from mien.tasks.sets.faces import (
     read_faces,
     usable_faces,
 )
-from mien.tasks.tracking import TrackedRun
+from mien.tasks.train.run_log import RunLog
 
 CODE = source_digest(__name__)
 
 EXPORTED = "exported"
 """Folder of the trained generator, beside its checkpoints."""
 MAX_VALIDATION_FACES = 400
-LOG_EVERY_STEPS = 20
 
 
 def check_limit(minutes: float | None, steps: int | None) -> None:
@@ -59,7 +57,7 @@ def check_limit(minutes: float | None, steps: int | None) -> None:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What the parameters of the flow say of a training; None leaves it to the settings."""
+    """The parameters of the flow that win over the settings; None leaves a value to them."""
 
     generator: GeneratorKind | None = None
     size: int | None = None
@@ -68,7 +66,7 @@ class TrainOptions:
     seed: int | None = None
 
     def over(self, settings: TrainSettings) -> TrainSettings:
-        """The settings, with what is said here in place of theirs."""
+        """The settings with the given options instead of their own values."""
         config, limits = settings.generator, {"minutes": self.minutes, "steps": self.steps, "seed": self.seed}
         kind = config.kind if self.generator is None else self.generator
         config = replace(config, kind=kind, size_px=config.size_px if self.size is None else self.size)
@@ -163,7 +161,7 @@ def train(
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
         trainer = Trainer(settings, faces)
         with progress("train", 1, "images") as advance:
-            result = fit(trainer, held_out, _RunLog(run, trainer, advance), folder)
+            result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
         run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
         sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id)
@@ -223,54 +221,6 @@ def _check_people(faces: FaceArrays, held_out: FaceArrays) -> None:
                 f"no {what} person has two usable photos: prepare more people, each with several photos, "
                 f"or choose other --val-fraction and --split-salt"
             )
-
-
-class _RunLog:
-    """Passes on what a training reports: means over some steps to MLflow, the images done to the progress bar."""
-
-    def __init__(self, run: TrackedRun, trainer: Trainer, advance: Advance) -> None:
-        self._run, self._trainer, self._advance = run, trainer, advance
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
-        self._updates = self._step = 0
-        self._since_s = time.perf_counter()
-        self._images, self._done_before = 0, trainer.fraction_done
-
-    def losses(self, step: int, values: dict[str, float]) -> None:
-        images = self._trainer.settings.batch_size
-        self._images += images
-        # What a former run of the same training did is in the fraction, and not in the images of this one.
-        done = (self._trainer.fraction_done - self._done_before) / max(1 - self._done_before, 1e-9)
-        self._advance(images, self._images / max(done, 1e-3))
-        if self._sums and ("generator" in values) != ("generator" in self._sums):  # pretraining counts its own steps
-            self._pass_on()
-        for name, value in values.items():  # not every update has every loss
-            self._sums[name] = self._sums.get(name, 0.0) + value
-            self._counts[name] = self._counts.get(name, 0) + 1
-        self._updates, self._step = self._updates + 1, step
-        if self._updates == LOG_EVERY_STEPS:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        """Means since the last time, which are of fewer steps where a part of the training ends."""
-        now_s = time.perf_counter()
-        if self._updates:
-            means = {name: total / self._counts[name] for name, total in self._sums.items()}
-            rate = self._updates * self._trainer.settings.batch_size / (now_s - self._since_s)
-            self._run.metrics({**means, **self._trainer.learning_rates(), "images_per_s": rate}, self._step)
-        self._sums, self._counts, self._updates = {}, {}, 0
-        self._since_s = now_s
-
-    def metrics(self, step: int, values: dict[str, float]) -> None:
-        self._pass_on()
-        self._run.metrics({f"validation.{name}": value for name, value in values.items()}, step)
-
-    def grid(self, step: int, sheet: np.ndarray) -> None:
-        self._run.picture(f"samples/step-{step:06d}.png", sheet)
-        self._since_s = time.perf_counter()  # validation is no training: the rate is of updates alone
-
-    def checkpoint(self, step: int) -> None:
-        self._run.tags({"mien.checkpoint_step": str(step)})
 
 
 def _save_exported(

@@ -16,12 +16,14 @@ import numpy as np
 
 from mien.model.detection.load import load_detector
 from mien.model.images.provenance import encode_image
+from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.quality.gate import Judgement, TargetFace, judge_faces
 from mien.storage import Root, fingerprint
 from mien.tasks.generator.inputs import GeneratorInputs, generator_inputs, retargeted_points
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.workers import tick
+from mien.tasks.sets.consent import UNKNOWN, consents_of, pair_refusal
 from mien.tasks.sets.faces import photos_of, read_faces
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 
@@ -36,16 +38,22 @@ FACE_COLUMNS = [
 Row = dict[str, Any]
 
 
-def generated_rows(root: Root, pairs: Sequence[Row], settings: TransferSettings) -> Iterator[Row]:
+def generated_rows(
+    root: Root, pairs: Sequence[Row], settings: TransferSettings, lineage: str | None = None
+) -> Iterator[Row]:
     """The rows of `transfers` for rows of `pairs`, in their order.
 
     A row is a function of its pair and the settings: it does not matter which others are made with it.
     """
-    lineage = settings_fingerprint(settings)
+    lineage = lineage or settings_fingerprint(settings)
     ids = {pair[key] for pair in pairs if pair["status"] == "ok" for key in ("identity_face_id", "expression_face_id")}
     faces = read_faces(root, settings.sets, ids, FACE_COLUMNS)
-    photos = photos_of(root, settings.sets, {face["image_id"] for face in faces.values()}, ["licence", "consent"])
-    faces = {face_id: face | {"photo": photos.get(face["image_id"], {})} for face_id, face in faces.items()}
+    photos = photos_of(root, settings.sets, {face["image_id"] for face in faces.values()}, ["licence"])
+    consents = consents_of(root, settings.sets)
+    faces = {
+        face_id: face | {"photo": photos.get(face["image_id"], {}), "consent": consents.get(face["image_id"], UNKNOWN)}
+        for face_id, face in faces.items()
+    }
     made: dict[str, Row] = {}
     good = [pair for pair in pairs if pair["status"] == "ok" and not _refusal(faces, pair, settings)]
     for pair, row in _generated(root, good, faces, settings, lineage):
@@ -109,7 +117,7 @@ def _asked(
     landmarks = np.asarray(driver["landmarks_xy"], np.float32).reshape(-1, 2)
     scheme: LandmarkScheme = driver["landmark_scheme"]
     if asked_points is not None:
-        landmarks, scheme = ((asked_points + 1) / 2 * settings.crop_size_px).astype(np.float32), "ibug68"
+        landmarks, scheme = to_px(asked_points, settings.crop_size_px).astype(np.float32), "ibug68"
     return TargetFace(
         source_embedding=np.asarray(source["embedding"], np.float32),
         driver_embedding=np.asarray(driver["embedding"], np.float32),
@@ -121,9 +129,8 @@ def _asked(
 
 def _refusal(faces: dict[str, Row], pair: Row, settings: TransferSettings) -> str | None:
     """Why a pair must not be made, if so."""
-    if settings.require_consent and not faces[pair["identity_face_id"]]["photo"].get("consent"):
-        return "the source's photo came without consent"
-    return None
+    source, driver = faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
+    return pair_refusal(source["consent"], driver["consent"], settings.require_consent)
 
 
 def _unmade(pair: Row, faces: dict[str, Row], settings: TransferSettings) -> Row:
@@ -147,7 +154,7 @@ def _lineage(pair: Row, faces: dict[str, Row], settings: TransferSettings, linea
         "expression": driver.get("expression"),
         "split": source.get("split"),
         "licence": source.get("photo", {}).get("licence"),
-        "consent": source.get("photo", {}).get("consent"),
+        "consent": source.get("consent", UNKNOWN).text,
         "model_uri": settings.model.uri,
         "model_sha256": settings.model.sha256,
         "run_id": settings.model.run_id,

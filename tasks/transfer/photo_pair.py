@@ -12,6 +12,7 @@ from mien.model.detection.load import load_detector
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
 from mien.model.images.codec import decode_rgb, encode_png
 from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 from mien.model.quality.gate import GateSettings, Judgement, TargetFace, judge_face
@@ -72,7 +73,7 @@ class _Keypoints:
 
     def points(self) -> np.ndarray:
         """1 × 68 × 2, the common landmarks in [-1, 1]."""
-        return (to_common(self.landmarks_xy, self.scheme) / self.side_px * 2 - 1)[None]
+        return from_px(to_common(self.landmarks_xy, self.scheme), self.side_px)[None]
 
     def heatmaps(self, spec: HeatmapSpec) -> np.ndarray:
         """1 × parts × side × side."""
@@ -89,7 +90,7 @@ def _asked(generator: ExportedGenerator, source: _Keypoints, driver: _Keypoints,
         for points in (photo.points().astype(np.float64) for photo in (source, driver))
     ]
     points = retarget(faces[0], faces[1], how, model)[0]
-    return _Keypoints(((points + 1) / 2 * source.side_px).astype(np.float32), "ibug68", source.side_px)
+    return _Keypoints(to_px(points, source.side_px).astype(np.float32), "ibug68", source.side_px)
 
 
 def _generate(generator: ExportedGenerator, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:

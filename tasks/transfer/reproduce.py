@@ -12,7 +12,9 @@ from mien.storage import Manifest, Root, list_manifests, open_table, read_set
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker
 from mien.tasks.transfer.generate import generated_rows
-from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint, settings_of
+from mien.tasks.transfer.settings import TransferSettings, lineage_of, settings_of
+
+OTHER_CODE = "the code or the detector is another version than the one that made it"
 
 
 @dataclass(frozen=True)
@@ -39,23 +41,24 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
     if row["sha256"] is None:
         raise UsageError(f"{output_id} was never made ({row['reason']}): there is nothing to reproduce")
     settings = settings_of(manifest.about)
+    lineage = lineage_of(manifest.about, settings)
     pairs: Any = open_table(root, "pairs", str(manifest.about["pairs"]))
     (pair, *_) = pairs.to_table(filter=pc.field("pair_id") == row["pair_id"]).to_pylist()
     # In a worker, as it was made: with as many threads.
-    (again,) = in_worker(_again, root, pair, settings)
+    (again,) = in_worker(_again, root, pair, settings, lineage)
     data: bytes | None = again["image"]
     same = again["sha256"] == row["sha256"]
     because = ""
-    if row["settings"] != settings_fingerprint(settings):
-        because = "the code or the detector is another version than the one that made it"
+    if row["settings"] != lineage:
+        because = OTHER_CODE
     if data is not None and row["image"] is not None and hashlib.sha256(row["image"]).hexdigest() != row["sha256"]:
         because = "the stored image is not the one that was made: its hash does not match"
         same = False
     return Reproduction(output_id, same, data, because if not same else "")
 
 
-def _again(root: Root, pair: dict[str, Any], settings: TransferSettings) -> list[dict[str, Any]]:
-    return list(generated_rows(root, [pair], settings))
+def _again(root: Root, pair: dict[str, Any], settings: TransferSettings, lineage: str) -> list[dict[str, Any]]:
+    return list(generated_rows(root, [pair], settings, lineage))
 
 
 def _find(root: Root, output_id: str, name: str | None) -> tuple[Manifest, dict[str, Any]]:

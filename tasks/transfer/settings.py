@@ -44,7 +44,7 @@ class TransferSettings:
     """Fingerprint of the people's neutrals, which are kept in the root; None takes the drivers' points as they are."""
     output: OutputSettings = field(default_factory=OutputSettings)
     require_consent: bool = False
-    """Refuses sources whose photo came without a word on consent."""
+    """Refuses sources and drivers unless consent was given for their photos."""
     compute: Compute = field(default_factory=Compute)
     """Of the generator; the bytes are the same on one kind of device only."""
 
@@ -59,6 +59,17 @@ def settings_of(about: Any) -> TransferSettings:
     told["output"] = OutputSettings(**told["output"])
     told["compute"] = Compute(**told["compute"])
     return TransferSettings(**told)
+
+
+LINEAGE = "lineage_settings"
+"""Key of what a manifest keeps of the settings as they were when its faces were made, where tables that these name have
+been written anew since: they decide the ids of the faces."""
+
+
+def lineage_of(about: Any, settings: TransferSettings) -> str:
+    """The fingerprint of the settings that the faces of a table were made with, under the present code."""
+    made_with = about.get(LINEAGE) or decisive(settings)
+    return fingerprint({"code": CODE, "settings": made_with, "judge": detector_version(settings.faces)})
 
 
 def settings_fingerprint(settings: TransferSettings) -> str:

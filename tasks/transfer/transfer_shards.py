@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from mien.storage import Root, ShardRef, TableRef, commit, find_shard, fingerprint, read_shard, write_shard
+from mien.storage import Root, ShardRef, TableRef, commit, find_good_shard, fingerprint, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.workers import in_worker, tick
 from mien.tasks.transfer.generate import generated_rows
@@ -20,7 +20,7 @@ def transfer_shard(root: Root, pairs: str, settings: TransferSettings) -> ShardR
 
 def find_transfers(root: Root, pairs: str, settings: TransferSettings) -> ShardRef | None:
     """The shard of `transfers` for a shard of `pairs` if it exists."""
-    return find_shard(root, "transfers", shard_name(pairs, settings))
+    return find_good_shard(root, "transfers", shard_name(pairs, settings))
 
 
 def shard_name(pairs: str, settings: TransferSettings) -> str:
@@ -31,7 +31,7 @@ def shard_name(pairs: str, settings: TransferSettings) -> str:
 def make_shard(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
     """Generates and writes the shard of this name."""
     # Looked for when its turn has come: another run may have made it since this one began.
-    if found := find_shard(root, "transfers", name):
+    if found := find_good_shard(root, "transfers", name):
         tick(found.rows)
         return found
     rows = list(generated_rows(root, read_shard(root, "pairs", pairs).to_pylist(), settings))

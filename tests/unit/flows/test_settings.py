@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,8 +16,13 @@ import pytest
 from mien.flows.settings import Settings, read_settings, settings_toml
 from mien.model.configuration.refine import choices, refine, settable, setting_names, type_words
 from mien.model.configuration.toml import field_docs
+from mien.model.errors import SettingsError
+from mien.model.images.video import FrameSettings
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.training.loss_weights import LossWeights
 from mien.model.training.recipes import RECIPES, Recipe
 from mien.tasks.errors import UsageError
+from tests.paths import REPOSITORY
 
 
 def tables(settings: Any) -> Iterator[Any]:
@@ -106,6 +112,25 @@ def test_a_file_refines_a_recipe(tmp_path: Path) -> None:
     found = read_settings(str(file), "patent")
     assert found == Settings(train=replace(patent, expression_real_pair="literal", stop=stop))
     assert found == read_settings(tomllib.loads(file.read_text()), "patent")
+
+
+def test_the_example_of_the_docs_is_a_settings_file() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (REPOSITORY / "docs" / "settings.md").read_text(), re.DOTALL)
+    found = read_settings(tomllib.loads(example))
+    assert found.train.weights == LossWeights(mouth=8.0, identity=0.0)
+    assert (found.quality.min_face_px, found.train.minutes, found.gate.min_sharpness_ratio) == (48.0, 30.0, 0.6)
+
+
+def test_parameters_win_over_the_sections_of_a_file() -> None:
+    chosen = read_settings({"alignment": {"size_px": 96, "margin_top": 0.4}, "frames": {"every": 5, "fps": 3.0}})
+    assert chosen.with_crop_size(None).with_frames(None, None) == chosen
+    assert chosen.with_crop_size(128).alignment == AlignmentSettings(128, 0.4)
+    assert chosen.with_frames(1.0, None).frames == FrameSettings(fps=1.0)
+    assert chosen.with_frames(None, 7).frames == FrameSettings(fps=3.0, every=7)
+    assert chosen.with_frames(1.0, 7).frames == FrameSettings(fps=1.0, every=7)
+    for wrong in (lambda: chosen.with_crop_size(8), lambda: chosen.with_frames(0.0, None)):
+        with pytest.raises(SettingsError):
+            wrong()
 
 
 def test_nothing_given_is_the_recipe_alone() -> None:

@@ -131,15 +131,6 @@ def test_what_a_killed_write_leaves_is_not_listed(tmp_path: Path) -> None:
     assert root.list("folder") == ["file"]
 
 
-def test_others_may_read_what_is_written(tmp_path: Path) -> None:
-    former = os.umask(0o022)
-    try:
-        Root(str(tmp_path)).write_bytes("file", b"")
-    finally:
-        os.umask(former)
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
-
-
 def test_linked_files_are_listed(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "real")
@@ -185,3 +176,40 @@ def test_listings_are_never_stale(root: Root) -> None:
     assert [read() for read in reads] == [[], []]
     other.write_bytes("t/a", b"")
     assert [read() for read in reads] == [["a"], ["a"]]
+
+
+def modes(folder: Path) -> set[str]:
+    return {oct(stat.S_IMODE(path.stat().st_mode)) for path in (folder, *folder.rglob("*"))}
+
+
+def test_what_is_made_is_the_users_alone(tmp_path: Path) -> None:
+    made = Root(str(tmp_path / "above" / "root"))
+    made.write_bytes("a/b/file", b"1")
+    made.write_bytes("a/b/file", b"2")
+    assert made.create_bytes("a/new", b"3")
+    assert modes(tmp_path / "above") == {"0o700", "0o600"}
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root").chmod(0o755)
+    Root(str(tmp_path / "root")).write_bytes("file", b"1")
+    assert modes(tmp_path / "root") == {"0o755", "0o600"}
+
+
+def test_a_shared_root_is_left_to_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_SHARED_ROOT", "1")
+    before = os.umask(0o027)
+    try:
+        Root(str(tmp_path / "root")).write_bytes("a/file", b"1")
+    finally:
+        os.umask(before)
+    assert modes(tmp_path / "root") == {"0o750", "0o640"}
+
+
+def test_all_files_are_listed_hidden_ones_too(root: Root) -> None:
+    assert root.files_below() == []
+    for path in ("b/c/two", "a", "b/.one.tmp"):
+        root.write_bytes(path, b"")
+    assert root.files_below() == ["a", "b/.one.tmp", "b/c/two"]
+    assert root.files_below("b") == ["b/.one.tmp", "b/c/two"]

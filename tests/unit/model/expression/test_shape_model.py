@@ -9,7 +9,6 @@ import pytest
 
 from mien.model.errors import ModelError, WeightsError
 from mien.model.expression.head_pose import generic_depths, with_depths
-from mien.model.expression.neutral import to_reference_units
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
 from mien.model.expression.shape_model import ShapeModel
 from tests.shapes import in_crop, neutral
@@ -64,18 +63,6 @@ def test_the_bases_hold_what_the_faces_were_made_of(fitted: ShapeModel) -> None:
 
 def test_the_depths_are_found(fitted: ShapeModel) -> None:
     assert fitted.depths == pytest.approx(generic_depths(), abs=0.05)
-
-
-def test_a_face_is_the_sum_of_its_parts(fitted: ShapeModel) -> None:
-    points = made(np.array([1.0, -0.5]), np.array([1.2, 0.5]), yaw=10)[None]
-    parts = fitted.parts(points)
-    heads = np.concatenate([parts.identity + parts.expression + parts.rest, fitted.mean[None, :, 2:]], axis=-1)
-    calm = fitted.parts(made(np.array([1.0, -0.5]), np.zeros(2))[None])
-    assert parts.pose.project(heads) == pytest.approx(to_reference_units(points)[0], abs=1e-9)
-    assert parts.pose.turned() == pytest.approx([10], abs=1.5)
-    assert np.abs(parts.identity - calm.identity).max() < 0.06
-    jaw_drop = parts.expression[0, 66, 1] - parts.expression[0, 62, 1]
-    assert jaw_drop == pytest.approx(1.2 * 0.15, rel=0.25)
 
 
 def test_raised_brows_are_no_part_of_the_neutral(fitted: ShapeModel) -> None:

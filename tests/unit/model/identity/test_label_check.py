@@ -17,9 +17,9 @@ def test_swapped_labels_of_real_faces_are_found_and_no_others() -> None:
     labels = [f"s{person}" for person in people]
     first, second = labels.index("s1"), labels.index("s4")
     labels[first], labels[second] = "s4", "s1"
-    rows = [{"face_id": str(place), "identity": label, "status": "ok"} for place, label in enumerate(labels)]
+    rows = [{"face_id": str(index), "identity": label, "status": "ok"} for index, label in enumerate(labels)]
     changes, told = check_labels(rows, embeddings, load_detector("dlib"))
-    doubted = {place: change["identity_doubt"] for place, change in changes.items() if change["identity_doubt"]}
+    doubted = {index: change["identity_doubt"] for index, change in changes.items() if change["identity_doubt"]}
     assert set(doubted) == {first, second}
     assert doubted[first].startswith("nearer to s1 (similarity 0.")
     assert "than to s4" in doubted[first]

@@ -1,4 +1,4 @@
-"""The application model keeps its weights, knows how its inputs were made, and refuses weights that are not its own."""
+"""An exported generator keeps weights and inputs as they were made, and refuses weights of another one."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_without_a_change_of_landmarks_all_motion_is_the_networks() -> None:
 
 
 def test_landmarks_that_shift_move_the_source_along() -> None:
-    # Everything asked for lies 0.25 to the right: the source of each place is 0.25 to its left.
+    # Everything asked for lies 0.25 to the right: the source of each pixel is 0.25 to the left.
     keypoints = FACES.keypoints(FIRST)
     shifted = KeypointInfo(keypoints.heatmaps, keypoints.points + torch.tensor([0.25, 0.0]))
     _, motion = motion_of(FACES.photos(FIRST), keypoints, shifted)

@@ -98,7 +98,7 @@ def test_folded_heatmaps_keep_every_value_at_twice_the_grid() -> None:
     assert folded.shape == (1, 32, 32, 32)
     torch.testing.assert_close(
         folded[0, 5, 3, 7] / HEATMAP_GAIN, heatmaps[0, 1, 6, 15]
-    )  # part 1, place (0, 1) of its 2 × 2
+    )  # part 1, position (0, 1) of its 2 × 2
 
 
 @pytest.mark.parametrize("side_px", [16, 128])

@@ -30,8 +30,8 @@ def asked(detector: DlibDetector, source: np.ndarray, driver: np.ndarray) -> Tar
 def test_a_photo_of_the_source_with_the_asked_expression_is_accepted(detector: DlibDetector) -> None:
     source, other = photo("s1/1"), photo("s2/1")
     face = detector.find(source)[0]
-    wanted = asked(detector, source, other)
-    perfect = TargetFace(wanted.source_embedding, wanted.driver_embedding, face.landmarks_xy, face.scheme)
+    target = asked(detector, source, other)
+    perfect = TargetFace(target.source_embedding, target.driver_embedding, face.landmarks_xy, face.scheme)
     judged = judge_face(detector, source, perfect, GateSettings())
     assert judged.reason is None
     assert judged.identity_similarity == pytest.approx(1, abs=1e-4)
@@ -52,8 +52,8 @@ def test_an_unchanged_copy_is_rejected_for_the_expression(detector: DlibDetector
     face = detector.find(source)[0]
     moved = face.landmarks_xy.copy()
     moved[48:] += [0, 12]  # the mouth, asked for elsewhere
-    wanted = TargetFace(detector.embed(source, [face])[0], np.zeros(128, np.float32), moved, face.scheme)
-    judged = judge_face(detector, source, wanted, GateSettings())
+    target = TargetFace(detector.embed(source, [face])[0], np.zeros(128, np.float32), moved, face.scheme)
+    judged = judge_face(detector, source, target, GateSettings())
     assert judged.reason is not None
     assert judged.reason.startswith("expression error")
 

@@ -13,11 +13,11 @@ PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def marked(x: int, y: int, size_px: int = 64) -> tuple[torch.Tensor, KeypointInfo]:
-    """A photo with a bright spot, its heatmap, and its place as all 68 points."""
+    """A photo with a bright spot, its heatmap, and the position of the spot as all 68 points."""
     rows, columns = torch.meshgrid(torch.arange(size_px), torch.arange(size_px), indexing="ij")
     spot = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8.0)
-    place = (torch.tensor([x, y]) + 0.5) / size_px * 2 - 1
-    return (spot * 2 - 1).expand(1, 3, -1, -1), KeypointInfo(spot.expand(1, 8, -1, -1), place.expand(1, 68, -1))
+    position = (torch.tensor([x, y]) + 0.5) / size_px * 2 - 1
+    return (spot * 2 - 1).expand(1, 3, -1, -1), KeypointInfo(spot.expand(1, 8, -1, -1), position.expand(1, 68, -1))
 
 
 def peak(maps: torch.Tensor) -> list[float]:

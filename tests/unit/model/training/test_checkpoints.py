@@ -62,7 +62,7 @@ def test_killed_while_writing_the_former_one_is_found(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path) -> None:
-    place = save_checkpoint(tmp_path, 1, {"w": torch.zeros(3)}, {"step": 1})
-    (place / TENSORS).write_bytes(b"garbage")
+    path = save_checkpoint(tmp_path, 1, {"w": torch.zeros(3)}, {"step": 1})
+    (path / TENSORS).write_bytes(b"garbage")
     with pytest.raises(WeightsError, match="delete it to start the training anew"):
         load_checkpoint(tmp_path)

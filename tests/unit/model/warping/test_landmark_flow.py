@@ -33,8 +33,8 @@ def test_a_head_that_turns_and_grows_takes_everything_along() -> None:
 def test_on_the_face_it_is_the_spline() -> None:
     target = opened(CALM)
     motion, spline = face_grid(CALM, target, 128), spline_grid(CALM, target, 128)
-    places = pixel_centres(128, CALM).reshape(1, 128, 128, 1, 2)
-    apart = (places - target[:, None, None]).norm(dim=-1).amin(-1)
+    pixels = pixel_centres(128, CALM).reshape(1, 128, 128, 1, 2)
+    apart = (pixels - target[:, None, None]).norm(dim=-1).amin(-1)
     close = apart < 0.02
     assert close.sum() > 50
     around = outline_motion(CALM, target, pixel_centres(128, CALM)).reshape(1, 128, 128, 2)
@@ -45,14 +45,14 @@ def test_on_the_face_it_is_the_spline() -> None:
 def test_far_from_the_face_it_is_the_similarity_of_the_outline() -> None:
     target = opened(CALM)
     expected = similarity_transform(target[0, :17].numpy(), CALM[0, :17].numpy())
-    places = pixel_centres(8, CALM) * 6  # far beyond the picture
-    moved = outline_motion(CALM, target, places)
-    np.testing.assert_allclose(moved[0].numpy(), apply_transform(expected, places.numpy()), atol=1e-9)
+    pixels = pixel_centres(8, CALM) * 6  # far beyond the picture
+    moved = outline_motion(CALM, target, pixels)
+    np.testing.assert_allclose(moved[0].numpy(), apply_transform(expected, pixels.numpy()), atol=1e-9)
     corner = face_grid(CALM, target, 64)[0, 0, 0]
-    place = pixel_centres(64, CALM)[:1]
-    apart = (place - target[0]).norm(dim=-1).min()
+    pixel = pixel_centres(64, CALM)[:1]
+    apart = (pixel - target[0]).norm(dim=-1).min()
     spline = spline_grid(CALM, target, 64)[0, 0, 0]
-    around = torch.from_numpy(apply_transform(expected, place.numpy()))[0]
+    around = torch.from_numpy(apply_transform(expected, pixel.numpy()))[0]
     torch.testing.assert_close(corner, around + torch.exp(-((apart / REACH) ** 2)) * (spline - around))
 
 

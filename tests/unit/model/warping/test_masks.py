@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
-from mien.model.warping.masks import REGIONS, Region, region_boxes, region_mask
+from mien.model.warping.masks import Region, region_boxes, region_mask
 
 
 def _face() -> torch.Tensor:
@@ -43,7 +45,7 @@ def test_mask_of_the_eyes_joins_both() -> None:
     assert mask[7].nonzero()[:, 0].tolist() == [4, 5, 6, 7, 12, 13, 14, 15]  # ±0.25 … ±0.55
 
 
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", get_args(Region))
 def test_each_face_of_a_batch_has_its_own_region(region: Region) -> None:
     reference = torch.from_numpy(reference_landmarks(AlignmentSettings(size_px=128)) / 64 - 1).float()[None]
     moved = reference + 0.25

@@ -12,7 +12,7 @@ MOUTH, EYES = 0, 1
 
 
 def mouth(upper: list[float], lower: list[float]) -> torch.Tensor:
-    """Landmarks whose inner lips run through these heights, from x = -0.5 to 0.5; all others lie in one place."""
+    """Landmarks whose inner lips run through these heights, from x = -0.5 to 0.5; all others coincide."""
     points = torch.zeros(1, 68, 2)
     x = torch.linspace(-0.5, 0.5, 5)
     points[0, [60, 61, 62, 63, 64]] = torch.stack([x, torch.tensor(upper)], dim=1)

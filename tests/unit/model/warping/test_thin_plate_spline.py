@@ -91,13 +91,13 @@ def test_a_shift_stays_a_shift_at_another_resolution() -> None:
     torch.testing.assert_close(resized_grid(grid, 16), expected)
 
 
-@pytest.mark.parametrize("place", [0, 3, 6])
-def test_a_face_has_the_same_bits_wherever_it_stands_in_a_batch(place: int) -> None:
+@pytest.mark.parametrize("index", [0, 3, 6])
+def test_a_face_has_the_same_bits_wherever_it_stands_in_a_batch(index: int) -> None:
     draw = torch.Generator().manual_seed(0)
     source, target = (torch.rand(7, 68, 2, generator=draw) - 0.5 for _ in range(2))
-    together = spline_grid(source, target, 32)[place]
+    together = spline_grid(source, target, 32)[index]
     for copies in (1, 5):
         alone = spline_grid(
-            source[place : place + 1].repeat(copies, 1, 1), target[place : place + 1].repeat(copies, 1, 1), 32
+            source[index : index + 1].repeat(copies, 1, 1), target[index : index + 1].repeat(copies, 1, 1), 32
         )
         assert all(torch.equal(one, together) for one in alone)
