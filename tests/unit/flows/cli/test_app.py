@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mien import __version__
 from mien.flows.cli.app import main
 from mien.flows.cli.commands import COMMANDS
+from mien.flows.settings import read_settings, settings_toml
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +29,16 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"mien {__version__}\n"
+
+
+def test_settings_are_printed_as_a_file_that_is_read_back(capsys: pytest.CaptureFixture[str]) -> None:
+    printed: list[str] = []
+    for recipe in ("default", "patent"):
+        assert main(["settings", "--recipe", recipe]) == 0
+        printed.append(capsys.readouterr().out)
+        assert printed[-1].strip() == settings_toml(recipe).strip()
+        assert read_settings(tomllib.loads(printed[-1])) == read_settings(None, recipe)
+    assert printed[0] != printed[1]
 
 
 def test_a_long_list_of_options_is_grouped(capsys: pytest.CaptureFixture[str]) -> None:
