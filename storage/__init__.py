@@ -10,7 +10,7 @@ content, a table is visible from its commit on, and a set names the newest versi
 """
 
 from mien.storage.code_version import source_digest
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import ContentError, MissingError, OutsideError, StorageError, TransientError
 from mien.storage.fingerprints import JSON, fingerprint
 from mien.storage.root import Root
 from mien.storage.schemas import Status, TableName
@@ -20,11 +20,16 @@ from mien.storage.sources import (
     KEY_COLUMNS,
     IdentityFrom,
     LabelRule,
+    Listing,
+    Note,
     SourceItem,
+    SourceLimits,
+    SourcePolicy,
     SourceReader,
     check_sources,
     image_name,
     list_images,
+    list_sources,
     local_copy,
     open_source,
     read_source,
@@ -36,19 +41,26 @@ from mien.storage.tables import Manifest, TableRef, commit, list_manifests, open
 __all__ = [
     "JSON",
     "KEY_COLUMNS",
+    "ContentError",
     "IdentityFrom",
     "LabelRule",
+    "Listing",
     "Manifest",
     "MissingError",
     "NamedSet",
+    "Note",
+    "OutsideError",
     "Root",
     "ShardRef",
     "SourceItem",
+    "SourceLimits",
+    "SourcePolicy",
     "SourceReader",
     "Status",
     "StorageError",
     "TableName",
     "TableRef",
+    "TransientError",
     "check_set_name",
     "check_sources",
     "commit",
@@ -58,6 +70,7 @@ __all__ = [
     "list_images",
     "list_manifests",
     "list_sets",
+    "list_sources",
     "local_copy",
     "newest_first",
     "open_source",

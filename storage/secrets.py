@@ -37,8 +37,8 @@ _PARAMETER = re.compile(
 )
 _STRONG = r"x-(?:amz|goog|oss)-(?:signature|credential|security-token)|awsaccesskeyid|googleaccessid|ossaccesskeyid"
 _FIELD = re.compile(
-    rf"(?i)\b((?:{_STRONG}|aws_secret_access_key|aws_session_token|(?:access|refresh|session|id)_?token|client_secret"
-    r"|password|passwd)\b[\"']?\s*[=:]\s*[\"']?)[^&\s'\"<>#;,)\]}]+"
+    rf"(?i)(?<![/\w])((?:{_STRONG}|aws_secret_access_key|aws_session_token|(?:access|refresh|session|id)_?token"
+    r"|client_secret|password|passwd)(?:[\"']?\s*=\s*|[\"']\s*:\s*)[\"']?)[^&\s'\"<>#;,)\]}]+"
 )
 _HEADER = re.compile(
     r"(?i)\b((?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|token)\s+)?+|bearer\s+)[\w.~+/=\-]{6,}"
