@@ -10,13 +10,13 @@ from mien.model.detection.load import check_detector
 from mien.model.images.video import FrameSettings
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
+from mien.storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_sources, read_manifest, write_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.prepare.compare import CompareSettings, check_rules
 from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
 from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
-from mien.tasks.prepare.index import commit_images, find_index, plan_index
+from mien.tasks.prepare.index import IndexSettings, commit_images, find_index, plan_index
 from mien.tasks.prepare.steps import compare_faces, detect_shard, heatmap_shard, index_shard, video_frames
 from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
@@ -58,6 +58,8 @@ def prepare_faces(
     check_identities: bool = False,
     group_similarity: float | None = None,
     commercial: bool = False,
+    allow: list[str] | None = None,
+    allow_synthetic: bool = False,
 ) -> PreparedFaces:
     """Turn photos into aligned faces with cached landmark heatmaps, as the named set of a root.
 
@@ -83,13 +85,17 @@ def prepare_faces(
         group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
             if empty.
         commercial: Refuse a detector whose weights may not be used commercially.
+        allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
+            https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
+        allow_synthetic: Take pictures that say that a model made them, such as those of this project.
     """
     with checking_arguments():
         check_set_name(name)
         check_detector(faces)
         check_rules(identity, check_identities, group_similarity)
         place = Root(root)
-        listed = list_images(images, LabelRule(pattern, identity), place)
+        listing = list_sources(images, LabelRule(pattern, identity), place, allow or ())
+        indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
     settings = DetectSettings(
         faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
@@ -104,14 +110,14 @@ def prepare_faces(
             check_loads(faces, commercial)
 
         # Choose frames
-        videos = [item for item in listed if item.is_video]
-        photos = with_frames(listed, over_videos(videos, video_frames, place, looked_at))
+        videos = [item for item in listing.items if item.is_video]
+        photos = with_frames(listing.items, over_videos(videos, video_frames, place, looked_at))
 
         # Index
-        plan = plan_index(place, name, photos, SHARD_IMAGES)
+        plan = plan_index(place, name, photos, SHARD_IMAGES, indexing)
         total = sum(len(shard.items) for shard in plan)
         indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
-        images_ref = commit_images(place, indexed)
+        images_ref = commit_images(place, indexed, listing.notes)
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]

@@ -32,6 +32,7 @@ from mien.storage.sources import (
     list_sources,
     local_copy,
     open_source,
+    public_specs,
     read_source,
     read_text,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "open_source",
     "open_table",
     "plan_shards",
+    "public_specs",
     "read_manifest",
     "read_set",
     "read_shard",

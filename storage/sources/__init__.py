@@ -7,6 +7,7 @@ and tables only: pixels are decoded elsewhere.
 """
 
 from mien.storage.sources.access import local_copy, open_source
+from mien.storage.sources.grants import public_specs
 from mien.storage.sources.item import KEY_COLUMNS, SourceItem, image_name, is_video
 from mien.storage.sources.labels import IdentityFrom, LabelRule
 from mien.storage.sources.limits import SourceLimits
@@ -32,6 +33,7 @@ __all__ = [
     "list_sources",
     "local_copy",
     "open_source",
+    "public_specs",
     "read_source",
     "read_text",
 ]

@@ -13,8 +13,6 @@ from fsspec.utils import glob_translate
 
 from mien.storage.errors import StorageError
 from mien.storage.root import storage_errors
-from mien.storage.secrets import public_url
-from mien.storage.sources.grants import keep
 from mien.storage.sources.item import HIDDEN
 from mien.storage.sources.kinds import HEAD_BYTES, Kind, claimed_kind, kind_of
 from mien.storage.sources.local import FoundFile, is_local, local_path, local_uri, read_head, version_of, walk
@@ -169,10 +167,9 @@ def kind_of_path(path: str) -> Kind:
 def _remote_files(spec: str, notebook: Notebook) -> Iterator[SourceFile]:
     found = remote_file(spec)
     if found is not None:
-        (uri,) = keep([spec])
         path = PurePosixPath(found.path)
         folder = path.stem if found.kind == "video" else path.parent.name
-        yield SourceFile(uri or public_url(spec), found.version, found.path.lstrip("/"), folder or None, found.kind)
+        yield SourceFile(found.uri, found.version, found.path.lstrip("/"), folder or None, found.kind)
         return
     for file in remote_files(spec, notebook):
         yield _source_file(file)

@@ -63,6 +63,12 @@ def keep(urls: Iterable[str], seen: dict[int, int] | None = None) -> list[str | 
     return kept
 
 
+def public_specs(specs: Iterable[str]) -> list[str]:
+    """The specs without secrets, for parameters that a server keeps; this process and its workers read by the whole."""
+    whole = list(specs)
+    return [kept or public_url(spec) for kept, spec in zip(keep(whole), whole, strict=True)]
+
+
 def whole_url(uri: str) -> str:
     """The address to read by: with the credentials that it was listed with, where this run has listed it."""
     if is_local(uri) or (path := _file()) is None or not path.exists():

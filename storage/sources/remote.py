@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -12,9 +12,8 @@ import fsspec
 from mien.storage.errors import OutsideError, StorageError
 from mien.storage.retries import retried
 from mien.storage.root import open_url, storage_errors
-from mien.storage.secrets import public_url
 from mien.storage.sources.access import asked_of, is_near
-from mien.storage.sources.grants import whole_url
+from mien.storage.sources.grants import public_specs, whole_url
 from mien.storage.sources.http import http_info, is_http
 from mien.storage.sources.local import local_path, local_version
 from mien.storage.sources.samples import SCHEME, sample_path
@@ -38,7 +37,7 @@ class RemotePath:
     filesystem: fsspec.AbstractFileSystem
     path: str
     prefix: str
-    """What makes a URI of a path on the filesystem again: protocol, and host if there is one."""
+    """What makes a URI of a path on the filesystem again: protocol, and host with its credentials if there is one."""
 
     @classmethod
     def of(cls, spec: str) -> RemotePath:
@@ -47,15 +46,15 @@ class RemotePath:
         Raises:
             StorageError: the protocol is unknown, or needs a package that is not installed.
         """
-        filesystem, path = open_url(whole_url(spec))
+        whole = whole_url(spec)
+        filesystem, path = open_url(whole)
         path = path.rstrip("/") or path
         # Cut from the spec, since a filesystem may not tell its host.
-        prefix = public_url(spec).rstrip("/").removesuffix(path.lstrip("/"))
-        return cls(filesystem, path, prefix)
+        return cls(filesystem, path, whole.rstrip("/").removesuffix(path.lstrip("/")))
 
-    def uri(self, path: str) -> str:
-        """A path on the filesystem as a user writes it, without secrets."""
-        return self.prefix + path.lstrip("/")
+    def uris(self, paths: Iterable[str]) -> list[str]:
+        """Paths on the filesystem as a user writes them, without secrets; these are kept for reading."""
+        return public_specs([self.prefix + path.lstrip("/") for path in paths])
 
 
 def version_of_info(info: Info) -> str:

@@ -18,7 +18,7 @@ from mien.storage.retries import retried
 from mien.storage.root import storage_errors
 from mien.storage.secrets import public_url
 from mien.storage.sources.access import asked_of, open_source
-from mien.storage.sources.grants import keep
+from mien.storage.sources.grants import public_specs, whole_url
 from mien.storage.sources.http import asked, is_http
 from mien.storage.sources.item import HIDDEN, is_hidden
 from mien.storage.sources.kinds import HEAD_BYTES, Kind, claimed_kind, kind_of
@@ -53,8 +53,7 @@ def remote_file(spec: str) -> RemoteFile | None:
     Raises:
         StorageError: there is nothing of this name, or it cannot be asked for.
     """
-    (uri,) = keep([spec])
-    uri = uri or public_url(spec)
+    (uri,) = public_specs([spec])
     path = _path(uri) if is_http(spec) else RemotePath.of(spec).path
     if is_http(spec) and (path.endswith("/") or has_magic(path)):
         return None
@@ -119,17 +118,17 @@ def _stored_files(spec: str, notebook: Notebook) -> Iterator[tuple[RemoteFile, b
             every = cast("dict[str, Info]", folder.filesystem.find(folder.path, detail=True)).values()
             top = folder.path
     named = globbed and _ends_with_suffix(folder.path)
-    for info in every:
+    files = [info for info in every if info["type"] != "directory"]
+    for info, uri in zip(files, folder.uris(str(info["name"]) for info in files), strict=True):
         path = str(info["name"])
-        if info["type"] == "directory":
-            continue
         if any(map(is_hidden, path[len(top) :].strip("/").split("/"))):
             notebook.leave_out(HIDDEN)
-            continue
-        yield RemoteFile(folder.uri(path), path, version_of_info(info), "other", top, globbed), named
+        else:
+            yield RemoteFile(uri, path, version_of_info(info), "other", top, globbed), named
 
 
 def _web_files(spec: str, notebook: Notebook) -> Iterator[tuple[RemoteFile, bool]]:
+    spec = whole_url(spec)
     top_url, path = spec.partition("?")[0], _path(spec)
     globbed = has_magic(path)
     top = _fixed_part(path) if globbed else path
@@ -141,8 +140,8 @@ def _web_files(spec: str, notebook: Notebook) -> Iterator[tuple[RemoteFile, bool
     for url in _web_walk(top_url, notebook):
         below = _path(url)
         if fits is None or fits.match(below):
-            (uri,) = keep([url])
-            yield RemoteFile(uri or public_url(url), below, "", "other", top.rstrip("/"), globbed), named
+            (uri,) = public_specs([url])
+            yield RemoteFile(uri, below, "", "other", top.rstrip("/"), globbed), named
 
 
 def _web_walk(top: str, notebook: Notebook) -> Iterator[str]:
@@ -166,8 +165,8 @@ def _web_walk(top: str, notebook: Notebook) -> Iterator[str]:
 
 def _links(folder: str) -> set[str]:
     """The files and folders directly or indirectly below, that a web server's list of a folder names."""
-    (uri,) = keep([folder])
-    page = retried(lambda: _page(uri or public_url(folder)), asked_of(folder))
+    (uri,) = public_specs([folder])
+    page = retried(lambda: _page(uri), asked_of(folder))
     parser = _Links()
     parser.feed(page)
     found: set[str] = set()

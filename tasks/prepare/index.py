@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from mien.model.errors import ImageError
+from mien.model.images.limits import max_pixels
 from mien.storage import (
     KEY_COLUMNS,
+    Note,
+    OutsideError,
     Root,
     ShardRef,
     SourceItem,
+    SourceLimits,
     StorageError,
     TableRef,
     commit,
@@ -37,23 +41,39 @@ _FOOTERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
+class IndexSettings:
+    """What decides the content of `images`, besides the pictures."""
+
+    allow_synthetic: bool = False
+    """Whether pictures that say that a model made them are taken."""
+    limits: SourceLimits = field(default_factory=SourceLimits.from_environment)
+    max_pixels: int = field(default_factory=max_pixels)
+    """With other limits other pictures can be read."""
+
+
+@dataclass(frozen=True)
 class IndexShard:
     """The inputs of one shard of `images`, and its name."""
 
     items: tuple[SourceItem, ...]
     fingerprint: str
+    settings: IndexSettings = field(default_factory=IndexSettings)
 
 
-def plan_index(root: Root, name: str, items: Sequence[SourceItem], shard_size: int) -> list[IndexShard]:
+def plan_index(
+    root: Root, name: str, items: Sequence[SourceItem], shard_size: int, settings: IndexSettings | None = None
+) -> list[IndexShard]:
     """Shards for the listed images; those of the set's former index whose images are unchanged stay as they are."""
     kept = _former_keys(root, name)
     shards = plan_shards(items, key=lambda item: item.key, kept=kept, size=shard_size)
-    return [IndexShard(tuple(shard), _fingerprint(shard)) for shard in shards]
+    settings = settings or IndexSettings()
+    return [IndexShard(tuple(shard), _fingerprint(shard, settings), settings) for shard in shards]
 
 
-def _fingerprint(items: Sequence[SourceItem]) -> str:
+def _fingerprint(items: Sequence[SourceItem], settings: IndexSettings) -> str:
     # One string: to look into each of the fields of 100,000 items takes seconds.
-    return fingerprint({"code": CODE, "items": json.dumps([(*i.key, i.status, i.reason) for i in items])})
+    listed = json.dumps([(*i.key, i.status, i.reason) for i in items])
+    return fingerprint({"code": CODE, "settings": asdict(settings), "items": listed})
 
 
 def _former_keys(root: Root, name: str) -> list[list[tuple[Any, ...]]]:
@@ -97,7 +117,7 @@ def _has_unread(root: Root, found: ShardRef, shard: IndexShard) -> bool:
 
 
 def _index(root: Root, shard: IndexShard) -> ShardRef:
-    with PictureReader() as reader:
+    with PictureReader(shard.settings.allow_synthetic) as reader:
         rows = list(_rows(shard.items, reader))
     return write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(rows, schema=IMAGES))
 
@@ -108,13 +128,18 @@ def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[s
         if item.status == "ok":
             try:
                 row |= reader.describe(item)
-            except (StorageError, ImageError) as error:
-                # Of bytes that were read the name is known, though they are no picture.
-                row |= {"status": "failed", "reason": str(error), "image_id": reader.image_id(item)}
+            except ImageError as error:
+                # Of bytes that were read the name is known, though they are no picture. Where a decoder is missing
+                # there is none, so that the next run asks again.
+                image_id = reader.image_id(item) if error.kind == "content" else None
+                row |= {"status": "failed", "reason": str(error), "image_id": image_id}
+            except StorageError as error:
+                status = "rejected" if isinstance(error, OutsideError) else "failed"
+                row |= {"status": status, "reason": str(error)}
         yield row
         tick()
 
 
-def commit_images(root: Root, shards: Sequence[ShardRef]) -> TableRef:
-    """Makes the indexed images visible as one table."""
-    return commit(root, "images", shards, {"code": CODE})
+def commit_images(root: Root, shards: Sequence[ShardRef], notes: Sequence[Note] = ()) -> TableRef:
+    """Makes the indexed images visible as one table, with what the listing left out or did not understand."""
+    return commit(root, "images", shards, {"code": CODE, "notes": [asdict(note) for note in notes]})

@@ -80,6 +80,7 @@ def test_a_message_has_stars_instead(text: str) -> None:
         "/photos/me@home/a.jpg does not exist",
         "s3://bucket/a@b.jpg: check that it is reachable",
         "12 photos left out: no picture (.txt)",
+        "/etc/passwd: only web addresses are followed; a wrong password: try again",
     ],
 )
 def test_a_message_without_secrets_stays_as_it_is(text: str) -> None:

@@ -27,6 +27,7 @@ from mien.storage import (
     list_sources,
     local_copy,
     open_source,
+    public_specs,
     read_source,
     retries,
 )
@@ -222,6 +223,23 @@ def test_user_and_password_reach_their_own_server_only(elsewhere: Server) -> Non
         assert read_source(f"{server.url}/hop.jpg") == PHOTO
         assert elsewhere.seen
         assert not [headers for _, headers in elsewhere.seen if "Authorization" in headers]
+
+
+def test_a_folder_behind_a_password_given_as_it_may_be_shown(elsewhere: Server) -> None:
+    password = "Basic " + base64.b64encode(b"me:PASS").decode()
+
+    def guarded(body: bytes) -> Any:
+        return lambda r: r.file(body) if r.headers.get("Authorization") == password else r.answer(401)
+
+    answers = {"/p/": guarded(page("anna/")), "/p/anna/": guarded(page("1.jpg")), "/p/anna/1.jpg": guarded(PHOTO)}
+    with web(answers) as server:
+        whole = server.url.replace("http://", "http://me:PASS@") + "/p/"
+        shown = public_specs([whole])
+        assert shown == [f"{server.url}/p/"]
+        for specs in ([whole], shown):
+            (item,) = list_images(specs)
+            assert (item.uri, item.identity) == (f"{server.url}/p/anna/1.jpg", "anna")
+            assert read_source(item.uri) == PHOTO
 
 
 def _read_in_worker(item: SourceItem) -> bytes:

@@ -6,10 +6,14 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mien.model.images.codec import encode_png
-from mien.storage import Root, SourceItem, commit, read_shard, write_set
-from mien.tasks.prepare.index import IndexShard, index_shard, plan_index
+from mien.model.images.provenance import encode_image
+from mien.storage import Root, SourceItem, StorageError, commit, list_images, read_shard, write_set
+from mien.tasks.prepare.index import IndexSettings, IndexShard, index_shard, plan_index
+from mien.tasks.sets.photo_reader import PictureReader
+from tests.unit.storage.sources.web import redirect, web
 
 
 def items(*uris: object) -> list[SourceItem]:
@@ -53,3 +57,44 @@ def test_new_photos_leave_the_shards_of_the_former_index_as_they_are(tmp_path: P
     third = plan_index(root, "team", items("b1", "b3"), shard_size=2)
     assert third[0] == first[1]
     assert [item.uri for item in third[1].items] == ["b1"]
+
+
+def test_a_generated_picture_is_rejected_unless_it_is_asked_for(tmp_path: Path) -> None:
+    root, made = Root(str(tmp_path / "root")), encode_image(np.zeros((20, 30, 3), np.uint8), "png", {"model": "m"})
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/made.png").write_bytes(made)
+    (tmp_path / "photos/taken.png").write_bytes(encode_png(np.zeros((20, 30, 3), np.uint8)))
+    listed = list_images([str(tmp_path / "photos")])
+    (plan,) = plan_index(root, "set", listed, 64)
+    generated, taken = read_shard(root, "images", index_shard(root, plan).fingerprint).to_pylist()
+    assert (generated["status"], taken["status"]) == ("rejected", "ok")
+    assert generated["reason"] == "synthetic (mien's mark): --allow-synthetic takes it"
+    assert generated["image_id"] == hashlib.sha256(made).hexdigest()
+    (asked,) = plan_index(root, "set", listed, 64, IndexSettings(allow_synthetic=True))
+    assert asked.fingerprint != plan.fingerprint
+    assert index_shard(root, asked).counts["ok"] == 2
+
+
+def test_what_only_reading_shows_to_lead_elsewhere_is_rejected(tmp_path: Path) -> None:
+    with web({"/a.jpg": encode_png(np.zeros((8, 8, 3), np.uint8))}) as other, web({}) as server:
+        server.answers["/hop.jpg"] = redirect(f"{other.url}/a.jpg")
+        listed = [SourceItem(f"{server.url}/hop.jpg", None, None, "1-1")]
+        root = Root(str(tmp_path / "root"))
+        (plan,) = plan_index(root, "set", listed, 64)
+        (row,) = read_shard(root, "images", index_shard(root, plan).fingerprint).to_pylist()
+        assert row["status"] == "rejected"
+        assert row["reason"] == f"outside of what the run was given: {other.url}/; --allow PREFIX"
+        assert other.asked.total() == 0
+
+
+def test_a_photo_that_cannot_be_read_any_more_is_not_taken_for_the_former_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
+    (item,) = list_images([str(tmp_path / "a.png")])
+    with PictureReader() as reader:
+        image_id = reader.describe(item)["image_id"]
+    (tmp_path / "a.png").unlink()
+    with PictureReader() as reader, pytest.raises(StorageError, match="does not exist"):
+        reader.pixels(item, image_id)
+    (tmp_path / "a.png").write_bytes(encode_png(np.ones((8, 8, 3), np.uint8)))
+    with PictureReader() as reader, pytest.raises(StorageError, match="changed after it was indexed"):
+        reader.pixels(item, image_id)

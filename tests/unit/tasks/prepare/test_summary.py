@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mien.storage import Root, SourceItem, commit
+from mien.storage import Root, SourceItem, commit, list_sources, read_manifest
 from mien.tasks.errors import RunError
-from mien.tasks.prepare.index import index_shard, plan_index
-from mien.tasks.prepare.summary import check_failures
+from mien.tasks.prepare.index import commit_images, index_shard, plan_index
+from mien.tasks.prepare.summary import check_failures, left_out_lines
 from tests.unit.tasks.prepare.test_hostile_files import PICTURE
 
 
@@ -25,3 +25,20 @@ def test_the_share_of_failed_photos_decides_and_the_reason_is_told(tmp_path: Pat
     check_failures(root, images, faces, 0.67, "summary")
     with pytest.raises(RunError, match=r"summary: 67% of the photos failed, more than 50% \(mostly: an empty file\)"):
         check_failures(root, images, faces, 0.5, "summary")
+
+
+def test_what_was_left_out_and_not_understood_is_in_the_summary(tmp_path: Path) -> None:
+    root, photos = Root(str(tmp_path / "root")), tmp_path / "photos"
+    for name in ("Anna/1.png", "anna/2.png", "ben/notes.txt", "ben/3.nef"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(PICTURE)
+    (photos / "ben/notes.txt").write_text("a text")
+    listing = list_sources([str(photos)])
+    plan = plan_index(root, "set", listing.items, 64)
+    images = commit_images(root, [index_shard(root, shard) for shard in plan], listing.notes)
+    lines = left_out_lines(root, read_manifest(root, "images", images.fingerprint))
+    assert lines[:2] == [
+        "1 left out: a raw camera file (.nef): export it as JPEG or TIFF",
+        "1 left out: no picture (.txt)",
+    ]
+    assert lines[2].startswith("'Anna' (1) and 'anna' (1) differ by upper and lower case only")
