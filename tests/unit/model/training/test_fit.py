@@ -127,7 +127,7 @@ def test_the_time_of_all_runs_counts(tmp_path: Path) -> None:
 
 def test_early_stop(tmp_path: Path) -> None:
     stop = replace(SETTINGS.stop, patience_validations=1, metric="l1")
-    still = replace(SETTINGS, learning_rate=0.0, muon_learning_rate=0.0)  # what does not learn is never better
+    still = replace(SETTINGS, learning_rate=1e-30, muon_learning_rate=1e-30)  # what does not learn is never better
     settings = replace(still, stop=stop, steps=None, validate_every_steps=1)
     trainer = Trainer(settings, FACES, "cpu")
     assert fit(trainer, HELD_OUT, Record(), tmp_path).reason == "early stop"
