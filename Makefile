@@ -10,13 +10,23 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: demo test check lint types imports docs bench up down clean
+# Test processes at once, and more options for pytest.
+PROCESSES ?= 2
+PYTEST    ?=
+# By module, in their order: the long ones of tests/integration come first, the many small ones fill up the end.
+PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST)
+
+.PHONY: demo test test-all lint types imports docs bench up down clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/mien demo --root $(ROOT)
 
-test: $(VENV)/.dev lint types imports
-	$(BIN)/pytest
+test: lint types imports
+	$(PYTEST_ALL)
+
+# With the long kills and mutations: before a release, or after changes to what is written and resumed.
+test-all: lint types imports
+	$(PYTEST_ALL) -m ''
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

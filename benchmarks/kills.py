@@ -32,7 +32,7 @@ from benchmarks.kill_places import Bucket, Folder, Place
 from benchmarks.servers import S3_KEYS, prefect_api, s3_server
 from benchmarks.small_job import NAME, prepare_job, register_generator, run_job
 
-PREPARED = ("images/", "faces/", "heatmaps/", f"sets/{NAME}.json", "quality/")
+PREPARED = ("images/", "faces/", "heatmaps/", "quality/", f"sets/{NAME}.json", f"sets/history/{NAME}/")
 RESULT = ("pairs/", "transfers/", f"sets/{NAME}-by-{NAME}.json")
 MOST_WORKERS = 3
 WAYS = ("parent", "all", "worker")

@@ -31,7 +31,9 @@ from typing import Any
 import fsspec
 import psutil
 
-from benchmarks.servers import PROJECT, S3_KEYS, prefect_api, running, s3_server
+from benchmarks.servers import S3_KEYS, prefect_api, s3_server
+from deployments.processes import Started
+from deployments.servers import PROJECT, running
 
 BUCKET = "s3://mien-overnight"
 TABLES = ("images", "faces", "heatmaps", "sets", "quality")
@@ -77,7 +79,7 @@ class Night:
             return json.loads(answer.read())
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self) -> Iterator[Started]:
         """A worker of the pool."""
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "mien", "--name", f"{time.time()}"]
         with running(command, self.scratch / "worker.log") as process:
@@ -106,7 +108,7 @@ def wait(night: Night, run: str, wanted: int | None) -> int:
         time.sleep(0.5)
 
 
-def kill_run(worker: subprocess.Popen[bytes]) -> int:
+def kill_run(worker: Started) -> int:
     """Kills the processes that the worker runs flows in; their worker processes end with them."""
     runs = psutil.Process(worker.pid).children()
     for process in runs:
@@ -114,7 +116,7 @@ def kill_run(worker: subprocess.Popen[bytes]) -> int:
     return len(runs)
 
 
-def kill_machine(worker: subprocess.Popen[bytes]) -> int:
+def kill_machine(worker: Started) -> int:
     """Kills the worker and everything below it at once."""
     everything = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
     for process in everything:

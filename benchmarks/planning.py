@@ -15,7 +15,6 @@ import resource
 import tempfile
 import time
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,8 @@ import pyarrow as pa
 from mien.model.pair_planning import PlanRules
 from mien.storage import Root, ShardRef, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES
-from mien.tasks.plan.pair_shards import commit_pairs, shard_pairs, store_parts
+from mien.tasks.plan.counts import PlanOutcome
+from mien.tasks.plan.pair_shards import commit_pairs, store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.sets.faces import FaceTables
 
@@ -77,14 +77,14 @@ def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float
     marks = [time.perf_counter()]
     plan = make_plan(root, given, given, settings)
     marks.append(time.perf_counter())
-    outlook = plan.outlook()
+    summary, outcome = plan.summary, PlanOutcome()
     marks.append(time.perf_counter())
-    shards = store_parts(root, partial(plan.parts, plan.first(), shard_pairs(outlook.pairs)), 0)
-    commit_pairs(root, shards, given, given, settings)
+    outcome.pairs += store_round(root, next(plan.rounds(outcome)), 0)
+    commit_pairs(root, plan, outcome, given, given)
     marks.append(time.perf_counter())
-    millions = outlook.pairs / 1e6
-    print(f"{outlook.identities:,} identities, {outlook.pairs:,} pairs in {len(shards):,} shards")
-    print(f"evenness over the expressions: {outlook.entropy:.3f}\n")
+    millions = summary.pairs / 1e6
+    print(f"{summary.identities:,} identities, {summary.pairs:,} pairs in {len(outcome.pairs):,} shards")
+    print(f"evenness over the expressions: {summary.entropy:.3f}\n")
     print("| | seconds | seconds for a million pairs |")
     print("|---|---|---|")
     steps = zip(("read the faces", "count the plan", "make and write it"), np.diff(marks), strict=True)

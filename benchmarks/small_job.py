@@ -7,10 +7,11 @@ rejected and replaced: a job has several rounds.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.storage import Root, ShardRef, find_shard
+from mien.storage import Root, ShardRef
 
 if TYPE_CHECKING:
     from mien.model.inference.exported_generator import ExportedGenerator
@@ -96,22 +97,22 @@ def register_generator(root: str, folder: Path) -> None:
 
 def run_job(root: str, workers: int, log: str | None = None) -> None:
     """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
-    import mien.tasks.plan.pair_shards
-    import mien.tasks.transfer.transfer_shards
-    from mien.flows.augment import augment_faces
+    import mien.tasks.plan.rounds
+    from mien.flows import augment
 
-    mien.tasks.plan.pair_shards.LEAST_SHARD_PAIRS = SHARD_PAIRS
+    mien.tasks.plan.rounds.MIN_SHARD_PAIRS = SHARD_PAIRS
     if log:
         os.environ[LOG] = log
-        mien.tasks.transfer.transfer_shards.make_shard = logged  # sent to the workers by its name
-    augment_faces(identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=PER_IDENTITY, workers=workers)
+        augment.TRANSFER = replace(augment.TRANSFER, make=logged)  # sent to the workers by its name
+    augment.augment_faces(
+        identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=PER_IDENTITY, workers=workers
+    )
 
 
 def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
-    """`make_shard`, with a line in the log where there is something to make."""
-    from mien.tasks.transfer.transfer_shards import make_shard
+    """Makes the shard as the stage does, and a line in the log before."""
+    from mien.tasks.transfer.transfer_shards import TRANSFER
 
-    if find_shard(root, "transfers", name) is None:
-        with open(os.environ[LOG], "a") as log:
-            log.write(f"{name}\n")
-    return make_shard(root, name, pairs, settings)
+    with open(os.environ[LOG], "a") as log:
+        log.write(f"{name}\n")
+    return TRANSFER.make(root, name, pairs, settings)

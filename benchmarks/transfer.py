@@ -48,7 +48,7 @@ from mien.storage import write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.generator.weights import load_model
 from mien.tasks.transfer.generate import BATCH, Prepared, generated_rows, outcomes, prepared
-from mien.tasks.transfer.transfer_shards import make_shard, shard_name
+from mien.tasks.transfer.transfer_shards import TRANSFER
 
 READ, PREPARE = "read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps"
 DECODE = "(of that: decode the crops)"
@@ -88,8 +88,7 @@ def networks_alone(bench: Bench, batches: list[Prepared]) -> None:
 def end_to_end(bench: Bench) -> None:
     """The shards as a worker makes them; written under names that are not there yet."""
     for number, shard in enumerate(bench.shards):
-        name = shard_name(shard.fingerprint, bench.settings)[:-12] + f"{time.time_ns() + number:x}"[-12:]
-        make_shard(bench.root, name, shard.fingerprint, bench.settings)
+        TRANSFER.make(bench.root, f"{time.time_ns() + number:032x}", shard.fingerprint, bench.settings)
 
 
 def compare(bench: Bench, rounds: int) -> None:

@@ -11,7 +11,7 @@ from benchmarks.small_job import NAME, prepare_job, untrained_generator
 from mien.storage import Root, ShardRef, read_shard
 from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.weights import RegisteredModel, keep_model
-from mien.tasks.plan.pair_shards import store_parts
+from mien.tasks.plan.pair_shards import store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
 from mien.tasks.transfer.generate import BATCH, FACE_COLUMNS, Prepared, prepared
@@ -61,7 +61,7 @@ def bench_of(folder: Path, pairs: int) -> Bench:
     )  # fmt: skip
     settings = replace(settings, neutrals=keep_neutrals(root, settings.sets, sha256, settings.retarget))
     plan = make_plan(root, tables, tables, PlanSettings(per_identity=-(-pairs // len(PHOTOS))))
-    return Bench(root, settings, store_parts(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
+    return Bench(root, settings, store_round(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
 
 
 def all_batches(bench: Bench) -> list[Prepared]:

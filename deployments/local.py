@@ -11,15 +11,12 @@ import os
 import shlex
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from deployments.logins import USER, Logins, logins, write_private
 from deployments.processes import Started, end, read_note, start, write_note
+from deployments.servers import PROJECT, ServerError, mlflow_server, wait_for
 
-PROJECT = Path(__file__).resolve().parent.parent
 RUN = Path(os.environ.get("MIEN_RUN", PROJECT / ".run"))
 NOTE = RUN / "servers.json"
 CLIENT = RUN / "environment.sh"
@@ -78,16 +75,12 @@ def _mlflow_environment(login: Logins) -> dict[str, str]:
     }
 
 
-def _wait_for(url: str, started: Started, limit_s: float = 180) -> None:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s and started.process() is not None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    down()
-    raise SystemExit(f"error: {started.name} does not answer at {url}: see {RUN / started.name}.log")
+def _wait_for(url: str, server: Started) -> None:
+    try:
+        wait_for(url, server, RUN / f"{server.name}.log")
+    except ServerError as error:
+        down()
+        raise SystemExit(f"error: {error}") from None
 
 
 def up() -> None:
@@ -115,10 +108,11 @@ def up() -> None:
         extra=_prefect_environment(login),
     )
     mlflow = begin(
-        "mlflow", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(MLFLOW_PORT),
-        "--workers", "1", "--allowed-hosts", _HOSTS, "--cors-allowed-origins", MLFLOW_URL,
-        "--backend-store-uri", f"sqlite:///{DATA / 'mlflow' / 'mlflow.db'}",
-        "--artifacts-destination", str(DATA / "mlflow" / "artifacts"),
+        "mlflow",
+        *mlflow_server(
+            MLFLOW_PORT, DATA / "mlflow" / "mlflow.db", DATA / "mlflow" / "artifacts",
+            "--app-name", "basic-auth", "--allowed-hosts", _HOSTS, "--cors-allowed-origins", MLFLOW_URL,
+        ),
         extra=_mlflow_environment(login),
     )  # fmt: skip
     _wait_for(f"{PREFECT_URL}/api/health", prefect)

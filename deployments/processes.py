@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them: started, noted, and ended by pid and start time."""
+"""Processes in sessions of their own: started, noted, and ended by pid and start time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""What this process has started and not ended. A `Popen` that is dropped before warns."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,15 @@ class Started:
         except psutil.NoSuchProcess:
             return None
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended, be it that nobody has asked yet how."""
+        process = self.process()
+        try:
+            return process is not None and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Started:
     """Starts a command in a session of its own, its output in a log."""
@@ -42,6 +54,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], fol
             stderr=output,
             start_new_session=True,
         )
+    _children[process.pid] = process
     return Started(name, process.pid, psutil.Process(process.pid).create_time())
 
 
@@ -78,6 +91,8 @@ def end(started: Started, patience_s: float = 15) -> bool:
     for member in alive:
         _signal(member.kill)
     psutil.wait_procs(alive, timeout=patience_s)
+    if child := _children.pop(started.pid, None):
+        child.poll()
     return True
 
 

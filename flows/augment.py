@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from prefect import flow
@@ -36,20 +34,20 @@ from mien.model.device import Compute, Precision
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
-from mien.storage import Root, ShardRef, TableRef, read_manifest, read_text, set_version, write_set
+from mien.storage import Root, TableRef, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator
 from mien.tasks.pages.gallery import Gallery
 from mien.tasks.pages.steps import build_gallery
-from mien.tasks.plan.cost import Cost, expected_cost, known_shards, remember
-from mien.tasks.plan.counts import Outlook, Tally
-from mien.tasks.plan.pair_list import listed_rows
-from mien.tasks.plan.pair_shards import commit_pairs, listed_parts, shard_pairs
+from mien.tasks.plan.cost import Cost, expected_cost, remembered_cost
+from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.pair_list import read_list
+from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
-from mien.tasks.plan.steps import store_plan
-from mien.tasks.runtime.fan_out import Step, over_shards, shard_threads
+from mien.tasks.plan.steps import store_round
+from mien.tasks.runtime.fan_out import run_stage, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
 from mien.tasks.sets.consent import refused_lines
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
@@ -59,8 +57,7 @@ from mien.tasks.sets.splits import Split
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.gate_limits import load_gate
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
-from mien.tasks.transfer.steps import transfer_shard
-from mien.tasks.transfer.transfer_shards import commit_transfers, find_transfers
+from mien.tasks.transfer.transfer_shards import TRANSFER, commit_transfers
 
 
 @dataclass(frozen=True)
@@ -68,50 +65,35 @@ class AugmentedFaces(FlowResult):
     """The outcome of a transfer job; without tables after a dry run."""
 
     set: str
-    planned: int
+    plan: PlanSummary
+    outcome: PlanOutcome = field(default_factory=PlanOutcome)
     accepted: int = 0
     rejected: int = 0
     transfers: TableRef | None = None
     gallery: Gallery | None = None
-    outlook: Outlook | None = None
-    """The plan in numbers; None for a list."""
-    tally: Tally | None = None
-    """What came of it; None for a list."""
     cost: Cost | None = None
     """What it would take, after a dry run."""
     refused: tuple[str, ...] = ()
     """Lines on pairs that were not made for want of consent."""
 
+    @property
+    def planned(self) -> int:
+        """Faces asked for."""
+        return self.plan.pairs
+
     def lines(self) -> list[str]:
         if self.transfers is None or self.gallery is None:
             line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
-            return [line, *self._plan_lines(), *([self.cost.told()] if self.cost else [])]
+            return [line, *self.plan.lines(), *([self.cost.line()] if self.cost else [])]
         return [self.summary(), *self.refused, f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
 
     def summary(self) -> str:
         """One line: what became of the plan."""
-        return (
+        counted = (
             f"{self.set}: {self.planned} faces asked for, {self.accepted + self.rejected} tried, "
-            f"{self.accepted} accepted, {self.rejected} rejected{self._evenness()}"
+            f"{self.accepted} accepted, {self.rejected} rejected"
         )
-
-    def _plan_lines(self) -> list[str]:
-        if self.outlook is None:
-            return []
-        groups = ", ".join(f"{group} {count}" for group, count in self.outlook.by_group.items())
-        return [
-            f"{self.outlook.identities} identities; evenness over expressions {self.outlook.entropy:.2f} (1 is even)",
-            f"by expression: {groups}",
-        ]
-
-    def _evenness(self) -> str:
-        if self.tally is None or self.outlook is None:
-            return ""
-        groups = list(self.outlook.by_group)
-        return (
-            f"; evenness over {len(groups)} expressions "
-            f"{self.tally.entropy(groups):.2f} (planned {self.outlook.entropy:.2f}, 1 is even)"
-        )
+        return "; ".join(filter(None, [counted, self.outcome.evenness_line(self.plan)]))
 
 
 def check_arguments(
@@ -226,15 +208,16 @@ def augment_faces(
     # Plan pairs
     rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
     planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
-    plan = make_plan(place, sources, drivers, planning) if listed is None else None
-    rows = None if listed is None else listed_rows(place, sources, drivers, listed, seed)
-    outlook = None if plan is None else plan.outlook()
-    planned = outlook.pairs if outlook is not None else len(rows or ())
+    plan = (
+        make_plan(place, sources, drivers, planning)
+        if listed is None
+        else read_list(place, sources, drivers, listed, seed)
+    )
+    if dry_run:
+        return AugmentedFaces(name, plan.summary, cost=expected_cost(place, plan.summary.pairs))
 
     # Resolve model
-    registered = fetch_model(place, model) if not dry_run else None
-    if registered is None:
-        return AugmentedFaces(name, planned, outlook=outlook, cost=expected_cost(place, planned))
+    registered = fetch_model(place, model)
     if commercial:
         check_generator(place, registered)
     sets = tuple(dict.fromkeys((sources, drivers)))
@@ -252,32 +235,15 @@ def augment_faces(
         compute=Compute.chosen(precision),
     )
 
-    # Transfer: a round of the plan after another, until each identity has its faces or no candidates are left
-    pairs_shards: list[ShardRef] = []
-    done: list[ShardRef] = []
-    tally = Tally() if plan is not None else None
-    started_s, known = time.monotonic(), known_shards(place)
-    with worker_pool(workers):
-        asked = {} if plan is None else plan.first()
-        while rows is not None or asked:
-            size = shard_pairs(planned)
-            parts = partial(listed_parts, rows or [], size) if plan is None else partial(plan.parts, asked, size)
-            shards = store_plan(place, parts, len(pairs_shards))
-            step = Step("transfer expressions", "faces", sum(shard.rows for shard in shards), find_transfers)
-            made = over_shards(step, transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
-            pairs_shards, done = pairs_shards + shards, done + made
-            if plan is None or tally is None or not shards:
-                break
-            tally.count(place, shards, made)
-            asked = plan.next(tally, asked)
-    remember(
-        place,
-        (shard for shard in done if f"{shard.fingerprint}.parquet" not in known),
-        time.monotonic() - started_s,
-        workers or available_cores(),
-    )
-    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else planning)
-    transfers = commit_transfers(place, pairs_ref, done, transfer)
+    # Transfer, in rounds: what is rejected in one is replaced in the next
+    outcome = PlanOutcome()
+    with remembered_cost(place, outcome.transfers, workers or available_cores()), worker_pool(workers):
+        for pairs_round in plan.rounds(outcome):
+            shards = store_round(place, pairs_round, len(outcome.pairs))
+            names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)
+            outcome.count(place, shards, run_stage(TRANSFER, place, names, transfer, faces))
+    pairs_ref = commit_pairs(place, plan, outcome, sources, drivers)
+    transfers = commit_transfers(place, pairs_ref, outcome.transfers, transfer)
     tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
     check_kept_rows(place, name, tables, version, replace)
     write_set(place, name, tables, after=version, about=about)
@@ -289,5 +255,5 @@ def augment_faces(
     counts = read_manifest(place, "transfers", transfers.fingerprint).counts
     refused = tuple(refused_lines(place, transfers.fingerprint))
     return AugmentedFaces(
-        name, planned, counts["ok"], counts["rejected"], transfers, page, outlook, tally, refused=refused
+        name, plan.summary, outcome, counts["ok"], counts["rejected"], transfers, page, refused=refused
     )

@@ -52,7 +52,11 @@ class ForgottenPerson(FlowResult):
 def _asked(person: SecretStr | None, image: SecretStr | None, sets: list[str] | None) -> Asked:
     if (person is None) == (image is None):
         raise UsageError("who is to be forgotten? give --person NAME or --image ID, and not both")
-    return Asked(person and person.get_secret_value(), image and image.get_secret_value(), tuple(sets or ()))
+    return Asked(_text(person), _text(image), tuple(sets or ()))
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def check_arguments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -39,16 +40,16 @@ from mien.storage import (
     write_set,
 )
 from mien.tasks.errors import checking_arguments
-from mien.tasks.prepare.compare import CompareSettings, check_rules
+from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
 from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
-from mien.tasks.prepare.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
-from mien.tasks.prepare.heatmaps import commit_heatmaps, find_heatmaps
+from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads
+from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
-from mien.tasks.prepare.index import commit_images, find_index, plan_index
-from mien.tasks.prepare.steps import compare_faces, detect_shard, heatmap_shard, index_shard, video_frames
+from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
-from mien.tasks.runtime.fan_out import Step, over_shards, over_videos, shard_threads
+from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
 from mien.tasks.sets.splits import SplitSettings
@@ -188,6 +189,7 @@ def prepare_faces(
     detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
     looked_at = VideoSettings(faces, chosen.frames)
     compare = CompareSettings(detect, check_identities, group_similarity)
+    drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -199,34 +201,24 @@ def prepare_faces(
 
         # Index
         plan = plan_index(place, set, photos, SHARD_IMAGES)
-        total = sum(len(shard.items) for shard in plan)
-        indexed = over_shards(Step("index photos", "photos", total, find_index), index_shard, place, plan)
+        indexed = run_stage(INDEX, place, plan, None, sum(map(len, plan)))
         indexed = reject_withdrawn(place, indexed, identity)
-        images_ref = commit_images(place, indexed)
+        images_ref = INDEX.commit(place, indexed, {})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
-        detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), detect_shard, place, names, detect
-        )
+        detected = run_stage(DETECT, place, names, detect, readable)
 
         # Compare
         compared = compare_faces(place, set, detected, compare)
-        face_shards = reject_withdrawn_faces(place, indexed, compared.shards)
-        faces_ref = commit_faces(place, images_ref, face_shards, detect, compared.told, detected)
+        compared = dataclasses.replace(compared, shards=reject_withdrawn_faces(place, indexed, compared.shards))
+        faces_ref = commit_faces(place, images_ref, compared, detect, detected)
 
         # Heatmaps
-        names, found = [shard.fingerprint for shard in face_shards], sum(shard.rows for shard in face_shards)
-        rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps),
-            heatmap_shard,
-            place,
-            names,
-            chosen.alignment.size_px,
-            chosen.heatmaps,
-        )
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, chosen.heatmaps)
+        names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
+        rendered = run_stage(HEATMAPS, place, names, drawn, found)
+        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, drawn)
 
     tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
     check_kept_rows(place, set, tables, version, replace)

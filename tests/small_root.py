@@ -4,6 +4,7 @@ and transfers whose pictures no network drew."""
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from mien.model.images.provenance import encode_image
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.pair_planning import PlanRules, planned_pair
-from mien.storage import LabelRule, Root, TableRef, fingerprint, list_images, open_table, write_set, write_shard
+from mien.storage import LabelRule, Root, TableRef, commit, fingerprint, list_images, open_table, write_set, write_shard
 from mien.storage.schemas import PAIRS, TRANSFERS
 from mien.tasks.generator.weights import RegisteredModel
-from mien.tasks.plan.pair_shards import commit_pairs
+from mien.tasks.plan.pair_shards import CODE as PLAN_CODE
 from mien.tasks.plan.plan import PlanSettings
-from mien.tasks.prepare.compare import CompareSettings, compare_faces
-from mien.tasks.prepare.detect import DetectSettings, commit_faces, detect_shard
-from mien.tasks.prepare.heatmaps import commit_heatmaps, heatmap_shard
-from mien.tasks.prepare.index import commit_images, index_shard, plan_index
+from mien.tasks.prepare.compare import CompareSettings, commit_faces, compare_faces
+from mien.tasks.prepare.detect import DETECT, DetectSettings
+from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
+from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.runtime.stage import make_shard
 from mien.tasks.sets.faces import FaceTables
 from mien.tasks.transfer.settings import TransferSettings
 from mien.tasks.transfer.transfer_shards import commit_transfers
@@ -50,17 +52,15 @@ def prepare(root: Root, photos: Path, name: str = PREPARED) -> dict[str, TableRe
     """The steps of `prepare_faces`, without Prefect and worker processes."""
     settings = DetectSettings(DETECTOR, AlignmentSettings(size_px=CROP_PX))
     rule = LabelRule("{identity}/{expression}.png", "source")
-    indexed = [
-        index_shard(root, shard)
-        for shard in plan_index(root, name, list_images([str(photos)], rule, root), SHARD_IMAGES)
-    ]
-    images = commit_images(root, indexed)
-    detected = [detect_shard(root, shard.fingerprint, settings) for shard in indexed]
+    listed = list_images([str(photos)], rule, root)
+    indexed = [make_shard(INDEX, root, part, None) for part in plan_index(root, name, listed, SHARD_IMAGES)]
+    images = INDEX.commit(root, indexed, {})
+    detected = [make_shard(DETECT, root, shard.fingerprint, settings) for shard in indexed]
     compared = compare_faces(root, name, detected, CompareSettings(settings))
-    faces = commit_faces(root, images, compared.shards, settings, compared.told, detected)
-    spec = HeatmapSpec(size_px=16)
-    rendered = [heatmap_shard(root, shard.fingerprint, CROP_PX, spec) for shard in compared.shards]
-    refs = {"images": images, "faces": faces, "heatmaps": commit_heatmaps(root, faces, rendered, spec)}
+    faces = commit_faces(root, images, compared, settings, detected)
+    drawn = HeatmapSettings(CROP_PX, HeatmapSpec(size_px=16))
+    rendered = [make_shard(HEATMAPS, root, shard.fingerprint, drawn) for shard in compared.shards]
+    refs = {"images": images, "faces": faces, "heatmaps": commit_heatmaps(root, faces, rendered, drawn)}
     write_set(root, name, {table: ref.fingerprint for table, ref in refs.items()})
     return refs
 
@@ -91,7 +91,9 @@ def generate(root: Root, refs: dict[str, TableRef]) -> dict[str, TableRef]:
         )
         for first in range(0, len(pairs), SHARD_PAIRS)
     ]
-    plan = commit_pairs(root, [pair for pair, _ in shards], tables, tables, PlanSettings(EACH, rules=PlanRules(0)))
+    planned_by = asdict(PlanSettings(EACH, rules=PlanRules(0)))
+    about = {"identities": asdict(tables), "expressions": asdict(tables), "code": PLAN_CODE, "settings": planned_by}
+    plan = commit(root, "pairs", [pair for pair, _ in shards], about)
     transfers = commit_transfers(root, plan, [transfer for _, transfer in shards], settings)
     write_set(root, GENERATED, {"pairs": plan.fingerprint, "transfers": transfers.fingerprint})
     return {"pairs": plan, "transfers": transfers}

@@ -7,9 +7,10 @@ from typing import Any
 
 from mien.flows.parameters import ROOT, Count, RootUrl, Text
 from mien.flows.result import Shown
-from mien.storage import Root, StorageError, list_sets, manifest_names, open_table, read_manifest
+from mien.storage import NamedSet, Root, StorageError, list_sets, manifest_names, open_table, read_manifest
 from mien.storage.schemas import TABLES
 from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.sets.versions import is_outdated, recomputed
 
 
 def list_root(*, root: RootUrl = ROOT) -> Shown:
@@ -33,27 +34,33 @@ def show_rows(uri: Text, *, rows: Count = 10) -> Shown:
 
 
 def describe_root(url: str) -> list[str]:
-    """The sets of a root with their tables; then, per table, how many versions are kept."""
+    """The sets of a root with their tables; per table, how many versions are kept; what a rerun makes anew."""
     root = Root(url)
     sets = list_sets(root)
     if not sets:
         return [f"{url} holds no set yet: run mien prepare or mien demo"]
-    lines = [line for named in sets for line in _describe_set(root, named.name, named.tables)]
+    lines = [line for named in sets for line in _describe_set(root, named)]
     kept = ", ".join(f"{table} {len(manifest_names(root, table))}" for table in TABLES)
-    return [*lines, f"versions kept: {kept}"]
+    return [*lines, f"versions kept: {kept}", *_rerun(root, sets)]
 
 
-def _describe_set(root: Root, name: str, tables: Any) -> Iterator[str]:
-    yield name
-    for table, fingerprint in tables.items():
+def _describe_set(root: Root, named: NamedSet) -> Iterator[str]:
+    yield named.name
+    for table, fingerprint in named.tables.items():
         try:
-            counts = read_manifest(root, table, fingerprint).counts
+            manifest = read_manifest(root, table, fingerprint)
         except StorageError as error:
             yield f"  {table:<10} {error}"
             continue
-        total = sum(counts.values())
-        parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        yield f"  {table:<10} {total:>9} rows  {fingerprint[:12]}  {parts}"
+        parts = ", ".join(f"{count} {status}" for status, count in manifest.counts.items() if count)
+        other = "  (made by another version of the code)" if is_outdated(manifest) else ""
+        yield f"  {table:<10} {manifest.rows:>9} rows  {fingerprint[:12]}  {parts}{other}"
+
+
+def _rerun(root: Root, sets: list[NamedSet]) -> Iterator[str]:
+    if again := recomputed(root, sets):
+        named = "; ".join(f"{', '.join(tables)} of {name}" for name, tables in again.items())
+        yield f"with this version a rerun recomputes {named}"
 
 
 def describe_rows(uri: str, max_rows: int) -> list[str]:

@@ -43,7 +43,7 @@ class Muon(torch.optim.Optimizer):
         average: Tensor = state["momentum"]
         average.lerp_(gradient, 1 - MOMENTUM)
         ahead = gradient.lerp(average, MOMENTUM)  # Nesterov's
-        direction = orthogonal(_blocks(ahead.flatten(1))).view_as(weight)
+        direction = orthogonal(_blocks(ahead.flatten(1))).reshape(weight.shape)
         weight.add_(direction, alpha=-learning_rate)
 
 

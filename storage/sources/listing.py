@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import islice
 
+from mien.storage.artefacts import CONTENTS, json_artefact, load_or_make
 from mien.storage.code_version import source_digest
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import StorageError
 from mien.storage.fingerprints import fingerprint
 from mien.storage.root import Root
 from mien.storage.sources.archives import Member, archive_items, archive_members
@@ -19,6 +18,8 @@ from mien.storage.sources.lists import csv_items
 from mien.storage.sources.parquet import parquet_items
 
 CODE = source_digest("mien.storage.sources.archives")
+
+_CONTENTS = json_artefact(CONTENTS, list[Member])
 
 
 def list_images(specs: Sequence[str], rule: LabelRule | None = None, cache: Root | None = None) -> list[SourceItem]:
@@ -106,10 +107,5 @@ def _members(file: SourceFile, cache: Root | None) -> list[Member]:
     """The archive's table of contents: kept in the root, by the archive's version."""
     if cache is None or file.version.endswith(("-", "unreadable")):
         return archive_members(file.uri)
-    path = f"contents/{fingerprint([CODE, file.uri, file.version])}.json"
-    try:
-        return [Member(**member) for member in json.loads(cache.read_bytes(path))]
-    except MissingError:
-        members = archive_members(file.uri)
-        cache.write_bytes(path, json.dumps([asdict(member) for member in members]).encode())
-        return members
+    name = fingerprint([CODE, file.uri, file.version])
+    return load_or_make(cache, _CONTENTS, name, lambda: archive_members(file.uri))

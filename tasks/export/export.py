@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from mien.model.images.provenance import SUFFIXES
 from mien.storage import MissingError, Root, read_manifest, read_set, read_shard, source_digest
-from mien.storage.exports import INDEX, ExportForm, Picture, finish, folder_names, is_finished, part_files
+from mien.storage.artefacts import (
+    EXPORT_BEGUN,
+    EXPORT_INDEX,
+    EXPORT_PARTS,
+    DamagedError,
+    json_artefact,
+    keep,
+    load,
+    read,
+)
+from mien.storage.exports import ExportForm, Picture, finish, folder_names, is_finished, part_files
 from mien.storage.exports.formats import COLUMNS, rows_csv
 from mien.tasks.errors import UsageError
 from mien.tasks.export.paste_back import paste_rows
 from mien.tasks.runtime.workers import in_worker, tick
 
-PARTS = ".parts"
-"""Folder of what tells that a part is written: a killed export goes on after them."""
-ABOUT = "about.json"
 _PASTING = source_digest("mien.tasks.export.paste_back")
 """A folder is not to hold faces that were put back in two ways."""
 
@@ -31,6 +37,23 @@ class ExportSettings:
     """Rejected faces too, if their pixels were kept."""
     paste_back: bool = False
     """Into the photo that the source was found in, at its own resolution."""
+
+
+class ExportedPart(TypedDict):
+    """A part that is written: a killed export goes on after it."""
+
+    rows: int
+    pictures: int
+    left_out: list[str]
+    """Why, for each face that could not be pasted back."""
+    splits: dict[str, int]
+    """Pictures by split."""
+    index: str
+    """Lines of index.csv."""
+
+
+_INDEX, _BEGUN = json_artefact(EXPORT_INDEX, dict[str, Any]), json_artefact(EXPORT_BEGUN, dict[str, Any])
+_PART = json_artefact(EXPORT_PARTS, ExportedPart)
 
 
 def transfers_of(root: Root, name: str) -> str:
@@ -77,28 +100,26 @@ def start_export(out: Root, transfers: str, settings: ExportSettings) -> None:
         UsageError: another export lies there, or one was begun.
     """
     about = about_export(transfers, settings)
-    begun = f"{PARTS}/{ABOUT}"
-    for place in (INDEX, begun):
+    for artefact in (_INDEX, _BEGUN):
         try:
-            told: dict[str, Any] = json.loads(out.read_bytes(place))
+            found = read(out, artefact, "")
         except MissingError:
             continue
-        except ValueError as error:
-            raise UsageError(f"{out.uri(place)} is damaged: empty the folder and export again") from error
-        if told.get("about") != about:
+        except DamagedError as error:  # it could be of another export
+            raise UsageError(f"{error}: empty the folder and export again") from error
+        if found.get("about") != about:
             raise UsageError(f"{out.url} holds another export: choose an empty folder")
-    out.write_bytes(begun, json.dumps({"about": about}).encode())
+    keep(out, _BEGUN, "", {"about": about})
 
 
 def export_part(
     root: Root, number: int, shard: str, transfers: str, out: Root, folders: dict[str, str], settings: ExportSettings
-) -> dict[str, Any]:
+) -> ExportedPart:
     """Writes the part of one shard; how many pictures it has of which split. One that is written is left alone."""
-    mark = f"{PARTS}/{number:06d}-{shard}.json"
-    try:
-        done: dict[str, Any] = json.loads(out.read_bytes(mark))
-    except (MissingError, ValueError):  # a part is to be written
-        return in_worker(_export, root, number, shard, transfers, out, folders, settings, mark)
+    part = f"{number:06d}-{shard}"
+    done = load(out, _PART, part)
+    if done is None:
+        return in_worker(_export, root, number, shard, transfers, out, folders, settings, part)
     tick(done["rows"])
     return done
 
@@ -111,8 +132,8 @@ def _export(
     out: Root,
     folders: dict[str, str],
     settings: ExportSettings,
-    mark: str,
-) -> dict[str, Any]:
+    part: str,
+) -> ExportedPart:
     rows = read_shard(root, "transfers", shard).to_pylist()
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
     left_out: list[str] = []
@@ -127,14 +148,14 @@ def _export(
     for picture in pictures:
         split = str(picture.labels["split"])
         splits[split] = splits.get(split, 0) + 1
-    done = {
+    done: ExportedPart = {
         "rows": len(rows),
         "pictures": len(pictures),
         "left_out": left_out,
         "splits": splits,
         "index": rows_csv(pictures).decode("utf-8", "surrogateescape"),
     }
-    out.write_bytes(mark, json.dumps(done).encode())
+    keep(out, _PART, part, done)
     tick(len(rows))
     return done
 
@@ -145,10 +166,11 @@ def _picture(row: dict[str, Any], folders: dict[str, str]) -> Picture:
     )
 
 
-def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[dict[str, Any]]) -> int:
+def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[ExportedPart]) -> int:
     """Writes the index; the number of pictures."""
     rows = [part["index"].encode("utf-8", "surrogateescape") for part in parts]
     finish(out, settings.form, about_export(transfers, settings), parts, rows)
-    for name in out.list(PARTS):
-        out.delete(f"{PARTS}/{name}")
+    folder = EXPORT_PARTS.path("").rpartition("/")[0]
+    for name in out.list(folder):
+        out.delete(f"{folder}/{name}")
     return sum(part["pictures"] for part in parts)

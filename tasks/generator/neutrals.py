@@ -6,8 +6,7 @@ own. Workers read them from there. A set's people are its own: the same label in
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mien.model.expression.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
+from mien.model.expression.shape_model import ShapeModel
 from mien.storage import Root, fingerprint, open_table, source_digest
+from mien.storage.artefacts import NEUTRALS, load_or_make, npz_artefact, read
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.faces import FaceTables, common_points, crop_size_px
@@ -38,6 +39,21 @@ class Neutrals:
         return self.shapes[[self.rows[face_id] for face_id in face_ids]]
 
 
+def _as_arrays(neutrals: Neutrals) -> dict[str, np.ndarray]:
+    ids, rows = np.array(list(neutrals.rows), "S"), np.array(list(neutrals.rows.values()), np.int64)
+    return {"face_ids": ids, "rows": rows, "shapes": neutrals.shapes}
+
+
+def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Neutrals:
+    ids, rows, shapes = (arrays[name] for name in ("face_ids", "rows", "shapes"))
+    if shapes.shape[1:] != (68, 2) or ids.shape != rows.shape or not ((rows >= 0) & (rows < len(shapes))).all():
+        raise ValueError("arrays that do not go together")
+    return Neutrals({face_id.decode(): row for face_id, row in zip(ids.tolist(), rows.tolist(), strict=True)}, shapes)
+
+
+_NEUTRALS = npz_artefact(NEUTRALS, _as_arrays, _from_arrays)
+
+
 def keep_neutrals(
     root: Root, sets: Sequence[FaceTables], generator_sha256: str, retargeting: RetargetSettings
 ) -> str | None:
@@ -56,8 +72,11 @@ def keep_neutrals(
     sets = list(dict.fromkeys(sets))  # people and drivers may come from one
     faces = [tables.faces for tables in sets]
     name = fingerprint({"code": CODE, "faces": faces, "shape_model": generator.shape_model_sha256})
-    if root.exists(_place(name)):
-        return name
+    load_or_make(root, _NEUTRALS, name, lambda: _find(root, sets, generator.shape_model))
+    return name
+
+
+def _find(root: Root, sets: Sequence[FaceTables], shape_model: ShapeModel | None) -> Neutrals:
     rows: dict[str, int] = {}
     shapes: list[np.ndarray] = []
     for tables in sets:
@@ -65,24 +84,18 @@ def keep_neutrals(
         first = sum(map(len, shapes))
         rows = {face_id: first + int(person) for face_id, person in zip(face_ids, people, strict=True)} | rows
         if face_ids:
-            shapes.append(neutrals_by_person(points, people, generator.shape_model))
-    content = io.BytesIO()
-    ids, places = np.array(list(rows), "S"), np.array(list(rows.values()), np.int64)
-    np.savez(content, face_ids=ids, rows=places, shapes=np.concatenate([np.zeros((0, 68, 2)), *shapes]))
-    root.write_bytes(_place(name), content.getvalue())
-    return name
+            shapes.append(neutrals_by_person(points, people, shape_model))
+    return Neutrals(rows, np.concatenate([np.zeros((0, 68, 2)), *shapes]))
 
 
 @lru_cache(maxsize=2)
 def load_neutrals(root: Root, name: str) -> Neutrals:
-    """What `keep_neutrals` found, read once per process."""
-    with np.load(io.BytesIO(root.read_bytes(_place(name)))) as content:
-        face_ids = (face_id.decode() for face_id in content["face_ids"].tolist())
-        return Neutrals(dict(zip(face_ids, content["rows"].tolist(), strict=True)), content["shapes"])
+    """What `keep_neutrals` found, read once per process.
 
-
-def _place(name: str) -> str:
-    return f"neutrals/{name}.npz"
+    Raises:
+        StorageError: it is gone or damaged.
+    """
+    return read(root, _NEUTRALS, name)
 
 
 def _people(root: Root, tables: FaceTables) -> tuple[list[str], np.ndarray, np.ndarray]:

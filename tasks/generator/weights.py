@@ -5,20 +5,23 @@ Workers read it from there, so a job goes on when MLflow does not answer or the 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from mien.model.device import Compute
 from mien.model.errors import WeightsError
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
-from mien.storage import Root
+from mien.storage import MissingError, Root
+from mien.storage.artefacts import MODELS, json_artefact, load, read, warn_damaged
 from mien.tasks.errors import UsageError
 from mien.tasks.sets.licences import check_terms, stored_licences
 
 MODEL_NAME = "mien-generator"
+
+_CONFIG = json_artefact(MODELS, dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,26 @@ def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
     if found is None:
         raise WeightsError(f"{folder} holds no saved model: train it anew")
     for path in sorted(folder.iterdir()):
-        kept = _place(found, path.name)
-        if path.is_file() and not (root.exists(kept) and root.read_bytes(kept) == path.read_bytes()):
-            root.write_bytes(kept, path.read_bytes())
+        if path.is_file():
+            _keep_file(root, f"{found}/{path.name}", path.read_bytes())
     return found
 
 
-def _place(sha256: str, file: str) -> str:
-    return f"models/{sha256}/{file}"
+def _keep_file(root: Root, name: str, data: bytes) -> None:
+    path = MODELS.path(name)
+    try:
+        kept = root.read_bytes(path)
+    except MissingError:
+        kept = data
+        root.write_bytes(path, data)
+    if kept == data:
+        return
+    # Two trainings may come to the same weights, so a configuration that tells of another run is none that is damaged.
+    if not name.endswith(f"/{CONFIG}"):
+        warn_damaged(f"{root.uri(path)} is damaged (not the file that was saved)", MODELS)
+    elif (config := load(root, _CONFIG, name)) is not None and config.get("weights_sha256") != name.partition("/")[0]:
+        warn_damaged(f"{root.uri(path)} is damaged (of other weights)", MODELS)
+    root.write_bytes(path, data)
 
 
 def short_name(uri: str) -> str:
@@ -61,18 +76,19 @@ def short_name(uri: str) -> str:
 @lru_cache(maxsize=4)  # an evaluation has some side by side
 def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ExportedGenerator:
     """The generator with these weights, loaded once per process."""
-    local = root.local_path(f"models/{sha256}")
+    stored = MODELS.path(sha256)
+    local = root.local_path(stored)
     if local is not None:
         return ExportedGenerator.load(local, sha256, compute)
     with TemporaryDirectory() as folder:
-        for name in root.list(f"models/{sha256}"):
-            (Path(folder) / name).write_bytes(root.read_bytes(_place(sha256, name)))
+        for name in root.list(stored):
+            (Path(folder) / name).write_bytes(root.read_bytes(f"{stored}/{name}"))
         return ExportedGenerator.load(Path(folder), sha256, compute)
 
 
 def check_generator(root: Root, registered: RegisteredModel) -> None:
     """Raises UsageError where a generator kept in the root depends on weights that exclude commercial use."""
-    config = json.loads(root.read_bytes(f"models/{registered.sha256}/{CONFIG}"))
+    config = read(root, _CONFIG, f"{registered.sha256}/{CONFIG}")
     licences = stored_licences(config.get("provenance", {}).get("weights"))
     if licences is None:
         raise UsageError(f"{registered.uri} does not say what the weights behind it allow: train it anew")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from mien.storage import Root, ShardRef
+from mien.storage.artefacts import COSTS, json_artefact, keep, load
 from mien.storage.shards import shard_path
 
-LAST_JOB = "costs/transfers.json"
-LEAST_PAIRS = 16
+MIN_PAIRS = 16
 """A job that made fewer tells nothing of the rate."""
 
 
@@ -23,6 +24,14 @@ class LastJob:
     workers: int
     bytes: int
 
+    def __post_init__(self) -> None:
+        if self.pairs < 1:
+            raise ValueError(f"a job of {self.pairs} pairs has no rate")
+
+
+_LAST_JOB = json_artefact(COSTS, LastJob)
+_TRANSFERS = "transfers"
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -32,8 +41,8 @@ class Cost:
     like: LastJob | None
     """None where no earlier job tells."""
 
-    def told(self) -> str:
-        """A line for users."""
+    def line(self) -> str:
+        """For users."""
         if self.like is None:
             return "time and size are not known before the first job of this root"
         seconds = self.pairs * self.like.seconds / self.like.pairs
@@ -47,22 +56,24 @@ class Cost:
 
 
 def expected_cost(root: Root, pairs: int) -> Cost:
-    """From what `remember` wrote; nothing is written."""
-    if not root.exists(LAST_JOB):
-        return Cost(pairs, None)
-    return Cost(pairs, LastJob(**json.loads(root.read_bytes(LAST_JOB))))
+    """From what the last job has written down; nothing is written."""
+    return Cost(pairs, load(root, _LAST_JOB, _TRANSFERS))
 
 
-def known_shards(root: Root) -> set[str]:
-    """Names of the files of `transfers`: what is there before a job was not made by it."""
-    return set(root.list("transfers/shards"))
+@contextmanager
+def remembered_cost(root: Root, shards: Sequence[ShardRef], workers: int) -> Iterator[None]:
+    """Writes down what the job in the block took, unless it fails. `shards` are those of the job when the block ends;
+    what was there before was not made by it."""
+    known, begun_s = set(root.list("transfers/shards")), time.monotonic()
+    yield
+    made = [shard for shard in shards if f"{shard.fingerprint}.parquet" not in known]
+    remember(root, made, time.monotonic() - begun_s, workers)
 
 
-def remember(root: Root, made: Iterable[ShardRef], seconds: float, workers: int) -> None:
+def remember(root: Root, shards: Sequence[ShardRef], seconds: float, workers: int) -> None:
     """Writes down what a job took that made these shards."""
-    shards = list(made)
     pairs = sum(shard.rows for shard in shards)
-    if pairs < LEAST_PAIRS:
+    if pairs < MIN_PAIRS:
         return
     size = sum(root.size(shard_path("transfers", shard.fingerprint)) for shard in shards)
-    root.write_bytes(LAST_JOB, json.dumps(asdict(LastJob(pairs, seconds, workers, size))).encode())
+    keep(root, _LAST_JOB, _TRANSFERS, LastJob(pairs, seconds, workers, size))

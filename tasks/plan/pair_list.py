@@ -6,12 +6,18 @@ import csv
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
+
+import pyarrow as pa
 
 from mien.model.pair_planning import planned_pair
 from mien.storage import Root, image_name, open_table, read_set
+from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
+from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.rounds import Round, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
 
 CSV_COLUMNS = ("identity_image", "expression_image")
@@ -20,17 +26,36 @@ Row = dict[str, Any]
 Rows = list[Row]
 
 
-def listed_rows(root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int) -> Rows:
-    """The rows of `pairs` for a CSV list of images, in its order.
+@dataclass(frozen=True)
+class PairList:
+    """Pairs in the order of a list, made in one round."""
+
+    rows: Rows
+    """Of `pairs`."""
+
+    @property
+    def summary(self) -> PlanSummary:
+        """The list in numbers."""
+        return PlanSummary(len({row["identity"] for row in self.rows}), len(self.rows))
+
+    def rounds(self, _outcome: PlanOutcome) -> Iterator[Round]:
+        """The whole list, whatever comes of it."""
+        yield partial(in_parts, [pa.Table.from_pylist(self.rows, schema=PAIRS)], shard_pairs(len(self.rows)))
+
+
+def read_list(root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int) -> PairList:
+    """The pairs of a CSV list of images.
 
     Raises:
         UsageError: a column is missing, or an image is not of the set.
     """
     sources, drivers = _faces_by_uri(root, identities), _faces_by_uri(root, expressions)
-    return [
-        _listed_row(_face_of(source, sources, identities, line), _face_of(driver, drivers, expressions, line), seed)
-        for line, source, driver in _csv_lines(csv_text)
-    ]
+    return PairList(
+        [
+            _listed_row(_face_of(source, sources, identities, line), _face_of(driver, drivers, expressions, line), seed)
+            for line, source, driver in _csv_lines(csv_text)
+        ]
+    )
 
 
 def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:

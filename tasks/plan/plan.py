@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from mien.model.pair_planning import CandidateSlice, Planner, PlanRules, plan_fa
 from mien.storage import Root
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
-from mien.tasks.plan.counts import Outlook, Tally, evenness
+from mien.tasks.plan.counts import PlanOutcome, PlanSummary, evenness
 from mien.tasks.plan.faces import driver_groups, read_usable
+from mien.tasks.plan.rounds import Round, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
 
 
@@ -31,7 +33,7 @@ class PlanSettings:
     rules: PlanRules = field(default_factory=PlanRules)
 
     @property
-    def most_candidates(self) -> int:
+    def max_candidates(self) -> int:
         """Of an identity."""
         return max(self.per_identity, 3 * self.per_identity if self.candidates is None else self.candidates)
 
@@ -54,36 +56,43 @@ class Plan:
         """Labels or clusters of the drivers."""
         return self.planner.groups
 
+    def rounds(self, outcome: PlanOutcome) -> Iterator[Round]:
+        """A round after another, until each identity has its faces or no candidates are left."""
+        size, ranks = shard_pairs(self.summary.pairs), self.first()
+        while ranks:
+            yield partial(self.parts, ranks, size)
+            ranks = self.next(outcome, ranks)
+
     def first(self) -> dict[str, tuple[int, int]]:
-        """What the first round asks of `rows`."""
+        """The ranks of the first round, for `parts`."""
         return dict.fromkeys(self.identities, (0, self.settings.per_identity))
 
-    def next(self, tally: Tally, asked: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        """What the round after `asked` asks of `rows`: of each identity as many pairs as it lacks accepted faces.
+    def next(self, outcome: PlanOutcome, ranks: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        """The ranks of the round after this one: of each identity as many pairs as it lacks accepted faces.
 
         An identity whose candidate order gave fewer than were asked for is done.
         """
-        wanted: dict[str, tuple[int, int]] = {}
-        for name, (first, count) in asked.items():
-            tried, accepted = tally.tried.get(name, 0), tally.accepted.get(name, 0)
-            missing = min(self.settings.per_identity - accepted, self.settings.most_candidates - tried)
+        following: dict[str, tuple[int, int]] = {}
+        for name, (first, count) in ranks.items():
+            tried, accepted = outcome.tried.get(name, 0), outcome.accepted.get(name, 0)
+            missing = min(self.settings.per_identity - accepted, self.settings.max_candidates - tried)
             if missing > 0 and tried == first + count:
-                wanted[name] = (tried, missing)
-        return wanted
+                following[name] = (tried, missing)
+        return following
 
-    def parts(self, asked: Mapping[str, tuple[int, int]], size: int) -> Iterator[pa.Table]:
+    def parts(self, ranks: Mapping[str, tuple[int, int]], size: int) -> Iterator[pa.Table]:
         """Rows of `pairs` in tables of `size`, the last one shorter, one at a time: a plan need not fit in memory.
 
         For each identity (first rank, count); fewer where its candidate order ends.
         """
-        return in_parts(self._tables(asked, size), size)
+        return in_parts(self._tables(ranks, size), size)
 
-    def _tables(self, asked: Mapping[str, tuple[int, int]], least: int) -> Iterator[pa.Table]:
+    def _tables(self, ranks: Mapping[str, tuple[int, int]], min_rows: int) -> Iterator[pa.Table]:
         """Tables of at least so many rows (the last one of fewer), each of whole identities."""
         slices: list[CandidateSlice] = []
-        for identity, (first, count) in asked.items():
+        for identity, (first, count) in ranks.items():
             slices.append(self.planner.take(identity, first, count))
-            if sum(len(taken.drivers) for taken in slices) >= least:
+            if sum(len(taken.drivers) for taken in slices) >= min_rows:
                 yield self._table(slices)
                 slices = []
         if slices:
@@ -107,7 +116,8 @@ class Plan:
         }
         return pa.table(columns, schema=PAIRS)
 
-    def outlook(self) -> Outlook:
+    @cached_property
+    def summary(self) -> PlanSummary:
         """What the first round will be, counted without making its rows."""
         counts, pairs, entropies = np.zeros(len(self.groups), np.int64), 0, []
         for identity in self.identities:
@@ -116,7 +126,7 @@ class Plan:
             counts, pairs = counts + of_groups, pairs + len(taken.drivers)
             entropies.append(evenness(of_groups))
         by_group = dict(zip(self.groups, counts.tolist(), strict=True))
-        return Outlook(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
+        return PlanSummary(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
 
 
 def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, settings: PlanSettings) -> Plan:
@@ -142,15 +152,3 @@ def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, setti
         )
     rows = np.unique(drivers.face_ids, return_index=True)[1]  # as `plan_faces` sorts them
     return Plan(planner, [drivers.expressions[row] for row in rows.tolist()], settings)
-
-
-def in_parts(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
-    """The rows of the tables in tables of `size`, the last one shorter."""
-    left: pa.Table = PAIRS.empty_table()
-    for table in tables:
-        left = pa.concat_tables([left, table])
-        while left.num_rows >= size:
-            yield left.slice(0, size)
-            left = left.slice(size)
-    if left.num_rows:
-        yield left

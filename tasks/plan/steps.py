@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.tasks.plan.pair_shards import store_parts as _store_parts
+from mien.tasks.plan.pair_shards import store_round as _store_round
 from mien.tasks.runtime.prefect_tasks import retried
 
-store_plan = retried("store-plan")(_store_parts)
+store_round = retried("store-plan")(_store_round)

@@ -8,7 +8,6 @@ a run with nothing new does not compare again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -21,20 +20,22 @@ import pyarrow.compute as pc
 from mien.model.detection.load import detector_version, load_detector
 from mien.storage import (
     IdentityFrom,
-    MissingError,
     Root,
     ShardRef,
     StorageError,
+    TableRef,
     find_good_shard,
     fingerprint,
     read_shard,
     source_digest,
     write_shard,
 )
+from mien.storage.artefacts import COMPARED, json_artefact, keep, load
+from mien.storage.fingerprints import is_fingerprint
 from mien.storage.schemas import FACES
 from mien.storage.tables import former_manifest
 from mien.tasks.errors import UsageError
-from mien.tasks.prepare.detect import DetectSettings
+from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.duplicates import find_duplicates
 from mien.tasks.prepare.identities import Changes, Grouping, check_labels, group_faces
 from mien.tasks.runtime.workers import in_worker
@@ -73,6 +74,22 @@ class Compared:
     """`people` and `check`: see `tasks/prepare/identities.py`; each None where it was not asked for."""
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """The same as it is kept."""
+
+    shards: list[str]
+    """Fingerprints."""
+    told: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if not all(is_fingerprint(shard) for shard in self.shards):
+            raise ValueError("shards without a fingerprint")
+
+
+_COMPARED = json_artefact(COMPARED, _Kept)
+
+
 def compare_faces(root: Root, name: str, shards: Sequence[ShardRef], settings: CompareSettings) -> Compared:
     """All shards of a set's faces: found where these have been compared before, else compared.
 
@@ -85,24 +102,23 @@ def compare_faces(root: Root, name: str, shards: Sequence[ShardRef], settings: C
     Raises:
         RunError: there are too many faces to group.
     """
-    kept = _path(shards, settings)
+    kept = _name(shards, settings)
     return _found(root, kept) or in_worker(_compare, root, name, shards, settings, kept)
 
 
-def _path(shards: Sequence[ShardRef], settings: CompareSettings) -> str:
+def _name(shards: Sequence[ShardRef], settings: CompareSettings) -> str:
     what = {"code": CODE, "detector": detector_version(settings.detect.faces), "settings": asdict(settings)}
-    return f"compared/{fingerprint({**what, 'shards': [shard.fingerprint for shard in shards]})}.json"
+    return fingerprint({**what, "shards": [shard.fingerprint for shard in shards]})
 
 
-def _found(root: Root, path: str) -> Compared | None:
-    try:
-        stored = json.loads(root.read_bytes(path))
-    except MissingError:
+def _found(root: Root, name: str) -> Compared | None:
+    kept = load(root, _COMPARED, name)
+    if kept is None:
         return None
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
-        shards = list(threads.map(lambda shard: find_good_shard(root, "faces", shard), stored["shards"]))
+        shards = list(threads.map(lambda shard: find_good_shard(root, "faces", shard), kept.shards))
     found = [shard for shard in shards if shard is not None]
-    return Compared(found, stored["told"]) if len(found) == len(shards) else None  # else one was deleted
+    return Compared(found, kept.told) if len(found) == len(shards) else None  # else one was deleted
 
 
 def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: CompareSettings, kept: str) -> Compared:
@@ -114,8 +130,7 @@ def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: Compar
         verdict = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
         changes[place] = changes.get(place, {}) | verdict
     compared = Compared(rewrite(root, shards, changes), told)
-    content = {"shards": [shard.fingerprint for shard in compared.shards], "told": told}
-    root.write_bytes(kept, json.dumps(content).encode())
+    keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], told))
     return compared
 
 
@@ -183,3 +198,23 @@ def _rewritten(root: Root, shard: ShardRef, changes: Changes) -> ShardRef:
     for place, change in changes.items():
         rows[place] |= change
     return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
+
+
+def commit_faces(
+    root: Root, images: TableRef, compared: Compared, settings: DetectSettings, detected: Sequence[ShardRef] = ()
+) -> TableRef:
+    """Makes the compared faces visible as one table.
+
+    Args:
+        root: Where the tables lie.
+        images: The photos that they were found in.
+        compared: The shards as they hold now.
+        settings: That detection was done with.
+        detected: The shards as detection made them. Those that comparing wrote anew are named, so that they are kept:
+            the next run finds them, and does not detect again.
+    """
+    weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
+    about: dict[str, Any] = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights}
+    former = sorted({shard.fingerprint for shard in detected} - {shard.fingerprint for shard in compared.shards})
+    about |= {"detected": former} if former else {}
+    return DETECT.commit(root, compared.shards, {**about, "compared": compared.told, "compare_code": CODE})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -25,20 +25,15 @@ from mien.storage import (
     ShardRef,
     SourceItem,
     StorageError,
-    TableRef,
-    commit,
-    find_good_shard,
     fingerprint,
     read_shard,
-    source_digest,
     write_shard,
 )
 from mien.storage.schemas import FACES
+from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import in_worker, tick
 from mien.tasks.sets.photo_reader import PictureReader
 from mien.tasks.sets.splits import SplitSettings, split_of
-
-CODE = source_digest(__name__)
 
 FacesPerImage = Literal["all", "largest"]
 
@@ -77,41 +72,26 @@ def check_loads(faces: str, commercial: bool) -> None:
         check_commercial(f"the detector {faces}", detector.weights_licences)
 
 
-def find_detected(root: Root, images: str, settings: DetectSettings) -> ShardRef | None:
-    """The shard of `faces` for a shard of `images`, if it exists."""
-    return find_good_shard(root, "faces", _named(root, images, settings)[0])
+def _usable(root: Root, images: str) -> list[dict[str, Any]]:
+    """The rows of a shard of `images` that can be used."""
+    return [row for row in read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist() if row["status"] == "ok"]
 
 
-def detect_shard(root: Root, images: str, settings: DetectSettings) -> ShardRef:
-    """The shard of `faces` for a shard of `images`: found where it exists, else computed and written."""
-    name, rows = _named(root, images, settings)
-    if found := find_good_shard(root, "faces", name):
-        tick(len(rows))
-        return found
-    return in_worker(_detect, root, name, rows, settings)
+def _decides(root: Root, images: str, settings: DetectSettings) -> dict[str, Any]:
+    return {
+        "detector": detector_version(settings.faces),
+        "settings": asdict(settings),
+        "reference": reference_shape().tolist(),
+        # The bytes of an image decide, not when it was written. The path tells copies apart.
+        "images": [[row[column] for column in _DECISIVE] for row in _usable(root, images)],
+    }
 
 
-def _named(root: Root, images: str, settings: DetectSettings) -> tuple[str, list[dict[str, Any]]]:
-    """Name of the shard of `faces` for a shard of `images`, and the rows of that which can be used."""
-    rows = [r for r in read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist() if r["status"] == "ok"]
-    name = fingerprint(
-        {
-            "code": CODE,
-            "detector": detector_version(settings.faces),
-            "settings": asdict(settings),
-            "reference": reference_shape().tolist(),  # data, which the digest of the code does not cover
-            # The bytes of an image decide, not when it was written. The place tells copies apart.
-            "images": [[r[column] for column in _DECISIVE] for r in rows],
-        }
-    )
-    return name, rows
-
-
-def _detect(root: Root, name: str, images: list[dict[str, Any]], settings: DetectSettings) -> ShardRef:
+def _make(root: Root, name: str, images: str, settings: DetectSettings) -> ShardRef:
     detector = load_detector(settings.faces)
     rows: list[dict[str, Any]] = []
     with PictureReader() as reader:
-        for image in images:
+        for image in _usable(root, images):
             rows += _face_rows(image, reader, detector, settings)
             tick()
     return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
@@ -197,27 +177,5 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
     }
 
 
-def commit_faces(
-    root: Root,
-    images: TableRef,
-    shards: Sequence[ShardRef],
-    settings: DetectSettings,
-    compared: Mapping[str, Any],
-    detected: Sequence[ShardRef] = (),
-) -> TableRef:
-    """Makes the faces visible as one table.
-
-    Args:
-        root: Where the tables lie.
-        images: The photos that they were found in.
-        shards: Of `faces`.
-        settings: That detection was done with.
-        compared: What comparing them told.
-        detected: The shards as detection made them. Those that comparing wrote anew are named, so that they are kept:
-            the next run finds them, and does not detect again.
-    """
-    weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
-    about = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights, "compared": compared}
-    former = sorted({shard.fingerprint for shard in detected} - {shard.fingerprint for shard in shards})
-    about |= {"detected": former} if former else {}
-    return commit(root, "faces", shards, {**about, "code": CODE})
+DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make)
+"""A shard of `images`, by its fingerprint, becomes one of `faces`."""

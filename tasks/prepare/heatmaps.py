@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import PARTS
-from mien.storage import (
-    Root,
-    ShardRef,
-    TableRef,
-    commit,
-    find_good_shard,
-    fingerprint,
-    read_shard,
-    source_digest,
-    write_shard,
-)
+from mien.storage import Root, ShardRef, TableRef, read_shard, write_shard
 from mien.storage.schemas import heatmaps_schema
-from mien.tasks.runtime.workers import in_worker, tick
-
-CODE = source_digest(__name__)
+from mien.tasks.runtime.stage import Stage
+from mien.tasks.runtime.workers import tick
 
 _FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
 
 
-def find_heatmaps(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef | None:
-    """The shard of `heatmaps` for a shard of `faces`, if it exists."""
-    return find_good_shard(root, "heatmaps", _name(faces, crop_size_px, spec))
+@dataclass(frozen=True)
+class HeatmapSettings:
+    """What decides the heatmaps, besides the faces."""
+
+    crop_size_px: int
+    spec: HeatmapSpec = field(default_factory=HeatmapSpec)
 
 
-def _name(faces: str, crop_size_px: int, spec: HeatmapSpec) -> str:
-    return fingerprint({"code": CODE, "faces": faces, "crop_size_px": crop_size_px, "spec": asdict(spec)})
+def _decides(_root: Root, faces: str, settings: HeatmapSettings) -> dict[str, Any]:
+    return {"faces": faces, **asdict(settings)}
 
 
-def heatmap_shard(root: Root, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef:
-    """The shard of `heatmaps` for a shard of `faces`: found where it exists, else rendered and written."""
-    name = _name(faces, crop_size_px, spec)
-    if found := find_good_shard(root, "heatmaps", name):
-        tick(found.rows)
-        return found
-    return in_worker(_render, root, name, faces, crop_size_px, spec)
-
-
-def _render(root: Root, name: str, faces: str, crop_size_px: int, spec: HeatmapSpec) -> ShardRef:
+def _make(root: Root, name: str, faces: str, settings: HeatmapSettings) -> ShardRef:
+    spec, crop_size_px = settings.spec, settings.crop_size_px
     table = read_shard(root, "faces", faces, _FACE_COLUMNS)
     heatmaps = [
         None if landmarks is None else _heatmap(landmarks, scheme, crop_size_px, spec)
@@ -66,6 +51,10 @@ def _heatmap(landmarks_xy: list[float], scheme: str, crop_size_px: int, spec: He
     return render_heatmaps(points, scheme, crop_size_px, spec).tobytes()  # pyright: ignore[reportArgumentType]
 
 
-def commit_heatmaps(root: Root, faces: TableRef, shards: Sequence[ShardRef], spec: HeatmapSpec) -> TableRef:
+HEATMAPS = Stage("render heatmaps", "faces", "heatmaps", __name__, _decides, _make)
+"""A shard of `faces`, by its fingerprint, becomes one of `heatmaps`."""
+
+
+def commit_heatmaps(root: Root, faces: TableRef, shards: Sequence[ShardRef], settings: HeatmapSettings) -> TableRef:
     """Makes the heatmaps visible as one table."""
-    return commit(root, "heatmaps", shards, {"faces": faces.fingerprint, "spec": asdict(spec), "code": CODE})
+    return HEATMAPS.commit(root, shards, {"faces": faces.fingerprint, "spec": asdict(settings.spec)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -17,45 +17,28 @@ from mien.storage import (
     ShardRef,
     SourceItem,
     StorageError,
-    TableRef,
-    commit,
-    find_good_shard,
-    fingerprint,
     plan_shards,
     read_shard,
-    source_digest,
     write_shard,
 )
 from mien.storage.schemas import IMAGES
 from mien.storage.tables import former_manifest
 from mien.storage.tombstones import read_tombstones
 from mien.tasks.prepare.forgotten import ForgottenPhotos
-from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.runtime.stage import Stage
+from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.photo_reader import PictureReader
-
-CODE = source_digest(__name__)
 
 _FOOTERS_AT_ONCE = 16
 
-
-@dataclass(frozen=True)
-class IndexShard:
-    """The inputs of one shard of `images`, and its name."""
-
-    items: tuple[SourceItem, ...]
-    fingerprint: str
+Photos = tuple[SourceItem, ...]
+"""The inputs of one shard of `images`."""
 
 
-def plan_index(root: Root, name: str, items: Sequence[SourceItem], shard_size: int) -> list[IndexShard]:
+def plan_index(root: Root, name: str, items: Sequence[SourceItem], shard_size: int) -> list[Photos]:
     """Shards for the listed images; those of the set's former index whose images are unchanged stay as they are."""
     kept = _former_keys(root, name)
-    shards = plan_shards(items, key=lambda item: item.key, kept=kept, size=shard_size)
-    return [IndexShard(tuple(shard), _fingerprint(shard)) for shard in shards]
-
-
-def _fingerprint(items: Sequence[SourceItem]) -> str:
-    # One string: to look into each of the fields of 100,000 items takes seconds.
-    return fingerprint({"code": CODE, "items": json.dumps([(*i.key, i.status, i.reason) for i in items])})
+    return [tuple(shard) for shard in plan_shards(items, key=lambda item: item.key, kept=kept, size=shard_size)]
 
 
 def _former_keys(root: Root, name: str) -> list[list[tuple[Any, ...]]]:
@@ -74,35 +57,26 @@ def _keys(root: Root, shard: str) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def find_index(root: Root, shard: IndexShard) -> ShardRef | None:
-    """The shard of `images` for these items, if it exists and is worth keeping."""
-    found = find_good_shard(root, "images", shard.fingerprint)
-    return None if found is None or _has_unread(root, found, shard) else found
+def _decides(_root: Root, photos: Photos, _settings: None) -> dict[str, str]:
+    # One string: to look into each of the fields of 100,000 items takes seconds.
+    return {"items": json.dumps([(*item.key, item.status, item.reason) for item in photos])}
 
 
-def index_shard(root: Root, shard: IndexShard) -> ShardRef:
-    """The shard of `images` for these items: found where it exists, else read and written."""
-    if found := find_index(root, shard):
-        tick(found.rows)
-        return found
-    return in_worker(_index, root, shard)
-
-
-def _has_unread(root: Root, found: ShardRef, shard: IndexShard) -> bool:
-    """Whether a photo could not be read: a network or a permission may be better by now. (Bytes that were read and are
-    no picture stay none, and so does what the listing alone has ruled out.)"""
-    never = sum(item.status == "failed" for item in shard.items)
+def _all_read(root: Root, found: ShardRef, photos: Photos) -> bool:
+    """Whether no photo is left that could not be read: a network or a permission may be better by now. (Bytes that were
+    read and are no picture stay none, and so does what the listing alone has ruled out.)"""
+    never = sum(item.status == "failed" for item in photos)
     if found.counts["failed"] <= never:
-        return False
-    unread = read_shard(root, "images", shard.fingerprint, ["image_id"])["image_id"].null_count
-    return unread > sum(item.status != "ok" for item in shard.items)
+        return True
+    unread = read_shard(root, "images", found.fingerprint, ["image_id"])["image_id"].null_count
+    return unread <= sum(item.status != "ok" for item in photos)
 
 
-def _index(root: Root, shard: IndexShard) -> ShardRef:
+def _make(root: Root, name: str, photos: Photos, _settings: None) -> ShardRef:
     with PictureReader() as reader:
         forgotten = ForgottenPhotos(read_tombstones(root), reader)
-        rows = [forgotten.judged(item, row) for item, row in zip(shard.items, _rows(shard.items, reader), strict=True)]
-    return write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(rows, schema=IMAGES))
+        rows = [forgotten.judged(item, row) for item, row in zip(photos, _rows(photos, reader), strict=True)]
+    return write_shard(root, "images", name, pa.Table.from_pylist(rows, schema=IMAGES))
 
 
 def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[str, object]]:
@@ -118,6 +92,5 @@ def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[s
         tick()
 
 
-def commit_images(root: Root, shards: Sequence[ShardRef]) -> TableRef:
-    """Makes the indexed images visible as one table."""
-    return commit(root, "images", shards, {"code": CODE})
+INDEX = Stage("index photos", "photos", "images", __name__, _decides, _make, _all_read)
+"""Listed photos become rows of `images`."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from mien.model.detection.detector import find_faces
 from mien.model.detection.load import detector_version, load_detector
@@ -14,7 +12,7 @@ from mien.model.images.video import FrameReader, FrameSettings
 from mien.model.landmarks.keyframes import DistinctFaces
 from mien.model.landmarks.schemes import to_common
 from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
-from mien.storage.errors import MissingError
+from mien.storage.artefacts import FRAMES, json_artefact, keep, load
 from mien.tasks.runtime.workers import in_worker, tick
 
 CODE = source_digest(__name__)
@@ -29,6 +27,19 @@ class VideoSettings:
     frames: FrameSettings = field(default_factory=FrameSettings)
 
 
+@dataclass(frozen=True)
+class ChosenFrames:
+    """What was decided on a video."""
+
+    uri: str
+    frames: list[int]
+    reason: str | None
+    """Why it has none."""
+
+
+_CHOSEN = json_artefact(FRAMES, ChosenFrames)
+
+
 def with_frames(items: Sequence[SourceItem], chosen: Sequence[Sequence[SourceItem]]) -> list[SourceItem]:
     """The items, each video replaced by its frames; `chosen` has them for each video, in order."""
     frames = iter(chosen)
@@ -40,39 +51,37 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
 
     A video that cannot be read stays one item, which says why.
     """
-    path = _path(video, settings)
-    try:
-        stored: dict[str, Any] = json.loads(root.read_bytes(path))
+    name = _name(video, settings)
+    chosen = load(root, _CHOSEN, name)
+    if chosen is None:
+        chosen = in_worker(_choose, root, name, video.uri, settings)
+    else:
         tick()
-    except MissingError:
-        stored = in_worker(_choose, root, path, video.uri, settings)
-    if stored["reason"]:
-        return [replace(video, status="failed", reason=stored["reason"])]
-    return [replace(video, frame=index) for index in stored["frames"]]
+    if chosen.reason:
+        return [replace(video, status="failed", reason=chosen.reason)]
+    return [replace(video, frame=index) for index in chosen.frames]
 
 
-def _path(video: SourceItem, settings: VideoSettings) -> str:
+def _name(video: SourceItem, settings: VideoSettings) -> str:
     detector = detector_version(settings.faces)
     what = {"code": CODE, "detector": detector, "settings": asdict(settings)}
-    return f"frames/{fingerprint({**what, 'uri': video.uri, 'version': video.version})}.json"
+    return fingerprint({**what, "uri": video.uri, "version": video.version})
 
 
-def _choose(root: Root, path: str, uri: str, settings: VideoSettings) -> dict[str, Any]:
-    found: dict[str, Any] = {"uri": uri, "frames": [], "reason": None}
+def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenFrames:
     try:
         with local_copy(uri) as file:
-            found["frames"] = _distinct_frames(file, settings)
-            if not found["frames"]:
-                raise ImageError("a video without a frame that can be read")
+            frames = _distinct_frames(file, settings)
+        chosen = ChosenFrames(uri, frames, None if frames else "a video without a frame that can be read")
     except ImageError as error:
-        found["reason"] = str(error)
+        chosen = ChosenFrames(uri, [], str(error))
     except StorageError as error:
         # Not stored: a network or a permission may be better by now.
-        return found | {"reason": str(error)}
+        return ChosenFrames(uri, [], str(error))
     finally:
         tick()
-    root.write_bytes(path, json.dumps(found).encode())
-    return found
+    keep(root, _CHOSEN, name, chosen)
+    return chosen
 
 
 def _distinct_frames(file: str, settings: VideoSettings) -> list[int]:

@@ -19,9 +19,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def retried(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """A step that only reads and writes: tried again where the network or a killed process may be the cause."""
-    return task(name=name, retries=2, retry_delay_seconds=[1, 5], retry_condition_fn=_may_pass, cache_policy=NO_CACHE)
+def retried(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A step that only reads and writes: tried again where the network or a killed process may be the cause.
+
+    `run_name` is a template of the parameters for the names of its runs.
+    """
+    return task(
+        name=name,
+        task_run_name=run_name,
+        retries=2,
+        retry_delay_seconds=[1, 5],
+        retry_condition_fn=_may_pass,
+        cache_policy=NO_CACHE,
+    )
 
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import mien
 from mien.tasks.errors import AbandonedError, RunError
 from mien.tasks.runtime.progress import Advance, progress
 
@@ -52,6 +55,26 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def _own_code() -> Iterator[None]:
+    """While the block runs, a process that is started imports the same `mien` as this one.
+
+    A registered generator carries its own copy of `mien.model`, and loading one with MLflow puts that copy first on
+    `sys.path`, which a spawned process takes over: it would run the code of the generator, or find no `mien.tasks`.
+    """
+    former = sys.path
+    sys.path = [entry for entry in former if not _has_other_code(entry)]
+    try:
+        yield
+    finally:
+        sys.path = former
+
+
+def _has_other_code(entry: str) -> bool:
+    package = Path(entry) / "mien" / "__init__.py"
+    return package.exists() and not package.samefile(mien.__file__)
 
 
 def available_cores() -> int:
@@ -106,11 +129,12 @@ class WorkerPool:
         with self._lock:
             if self._abandoned:
                 raise AbandonedError("the run has failed elsewhere")
-            try:
-                return self._executor, self._executor.submit(work, *args, **kwargs)
-            except BrokenProcessPool:  # a process was killed, and nobody has met it yet
-                self._executor = self._new_executor()
-                return self._executor, self._executor.submit(work, *args, **kwargs)
+            with _own_code():  # processes are started as work comes in
+                try:
+                    return self._executor, self._executor.submit(work, *args, **kwargs)
+                except BrokenProcessPool:  # a process was killed, and nobody has met it yet
+                    self._executor = self._new_executor()
+                    return self._executor, self._executor.submit(work, *args, **kwargs)
 
     def abandon(self) -> None:
         """Nothing new is begun, what waits is given up with AbandonedError; what is in hand is finished."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mien.storage import Root, ShardRef, TableName, find_shard, fingerprint, read_shard, write_shard
+from mien.storage import Root, ShardRef, TableName, find_good_shard, fingerprint, read_shard, write_shard
 from mien.storage.schemas import SCHEMAS
 
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ def _changed(root: Root, table: TableName, shard: ShardRef, columns: Sequence[st
         return shard
     changes = [[number, {name: verdict[name] for name in sorted(verdict)}] for number, verdict in verdicts.items()]
     name = fingerprint({"changed": shard.fingerprint, "changes": changes})
-    if found := find_shard(root, table, name):
+    if found := find_good_shard(root, table, name):
         return found
     whole = read_shard(root, table, shard.fingerprint).to_pylist()
     for number, verdict in verdicts.items():

@@ -18,7 +18,8 @@ from mien.tasks.sets.faces import FaceTables, prepare_settings
 from mien.tasks.tracking import TrackedRun, fetch_model
 from mien.tasks.train.model_card import model_card
 from mien.tasks.train.promote import as_text, decide_promotion, in_evaluation
-from mien.tasks.train.train import EXPORTED, TrainedWeights, work_folder
+from mien.tasks.train.train import EXPORTED, TrainedWeights
+from mien.tasks.train.work_folder import work_folder
 
 METRIC = "val.generated.l1"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from mien.model.configuration.refine import changes
 from mien.model.configuration.toml import as_toml
 from mien.model.device import keep_freed_memory
+from mien.model.errors import WeightsError
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import decode_rgb, resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
@@ -26,6 +26,7 @@ from mien.model.training.recipes import RECIPES, Recipe
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from mien.storage import Root, fingerprint, source_digest
+from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
 from mien.tasks import tracking
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
@@ -41,6 +42,7 @@ from mien.tasks.sets.faces import (
     usable_faces,
 )
 from mien.tasks.train.run_log import RunLog
+from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folder
 
 CODE = source_digest(__name__)
 
@@ -129,6 +131,10 @@ class TrainedWeights:
     """Settings that are not as the recipe has them, by dotted name."""
 
 
+_FINISHED = json_artefact(FINISHED, TrainedWeights)
+_RUN = json_artefact(RUNS, str)
+
+
 def train(
     root: Root, sets: Sequence[FaceTables], settings: TrainSettings, training: str, recipe: Recipe = "default"
 ) -> TrainedWeights:
@@ -144,22 +150,20 @@ def train(
     Raises:
         UsageError: nobody is held out, or nobody has two usable photos.
     """
-    folder = work_folder(root, training)
-    if (finished := folder / "finished.json").exists():
-        return TrainedWeights(**json.loads(finished.read_text()))
+    folder, local = work_folder(root, training), local_root(root)
+    if finished := _finished(root, training):
+        return finished
     faces, held_out = (load_faces(root, sets, split, settings.generator.size_px) for split in ("train", "val"))
     _check_people(faces, held_out)
-    run_file = folder / "mlflow_run"
-    former = run_file.read_text() if run_file.exists() else None
+    former = load(local, _RUN, training)
     keep_freed_memory()
     with tracking.tracked_run(root, f"train {'+'.join(s.name for s in sets)}", former) as run:
-        folder.mkdir(parents=True, exist_ok=True)
-        run_file.write_text(run.run_id)
+        keep(local, _RUN, training, run.run_id)
         run.settings({**asdict(settings), "training": training, "data": [tables.name for tables in sets]})
         run.text("settings.toml", as_toml(settings, "train"))
         run.tags({"mien.recipe": recipe})
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
-        trainer = Trainer(settings, faces)
+        trainer = resumed_trainer(settings, faces, folder)
         with progress("train", 1, "images") as advance:
             result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
         run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
@@ -176,13 +180,20 @@ def train(
         recipe=recipe,
         changed=changed_from_recipe(settings, recipe),
     )
-    finished.write_text(json.dumps(asdict(done)))
+    keep(local, _FINISHED, training, done)
     return done
 
 
-def work_folder(root: Root, training: str) -> Path:
-    """Where the checkpoints of a training lie: in the root, or in ./data for a remote one."""
-    return (root.local_path("") or Path("data").resolve()) / "checkpoints" / training
+def _finished(root: Root, training: str) -> TrainedWeights | None:
+    """What came of a training, with its weights in the root; None where it has to go on."""
+    done = load(local_root(root), _FINISHED, training)
+    try:
+        if done is not None:
+            keep_model(root, work_folder(root, training) / EXPORTED, done.sha256)
+    except WeightsError as error:
+        warn_damaged(str(error), FINISHED)
+        return None
+    return done
 
 
 def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:

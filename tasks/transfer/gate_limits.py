@@ -6,7 +6,6 @@ embedding of another photo. What the limits let pass and refuse is measured on t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -21,6 +20,7 @@ from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.images.codec import decode_rgb
 from mien.model.quality.gate import GateSettings, landmark_error
 from mien.storage import MissingError, Root
+from mien.storage.artefacts import GATES, DamagedError, json_artefact, keep, read
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker, tick, work_progress
 from mien.tasks.sets.faces import FaceTables, detector_of, read_faces, usable_faces
@@ -141,14 +141,13 @@ def _looked_at(detector: FaceDetector, face: dict[str, Any]) -> tuple[np.ndarray
 # --- Kept -------------------------------------------------------------------------------------------------------------
 
 
-def _place(name: str) -> str:
-    return f"gates/{name}.json"
+_GATE = json_artefact(GATES, dict[str, Any])
 
 
 def keep_gate(root: Root, name: str, calibration: Calibration) -> str:
     """Writes the limits of a set; returns where they lie."""
-    root.write_bytes(_place(name), json.dumps(asdict(calibration.gate), indent=1).encode())
-    return root.uri(_place(name))
+    keep(root, _GATE, name, asdict(calibration.gate))
+    return root.uri(GATES.path(name))
 
 
 def load_gate(root: Root, name: str | None, others: GateSettings) -> GateSettings:
@@ -160,9 +159,11 @@ def load_gate(root: Root, name: str | None, others: GateSettings) -> GateSetting
     if name is None:
         return others
     try:
-        kept = asdict(refine(GateSettings(), json.loads(root.read_bytes(_place(name)))))
+        kept = asdict(refine(GateSettings(), read(root, _GATE, name)))
     except MissingError as error:
         raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --set {name}") from error
-    except (ValueError, SettingsError) as error:
-        raise UsageError(f"{root.uri(_place(name))} is damaged: run mien calibrate again") from error
+    except DamagedError as error:
+        raise UsageError(f"{error}: run mien calibrate again") from error
+    except SettingsError as error:
+        raise UsageError(f"{root.uri(GATES.path(name))} is damaged ({error}): run mien calibrate again") from error
     return replace(others, **{limit: value for limit, value in kept.items() if value is not None})

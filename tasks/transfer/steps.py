@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from mien.tasks.runtime.prefect_tasks import once, retried
+from mien.tasks.runtime.prefect_tasks import once
 from mien.tasks.transfer.gate_limits import calibrate as _calibrate
 from mien.tasks.transfer.photo_pair import transfer_photos as _transfer_photos
 from mien.tasks.transfer.recompute import recompute as _recompute
 from mien.tasks.transfer.reproduce import reproduce as _reproduce
-from mien.tasks.transfer.transfer_shards import transfer_shard as _transfer_shard
 
-transfer_shard = retried("transfer-expressions")(_transfer_shard)
 transfer_photos = once("transfer-photos")(_transfer_photos)
 calibrate = once("calibrate-gate")(_calibrate)
 reproduce = once("reproduce-face")(_reproduce)

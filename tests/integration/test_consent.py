@@ -16,7 +16,7 @@ from mien import storage
 from mien.tasks.errors import UsageError
 from tests.integration.person_to_forget import EACH, OWN, draw_photos
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 SAID = {"ann": "Yes", "bob": "False", "cid": "", "dot": "signed 2026-01-01", "eve": "yes"}
 """Consent by person; a photo of eve's says that it was withdrawn."""
@@ -52,7 +52,7 @@ def write_list(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Iterator[Path]:
+def root(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, shared_workers: None) -> Iterator[Path]:
     """A set whose people said different things, and a generator."""
     folder = tmp_path_factory.mktemp("consent")
     draw_photos(folder / "photos", {name: number for number, name in enumerate(SAID)})

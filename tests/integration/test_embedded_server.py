@@ -16,7 +16,8 @@ import pytest
 from tests.paths import REPOSITORY
 
 COMMAND = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started with it ignored
 os.environ.pop("PREFECT_API_URL", None)
 from mien.flows.cli.embedded_server import embedded_server
 from prefect import flow

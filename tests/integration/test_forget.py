@@ -16,7 +16,7 @@ from mien import storage
 from mien.storage import Root
 from tests.integration.person_to_forget import PERSON, draw_photos, fill, prepare
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 SETS = ("first", "second", "first-by-second", "second-by-first")
 
@@ -44,7 +44,7 @@ def person_rows(root: Path, name: str, table: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Planted:
+def planted(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, shared_workers: None) -> Planted:
     folder = tmp_path_factory.mktemp("forget")
     root, photos, outside = folder / "root", folder / "photos", folder / "outside"
     fill(root, photos, outside)

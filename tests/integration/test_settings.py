@@ -11,7 +11,7 @@ import pytest
 from mien import storage
 from mien.tasks.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 FILE = """
 [alignment]

@@ -9,7 +9,6 @@ import shlex
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,8 @@ import psutil
 import pytest
 
 from deployments.processes import Started, end, read_note, write_note
-from mien import storage
-from tests.integration.servers import free_port
+from deployments.servers import free_port
+from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
 
 BIN = Path(sys.executable).parent
@@ -153,14 +152,14 @@ def test_a_worker_prepares_faces(up: Up, tmp_path: Path) -> None:
         "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "set=two",
     )  # fmt: skip
     assert "Completed" in told
-    faces = storage.open_table(str(tmp_path), "faces", "two").to_table(columns=["identity", "status"]).to_pylist()
+    faces = table_rows(tmp_path, "faces", "two")
     assert len(faces) == 20
     assert {face["identity"] for face in faces} == {"s1", "s2"}
     assert sum(face["status"] == "ok" for face in faces) >= 19
 
 
-SCHEDULE = """
-import json, sys
+CLIENT = """
+import json, sys, time
 from datetime import timedelta
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -175,30 +174,30 @@ with get_client(sync_client=True) as client:
     elif sys.argv[1] == "switch off":
         for schedule in client.read_deployment_schedules(deployment.id):
             client.update_deployment_schedule(deployment.id, schedule.id, active=False)
-    runs = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
-    )
-    print(json.dumps([[run.state_name, run.auto_scheduled] for run in runs]))
+    else:
+        expected, seen, end_s = set(sys.argv[2:]), set(), time.monotonic() + 240
+        of_deployment = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
+        while not expected <= seen and time.monotonic() < end_s:
+            runs = client.read_flow_runs(flow_run_filter=of_deployment)
+            seen |= {run.state_name for run in runs if run.auto_scheduled}
+            time.sleep(1)
+        print(*sorted(seen))
 """
+"""Switches a schedule of prepare-faces on or off, or waits until its runs have been seen in some states."""
 
 
 def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
-    def scheduled(*arguments: str) -> list[str]:
-        done = up.run([sys.executable, "-c", SCHEDULE, *arguments])
+    def client(*arguments: str) -> list[str]:
+        done = up.run([sys.executable, "-c", CLIENT, *arguments])
         assert done.returncode == 0, done.stderr
-        return [state for state, automatic in json.loads(done.stdout) if automatic]
+        return done.stdout.split()
 
     parameters = json.dumps({"images": ["sample:orl/s3"], "set": "one", "root": str(tmp_path)})
     up.prefect("deployment", "run", "prepare-faces/local", "--watch", "--params", parameters)
-    scheduled("switch on", "30", parameters)
-    seen: set[str] = set()
-    end_s = time.monotonic() + 240
-    expected = {"Scheduled", "Completed"}
-    while not expected <= seen and time.monotonic() < end_s:
-        seen |= set(scheduled("look"))
-        time.sleep(2)
-    scheduled("switch off")
-    assert expected <= seen
+    client("switch on", "30", parameters)
+    seen = client("wait", "Scheduled", "Completed")
+    client("switch off")
+    assert {"Scheduled", "Completed"} <= set(seen)
 
 
 def test_down_leaves_a_process_alone_that_has_the_pid_of_another(tmp_path: Path) -> None:

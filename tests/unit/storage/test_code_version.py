@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mien.storage import code_version
 from mien.storage.code_version import source_digest
 from mien.storage.fingerprints import is_fingerprint
 from tests.paths import REPOSITORY
@@ -30,52 +32,64 @@ Digest = Callable[[], str]
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Path:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A small package that can be imported; this process forgets it afterwards."""
     for name, text in FILES.items():
         path = tmp_path / "digested" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return tmp_path / "digested"
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path / "digested"
+    forget()
 
 
-def digest(package: Path, *modules: str) -> str:
-    """In a process of its own: a running one keeps what it has read."""
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from mien.storage.code_version import source_digest; "
-        "print(source_digest(*sys.argv[2:]))"
-    )
-    command = [sys.executable, "-c", script, str(package.parent), *(modules or ["digested.stage"])]
-    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout.strip()
+def forget() -> None:
+    """A running process keeps what it has read of the code."""
+    for kept in (code_version.source_digest, code_version._read, code_version._exists):
+        kept.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "digested"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def digest(*modules: str) -> str:
+    forget()
+    return source_digest(*(modules or ["digested.stage"]))
 
 
 @pytest.mark.parametrize("name", ["stage.py", "helper.py", "inner/two.py", "lazy.py", "table.json"])
 def test_a_changed_line_anywhere_below_a_stage_changes_its_digest(package: Path, name: str) -> None:
-    before = digest(package)
+    before = digest()
     assert is_fingerprint(before)
     path = package / name
     path.write_text(path.read_text() + ("\nX = 1\n" if name.endswith(".py") else " "))
-    assert digest(package) != before
+    assert digest() != before
 
 
 def test_what_a_stage_does_not_import_does_not_count(package: Path) -> None:
-    before = digest(package)
+    before = digest()
     (package / "alone.py").write_text("raise RuntimeError('changed')\n")
     (package / "inner/other.py").write_text("def other():\n    return 3\n")  # its package is imported, it is not
     (package / "new.py").write_text("NEW = 1\n")
-    assert digest(package) == before
+    assert digest() == before
 
 
 def test_prose_does_not_count(package: Path) -> None:
-    before = digest(package)
+    before = digest()
     (package / "helper.py").write_text('"""Helps well."""\ndef helped():\n  """More."""\n  return 1  # because\n')
-    assert digest(package) == before
+    assert digest() == before
 
 
-def test_neither_order_nor_folder_changes_the_digest(package: Path, tmp_path: Path) -> None:
-    here = digest(package, "digested.stage", "digested.alone")
+def test_neither_order_nor_folder_changes_the_digest(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = digest("digested.stage", "digested.alone")
     (tmp_path / "elsewhere").mkdir()
-    moved = shutil.move(package, tmp_path / "elsewhere/digested")
-    assert digest(Path(moved), "digested.alone", "digested.stage") == here
+    shutil.move(package, tmp_path / "elsewhere/digested")
+    with pytest.raises(ModuleNotFoundError):
+        digest()
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    assert digest("digested.alone", "digested.stage") == here
 
 
 def test_the_versions_of_the_libraries_that_compute_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,13 +114,28 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     return tmp_path / "clone"
 
 
+DIGESTS = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+import mien
+from mien.storage import code_version
+
+assert mien.__file__.startswith(sys.argv[1])
+for _ in sys.stdin:
+    code_version._read.cache_clear()
+    code_version.source_digest.cache_clear()
+    print(*map(code_version.source_digest, sys.argv[2:]), flush=True)
+"""
+"""A process that imports the clone, and prints the digests of the stages as they are now for each line it reads."""
+
 STAGES = {
     "images": "mien.tasks.prepare.index",
     "frames": "mien.tasks.prepare.video_frames",
     "faces": "mien.tasks.prepare.detect",
     "heatmaps": "mien.tasks.prepare.heatmaps",
     "pairs": "mien.tasks.plan.pair_shards",
-    "transfers": "mien.tasks.transfer.generate",
+    "transfers": "mien.tasks.transfer.transfer_shards",
     "training": "mien.tasks.train.train",
 }
 
@@ -126,24 +155,30 @@ DECIDES = {
 
 
 def test_each_file_of_the_project_decides_the_stages_that_use_it(clone: Path) -> None:
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import mien; assert mien.__file__.startswith(sys.argv[1]); "
-        "from mien.storage.code_version import source_digest; print(*map(source_digest, sys.argv[2:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", DIGESTS, str(clone), *STAGES.values()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=clone,
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
 
     def digests() -> dict[str, str]:
-        command = [sys.executable, "-c", script, str(clone), *STAGES.values()]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=clone)
-        return dict(zip(STAGES, done.stdout.split(), strict=True))
+        print("again", file=process.stdin, flush=True)
+        return dict(zip(STAGES, process.stdout.readline().split(), strict=True))
 
-    before = digests()
-    for name, decided in DECIDES.items():
-        path = clone / "mien" / name
-        text = path.read_text()
-        path.write_text(text + ("\nCHANGED = 1\n" if name.endswith(".py") else " "))
-        after = digests()
-        path.write_text(text)
-        assert {stage for stage in STAGES if after[stage] != before[stage]} == decided, name
+    with process:
+        before = digests()
+        for name, decided in DECIDES.items():
+            path = clone / "mien" / name
+            text = path.read_text()
+            path.write_text(text + ("\nCHANGED = 1\n" if name.endswith(".py") else " "))
+            after = digests()
+            path.write_text(text)
+            assert {stage for stage in STAGES if after[stage] != before[stage]} == decided, name
+        assert digests() == before
 
 
 def test_a_module_that_is_not_there() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deployments.servers import free_port
 from mien.flows.cli.doctor import Finding, examine
 from mien.storage import Root
-from tests.integration.servers import free_port
 
 
 def found(root: Path | str, faces: str = "dlib") -> dict[str, Finding]:

@@ -38,6 +38,14 @@ def test_singular_values_come_near_one_and_singular_vectors_stay(shape: tuple[in
     torch.testing.assert_close(within, torch.diag_embed(within.diagonal(dim1=-2, dim2=-1)), atol=1e-9, rtol=0)
 
 
+def test_a_weight_whose_blocks_have_more_outputs_than_they_see_is_updated() -> None:
+    weight = torch.nn.Parameter(torch.zeros(2 * MAX_ROWS, 1, 3, 3))
+    weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    Muon([weight], lr=1.0).step()
+    expected = -orthogonal(weight.grad.reshape(2, MAX_ROWS, 9)).reshape(weight.shape)
+    torch.testing.assert_close(weight.detach(), expected)
+
+
 def test_no_gradient_no_motion() -> None:
     assert orthogonal(torch.zeros(4, 9)).abs().max() == 0
 

@@ -8,9 +8,10 @@ import pytest
 
 from mien.storage import Root, SourceItem, commit
 from mien.tasks.errors import RunError
-from mien.tasks.prepare.index import index_shard, plan_index
+from mien.tasks.prepare.index import INDEX, plan_index
 from mien.tasks.prepare.summary import check_failures
-from tests.unit.tasks.prepare.test_hostile_files import PICTURE
+from mien.tasks.runtime.stage import make_shard
+from tests.unit.tasks.prepare.test_index_hostile_files import PICTURE
 
 
 def test_the_share_of_failed_photos_decides_and_the_reason_is_told(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_the_share_of_failed_photos_decides_and_the_reason_is_told(tmp_path: Pat
     for name in names[1:]:
         (tmp_path / name).write_bytes(b"")
     items = [SourceItem(str(tmp_path / name), "anna", None, "1-1") for name in names]
-    images = commit(root, "images", [index_shard(root, s) for s in plan_index(root, "set", items, 64)], {})
+    images = commit(root, "images", [make_shard(INDEX, root, s, None) for s in plan_index(root, "set", items, 64)], {})
     faces = commit(root, "faces", [], {})
     check_failures(root, images, faces, 0.67, "summary")
     with pytest.raises(RunError, match=r"summary: 67% of the photos failed, more than 50% \(mostly: an empty file\)"):

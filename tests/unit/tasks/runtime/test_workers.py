@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import mien
 from mien.tasks.errors import RunError
 from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
 
@@ -18,6 +19,10 @@ from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
 def where(value: int) -> tuple[int, int, str]:
     tick(2)
     return value, os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def code() -> str:
+    return mien.__file__
 
 
 def die() -> None:
@@ -39,6 +44,19 @@ def test_work_runs_elsewhere_with_one_thread_and_its_ticks_arrive() -> None:
         pool.close()
     assert (value, threads) == (7, "1")
     assert pid != os.getpid()
+
+
+def test_a_worker_runs_this_code_after_a_model_with_its_own_was_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As MLflow does with a registered generator, which carries mien.model alone.
+    (tmp_path / "mien" / "model").mkdir(parents=True)
+    for folder in ("mien", "mien/model"):
+        (tmp_path / folder / "__init__.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with worker_pool(1):
+        assert in_worker(code) == mien.__file__
+    assert sys.path[0] == str(tmp_path)
 
 
 def test_without_a_pool_work_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> None:

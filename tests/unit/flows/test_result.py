@@ -14,6 +14,7 @@ from mien.flows.verify import VerifiedSet
 from mien.storage import TableRef
 from mien.tasks.generator.weights import RegisteredModel
 from mien.tasks.pages.gallery import Gallery
+from mien.tasks.plan.counts import PlanSummary
 
 PREPARED = PreparedFaces(
     set="team",
@@ -43,11 +44,11 @@ def test_a_prepared_set_says_what_became_of_its_photos_and_what_comes_next() -> 
 
 
 def test_a_job_says_what_became_of_its_list() -> None:
-    planned = AugmentedFaces(set="x", planned=5)
+    planned = AugmentedFaces(set="x", plan=PlanSummary(3, 5))
     assert planned.lines() == ["x: 5 faces would be generated; nothing was written"]
     made = AugmentedFaces(
         set="x",
-        planned=5,
+        plan=PlanSummary(3, 5),
         accepted=3,
         rejected=2,
         transfers=TableRef("./data", "transfers", "d" * 64),

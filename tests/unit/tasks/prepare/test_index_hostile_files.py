@@ -13,7 +13,8 @@ import pytest
 
 from mien.model.images.codec import encode_png
 from mien.storage import Root, SourceItem, list_images, read_shard
-from mien.tasks.prepare.index import index_shard, plan_index
+from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.runtime.stage import make_shard
 
 PICTURE = encode_png(np.zeros((20, 30, 3), np.uint8))
 
@@ -24,7 +25,7 @@ def index(folder: Path | str, root: Root) -> list[dict[str, object]]:
 
 
 def rows_of(items: list[SourceItem], root: Root) -> list[dict[str, object]]:
-    shards = [index_shard(root, shard) for shard in plan_index(root, "set", items, 64)]
+    shards = [make_shard(INDEX, root, shard, None) for shard in plan_index(root, "set", items, 64)]
     rows = [row for s in shards for row in read_shard(root, "images", s.fingerprint).to_pylist()]
     assert len(rows) == len(items)
     assert all("\n" not in str(row["reason"]) for row in rows)

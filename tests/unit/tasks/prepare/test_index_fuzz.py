@@ -16,12 +16,13 @@ from PIL import Image
 from mien.model.errors import ImageError
 from mien.model.images.codec import MOST_PIXELS, decode_rgb, has_icc_profile, image_size_px
 from mien.storage import Root, SourceReader, StorageError, list_images, read_shard
-from mien.tasks.prepare.index import index_shard, plan_index
+from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.runtime.stage import make_shard
 from tests.sample_faces import orl_photos
 from tests.unit.storage.sources.test_archives import tar_of
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "PPM": ".pgm"}
-EACH = 320
+EACH, EACH_OF_LONG = 320, 5000
 MOST_MEMORY_MIB = 1024
 """Above what the process had taken before: for a picture of `MOST_PIXELS`, which a header may claim, and its copies."""
 
@@ -72,11 +73,12 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@pytest.mark.parametrize("each", [EACH, pytest.param(EACH_OF_LONG, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str) -> None:
+def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str, each: int) -> None:
     draw, originals, before = random.Random(kind), encoded()[kind], peak_mib()
     seen: Counter[str] = Counter()
-    for number in range(EACH):
+    for number in range(each):
         data = mutated(originals[number % len(originals)], draw)
         try:
             width, height = image_size_px(data)
@@ -90,9 +92,9 @@ def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str) -> None:
         assert pixels.shape == (height, width, 3)
         assert pixels.dtype == np.uint8
         assert width * height <= MOST_PIXELS
-    assert seen["ok"] + seen["failed"] == EACH
+    assert seen["ok"] + seen["failed"] == each
     assert seen["lines"] == 0
-    assert seen["failed"] > EACH // 10  # the mutations do mutate
+    assert seen["failed"] > each // 10  # the mutations do mutate
     assert peak_mib() - before < MOST_MEMORY_MIB
 
 
@@ -110,7 +112,7 @@ def test_a_folder_of_mutated_photos_has_a_row_for_each(tmp_path: Path) -> None:
     rows = [
         row
         for shard in plan_index(root, "fuzz", items, 64)
-        for row in read_shard(root, "images", index_shard(root, shard).fingerprint).to_pylist()
+        for row in read_shard(root, "images", make_shard(INDEX, root, shard, None).fingerprint).to_pylist()
     ]
     assert {Path(row["uri"]).name for row in rows} == names
     assert len(rows) == len(names)
@@ -118,12 +120,13 @@ def test_a_folder_of_mutated_photos_has_a_row_for_each(tmp_path: Path) -> None:
     assert all((row["status"] == "ok") == (row["reason"] is None) for row in rows)
 
 
-def test_mutated_archives_end_without_a_crash(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mutations", [300, pytest.param(5000, marks=pytest.mark.long)])
+def test_mutated_archives_end_without_a_crash(tmp_path: Path, mutations: int) -> None:
     draw, files = random.Random(1), {f"anna/{n}.jpg": bytes([n]) * 300 for n in range(8)}
     wholes = [tar_of(files), tar_of(files), tar_of(files, "w:gz")]
     (tmp_path / "beside.jpg").write_bytes(b"whatever happens to the archive")
     with SourceReader() as reader:
-        for number in range(300):
+        for number in range(mutations):
             (tmp_path / "a.tar").write_bytes(mutated(wholes[number % 3], draw))
             items = list_images([str(tmp_path)])
             assert any(item.uri.endswith("beside.jpg") for item in items)
