@@ -132,8 +132,10 @@ def _runner(target: Target) -> Callable[..., None]:
 
 def _run(target: Target, given: Mapping[str, Any]) -> Outcome:
     from mien.flows.cli.embedded_server import embedded_server
+    from mien.storage.private import make_private
     from mien.tasks.runtime.progress import terminal_display
 
+    make_private()
     if target.check is not None:
         target.check(**{name: given[name] for name in inspect.signature(target.check).parameters})
     with embedded_server() if target.runs_flows else nullcontext(), terminal_display():

@@ -45,14 +45,15 @@ class Mentions:
     def without(self, value: Any) -> Any:
         """A JSON value without the person: entries of lists that name them go, other texts lose the name."""
         if isinstance(value, str):
-            return self._scrubbed(value)
+            return self.scrubbed(value)
         if isinstance(value, Mapping):
-            return {self._scrubbed(key): self.without(inner) for key, inner in value.items()}
+            return {self.scrubbed(key): self.without(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self.without(inner) for inner in value if not self.in_json(inner)]
         return value
 
-    def _scrubbed(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
+        """A text without the name, ids and names of photos."""
         if text in self._ids or text in self._names or (self._label and same_label(text, self._label)):
             return GONE
         for name in self._long:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from mien.storage import MissingError, Root
 from mien.tasks.forget.journal import Journal
@@ -15,6 +16,7 @@ from mien.tasks.forget.mentions import Mentions
 from mien.tasks.forget.subject import Asked
 
 FOLDER = "receipts"
+V = TypeVar("V")
 
 
 def write_receipt(root: Root, journal: Journal, left: list[str], keep_name: bool) -> str:
@@ -30,18 +32,30 @@ def write_receipt(root: Root, journal: Journal, left: list[str], keep_name: bool
             "pairs": len(journal.subject.pairs),
             "generated": len(journal.subject.outputs),
         },
-        "sets": journal.sets,
+        "sets": [mentions.scrubbed(name) for name in journal.sets],
         "tables": {name: {"table": table, "now": journal.renamed.get(name)} for name, table in journal.tables.items()},
-        "files": journal.changes,
-        "outputs": journal.outputs,
+        "files": _by_plain_names(journal.changes, mentions),
+        "outputs": _by_plain_names(journal.outputs, mentions),
         "mlflow": journal.mlflow,
-        "left": left,
+        "left": [mentions.scrubbed(line) for line in left],
     }
-    content = mentions.without(content)
     if keep_name:
         content["who"]["name"] = journal.asked.person or journal.asked.image
     root.write_bytes(path, json.dumps(content, indent=1, sort_keys=True).encode())
     return path
+
+
+def _by_plain_names(values: Mapping[str, V], mentions: Mentions) -> dict[str, V]:
+    """The values under names without the person; names that become alike are numbered."""
+    found: dict[str, V] = {}
+    for name, value in values.items():
+        plain = first = mentions.scrubbed(name)
+        number = 1
+        while plain in found:
+            number += 1
+            plain = f"{first} ({number})"
+        found[plain] = value
+    return found
 
 
 def _receipts(root: Root) -> dict[str, dict[str, Any]]:

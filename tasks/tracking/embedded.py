@@ -77,7 +77,8 @@ def move_artifact_uris(database: Path, old: str, new: str) -> None:
     with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
         for table, column in _ADDRESSES:
             # Names of tables and columns cannot be parameters; these are constants.
+            below = f"substr({column} || '/', 1, ?) = ? || '/'"
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR {column} LIKE ? || '/%'",
-                (new, len(old) + 1, old, old),
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {below}",
+                (new, len(old) + 1, len(old) + 1, old),
             )

@@ -32,6 +32,7 @@ steps = 9
 size_px = 64
 width = 8
 blocks = 0
+keeps_source = true
 
 [planning]
 max_sources = 1
@@ -80,13 +81,14 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
         "sgd",
         "8",
     )
-    kept = Path(client.download_artifacts(run.info.run_id, "settings.toml", str(tmp_path)))
+    (tmp_path / "kept").mkdir()
+    kept = client.download_artifacts(run.info.run_id, "settings.toml", str(tmp_path / "kept"))
     card = client.get_model_version("mien-generator", "1").description
     assert "Recipe `patent`, changed in `train.generator.size_px = 64`, `train.generator.width = 8`" in card
     (config,) = Path(root).glob("models/*/config.json")
     assert json.loads(config.read_text())["provenance"]["settings"]["optimizer"] == "sgd"
     # What the run kept is a settings file that gives the same training.
-    assert train_generator(["three"], root, settings=str(kept)).stopped == "found"
+    assert train_generator(["three"], root, settings=kept).stopped == "found"
 
     done = augment_faces("three", "three", root=root, per_identity=2, workers=1, settings=str(file))
     assert about(root, "transfers", "three-by-three")["settings"]["gate"]["min_sharpness_ratio"] == 1000.0
