@@ -32,9 +32,6 @@ class FrameSettings:
     """Frames looked at for each second of the video; at most all of them."""
     every: int | None = None
     """Look at every Nth frame instead."""
-    least_change: float = 0.03
-    """A frame is left out where the landmarks of a former one lie closer than this on average: as a share of the
-    distance between the eyes, after both faces were brought into the same place."""
 
 
 class FrameReader:
