@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mien.model.device import Compute
 from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image, read_provenance
@@ -15,11 +17,10 @@ from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.warping.paste_back import paste_back
 from mien.storage import KEY_COLUMNS, Root, SourceItem, StorageError, read_manifest
-from mien.tasks.generator.inputs import retargeted_points
-from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.faces import photos_of, read_faces
 from mien.tasks.sets.photo_reader import PictureReader
-from mien.tasks.transfer.settings import TransferSettings, settings_of
+from mien.tasks.transfer.generate import PairGenerator
+from mien.tasks.transfer.settings import settings_of
 
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 
@@ -36,6 +37,8 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[Row]) -> list[Row]:
     faces = read_faces(root, settings.sets, ids, _COLUMNS)
     sources = {faces[row["identity_face_id"]]["image_id"] for row in rows}
     photos = photos_of(root, settings.sets, sources, list(KEY_COLUMNS))
+    # Nothing is generated, so it does not matter what kind of device the faces were made on.
+    generator = PairGenerator(root, replace(settings, compute=Compute()))
     out: list[Row] = []
     with PictureReader() as reader:
         for row in rows:
@@ -45,19 +48,8 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[Row]) -> list[Row]:
             except (StorageError, ImageError) as error:
                 out.append(row | {"image": None, "status": "failed", "reason": f"not pasted back: {error}"})
                 continue
-            reached = _reached(root, settings, source, driver)
-            out.append(row | _pasted(row, photo, source, reached, settings))
+            out.append(row | _pasted(row, photo, source, driver, generator))
     return out
-
-
-def _reached(root: Root, settings: TransferSettings, source: Row, driver: Row) -> np.ndarray:
-    """The 68 landmarks that were asked for, in pixels of the crop."""
-    generator = load_model(root, settings.model.sha256)
-    pair = [(source, driver)]
-    asked = retargeted_points(
-        root, settings.neutrals, settings.retarget, generator.shape_model, pair, settings.crop_size_px
-    )
-    return _points(driver) if asked is None else to_px(asked[0], settings.crop_size_px)
 
 
 def _points(face: Row) -> np.ndarray:
@@ -65,9 +57,12 @@ def _points(face: Row) -> np.ndarray:
     return to_common(landmarks, face["landmark_scheme"])
 
 
-def _pasted(row: Row, photo: np.ndarray, source: Row, reached: np.ndarray, settings: TransferSettings) -> Row:
+def _pasted(row: Row, photo: np.ndarray, source: Row, driver: Row, generator: PairGenerator) -> Row:
+    crop_px = generator.settings.crop_size_px
+    points = generator.target_points([(source, driver)])
+    reached = _points(driver) if points is None else to_px(points[0], crop_px)
     matrix = np.asarray(source["source_to_crop"], np.float64).reshape(2, 3)
-    whole = paste_back(photo, decode_rgb(row["image"]), matrix, settings.crop_size_px, _points(source), reached)
-    told = {key: value for key, value in read_provenance(row["image"]).items() if key != "synthetic"}
-    data = encode_image(whole, row["image_format"], told, settings.output.quality)
+    whole = paste_back(photo, decode_rgb(row["image"]), matrix, crop_px, _points(source), reached)
+    provenance = {key: value for key, value in read_provenance(row["image"]).items() if key != "synthetic"}
+    data = encode_image(whole, row["image_format"], provenance, generator.settings.output.quality)
     return {"image": data, "sha256": hashlib.sha256(data).hexdigest()}

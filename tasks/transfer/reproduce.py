@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mien.storage import Manifest, Root, list_manifests, open_table, read_set
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker
-from mien.tasks.transfer.generate import generated_rows
+from mien.tasks.transfer.generate import PairGenerator
 from mien.tasks.transfer.settings import TransferSettings, lineage_of, settings_of
 
 OTHER_CODE = "the code or the detector is another version than the one that made it"
@@ -58,7 +58,7 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
 
 
 def _again(root: Root, pair: dict[str, Any], settings: TransferSettings, lineage: str) -> list[dict[str, Any]]:
-    return list(generated_rows(root, [pair], settings, lineage))
+    return list(PairGenerator(root, settings, lineage).rows([pair]))
 
 
 def _find(root: Root, output_id: str, name: str | None) -> tuple[Manifest, dict[str, Any]]:
