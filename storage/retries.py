@@ -58,18 +58,19 @@ def _status(error: BaseException) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def retried(ask: Callable[[], T], whom: str) -> T:
+def retried(ask: Callable[[], T], whom: str, max_again: int | None = None) -> T:
     """The result of `ask`, which is called again after each TransientError.
 
     Args:
         ask: Raises TransientError for what may pass.
         whom: The server or folder that is asked. Where it has left several questions without an answer, one attempt has
             to do: a server that is away must not cost eight seconds for each of 100,000 photos.
+        max_again: How often at most; as often as there are pauses if empty.
 
     Raises:
         TransientError: no attempt was answered.
     """
-    pauses = PAUSES_S if _exhausted[whom] < MAX_EXHAUSTED else ()
+    pauses = PAUSES_S[:max_again] if _exhausted[whom] < MAX_EXHAUSTED else ()
     for pause_s in pauses:
         try:
             return _answered(ask, whom)

@@ -102,9 +102,9 @@ def _white(image: Image.Image) -> float:
     low, high = _range(image)
     if not np.isfinite([low, high]).all() or low < 0:
         raise ImageError(f"a picture of values from {low:g} to {high:g}: save it with 8 or 16 bits, black being 0")
-    if told := _told_white(image):
-        if high <= told:
-            return told
+    if tagged := _tagged_white(image):
+        if high <= tagged:
+            return tagged
     elif image.mode == "F" and high <= 1:
         return 1.0
     # Of 12 bits in 16, as many cameras write, all values are low: as 16 bits the picture would be black.
@@ -124,7 +124,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return (low, high) if high > -np.inf else (0.0, 0.0)
 
 
-def _told_white(image: Image.Image) -> float | None:
+def _tagged_white(image: Image.Image) -> float | None:
     """What a TIFF's tags say: the highest value, or fewer bits than a whole number of bytes."""
     tags = getattr(image, "tag_v2", {})
     bits, highest = (np.ravel(tags.get(tag, ())) for tag in (_BITS, _MAX_SAMPLE))

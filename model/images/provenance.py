@@ -94,13 +94,13 @@ def is_synthetic(data: bytes) -> str | None:
         ImageError: the bytes are no picture.
     """
     with opened_image(data) as image:
-        told = [
+        texts = [
             str(value) if not isinstance(value, bytes) else value.decode("latin-1") for value in image.info.values()
         ]
         own = str(image.info.get("synthetic", "")).lower() == "true"
-    if own or any(_MIEN in text for text in told) or _MIEN.encode() in data:
+    if own or any(_MIEN in text for text in texts) or _MIEN.encode() in data:
         return "mien's mark"
-    found = _GENERATED.search(data) or next((hit for text in told if (hit := _GENERATED.search(text.encode()))), None)
+    found = _GENERATED.search(data) or next((hit for text in texts if (hit := _GENERATED.search(text.encode()))), None)
     return None if found is None else f"IPTC {found[1].decode()}"
 
 

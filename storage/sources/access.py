@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, RawIOBase
 from tempfile import NamedTemporaryFile, TemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from mien.storage.errors import ContentError, StorageError
 from mien.storage.retries import retried
 from mien.storage.root import open_url, storage_errors
 from mien.storage.sources.forward import BLOCK_BYTES, ForwardFile
 from mien.storage.sources.grants import whole_url
-from mien.storage.sources.http import Answer, http_info, http_part, http_stream, is_http
+from mien.storage.sources.http import Answer, is_http
+from mien.storage.sources.http_files import http_info, http_part, http_stream
 from mien.storage.sources.item import suffix_of
 from mien.storage.sources.limits import SourceLimits, limits
 from mien.storage.sources.local import BYTES_SCHEME, is_local, local_path, open_file
 from mien.storage.sources.policy import origin
 from mien.storage.sources.samples import SCHEME, sample_path
+
+T = TypeVar("T")
 
 _LONGEST_PATH = 4000
 
@@ -33,6 +36,12 @@ def is_near(uri: str) -> bool:
 def asked_of(uri: str) -> str:
     """Who is asked for a file, as `retried` tells servers apart."""
     return "" if is_near(uri) else origin(uri)
+
+
+def asked_again(uri: str, ask: Callable[[], T]) -> T:
+    """The result of `ask`, which reads of this file: see `retried`."""
+    # The other filesystems ask several times themselves.
+    return retried(ask, asked_of(uri), None if is_near(uri) or is_http(uri) else 1)
 
 
 def open_source(uri: str) -> BinaryIO:
@@ -53,7 +62,7 @@ def open_source(uri: str) -> BinaryIO:
 
 
 def _open_http(uri: str) -> BinaryIO:
-    info = retried(lambda: http_info(uri), asked_of(uri))
+    info = asked_again(uri, lambda: http_info(uri))
     if info["partial"] and info["size"] is not None:
         return BufferedReader(HttpFile(uri, info["size"]), BLOCK_BYTES)
 
@@ -87,7 +96,7 @@ class HttpFile(RawIOBase):
         end = min(self._at + len(buffer), self._size)
         if end <= self._at:
             return 0
-        data = retried(lambda: http_part(self._uri, self._at, end), asked_of(self._uri))
+        data = asked_again(self._uri, lambda: http_part(self._uri, self._at, end))
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

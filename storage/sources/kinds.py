@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from typing import Literal
 
@@ -14,6 +15,7 @@ from mien.storage.sources.item import (
     VIDEO_SUFFIXES,
     suffix_of,
 )
+from mien.storage.sources.label_columns import list_columns
 
 Kind = Literal["image", "video", "archive", "parquet", "list", "document", "text", "empty", "other"]
 
@@ -70,6 +72,7 @@ _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _DOCUMENT_PARTS = (b"[Content_Types].xml", b"mimetype", b"META-INF/", b"_rels/.rels", b"AndroidManifest.xml")
 """The first member of office documents, books and programs, which are ZIP files."""
 _TRANSPORT_PACKET = 188
+_BETWEEN = re.compile(r"[,;|\t]")
 
 
 def kind_of(head: bytes, name: str) -> Kind:
@@ -121,7 +124,9 @@ def _by_content(head: bytes) -> Kind:
         return "archive" if is_tar_header(unpacked_head(head, 512)) else "other"
     if is_tar_header(head[:512]):
         return "archive"
-    return "text" if _is_text(head) else "other"
+    if not _is_text(head):
+        return "other"
+    return "list" if _names_uris(head) else "text"
 
 
 def _brands(head: bytes) -> set[bytes]:
@@ -149,6 +154,13 @@ def is_tar_header(block: bytes) -> bool:
     except tarfile.HeaderError:
         return False
     return True
+
+
+def _names_uris(head: bytes) -> bool:
+    """Whether the first line of a text names a column `uri`, whatever is between the columns."""
+    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    lines = head[: len(head) // 2 * 2].decode(encoding, "replace").splitlines()[:2]
+    return any("uri" in list_columns(_BETWEEN.split(line)) for line in lines)
 
 
 def _is_text(head: bytes) -> bool:

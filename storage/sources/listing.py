@@ -128,7 +128,8 @@ def check_sources(specs: Sequence[str], rule: LabelRule | None = None, allow: Se
 
 def _policy(specs: Sequence[str], allow: Sequence[str]) -> SourcePolicy:
     forget_links()  # they may lead elsewhere than when this process last looked
-    return SourcePolicy(tuple(dict.fromkeys(each for spec in specs for each in given_by(spec))), tuple(allow))
+    given = dict.fromkeys(each for spec in specs for each in given_by(spec))
+    return SourcePolicy(tuple(given), tuple(prefix for prefix in allow if prefix.strip()))
 
 
 def _nothing(spec: str, notebook: Notebook) -> StorageError:

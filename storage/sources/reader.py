@@ -6,12 +6,12 @@ from contextlib import closing
 from typing import Protocol
 
 from mien.storage.errors import ContentError, StorageError
-from mien.storage.retries import retried
 from mien.storage.root import storage_errors
-from mien.storage.sources.access import asked_of, open_source
+from mien.storage.sources.access import asked_again, open_source
 from mien.storage.sources.archives import ArchiveReader
 from mien.storage.sources.forward import BLOCK_BYTES
-from mien.storage.sources.http import http_stream, is_http
+from mien.storage.sources.http import is_http
+from mien.storage.sources.http_files import http_stream
 from mien.storage.sources.image_columns import ColumnReader
 from mien.storage.sources.item import SourceItem
 from mien.storage.sources.limits import Clock, limits
@@ -46,7 +46,7 @@ class SourceReader:
         """
         if item.member is None:
             return read_source(item.uri)
-        return retried(lambda: self._read(item), asked_of(item.uri))
+        return asked_again(item.uri, lambda: self._read(item))
 
     def _read(self, item: SourceItem) -> bytes:
         with storage_errors(item.uri):
@@ -77,7 +77,7 @@ def read_source(uri: str) -> bytes:
         ContentError: it has more bytes than a photo may have, or takes too long.
         StorageError: it does not exist, or cannot be read.
     """
-    return retried(lambda: _read_all(uri), asked_of(uri))
+    return asked_again(uri, lambda: _read_all(uri))
 
 
 def _read_all(uri: str) -> bytes:

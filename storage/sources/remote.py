@@ -10,11 +10,11 @@ from typing import Any, TypeAlias, cast
 import fsspec
 
 from mien.storage.errors import OutsideError, StorageError
-from mien.storage.retries import retried
 from mien.storage.root import open_url, storage_errors
-from mien.storage.sources.access import asked_of, is_near
+from mien.storage.sources.access import asked_again, is_near
 from mien.storage.sources.grants import public_specs, whole_url
-from mien.storage.sources.http import http_info, is_http
+from mien.storage.sources.http import is_http
+from mien.storage.sources.http_files import http_info
 from mien.storage.sources.local import local_path, local_version
 from mien.storage.sources.samples import SCHEME, sample_path
 
@@ -105,7 +105,7 @@ def info_of(uri: str) -> Info:
     Raises:
         StorageError: it does not exist, or cannot be asked for.
     """
-    return retried(lambda: _info(uri), asked_of(uri))
+    return asked_again(uri, lambda: _info(uri))
 
 
 def _info(uri: str) -> Info:

@@ -14,10 +14,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 from fsspec.utils import glob_translate
 
 from mien.storage.errors import ContentError, MissingError, StorageError
-from mien.storage.retries import retried
 from mien.storage.root import storage_errors
 from mien.storage.secrets import public_url
-from mien.storage.sources.access import asked_of, open_source
+from mien.storage.sources.access import asked_again, open_source
 from mien.storage.sources.grants import public_specs, whole_url
 from mien.storage.sources.http import asked, is_http
 from mien.storage.sources.item import HIDDEN, is_hidden
@@ -103,7 +102,7 @@ def _sniffed(uri: str, path: str) -> Kind:
             return file.read(HEAD_BYTES)
 
     try:
-        return kind_of(retried(head, asked_of(uri)), path)
+        return kind_of(asked_again(uri, head), path)
     except StorageError:
         return claimed_kind(path) or "image"  # its row says why it cannot be read
 
@@ -166,7 +165,7 @@ def _web_walk(top: str, notebook: Notebook) -> Iterator[str]:
 def _links(folder: str) -> set[str]:
     """The files and folders directly or indirectly below, that a web server's list of a folder names."""
     (uri,) = public_specs([folder])
-    page = retried(lambda: _page(uri), asked_of(folder))
+    page = asked_again(uri, lambda: _page(uri))
     parser = _Links()
     parser.feed(page)
     found: set[str] = set()

@@ -59,7 +59,9 @@ CONTENTS = {
     "parquet": (parquet(), "parquet"),
     "gz": (gzip.compress(b"uri\na.jpg\n"), "other"),
     "text": ("Grüße\n".encode(), "text"),
-    "utf-16": ("uri\n".encode("utf-16"), "text"),
+    "utf-16": ("words\n".encode("utf-16"), "text"),
+    "list": (b"Identity; URI\nanna;a.jpg\n", "list"),
+    "list of a spreadsheet": ("uri\tidentity\na.jpg\tanna\n".encode("utf-16"), "list"),
     "program": (b"\x7fELF\0\0\0", "other"),
     "BMW": (b"BMW M3 is a car", "text"),
     "P5": (b"P. 5 of the book", "text"),
@@ -73,6 +75,14 @@ def test_the_first_bytes_tell_what_a_file_is(name: str) -> None:
     if kind in ("image", "video", "archive", "parquet"):
         assert kind_of(data[:HEAD_BYTES], "wrong.txt") == kind
         assert kind_of(data[:HEAD_BYTES], "wrong.mp4") == kind
+
+
+def test_a_list_is_one_whatever_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    (tmp_path / "list.txt").write_text("uri;identity\na.jpg;Anna\n")
+    (item,) = list_images([str(tmp_path / "list.txt")])
+    assert (item.uri, item.identity) == (str(tmp_path / "a.jpg"), "Anna")
+    assert told(list_sources([str(tmp_path)])) == {"a list or table in a folder (.txt): name it itself": 1}
 
 
 def told(listing: Listing) -> dict[str, int]:
