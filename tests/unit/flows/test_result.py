@@ -89,8 +89,11 @@ def test_only_the_same_bytes_are_a_success() -> None:
 
 
 def test_only_a_set_without_faults_is_whole() -> None:
-    whole = VerifiedSet("team", {"images": 3, "faces": 2}, 2, ())
-    assert (whole.lines(), whole.ok) == (["team: whole; 3 images, 2 faces; 2 pictures decoded"], True)
+    whole = VerifiedSet("team", {"images": 3, "faces": 2}, 2, (), {"shards": 4})
+    rows = "3 images, 2 faces; 2 pictures decoded"
+    assert (whole.lines(), whole.ok) == (["compared: 4 shards", f"team: whole; {rows}"], True)
     broken = replace(whole, faults=("faces shard 1 is gone",))
-    assert broken.lines() == ["faces shard 1 is gone", "team: 1 faults; 3 images, 2 faces; 2 pictures decoded"]
+    assert broken.lines() == ["faces shard 1 is gone", "compared: 4 shards", f"team: 1 fault; {rows}"]
     assert not broken.ok
+    partly = replace(whole, left_out=("transfers: another device",))
+    assert "whole" not in "".join(partly.lines())
