@@ -194,7 +194,7 @@ def prepare_faces(
         indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
     detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
-    looked_at = VideoSettings(faces, chosen.frames)
+    looked_at = VideoSettings(faces, chosen.frames, chosen.frame_changes)
     compare = CompareSettings(detect, check_identities, group_similarity)
     drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 

@@ -13,6 +13,7 @@ from mien.model.configuration.refine import refine
 from mien.model.configuration.toml import as_toml
 from mien.model.images.video import FrameSettings
 from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.keyframes import ChangeLimits
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.pair_planning import PlanningSettings
 from mien.model.quality.gate import GateSettings
@@ -36,6 +37,8 @@ class Settings:
 
     frames: FrameSettings = field(default_factory=FrameSettings)
     """prepare-faces: frames of videos. The parameters fps and every win over it."""
+    frame_changes: ChangeLimits = field(default_factory=ChangeLimits)
+    """prepare-faces: what makes a frame of a video a new one."""
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     """prepare-faces: the aligned crops. The parameter crop_size wins over size_px."""
     quality: QualityLimits = field(default_factory=QualityLimits)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.model.configuration.bounds import Count, NotNegative, Positive, check_bounds
+from mien.model.configuration.bounds import Count, Positive, check_bounds
 from mien.model.errors import DecoderError, ImageError
 from mien.model.images.limits import too_large
 from mien.model.images.video_container import UPRIGHT, Turn, check_container, display_turn, turned
@@ -35,9 +35,6 @@ class FrameSettings:
     """Frames looked at for each second of the video; at most all of them."""
     every: Count | None = None
     """Look at every Nth frame instead."""
-    least_change: NotNegative = 0.03
-    """A frame is left out where the landmarks of a former one lie closer than this on average: as a share of the
-    distance between the eyes, after both faces were brought into the same place."""
     max_frames: Count = 10_000
     """Frames looked at of one video: at two for each second, those of 83 minutes."""
 

@@ -9,7 +9,7 @@ from mien.model.detection.detector import find_faces
 from mien.model.detection.load import detector_version, load_detector
 from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
-from mien.model.landmarks.keyframes import DistinctFaces
+from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
 from mien.model.landmarks.schemes import to_common
 from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
@@ -25,6 +25,7 @@ class VideoSettings:
     faces: str = "dlib"
     """The detector whose landmarks tell near-identical frames."""
     frames: FrameSettings = field(default_factory=FrameSettings)
+    changes: ChangeLimits = field(default_factory=ChangeLimits)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenF
 
 
 def _distinct_frames(file: str, settings: VideoSettings) -> list[int]:
-    detector, distinct = load_detector(settings.faces), DistinctFaces(settings.frames.least_change)
+    detector, distinct = load_detector(settings.faces), DistinctFaces(settings.changes)
     reader = FrameReader(file)
     try:
         chosen = list[int]()

@@ -12,8 +12,6 @@ import pytest
 
 from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
-from mien.model.landmarks.keyframes import DistinctFaces
-from mien.model.landmarks.reference import reference_shape
 from mien.storage import Root, list_images
 from mien.tasks.prepare.video_frames import VideoSettings, video_frames, with_frames
 from mien.tasks.sets.photo_reader import PictureReader, frame_id
@@ -64,21 +62,6 @@ def test_what_is_no_video_is_an_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "clip.mp4").write_bytes(data)
     with pytest.raises(ImageError, match="not a video"):
         FrameReader(str(tmp_path / "clip.mp4"))
-
-
-def test_a_face_is_new_if_its_expression_is() -> None:
-    faces, shape = DistinctFaces(0.03), reference_shape()
-    smile = shape.copy()
-    smile[48:] *= 1.3
-    assert faces.is_new(shape)
-    assert not faces.is_new(shape * 80 + 12)  # elsewhere and larger
-    assert faces.is_new(smile)
-    assert not faces.is_new(shape)
-    assert faces.is_new(None)
-    assert not faces.is_new(None)
-    assert not faces.is_new(smile + 0.001)
-    assert faces.is_new(None)
-    assert not faces.is_new(np.zeros((68, 2)))
 
 
 @pytest.mark.parametrize("remote", [False, True])
