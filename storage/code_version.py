@@ -39,6 +39,7 @@ WITHOUT_CONTENT = (
     "mien.storage.sets",
     "mien.storage.artefacts",
     "mien.storage.code_version",
+    "mien.storage.rows",  # types alone
 )
 """Modules and packages that decide nothing of what a stage writes. They are not followed."""
 

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
 from mien.model.images.video import FrameReader
-from mien.storage import SourceItem, SourceReader, StorageError, local_copy, open_source
+from mien.storage import KEY_COLUMNS, SourceItem, SourceReader, StorageError, local_copy, open_source
+from mien.storage.rows import ImageRow
 
 _HASHED_AT_ONCE = 2**20
+
+
+class Description(TypedDict):
+    """Columns of `images` that follow from the picture itself."""
+
+    image_id: str | None
+    width_px: int
+    height_px: int
+    icc: bool
+
+
+def item_of(photo: ImageRow) -> SourceItem:
+    """Where the picture of a row of `images` lies; the row has at least the columns `KEY_COLUMNS`."""
+    columns: dict[str, Any] = dict(photo)
+    return SourceItem(**{name: columns[name] for name in KEY_COLUMNS})
 
 
 class PictureReader:
@@ -33,7 +49,7 @@ class PictureReader:
         self._sources.close()
         self._close_video()
 
-    def describe(self, item: SourceItem) -> dict[str, Any]:
+    def describe(self, item: SourceItem) -> Description:
         """What the index keeps of a picture: its id, its size and whether it has a colour profile.
 
         Raises:
