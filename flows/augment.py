@@ -199,37 +199,37 @@ def augment_faces(
     chosen = read_settings(settings)
     name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
-        place = Root(root)
-        about, version = generated_from(identities, expressions, model, pairs), set_version(place, name)
-        check_replacing(place, name, about, replace)
+        opened_root = Root(root)
+        about, version = generated_from(identities, expressions, model, pairs), set_version(opened_root, name)
+        check_replacing(opened_root, name, about, replace)
         listed = None if pairs is None else read_text(pairs)
-    sources, drivers = face_tables(place, identities), face_tables(place, expressions)
+    sources, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
 
     # Plan pairs
     rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
     planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
     plan = (
-        make_plan(place, sources, drivers, planning)
+        make_plan(opened_root, sources, drivers, planning)
         if listed is None
-        else read_list(place, sources, drivers, listed, seed)
+        else read_list(opened_root, sources, drivers, listed, seed)
     )
     if dry_run:
-        return AugmentedFaces(name, plan.summary, cost=expected_cost(place, plan.summary.pairs))
+        return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs))
 
     # Resolve model
-    registered = fetch_model(place, model)
+    registered = fetch_model(opened_root, model)
     if commercial:
-        check_generator(place, registered)
+        check_generator(opened_root, registered)
     sets = tuple(dict.fromkeys((sources, drivers)))
     retarget_by = RetargetSettings(retarget, head_pose)
     transfer = TransferSettings(
         registered,
         sets,
-        crop_size_px(place, sources),
-        detector_of(place, sources),
-        gate=load_gate(place, gate, chosen.gate),
+        crop_size_px(opened_root, sources),
+        detector_of(opened_root, sources),
+        gate=load_gate(opened_root, gate, chosen.gate),
         retarget=retarget_by,
-        neutrals=keep_neutrals(place, sets, registered.sha256, retarget_by),
+        neutrals=keep_neutrals(opened_root, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
         compute=Compute.chosen(precision),
@@ -237,23 +237,23 @@ def augment_faces(
 
     # Transfer, in rounds: what is rejected in one is replaced in the next
     outcome = PlanOutcome()
-    with remembered_cost(place, outcome.transfers, workers or available_cores()), worker_pool(workers):
+    with remembered_cost(opened_root, outcome.transfers, workers or available_cores()), worker_pool(workers):
         for pairs_round in plan.rounds(outcome):
-            shards = store_round(place, pairs_round, len(outcome.pairs))
+            shards = store_round(opened_root, pairs_round, len(outcome.pairs))
             names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)
-            outcome.count(place, shards, run_stage(TRANSFER, place, names, transfer, faces))
-    pairs_ref = commit_pairs(place, plan, outcome, sources, drivers)
-    transfers = commit_transfers(place, pairs_ref, outcome.transfers, transfer)
+            outcome.count(opened_root, shards, run_stage(TRANSFER, opened_root, names, transfer, faces))
+    pairs_ref = commit_pairs(opened_root, plan, outcome, sources, drivers)
+    transfers = commit_transfers(opened_root, pairs_ref, outcome.transfers, transfer)
     tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
-    check_kept_rows(place, name, tables, version, replace)
-    write_set(place, name, tables, after=version, about=about)
+    check_kept_rows(opened_root, name, tables, version, replace)
+    write_set(opened_root, name, tables, after=version, about=about)
 
     # Report
-    note_output(place, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
-    page = build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
+    note_output(opened_root, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
+    page = build_gallery(opened_root, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
-    counts = read_manifest(place, "transfers", transfers.fingerprint).counts
-    refused = tuple(refused_lines(place, transfers.fingerprint))
+    counts = read_manifest(opened_root, "transfers", transfers.fingerprint).counts
+    refused = tuple(refused_lines(opened_root, transfers.fingerprint))
     return AugmentedFaces(
         name, plan.summary, outcome, counts["ok"], counts["rejected"], transfers, page, refused=refused
     )

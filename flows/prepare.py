@@ -185,11 +185,11 @@ def prepare_faces(
     )
     chosen = read_settings(settings)
     with checking_arguments():
-        place = Root(root)
+        opened_root = Root(root)
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
-        about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
-        check_replacing(place, set, about, replace)
-        listing = list_sources(images, LabelRule(pattern, identity), place, allow or ())
+        about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(opened_root, set)
+        check_replacing(opened_root, set, about, replace)
+        listing = list_sources(images, LabelRule(pattern, identity), opened_root, allow or ())
         listed = with_terms(listing.items)
         indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
@@ -204,33 +204,35 @@ def prepare_faces(
 
         # Choose frames
         videos = [item for item in listed if item.is_video]
-        photos = with_frames(listed, over_videos(videos, video_frames, place, looked_at))
+        photos = with_frames(listed, over_videos(videos, video_frames, opened_root, looked_at))
 
         # Index
-        plan = plan_index(place, set, photos, SHARD_IMAGES)
-        indexed = run_stage(INDEX, place, plan, indexing, sum(map(len, plan)))
-        indexed = reject_withdrawn(place, indexed, identity)
-        images_ref = INDEX.commit(place, indexed, {"notes": [dataclasses.asdict(note) for note in listing.notes]})
+        plan = plan_index(opened_root, set, photos, SHARD_IMAGES)
+        indexed = run_stage(INDEX, opened_root, plan, indexing, sum(map(len, plan)))
+        indexed = reject_withdrawn(opened_root, indexed, identity)
+        images_ref = INDEX.commit(opened_root, indexed, {"notes": [dataclasses.asdict(note) for note in listing.notes]})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
-        detected = run_stage(DETECT, place, names, detect, readable)
+        detected = run_stage(DETECT, opened_root, names, detect, readable)
 
         # Compare
-        compared = compare_faces(place, set, detected, compare)
-        compared = dataclasses.replace(compared, shards=reject_withdrawn_faces(place, indexed, compared.shards))
-        faces_ref = commit_faces(place, images_ref, compared, detect, detected)
+        compared = compare_faces(opened_root, set, detected, compare)
+        compared = dataclasses.replace(compared, shards=reject_withdrawn_faces(opened_root, indexed, compared.shards))
+        faces_ref = commit_faces(opened_root, images_ref, compared, detect, detected)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
-        rendered = run_stage(HEATMAPS, place, names, drawn, found)
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, drawn)
+        rendered = run_stage(HEATMAPS, opened_root, names, drawn, found)
+        heatmaps_ref = commit_heatmaps(opened_root, faces_ref, rendered, drawn)
 
     tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
-    check_kept_rows(place, set, tables, version, replace)
-    write_set(place, set, tables, after=version, about=about)
-    found_images, found_faces = (read_manifest(place, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref))
+    check_kept_rows(opened_root, set, tables, version, replace)
+    write_set(opened_root, set, tables, after=version, about=about)
+    found_images, found_faces = (
+        read_manifest(opened_root, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref)
+    )
     prepared = PreparedFaces(
         set=set,
         root=root,
@@ -242,8 +244,8 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=(*left_out_lines(place, found_images), *terms_lines(place, found_images)),
-        identities=tuple(identity_lines(place, found_faces)),
+        left_out=(*left_out_lines(opened_root, found_images), *terms_lines(opened_root, found_images)),
+        identities=tuple(identity_lines(opened_root, found_faces)),
     )
-    check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())
+    check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())
     return prepared

@@ -1,7 +1,7 @@
 """What lies beside the tables of a root: results that are kept so that no run makes them twice.
 
 None of it is needed to read the tables, and all of it can be made again. So a file that is damaged is no error: it is
-told in one line and counts as missing, and whoever makes the content makes it anew. `KINDS` is the whole list;
+logged in one line and counts as missing, and its maker makes the content again. `KINDS` is the whole list;
 `docs/tables.md` shows it to readers.
 
     content = load_or_make(root, NEUTRALS_OF_PEOPLE, name, make=lambda: ...)
@@ -134,7 +134,7 @@ def read(root: Root, artefact: Artefact[T], name: str) -> T:
 
 
 def load(root: Root, artefact: Artefact[T], name: str) -> T | None:
-    """The content of this name; None where there is none. A damaged file is told and counts as none.
+    """The content of this name; None where there is none. A damaged file is logged and counts as none.
 
     Raises:
         StorageError: the root cannot be read.
@@ -172,5 +172,5 @@ def load_or_make(root: Root, artefact: Artefact[T], name: str, make: Callable[[]
 
 
 def warn_damaged(what: str, kind: Kind) -> None:
-    """Tells in one line of a file that is made again."""
+    """Logs in one line that a file is made again."""
     _log.warning("%s: %s makes it again", what, kind.made_by)

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 _PLAIN = {bool: bool, int: int, str: str, float: (int, float), NoneType: NoneType}
-_MOST_SHOWN = 60
+_MAX_SHOWN = 60
 
 
 def from_json(shape: Any, value: Any) -> Any:
@@ -84,5 +84,5 @@ def _hints(shape: Any) -> dict[str, Any]:
 
 def _other(shape: Any, value: Any) -> ValueError:
     text = repr(value)
-    shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
     return ValueError(f"{shown} is no {getattr(shape, '__name__', shape)}")

@@ -105,7 +105,7 @@ class FileInfo:
 
 
 class Root:
-    """Any fsspec URL as the place of tables: `./data`, `s3://bucket/prefix`, `memory://name`.
+    """Any fsspec URL under which tables lie: `./data`, `s3://bucket/prefix`, `memory://name`.
 
     Two roots of one URL are equal; a pickled root is its URL, so it can be sent to worker processes. All paths are
     relative to the root, with `/`; "" is the root itself. Every method raises StorageError where the storage fails.

@@ -96,7 +96,7 @@ class Marker:
             if self.lapsed():
                 return
             try:
-                if not self.root.exists(self.path):  # somebody took it for stale
+                if not self.root.exists(self.path):  # another run took it for stale
                     self._lapsed = True
                     return
                 self.put()
@@ -143,16 +143,16 @@ def job(root: Root, what: str) -> Generator[Marker, None, None]:
 
 
 def _put_when_alone(marker: Marker) -> None:
-    told = False
+    warned = False
     while True:
         marker.put()
         others = alive(marker, "collection")
         if not others:
             return
         marker.root.delete(marker.path)
-        if not told:
+        if not warned:
             _log.warning("waiting for %s", others[0])
-            told = True
+            warned = True
         time.sleep(_LOOK_S)
 
 

@@ -58,7 +58,7 @@ def public_url(url: str) -> str:
     if not separator or ("@" not in rest and "?" not in rest and "#" not in rest):
         return url
     web = scheme.lower() in ("http", "https")
-    end = min((place for mark in "/?#" if (place := rest.find(mark)) >= 0), default=len(rest))
+    end = min((index for mark in "/?#" if (index := rest.find(mark)) >= 0), default=len(rest))
     user, at, host = rest[:end].rpartition("@")
     name = "" if web else user.partition(":")[0]
     authority = f"{name}@{host}" if at and name else host

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import quote
 
-MOST_CHARACTERS = 80
+MAX_CHARACTERS = 80
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 """Names that Windows keeps for devices, with any suffix."""
 
@@ -27,9 +27,9 @@ def _plain(label: str) -> str:
     name = quote(label, safe=" ", errors="surrogatepass").replace("~", "%7E").strip(" ")
     if not name.strip(".") or name.endswith(".") or name.startswith(".") or name.split(".")[0].lower() in _RESERVED:
         name = f"_{name.replace('.', '%2E')}"
-    return _marked(label, name) if len(name) > MOST_CHARACTERS else name
+    return _marked(label, name) if len(name) > MAX_CHARACTERS else name
 
 
 def _marked(label: str, name: str) -> str:
     mark = hashlib.sha256(label.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{name[:MOST_CHARACTERS].rstrip('. %')}~{mark}"
+    return f"{name[:MAX_CHARACTERS].rstrip('. %')}~{mark}"

@@ -111,9 +111,9 @@ def _parquet(pictures: Sequence[Picture]) -> bytes:
         }
         for name, kind in COLUMNS.items()
     }
-    told = json.dumps({"info": {"features": features}})
+    features_json = json.dumps({"info": {"features": features}})
     rows = [{"image": {"bytes": p.data, "path": p.name}, **{n: p.labels[n] for n in COLUMNS}} for p in pictures]
-    table = pa.Table.from_pylist(rows, schema=schema.with_metadata({"huggingface": told}))
+    table = pa.Table.from_pylist(rows, schema=schema.with_metadata({"huggingface": features_json}))
     sink = pa.BufferOutputStream()
     # `datasets` reads whole row groups: small ones keep random access to pictures quick.
     options: Any = {"compression": "zstd", "row_group_size": 100}

@@ -28,10 +28,10 @@ def sample_folder(name: str) -> Path:
         raise StorageError(f"there is no sample {name!r}: choose {', '.join(SCHEME + known for known in _FOLDERS)}")
     package, folder = _FOLDERS[name]
     spec = find_spec(package)
-    folders = [] if spec is None else [Path(path) / folder for path in spec.submodule_search_locations or ()]
-    for found in folders:
-        if found.is_dir():
-            return found
+    folders = [] if spec is None else [Path(parent) / folder for parent in spec.submodule_search_locations or ()]
+    for path in folders:
+        if path.is_dir():
+            return path
     raise StorageError(f"the sample {name!r} is not installed: pip install 'mien[demo]'")
 
 

@@ -50,9 +50,9 @@ def evaluate(
     rows = held_out_rows(root, sets)
     by_split = {split: [row for row in rows if row["split"] == split] for split in HELD_OUT}
     planned: dict[tuple[str, Kind], list[EvaluationPair]] = {}
-    for split, its in by_split.items():
-        planned[split, "same"] = same_person(its, settings.pairs, settings.seed)
-        planned[split, "cross"] = cross_person(its, settings.cross_pairs, settings.seed)
+    for split, held_out in by_split.items():
+        planned[split, "same"] = same_person(held_out, settings.pairs, settings.seed)
+        planned[split, "cross"] = cross_person(held_out, settings.cross_pairs, settings.seed)
     if not any(pairs for (_, kind), pairs in planned.items() if kind == "same"):
         raise UsageError("no held-out person has two usable photos: add people, or raise --val-fraction in prepare")
     sections: list[Section] = []

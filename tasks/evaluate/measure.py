@@ -130,7 +130,7 @@ def _same(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"], seen:
 
 
 def _cross(seen: _Seen | None, task: _Task) -> Measured:
-    """Against what was asked; the driver's photo shows somebody else."""
+    """Against what was asked; the driver's photo shows another person."""
     if seen is None:
         return Measured({"found": 0.0})
     error = landmark_error(seen.points, "ibug68", task.asked_points, "ibug68")

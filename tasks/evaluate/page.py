@@ -29,6 +29,6 @@ def write_page(root: Root, evaluation: Evaluation, out: Root, title: str) -> str
 def _sheets(root: Root, evaluation: Evaluation, out: Root) -> Iterator[dict[str, object]]:
     """Each sheet is written as it is drawn: one of them is in memory at a time."""
     for plan in evaluation.sheets:
-        place = f"evaluation/{plan.name}.png"
-        out.write_bytes(place, encode_png(draw_sheet(root, evaluation.inputs, plan)))
-        yield {"title": plan.title, "picture": place, "captions": plan.captions}
+        path = f"evaluation/{plan.name}.png"
+        out.write_bytes(path, encode_png(draw_sheet(root, evaluation.inputs, plan)))
+        yield {"title": plan.title, "picture": path, "captions": plan.captions}

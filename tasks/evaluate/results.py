@@ -102,7 +102,7 @@ class SheetPlan:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found. Pictures are drawn when somebody wants them (`sheets.draw_sheet`)."""
+    """What was found. `sheets.draw_sheet` draws the pictures."""
 
     inputs: EvaluationInputs
     settings: EvaluationSettings

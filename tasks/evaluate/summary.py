@@ -23,7 +23,7 @@ CROSS = (
 )  # fmt: skip
 MEASURES: dict[Kind, tuple[str, ...]] = {"same": SAME, "cross": CROSS}
 RATIOS: dict[Kind, tuple[str, ...]] = {"same": ("l1", "mouth_l1", "eye_l1", "nme"), "cross": ("nme",)}
-"""Errors that are told as × of the warped source's."""
+"""Errors that are given as × of the warped source's."""
 GAINS: dict[Kind, tuple[str, ...]] = {"same": ("ssim",), "cross": ()}
 """Told as + over the warped source's."""
 
@@ -41,13 +41,13 @@ def summarise(split: str, kind: Kind, measured: Sequence[MeasuredPair], seed: in
         found = {name: estimate(statistic, people, seed) for name, statistic in statistics.items()}
         return {name: value for name, value in found.items() if np.isfinite(value.value)}
 
-    means = {method: estimates(_statistics(kind, its)) for method, its in columns.items()}
+    means = {method: estimates(_statistics(kind, own)) for method, own in columns.items()}
     differences = {
-        method: estimates(_differences(kind, columns[GENERATED], its))
-        for method, its in columns.items()
+        method: estimates(_differences(kind, columns[GENERATED], other))
+        for method, other in columns.items()
         if method != GENERATED
     }
-    ratios = {method: _ratios(kind, its, means[TPS]) for method, its in means.items() if method != TPS}
+    ratios = {method: _ratios(kind, own, means[TPS]) for method, own in means.items() if method != TPS}
     return Section(
         split,
         kind,
@@ -55,7 +55,7 @@ def summarise(split: str, kind: Kind, measured: Sequence[MeasuredPair], seed: in
         len(set(people)),
         means,
         differences,
-        {method: its for method, its in ratios.items() if its},
+        {method: found for method, found in ratios.items() if found},
     )
 
 
@@ -79,7 +79,7 @@ def _spreads(points: Sequence[np.ndarray | None], people: np.ndarray) -> Float[n
             shapes[person].append(found)
     onto = reference_shape()
     unit = interocular_px(onto, "ibug68")
-    of_person = {person: spread(np.stack(its).astype(np.float64), onto, unit) for person, its in shapes.items()}
+    of_person = {person: spread(np.stack(own).astype(np.float64), onto, unit) for person, own in shapes.items()}
     return np.array([of_person.get(person, np.nan) for person in people])
 
 

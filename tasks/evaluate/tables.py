@@ -71,8 +71,8 @@ def _brief(evaluation: Evaluation, split: str) -> Table:
     rows: list[tuple[str, ...]] = []
     for section in sections:
         for name in (name for name in _BRIEF[section.kind] if name in section.means[GENERATED]):
-            its = [section.means.get(method, {}).get(name) for method in methods]
-            values = (_ABSENT if found is None else f"{found.value:.{_DIGITS.get(name, 4)}f}" for found in its)
+            found = [section.means.get(method, {}).get(name) for method in methods]
+            values = (_ABSENT if each is None else f"{each.value:.{_DIGITS.get(name, 4)}f}" for each in found)
             rows.append((f"{_KINDS[section.kind]}: {_title(name)}", *values))
     people = max(section.people for section in sections)
     return Table(f"{split}: {people} people never trained on", ("", *methods), tuple(rows))
@@ -89,9 +89,9 @@ def _of_section(section: Section) -> Iterator[Table]:
     measures = MEASURES[section.kind]
     yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
     compared = (*RATIOS[section.kind], *GAINS[section.kind])
-    ratios = {f"{method} / {TPS}": its for method, its in section.ratios.items() if method != COPY}
+    ratios = {f"{method} / {TPS}": found for method, found in section.ratios.items() if method != COPY}
     yield _table(f"{about}; × of {TPS} (SSIM: +)", compared, ratios, _ratio)
-    differences = {f"{GENERATED} − {method}": its for method, its in section.differences.items() if its}
+    differences = {f"{GENERATED} − {method}": found for method, found in section.differences.items() if found}
     yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
 
 
@@ -102,9 +102,9 @@ def _table(
     shown: Callable[[str, V], str],
 ) -> Table:
     rows = [
-        (_title(name), *(shown(name, its[name]) if name in its else _ABSENT for its in columns.values()))
+        (_title(name), *(shown(name, column[name]) if name in column else _ABSENT for column in columns.values()))
         for name in measures
-        if any(name in its for its in columns.values())
+        if any(name in column for column in columns.values())
     ]
     return Table(title, ("", *columns), tuple(rows))
 
@@ -144,7 +144,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(its) for key, its in value.items()}
+        return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(its) for its in value]
+        return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

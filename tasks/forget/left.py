@@ -13,7 +13,7 @@ _TEXTS: dict[TableName, list[str]] = {
     "pairs": ["reason"],
     "transfers": ["reason", "uri"],
 }
-MOST_LINES = 20
+MAX_LINES = 20
 
 
 def left_lines(root: Root, journal: Journal) -> list[str]:
@@ -30,7 +30,7 @@ def left_lines(root: Root, journal: Journal) -> list[str]:
             lines.append(f"{count} rows of {table} of other people name the person in a path or reason")
     if any(mentions.in_text(name) for name in journal.sets):
         lines.append("a set is named for the person: make it again under another name")
-    return lines[:MOST_LINES]
+    return lines[:MAX_LINES]
 
 
 def _naming(root: Root, table: TableName, name: str, columns: list[str], mentions: Mentions) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def _without(data: bytes, subject: Subject) -> tuple[list[str], bytes] | None:
     try:
         with np.load(io.BytesIO(data)) as content:
             face_ids, rows, shapes = content["face_ids"], content["rows"], content["shapes"]
-    except (ValueError, KeyError, OSError, EOFError):
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile):
         return ([], b"") if any(face.encode() in data for face in subject.faces) else None
     names = [face.decode() if isinstance(face, bytes) else str(face) for face in face_ids.tolist()]
     stay = np.array([name not in subject.faces for name in names], bool)

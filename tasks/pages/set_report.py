@@ -54,8 +54,11 @@ class Histogram:
 
     def bars(self, height_px: int) -> list[tuple[float, float]]:
         """Heights of the accepted and the rejected part of each bar."""
-        most = max(map(sum, zip(self.accepted, self.rejected, strict=True)))
-        return [(height_px * a / most, height_px * r / most) for a, r in zip(self.accepted, self.rejected, strict=True)]
+        highest = max(map(sum, zip(self.accepted, self.rejected, strict=True)))
+        return [
+            (height_px * a / highest, height_px * r / highest)
+            for a, r in zip(self.accepted, self.rejected, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

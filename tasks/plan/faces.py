@@ -34,11 +34,11 @@ class UsableFaces:
 
 def read_usable(root: Root, tables: FaceTables, splits: Sequence[str]) -> UsableFaces:
     """Those of a set, or of some of its splits; none gives all."""
-    wanted = pc.field("status") == "ok"
+    chosen = pc.field("status") == "ok"
     if splits:
-        wanted = wanted & pc.field("split").isin(list(splits))
+        chosen = chosen & pc.field("split").isin(list(splits))
     names = ["face_id", "image_id", "identity", "expression", "pose"]
-    table = open_table(root, "faces", tables.faces).to_table(columns=names, filter=wanted)
+    table = open_table(root, "faces", tables.faces).to_table(columns=names, filter=chosen)
     people = _shared(pc.call_function("coalesce", [table["identity"], table["image_id"]]))
     poses = [pc.call_function("list_element", [table["pose"], pa.scalar(axis)]).to_numpy() for axis in range(3)]
     return UsableFaces(

@@ -1,4 +1,4 @@
-"""When too much of the input fails: a wrong folder or a broken mount must not pass as a good night's run."""
+"""When too much of the input fails: a wrong folder or a broken mount must not look like success."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ MAX_REASONS = 10
 """Lines on rejected pictures: each may name an address of its own."""
 
 
-def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, summary: str) -> None:
+def check_failures(root: Root, images: TableRef, faces: TableRef, max_failed: float, summary: str) -> None:
     """Raises RunError with the summary and the commonest reason where more than this share of the images failed."""
     listed = read_manifest(root, "images", images.fingerprint)
     detected = read_manifest(root, "faces", faces.fingerprint)
     failed = listed.counts["failed"] + detected.counts["failed"]
-    if failed <= most * listed.rows:
+    if failed <= max_failed * listed.rows:
         return
     table: TableName = "images" if listed.counts["failed"] else "faces"
     reason = _commonest(root, table, (images if table == "images" else faces).fingerprint)
     raise RunError(
-        f"{summary}: {failed / listed.rows:.0%} of the photos failed, more than {most:.0%} (mostly: {reason}). "
+        f"{summary}: {failed / listed.rows:.0%} of the photos failed, more than {max_failed:.0%} (mostly: {reason}). "
         "What could be used is stored; correct the photos, or allow more with --max-failed"
     )
 
@@ -33,14 +33,14 @@ def left_out_lines(root: Root, images: Manifest) -> list[str]:
     """A line for each reason for which pictures were left out before anybody looked at them, and for what else the
     listing did not take or did not understand."""
     notes: Any = images.about.get("notes") or []
-    told = [str(note["text"]) for note in notes]
+    noted = [str(note["text"]) for note in notes]
     if not images.counts["rejected"]:
-        return told
+        return noted
     table = open_table(root, "images", images.fingerprint)
     left_out = table.to_table(columns=["reason"], filter=pc.field("status") == "rejected")["reason"].to_pylist()
     counted = Counter(left_out).most_common()
     more = [f"{len(counted) - MAX_REASONS} more reasons are in the table"] if len(counted) > MAX_REASONS else []
-    return [*(f"{count} left out: {reason}" for reason, count in counted[:MAX_REASONS]), *more, *told]
+    return [*(f"{count} left out: {reason}" for reason, count in counted[:MAX_REASONS]), *more, *noted]
 
 
 def _commonest(root: Root, table: TableName, fingerprint: str) -> str:

@@ -57,10 +57,10 @@ def run_stage(
 
 
 class _Known(NamedTuple):
-    """What a look told of a shard."""
+    """What is known of a shard after it was looked up."""
 
     name: str | None
-    """None where the root could not be read: the task run tells of it, after trying again."""
+    """None where the root could not be read: the task run fails with it, after trying again."""
     shard: ShardRef | None
 
 

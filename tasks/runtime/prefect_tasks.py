@@ -35,7 +35,7 @@ def retried(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]]
 
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
-    """What a user named wrongly stays wrong; a network or a killed process may be well the next time."""
+    """What a user named wrongly stays wrong; a network or a killed process may work the next time."""
     return not isinstance(state.result(raise_on_failure=False), UsageError | DetectorError | AbandonedError)
 
 

@@ -24,8 +24,8 @@ def check_faces_of_images(images: pa.Table, faces: pa.Table, identity_from: str)
     labels = ["expression"] if identity_from == "cluster" else ["identity", "expression"]
     left, right = (_labels(table, labels, identity_from) for table in (listed, first))
     if sorted(left["image_id"].to_pylist()) == sorted(right["image_id"].to_pylist()):
-        told = "labels of images are not those of their faces"
-        yield from _other_multiset(_joined(left), _joined(right), told, "labels of faces are not those of their images")
+        what = "labels of images are not those of their faces"
+        yield from _other_multiset(_joined(left), _joined(right), what, "labels of faces are not those of their images")
     yield from _labels_beside(images, faces, identity_from)
 
 
@@ -47,8 +47,8 @@ def _labels_beside(images: pa.Table, faces: pa.Table, identity_from: str) -> Ite
     """A face beside the largest has its photo's labels or none: it is a person of its own."""
     if identity_from == "cluster":
         return
-    places = _call("index_in", faces["image_id"], value_set=images["image_id"])
-    of_image = images["identity"].take(places)
+    indices = _call("index_in", faces["image_id"], value_set=images["image_id"])
+    of_image = images["identity"].take(indices)
     own = _call("equal", faces["identity"], faces["face_id"])
     alike = _alike(faces["identity"], of_image)
     if identity_from == "image":
@@ -137,9 +137,9 @@ def _other_column(
     table: pa.Table, column: str, key: str, keys: pa.ChunkedArray, values: pa.ChunkedArray, what: str
 ) -> Iterator[str]:
     """Rows whose column is not what the row with their key has; rows whose key is nowhere are told elsewhere."""
-    places = _call("index_in", table[key], value_set=keys)
-    expected = values.take(places)
-    wrong = _call("and", _call("is_valid", places), _call("invert", _alike(table[column], expected)))
+    indices = _call("index_in", table[key], value_set=keys)
+    expected = values.take(indices)
+    wrong = _call("and", _call("is_valid", indices), _call("invert", _alike(table[column], expected)))
     yield from _told(table[key], wrong, f"rows have another {column} than their {what}")
 
 

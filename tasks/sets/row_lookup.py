@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mien.storage import Root, TableName, read_manifest, read_shard
 
-MOST_KEPT_BYTES = 256 * 2**20
+MAX_KEPT_BYTES = 256 * 2**20
 """Of shards, in each process."""
 
 
@@ -54,20 +54,20 @@ def table_keys(root: Root, table: TableName, fingerprint: str, key: str) -> list
 
 
 def look_up(
-    root: Root, table: TableName, fingerprint: str, key: str, wanted: Sequence[str], columns: Sequence[str]
+    root: Root, table: TableName, fingerprint: str, key: str, values: Sequence[str], columns: Sequence[str]
 ) -> Iterator[tuple[str, pa.Table]]:
-    """(value of the key, a table of the one row) for each of `wanted` that is in the table; the first row of each key.
+    """(value of the key, a table of the one row) for each value that the table has; of several rows the first.
 
     Raises:
         StorageError: there is no such table or column, or a shard is gone.
     """
     known = _keys(root, table, fingerprint, key)
-    asked = np.unique(np.array(list(wanted), np.bytes_))
-    places = np.searchsorted(known.keys, asked)
-    there = [p for p, value in zip(places, asked, strict=True) if p < len(known.keys) and known.keys[p] == value]
-    for place in sorted(there, key=lambda p: (known.shards[p], known.rows[p])):
-        shard = _kept.read(root, table, known.names[known.shards[place]], tuple(columns))
-        yield known.keys[place].item().decode(), shard.slice(int(known.rows[place]), 1)
+    keys = np.unique(np.array(list(values), np.bytes_))
+    positions = np.searchsorted(known.keys, keys)
+    there = [p for p, value in zip(positions, keys, strict=True) if p < len(known.keys) and known.keys[p] == value]
+    for position in sorted(there, key=lambda p: (known.shards[p], known.rows[p])):
+        shard = _kept.read(root, table, known.names[known.shards[position]], tuple(columns))
+        yield known.keys[position].item().decode(), shard.slice(int(known.rows[position]), 1)
 
 
 class _Kept:
@@ -80,14 +80,14 @@ class _Kept:
     def read(self, root: Root, table: TableName, name: str, columns: tuple[str, ...]) -> pa.Table:
         """The columns of a shard."""
         with self._lock:
-            place = (root, table, name, columns)
-            if place in self._shards:
-                self._shards.move_to_end(place)
-                return self._shards[place]
-            self._shards[place] = read_shard(root, table, name, columns)
-            while len(self._shards) > 1 and sum(shard.nbytes for shard in self._shards.values()) > MOST_KEPT_BYTES:
+            key = (root, table, name, columns)
+            if key in self._shards:
+                self._shards.move_to_end(key)
+                return self._shards[key]
+            self._shards[key] = read_shard(root, table, name, columns)
+            while len(self._shards) > 1 and sum(shard.nbytes for shard in self._shards.values()) > MAX_KEPT_BYTES:
                 self._shards.popitem(last=False)
-            return self._shards[place]
+            return self._shards[key]
 
 
 _kept = _Kept()

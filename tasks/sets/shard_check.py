@@ -92,11 +92,11 @@ def check_rows(root: Root, shard: ShardRef, about: Mapping[str, Any]) -> ShardFi
     found = Counter(row["status"] for row in rows)
     if len(rows) != shard.rows or dict(found) != {status: count for status, count in shard.counts.items() if count}:
         out.faults.append(f"{where}: {len(rows)} rows ({dict(found)}), but the manifest counts {shard.rows}")
-    for place, row in enumerate(rows):
-        told = f"{where}: {KEYS[shard.table]} {row[KEYS[shard.table]] or f'of row {place}'}"
+    for index, row in enumerate(rows):
+        what = f"{where}: {KEYS[shard.table]} {row[KEYS[shard.table]] or f'of row {index}'}"
         if (row["reason"] is None) != (row["status"] == "ok"):
-            out.faults.append(f"{told}: is {row['status']} with the reason {row['reason']!r}")
-        out.faults += [f"{told}: {fault}" for fault in _ROW_CHECKS[shard.table](row, about, out.done)]
+            out.faults.append(f"{what}: is {row['status']} with the reason {row['reason']!r}")
+        out.faults += [f"{what}: {fault}" for fault in _ROW_CHECKS[shard.table](row, about, out.done)]
         tick()
     if shard.table == "faces":
         out.faults += [f"{where}: {fault}" for fault in _face_order(rows)]
@@ -151,15 +151,15 @@ def _check_crop(row: Row, side_px: int, done: Counter[str]) -> Iterator[str]:
 
 def _face_order(rows: list[Row]) -> Iterator[str]:
     """The id of a face says which of its photo's it is, the largest first; a photo listed twice begins again."""
-    place, last = 0, None
+    number, last = 0, None
     for row in rows:
-        place = place + 1 if row["image_id"] == last else 0
+        number = number + 1 if row["image_id"] == last else 0
         last = row["image_id"]
-        if row["face_id"] == fingerprint([last, place]):
+        if row["face_id"] == fingerprint([last, number]):
             continue
         if row["face_id"] != fingerprint([last, 0]):
-            yield f"face_id {row['face_id']} is not that of face {place} of its image"
-        place = 0
+            yield f"face_id {row['face_id']} is not that of face {number} of its image"
+        number = 0
 
 
 def _check_heatmap(row: Row, _: Mapping[str, Any], done: Counter[str]) -> Iterator[str]:
@@ -216,11 +216,11 @@ def _check_mark(row: Row) -> Iterator[str]:
         "output": row["output_id"],
     }
     try:
-        told = read_provenance(row["image"])
+        provenance = read_provenance(row["image"])
     except ImageError as error:
         yield f"its image does not say what it was made from ({error})"
         return
-    if wrong := [key for key, value in expected.items() if told.get(key) != value]:
+    if wrong := [key for key, value in expected.items() if provenance.get(key) != value]:
         yield f"its image names another {wrong[0]}"
 
 

@@ -25,7 +25,7 @@ class SplitSettings:
 def split_of(identity: str, settings: SplitSettings) -> Split:
     """Split of an identity: its hash as a number in [0, 1) against the fractions."""
     digest = hashlib.sha256(f"{settings.salt}\n{identity}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < settings.val_fraction:
+    share = int.from_bytes(digest[:8], "big") / 2**64
+    if share < settings.val_fraction:
         return "val"
-    return "test" if place < settings.val_fraction + settings.test_fraction else "train"
+    return "test" if share < settings.val_fraction + settings.test_fraction else "train"

@@ -62,7 +62,7 @@ def connect(root: Root) -> MlflowClient:
         make_folder(Path(uri.removeprefix("sqlite:///")).parent)
     _use(uri)
     try:
-        _knock(uri)
+        _check_reachable(uri)
         client = MlflowClient()
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
@@ -91,7 +91,7 @@ def _as_database(uri: str) -> str:
     return f"sqlite:///{uri.removeprefix('file://').rstrip('/') or '.'}/mlflow.db"
 
 
-def _knock(uri: str) -> None:
+def _check_reachable(uri: str) -> None:
     """Raises OSError where nobody listens: MLflow's client would try for minutes. Behind a proxy it must find out."""
     url = urlsplit(uri)
     proxied = url.scheme in getproxies() and url.hostname and not proxy_bypass(url.hostname)

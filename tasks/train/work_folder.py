@@ -29,7 +29,7 @@ def work_folder(root: Root, training: str) -> Path:
 def resumed_trainer(settings: TrainSettings, faces: FaceArrays, folder: Path) -> Trainer:
     """A trainer in the state of the newest checkpoint, if there is one.
 
-    Checkpoints that cannot be used are told in one line and deleted: the training begins anew.
+    Checkpoints that cannot be used are logged in one line and deleted: the training starts again.
     """
     trainer = Trainer(settings, faces)
     try:

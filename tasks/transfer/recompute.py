@@ -103,14 +103,14 @@ def _faces_again(root: Root, manifest: Manifest, count: int, seed: int) -> Recom
     alignment = AlignmentSettings(**about["settings"]["alignment"])
     with PictureReader() as reader:
         for face in faces:
-            told = f"{where}: face_id {face['face_id']}"
+            what = f"{where}: face_id {face['face_id']}"
             try:
                 pixels = reader.pixels(item_of(photos[face["image_id"]]), face["image_id"])
             except (StorageError, ModelError) as error:
-                _from_crop(face, detector, told, str(error), out)
+                _from_crop(face, detector, what, str(error), out)
                 continue
             out.done["faces detected again from their photos"] += 1
-            out.faults += [f"{told}: {fault}" for fault in _differences(face, pixels, detector, alignment)]
+            out.faults += [f"{what}: {fault}" for fault in _differences(face, pixels, detector, alignment)]
     return out
 
 
@@ -118,9 +118,9 @@ FACE_COLUMNS = ["face_id", "image_id", "landmarks_xy", "embedding", "crop", "sta
 
 
 def _rows(
-    root: Root, table: Any, fingerprint: str, key: str, wanted: Sequence[str], columns: list[str]
+    root: Root, table: Any, fingerprint: str, key: str, values: Sequence[str], columns: list[str]
 ) -> Iterator[tuple[str, Any]]:
-    for value, row in look_up(root, table, fingerprint, key, wanted, columns):
+    for value, row in look_up(root, table, fingerprint, key, values, columns):
         yield value, row.to_pylist()[0]
 
 
@@ -154,19 +154,19 @@ def _cosine(first: Any, second: Any) -> float:
     return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12)) if a.shape == b.shape else -1.0
 
 
-def _from_crop(face: FaceRow, detector: FaceDetector, told: str, why: str, out: Recomputed) -> None:
+def _from_crop(face: FaceRow, detector: FaceDetector, what: str, why: str, out: Recomputed) -> None:
     """Where the photo is away: the face on the stored crop must be the person of the stored embedding."""
     crop = None if face["crop"] is None else crop_of(face)
     found = [] if crop is None else find_faces(detector, crop)
     if crop is None or not found:
-        out.left_out.append(f"{told}: neither from its photo ({why}) nor from its crop")
+        out.left_out.append(f"{what}: neither from its photo ({why}) nor from its crop")
         return
     out.done["faces found again on their crops, since their photos are away"] += 1
     embedding = detector.embed(crop, found[:1])[0]
     similar = float(detector.similarity(embedding, embedding_of(face)))
     if similar < detector.same_person_similarity:
-        out.faults.append(f"{told}: its embedding is not that of its crop")
-    out.left_out.append(f"{told}: not from its photo ({why})")
+        out.faults.append(f"{what}: its embedding is not that of its crop")
+    out.left_out.append(f"{what}: not from its photo ({why})")
 
 
 # --- Generated faces --------------------------------------------------------------------------------------------------
@@ -179,11 +179,11 @@ def _transfers_again(root: Root, name: str, fingerprint: str, ids: Sequence[str]
         out.done["transfers that were refused before they were made"] += len(ids) - len(made)
     with work_progress("generate again", len(made), "faces"):
         for output_id, image in made.items():
-            told = f"transfers {fingerprint}: output_id {output_id}"
+            what = f"transfers {fingerprint}: output_id {output_id}"
             try:
                 again = reproduce(root, output_id, name)
             except (StorageError, ModelError, UsageError, RunError) as error:
-                out.left_out.append(f"{told}: not generated again ({error})")
+                out.left_out.append(f"{what}: not generated again ({error})")
                 continue
             if again.because == OTHER_CODE and image is not None and again.image is not None:
                 # The picture's mark names the code, so that its bytes cannot be the same; its pixels can.
@@ -192,8 +192,8 @@ def _transfers_again(root: Root, name: str, fingerprint: str, ids: Sequence[str]
                     out.done["transfers generated again by another version of the code, with the same pixels"] += 1
                     continue
             if again.because == OTHER_CODE:
-                out.left_out.append(f"{told}: not compared, {OTHER_CODE}")
+                out.left_out.append(f"{what}: not compared, {OTHER_CODE}")
                 continue
             out.done["transfers generated again"] += 1
             if not again.same:
-                out.faults.append(f"{told}: {again.because or 'other bytes: another kind of device?'}")
+                out.faults.append(f"{what}: {again.because or 'other bytes: another kind of device?'}")

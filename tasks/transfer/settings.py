@@ -51,14 +51,14 @@ class TransferSettings:
 
 def settings_of(about: Any) -> TransferSettings:
     """The settings that a table of `transfers` was made with, from what its manifest says about it."""
-    told: dict[str, Any] = dict(about["settings"])
-    told["model"] = RegisteredModel(**told["model"], champion=False)
-    told["sets"] = tuple(FaceTables(**tables) for tables in told["sets"])
-    told["gate"] = GateSettings(**told["gate"])
-    told["retarget"] = RetargetSettings(**told["retarget"])
-    told["output"] = OutputSettings(**told["output"])
-    told["compute"] = Compute(**told["compute"])
-    return TransferSettings(**told)
+    kept: dict[str, Any] = dict(about["settings"])
+    kept["model"] = RegisteredModel(**kept["model"], champion=False)
+    kept["sets"] = tuple(FaceTables(**tables) for tables in kept["sets"])
+    kept["gate"] = GateSettings(**kept["gate"])
+    kept["retarget"] = RetargetSettings(**kept["retarget"])
+    kept["output"] = OutputSettings(**kept["output"])
+    kept["compute"] = Compute(**kept["compute"])
+    return TransferSettings(**kept)
 
 
 LINEAGE = "lineage_settings"
@@ -79,6 +79,6 @@ def settings_fingerprint(settings: TransferSettings) -> str:
 
 def decisive(settings: TransferSettings) -> dict[str, Any]:
     """The settings as a manifest keeps them, for `settings_of`."""
-    told = asdict(settings)
-    del told["model"]["champion"]  # an alias may move; the version's output does not
-    return told
+    kept = asdict(settings)
+    del kept["model"]["champion"]  # an alias may move; the version's output does not
+    return kept

@@ -44,8 +44,9 @@ def test_the_way_of_retargeting_decides_the_faces(done, tmp_path: Path) -> None:
     root, _ = done
     listed = write_pairs(tmp_path, ("sample:orl/s1/1.pgm", "sample:orl/s2/3.pgm"))
     images, known = [], set((root / "neutrals").iterdir())
+    settings: dict[str, Any] = {"pairs": listed, "set": "ways", "keep_rejected": True, "replace": True}
     for retarget, head_pose in (("none", 1.0), ("offsets", 1.0), ("offsets", 0.0), ("shape_model", 1.0)):
-        augment("six", root, pairs=listed, set="ways", retarget=retarget, head_pose=head_pose, keep_rejected=True)
+        augment("six", root, retarget=retarget, head_pose=head_pose, **settings)
         images += storage.open_table(str(root), "transfers", "ways").to_table()["image"].to_pylist()
     assert None not in images
     assert len(set(images)) == 4
@@ -62,7 +63,6 @@ def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(d
     settings: dict[str, Any] = {"per_identity": 5, "candidates": 9, "gate": "half", "set": "strict"}
     again = augment("six", root, identity_splits=["val", "test"], **settings)
     rows = generated(root, "strict")
-    assert again.tally is not None
     for person in {row["identity"] for row in rows}:
         tried = [row for row in rows if row["identity"] == person]
         accepted = [row for row in tried if row["status"] == "ok"]
@@ -70,7 +70,7 @@ def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(d
         assert len(accepted) == 5 or len(tried) == 9
         # Nobody went on after the last that was needed.
         assert len(accepted) <= 5
-        assert again.tally.accepted.get(person, 0) == len(accepted)
+        assert again.outcome.accepted.get(person, 0) == len(accepted)
     assert any(row["status"] != "ok" for row in rows)
     assert all(row["image"] is None and row["sha256"] for row in rows if row["status"] != "ok")
     assert augment("six", root, identity_splits=["val", "test"], **settings).transfers == again.transfers
