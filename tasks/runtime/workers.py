@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +30,9 @@ R = TypeVar("R")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 """What the libraries of a worker take their number of threads from: one."""
+
+_PATIENCE_S = 10.0
+"""How long idle workers may take to end."""
 
 _ticks: SimpleQueue[float | None] | None = None
 
@@ -143,8 +147,15 @@ class WorkerPool:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        """Ends the processes."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """Ends the processes, and insists: one that was killed while it took work has left a lock behind, for which the
+        others would wait for ever.
+        """
+        processes = list((self._executor._processes or {}).values())  # pyright: ignore[reportPrivateUsage]
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        end_s = time.monotonic() + _PATIENCE_S
+        for process in processes:
+            process.join(max(0.0, end_s - time.monotonic()))
+            process.kill()
 
 
 _pool: WorkerPool | None = None

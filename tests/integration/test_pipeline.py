@@ -63,7 +63,8 @@ def test_the_registry_has_the_champion_and_serves_it(pipeline_root, monkeypatch:
     assert "MLFLOW_TRACKING_URI" not in os.environ
     assert (root / "mlartifacts").is_dir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # which mlflow sets too: put back what was
-    mlflow.set_tracking_uri(f"sqlite:///{root}/mlflow.db")
+    for point in (mlflow.set_tracking_uri, mlflow.set_registry_uri):  # an earlier job may have set both
+        point(f"sqlite:///{root}/mlflow.db")
     client = mlflow.MlflowClient()
     version = client.get_model_version_by_alias("mien-generator", "champion")
     assert f"models:/mien-generator/{version.version}" == augmentation.trained.model.uri

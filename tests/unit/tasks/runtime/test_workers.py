@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing as mp
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 import mien
 from mien.tasks.errors import RunError
+from mien.tasks.runtime import workers
 from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
 
 
@@ -82,6 +85,31 @@ def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
         pool.close()
     assert value == 2
     assert other != worker
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_pool_ends_though_a_worker_was_killed_while_it_took_work(
+    killed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of two idle workers one holds the lock of the queue, and the other waits for it.
+    monkeypatch.setattr(workers, "_PATIENCE_S", 2.0)
+    pool = WorkerPool(2)
+    runs = [threading.Thread(target=pool.run, args=(time.sleep, 1.0)) for _ in range(2)]
+    for thread in runs:
+        thread.start()
+    for thread in runs:
+        thread.join()
+    pids = sorted(child.pid for child in mp.active_children() if child.pid)[-2:]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    closing = threading.Thread(target=pool.close, daemon=True)
+    closing.start()
+    time.sleep(0.3)
+    os.kill(pids[killed], signal.SIGKILL)
+    os.kill(pids[1 - killed], signal.SIGCONT)
+    closing.join(30)
+    assert not closing.is_alive()
+    assert not {child.pid for child in mp.active_children()} & set(pids)
 
 
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
