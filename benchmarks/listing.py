@@ -68,7 +68,9 @@ def main() -> None:
         timed(f"make {asked.files:,} files", lambda: make_files(photos, asked.files))
         listed = timed("list", lambda: list_images([str(photos)]))
         plan = plan_index(root, NAME, listed, SHARD_IMAGES)
-        refs = timed("first index (reads each)", lambda: [make_shard(INDEX, root, photos, None) for photos in plan])
+        refs = timed(
+            "first index (reads each)", lambda: [make_shard(INDEX, root, photos, IndexSettings()) for photos in plan]
+        )
         write_set(root, NAME, {"images": INDEX.commit(root, refs, {}).fingerprint})
 
         with patch("mien.storage.sources.reader.open_source", no_reading):

@@ -66,7 +66,7 @@ def _read_house(graph: grimp.ImportGraph, name: str, layers: list[list[str]] | N
     pairs = {(_part(a, 2), _part(b, 2)) for a, b in _imports(graph) if _part(a, 1) == _part(b, 1) == name}
     arrows = {(a, b) for a, b in pairs if a and b and a != b}
     ground = tuple(room for room in GROUND if room in rooms)
-    arrows = {(a, b) for a, b in arrows if b not in ground}
+    arrows = {(a, b) for a, b in arrows if a not in ground and b not in ground}
     if layers is None:
         layers = layers_of(rooms - set(ground), arrows)
     layers = [[room for room in layer if room in rooms and room not in ground] for layer in layers]

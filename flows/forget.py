@@ -60,7 +60,7 @@ def _text(secret: SecretStr | None) -> str | None:
 
 
 def check_arguments(
-    person: SecretStr | None, image: SecretStr | None, sets: list[str] | None, root: str, dry_run: bool, yes: bool
+    *, person: SecretStr | None, image: SecretStr | None, sets: list[str] | None, root: str, dry_run: bool, yes: bool
 ) -> None:
     """Raises UsageError where the flow cannot go well with these; at a terminal it asks once whether it shall go on."""
     _asked(person, image, sets)

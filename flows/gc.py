@@ -59,7 +59,7 @@ def _size(size: float) -> str:
     raise AssertionError
 
 
-def check_arguments(root: str) -> None:
+def check_arguments(*, root: str) -> None:
     """Raises UsageError where the flow cannot go well with these; cheap, and called before anything starts."""
     with checking_arguments():
         Root(root)

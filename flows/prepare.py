@@ -34,7 +34,7 @@ from mien.storage import (
     Root,
     TableRef,
     check_sources,
-    list_images,
+    list_sources,
     read_manifest,
     set_version,
     write_set,
@@ -45,7 +45,7 @@ from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces,
 from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.identity_lines import identity_lines
-from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
@@ -136,6 +136,8 @@ def prepare_faces(
     test_fraction: Annotated[Share, PEOPLE] = 0.1,
     split_salt: Annotated[str, PEOPLE] = "",
     settings: Annotated[dict[str, Any] | str | None, FACES] = None,
+    allow: Annotated[list[Text] | None, PHOTOS] = None,
+    allow_synthetic: Annotated[bool, PHOTOS] = False,
     replace: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> PreparedFaces:
@@ -168,6 +170,9 @@ def prepare_faces(
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
+        allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
+            https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
+        allow_synthetic: Take pictures that say that a model made them, such as those of this project.
     """
     check_arguments(
         images=images,
@@ -184,7 +189,9 @@ def prepare_faces(
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
         about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
         check_replacing(place, set, about, replace)
-        listed = with_terms(list_images(images, LabelRule(pattern, identity), place))
+        listing = list_sources(images, LabelRule(pattern, identity), place, allow or ())
+        listed = with_terms(listing.items)
+        indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
     detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
     looked_at = VideoSettings(faces, chosen.frames)
@@ -201,9 +208,9 @@ def prepare_faces(
 
         # Index
         plan = plan_index(place, set, photos, SHARD_IMAGES)
-        indexed = run_stage(INDEX, place, plan, None, sum(map(len, plan)))
+        indexed = run_stage(INDEX, place, plan, indexing, sum(map(len, plan)))
         indexed = reject_withdrawn(place, indexed, identity)
-        images_ref = INDEX.commit(place, indexed, {})
+        images_ref = INDEX.commit(place, indexed, {"notes": [dataclasses.asdict(note) for note in listing.notes]})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 
 def first_line(error: BaseException) -> str:
     """The first line of what an error says; its kind where it says nothing."""
@@ -18,6 +20,15 @@ class SettingsError(ModelError):
 
 class ImageError(ModelError):
     """Bytes that are not a usable picture."""
+
+    kind: ClassVar[Literal["source", "content"]] = "content"
+    """Whether the same bytes stay unusable, or may be used when this machine has what it lacks now."""
+
+
+class DecoderError(ImageError):
+    """A picture or video that this machine cannot decode now: a codec is missing, or memory."""
+
+    kind: ClassVar[Literal["source", "content"]] = "source"
 
 
 class DetectorError(ModelError):

@@ -39,6 +39,8 @@ WITHOUT_CONTENT = (
     "mien.storage.sets",
     "mien.storage.artefacts",
     "mien.storage.code_version",
+    "mien.storage.retries",  # how often is asked
+    "mien.storage.secrets",  # what a message leaves out
 )
 """Modules and packages that decide nothing of what a stage writes. They are not followed."""
 

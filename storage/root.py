@@ -19,8 +19,9 @@ import fsspec
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import MissingError, StorageError, TransientError
 from mien.storage.private import make_folder, private_opener
+from mien.storage.retries import is_transient
 
 _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
 """botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""
@@ -30,8 +31,8 @@ _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", 
 def storage_errors(url: str) -> Generator[None, None, None]:
     """Turns whatever a filesystem raises inside the block into a StorageError about `url`.
 
-    It is a MissingError where there is no file. fsspec's implementations raise their libraries' own errors, which have
-    no base class in common.
+    It is a MissingError where there is no file, a TransientError where asking again may help. fsspec's implementations
+    raise their libraries' own errors, which have no base class in common.
     """
     url = printable(url)
     try:
@@ -43,7 +44,7 @@ def storage_errors(url: str) -> Generator[None, None, None]:
             raise StorageError(f"the bucket of {url} does not exist: create it or correct the URL") from error
         raise MissingError(f"{url} does not exist: correct the path or URL") from error
     except Exception as error:
-        raise StorageError(_advice(error, url)) from error
+        raise (TransientError if is_transient(error) else StorageError)(_advice(error, url)) from error
 
 
 def printable(text: str) -> str:

@@ -185,7 +185,8 @@ def roll_back(root: Root, name: str, version: int | None = None) -> NamedSet:
     for table, fingerprint in former.tables.items():
         if not root.exists(f"{table}/manifests/{fingerprint}.json"):
             raise StorageError(f"version {version} of {name!r} cannot come back: {table} {fingerprint} was deleted")
-    return write_set(root, name, dict[str, str](former.tables), newest, {**former.about, "rolled_back_to": version})
+    tables = {str(table): fingerprint for table, fingerprint in former.tables.items()}
+    return write_set(root, name, tables, newest, {**former.about, "rolled_back_to": version})
 
 
 def forget_version(root: Root, name: str, version: int) -> None:

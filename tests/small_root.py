@@ -24,7 +24,7 @@ from mien.tasks.plan.plan import PlanSettings
 from mien.tasks.prepare.compare import CompareSettings, commit_faces, compare_faces
 from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
-from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.sets.faces import FaceTables
 from mien.tasks.transfer.settings import TransferSettings
@@ -53,7 +53,7 @@ def prepare(root: Root, photos: Path, name: str = PREPARED) -> dict[str, TableRe
     settings = DetectSettings(DETECTOR, AlignmentSettings(size_px=CROP_PX))
     rule = LabelRule("{identity}/{expression}.png", "source")
     listed = list_images([str(photos)], rule, root)
-    indexed = [make_shard(INDEX, root, part, None) for part in plan_index(root, name, listed, SHARD_IMAGES)]
+    indexed = [make_shard(INDEX, root, part, IndexSettings()) for part in plan_index(root, name, listed, SHARD_IMAGES)]
     images = INDEX.commit(root, indexed, {})
     detected = [make_shard(DETECT, root, shard.fingerprint, settings) for shard in indexed]
     compared = compare_faces(root, name, detected, CompareSettings(settings))

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
-from mien.model.errors import ImageError, first_line
-
-MOST_PIXELS: Final = 120_000_000
-"""Of a picture that is decoded: a small file may claim more pixels than memory holds."""
+from mien.model.errors import ImageError
+from mien.model.images.formats import opened_image
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 
-_ORIENTATION = 0x0112
-_TRANSPOSED = (5, 6, 7, 8)
+_ORIENTATION: Final = 0x0112
+_TRANSPOSED: Final = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
+_BITS: Final = 258
+_MAX_SAMPLE: Final = 281
+"""TIFF tags."""
+_BAND_PX: Final = 256
+"""Rows that are converted at once: a whole picture in several modes would take several times its memory."""
 
 
 def image_size_px(data: bytes) -> tuple[int, int]:
@@ -31,8 +31,9 @@ def image_size_px(data: bytes) -> tuple[int, int]:
     Raises:
         ImageError: the bytes are no picture, or one of too many pixels.
     """
-    with _opened(data) as image:
-        turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
+    with opened_image(data) as image:
+        # Pillow turns a TIFF by itself, and says so from the beginning.
+        turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _TRANSPOSED
         return (image.height, image.width) if turned else (image.width, image.height)
 
 
@@ -42,55 +43,106 @@ def has_icc_profile(data: bytes) -> bool:
     Raises:
         ImageError: as `image_size_px`.
     """
-    with _opened(data) as image:
+    with opened_image(data) as image:
         return bool(image.info.get("icc_profile"))
 
 
 def decode_rgb(data: bytes) -> Rgb:
     """The first frame of a picture, turned as its EXIF says, as RGB.
 
-    Grey, palette, CMYK and 16-bit pictures are converted; transparent pixels come out over white.
+    Grey, palette and CMYK pictures are converted, those of more than 8 bits scaled; transparent pixels come out over
+    white.
 
     Raises:
-        ImageError: the bytes are no picture, a damaged one, or one of too many pixels.
+        ImageError: the bytes are no picture, a damaged one, one of too many pixels, or of values that do not say what
+            is white.
     """
-    with _opened(data) as image:
-        return np.array(_as_rgb(ImageOps.exif_transpose(image)), np.uint8)
+    with opened_image(data) as image:
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION)  # of a TIFF there is none any more
+        rgb = np.empty((image.height, image.width, 3), np.uint8)
+        white = _white(image) if _is_wide(image) else 255.0
+        for top, band in _bands(image):
+            rgb[top : top + band.height] = _grey(band, white) if _is_wide(image) else _colours(band)
+    return _upright(rgb, orientation)
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # More than 8 bits of grey, which Pillow's own conversion clips instead of scaling.
-        wide = np.nan_to_num(np.asarray(image, np.float32), nan=0, posinf=0, neginf=0)
-        most = 65535.0 if image.mode.startswith("I;16") or wide.max(initial=0) > 255 else 255.0
-        return Image.fromarray((wide * (255 / most)).round().clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    for top in range(0, image.height, _BAND_PX):
+        yield top, image.crop((0, top, image.width, min(top + _BAND_PX, image.height)))
 
 
-@contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    """A picture whose size has been checked; whatever goes wrong with it inside the block becomes an ImageError."""
-    try:
-        with warnings.catch_warnings():
-            # Warnings about odd metadata and large pictures: the pixels decide, and the limit is our own.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    size = f"{image.width}×{image.height}"
-                    raise ImageError(f"{size} pixels are more than {MOST_PIXELS}: shrink it first")
-                yield image
-    except ImageError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageError("not a picture in a format that can be read" if data else "an empty file") from error
-    except (Image.DecompressionBombError, MemoryError, OverflowError) as error:
-        raise ImageError(f"a damaged or far too large picture: {first_line(error)}") from error
-    except Exception as error:
-        # What Pillow's decoders raise on damaged files has no common base, and is not written down.
-        raise ImageError(f"a damaged picture: {first_line(error)}") from error
+def _colours(band: Image.Image) -> UInt8[np.ndarray, "rows width 3"]:
+    if band.mode == "LAB":
+        raise ImageError("a picture in Lab colours: save it as RGB")
+    if band.has_transparency_data:
+        layer = band.convert("RGBA")
+        band = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.asarray(band.convert("RGB"), np.uint8)
+
+
+def _is_wide(image: Image.Image) -> bool:
+    """More than 8 bits of grey, which Pillow's own conversion clips instead of scaling."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def _grey(band: Image.Image, white: float) -> UInt8[np.ndarray, "rows width 1"]:
+    values = np.nan_to_num(np.asarray(band, np.float32), nan=0.0)
+    return (values * (255 / white)).round().clip(0, 255).astype(np.uint8)[..., None]
+
+
+def _white(image: Image.Image) -> float:
+    """The value that is white.
+
+    Raises:
+        ImageError: there are values below black, or so high ones that nothing says what is white.
+    """
+    if (image.mode.startswith("I;16") and image.format != "TIFF") or (image.mode == "I" and image.format == "PPM"):
+        return 65535.0  # scaled by Pillow
+    low, high = _range(image)
+    if not np.isfinite([low, high]).all() or low < 0:
+        raise ImageError(f"a picture of values from {low:g} to {high:g}: save it with 8 or 16 bits, black being 0")
+    if told := _told_white(image):
+        if high <= told:
+            return told
+    elif image.mode == "F" and high <= 1:
+        return 1.0
+    # Of 12 bits in 16, as many cameras write, all values are low: as 16 bits the picture would be black.
+    steps = (255, 65535) if image.mode == "F" else (255, 4095, 65535)
+    if (found := next((step for step in steps if high <= step), None)) is None:
+        raise ImageError(f"a picture of values up to {high:g}: save it with 8 or 16 bits")
+    return float(found)
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    low, high = np.inf, -np.inf
+    for _, band in _bands(image):
+        values = np.asarray(band, np.float64)
+        known = values[~np.isnan(values)]
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    return (low, high) if high > -np.inf else (0.0, 0.0)
+
+
+def _told_white(image: Image.Image) -> float | None:
+    """What a TIFF's tags say: the highest value, or fewer bits than a whole number of bytes."""
+    tags = getattr(image, "tag_v2", {})
+    bits, highest = (np.ravel(tags.get(tag, ())) for tag in (_BITS, _MAX_SAMPLE))
+    if highest.size and image.mode != "F" and 255 < int(highest[0]) < 65535:
+        return float(highest[0])
+    if bits.size and int(bits[0]) not in (8, 16, 32, 64) and image.mode != "F":
+        return float(2 ** int(bits[0]) - 1)
+    return None
+
+
+def _upright(rgb: Rgb, orientation: int | None) -> UInt8[np.ndarray, "upright_height upright_width 3"]:
+    """As EXIF's orientation says: 2 to 4 are flips, 5 to 8 exchange width and height."""
+    if orientation not in range(2, 9):
+        return rgb
+    if orientation in _TRANSPOSED:
+        rgb = rgb.transpose(1, 0, 2)
+    flip_rows, flip_columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return np.ascontiguousarray(rgb[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1])
 
 
 def encode_png(rgb: Rgb) -> bytes:

@@ -7,6 +7,7 @@ media made by a trained model, and what made it in a namespace of this project. 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from typing import Literal, get_args
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 
-from mien.model.errors import ImageError
+from mien.model.images.formats import opened_image
 
 ImageFormat = Literal["png", "jpeg", "webp"]
 IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
@@ -24,6 +25,11 @@ SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".web
 
 SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC Photo Metadata Standard, Digital Source Type."""
+_GENERATED = re.compile(
+    rb"digitalsourcetype/((?:compositeWithT|t)rainedAlgorithmicMedia|algorithmicMedia|compositeSynthetic)\b",
+    re.IGNORECASE,
+)
+"""Terms for what was generated, wholly or in part."""
 _MIEN = "urn:mien:provenance"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -61,11 +67,8 @@ def read_provenance(data: bytes) -> dict[str, str]:
     Raises:
         ImageError: the bytes are no picture.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            packet = image.info.get("xmp") or image.info.get(_PNG_XMP)
-    except (OSError, ValueError) as error:
-        raise ImageError("not a picture in a format that can be read") from error
+    with opened_image(data) as image:
+        packet = image.info.get("xmp") or image.info.get(_PNG_XMP)
     if not packet:
         return {}
     try:
@@ -79,6 +82,26 @@ def read_provenance(data: bytes) -> dict[str, str]:
     if description.attrib.get(f"{{{_IPTC}}}DigitalSourceType") == SYNTHETIC:
         found["synthetic"] = "true"
     return found
+
+
+def is_synthetic(data: bytes) -> str | None:
+    """What says that a picture was made or changed by a model: `mien's mark`, or a term of the IPTC. None if nothing.
+
+    The term is sought in all bytes and in what is packed in them: it stands in XMP, in EXIF or in a signed manifest
+    (C2PA).
+
+    Raises:
+        ImageError: the bytes are no picture.
+    """
+    with opened_image(data) as image:
+        told = [
+            str(value) if not isinstance(value, bytes) else value.decode("latin-1") for value in image.info.values()
+        ]
+        own = str(image.info.get("synthetic", "")).lower() == "true"
+    if own or any(_MIEN in text for text in told) or _MIEN.encode() in data:
+        return "mien's mark"
+    found = _GENERATED.search(data) or next((hit for text in told if (hit := _GENERATED.search(text.encode()))), None)
+    return None if found is None else f"IPTC {found[1].decode()}"
 
 
 def _xmp(provenance: Mapping[str, str]) -> bytes:

@@ -1,132 +1,132 @@
-"""Parquet with a column of pictures, as Hugging Face's datasets have it: a struct of bytes and path, or plain bytes."""
+"""Parquet files: lists of pictures elsewhere, or pictures in a column, as Hugging Face's datasets have them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mien.storage.errors import StorageError
+from mien.storage.errors import ContentError
 from mien.storage.root import storage_errors
 from mien.storage.sources.access import open_anywhere
 from mien.storage.sources.files import SourceFile
+from mien.storage.sources.image_columns import ImageColumn, image_column
 from mien.storage.sources.item import SourceItem, as_text
+from mien.storage.sources.label_columns import LabelColumn, label_columns, list_columns, unread_labels
 from mien.storage.sources.labels import LabelRule
-from mien.storage.sources.lists import LABEL_COLUMNS, is_list, labels_of_row, parquet_list_items, spelled
+from mien.storage.sources.limits import Clock
+from mien.storage.sources.lists import Listed, listed_items
+from mien.storage.sources.notes import Notebook
+from mien.storage.sources.parquet_pages import batch_rows, open_table, text_once
+from mien.storage.sources.policy import SourcePolicy
+from mien.storage.sources.top_folders import TopFolders
 
-_ROWS_AT_ONCE = 16
+
+@dataclass(frozen=True)
+class Row:
+    """A picture in a table, before anybody labels it."""
+
+    number: int
+    path: str
+    labels: dict[str, str]
 
 
-def parquet_items(file: SourceFile, rule: LabelRule) -> Iterator[SourceItem]:
-    """The pictures of a Parquet file: listed in a column `uri`, or held in a column of pictures.
+@dataclass(frozen=True)
+class PictureTable:
+    """A Parquet file with pictures in it."""
+
+    file: SourceFile
+    column: str
+    rows: list[Row]
+
+    def items(self, rule: LabelRule, top: TopFolders) -> Iterator[SourceItem]:
+        """Its pictures. The identity is that of the row, of the pattern, or of the first folder of the row's path."""
+        for row in self.rows:
+            labels = rule.of(row.path, top.person(row.path), row.labels)
+            yield SourceItem(
+                self.file.uri,
+                labels.identity,
+                labels.expression,
+                self.file.version,
+                self.column,
+                row=row.number,
+                licence=labels.licence,
+                consent=labels.consent,
+                status=labels.status,
+                reason=labels.reason,
+            )
+
+
+def read_table(
+    file: SourceFile, rule: LabelRule, policy: SourcePolicy, notebook: Notebook
+) -> PictureTable | list[SourceItem]:
+    """The pictures in a Parquet file, or the items of one that lists pictures elsewhere in a column `uri`.
 
     Raises:
-        StorageError: it cannot be read, or has neither column.
+        StorageError: it cannot be read, has neither column, or is more than a limit allows.
     """
     with storage_errors(file.uri), open_anywhere(file.uri) as binary:
-        table = pq.ParquetFile(binary)
-        if is_list(table.schema_arrow):
-            yield from parquet_list_items(file, table, rule)
-            return
-        yield from _column_items(file, table, rule)
+        table = open_table(file.uri, binary)
+        schema = table.schema_arrow
+        labels = label_columns(schema)
+        column = image_column(file.uri, binary, table)
+        used = [*(label.path[0] for label in labels), *([column.path[0]] if column else []), "uri"]
+        notebook.unread_columns(file.uri, unread_labels(schema.names, used, [label.label for label in labels]))
+        if uri := list_columns(schema.names).get("uri"):
+            rows = _rows(file.uri, binary, table, labels, [uri])
+            listed = (Listed(number, str(row.get(uri) or "").strip(), given) for number, row, given in rows)
+            return list(listed_items(file, listed, rule, policy))
+        if column is None:
+            raise ContentError(
+                f"{file.uri} has neither a column uri nor one of pictures (a struct of bytes and path); "
+                f"it has {', '.join(schema.names)}"
+            )
+        return PictureTable(file, column.name, list(_pictures(file, binary, table, labels, column)))
 
 
-def _column_items(file: SourceFile, table: pq.ParquetFile, rule: LabelRule) -> Iterator[SourceItem]:
-    schema = table.schema_arrow
-    column = image_column(schema)
-    if column is None:
-        raise StorageError(
-            f"{file.uri} has neither a column uri nor one of pictures (a struct of bytes and path); "
-            f"it has {', '.join(schema.names)}"
-        )
-    labels = [name for name in schema.names if spelled(name) in LABEL_COLUMNS]
-    kind = schema.field(column).type
-    paths = [f"{column}.path"] if pa.types.is_struct(kind) and kind.get_field_index("path") >= 0 else []
-    # Of a row without labels and path nothing is read at all.
-    rows = _plain_rows(table, [*labels, *paths]) if labels or paths else iter([{}] * table.metadata.num_rows)
-    for place, row in enumerate(rows):
-        given, path = labels_of_row(row), (row.get(column) or {}).get("path") or ""
-        folder, slash, _ = path.partition("/")
-        found = rule.of(as_text(path), as_text(folder) if slash else None)
-        ruled_out = found.status != "ok" and "identity" not in given
-        yield SourceItem(
-            file.uri,
-            found.identity if rule.identity != "source" else given.get("identity") or found.identity,
-            given.get("expression") or found.expression,
-            file.version,
-            column,
-            row=place,
-            licence=given.get("licence"),
-            consent=given.get("consent"),
-            status=found.status if ruled_out else "ok",
-            reason=found.reason if ruled_out else None,
-        )
+def _pictures(
+    file: SourceFile, binary: BinaryIO, table: pq.ParquetFile, labels: Sequence[LabelColumn], column: ImageColumn
+) -> Iterator[Row]:
+    paths = [] if column.path_column is None else [column.path_column]
+    if not labels and not paths:  # of such a row nothing is read at all
+        for number in range(table.metadata.num_rows):
+            yield Row(number, "", {})
+        return
+    for number, row, given in _rows(file.uri, binary, table, labels, paths):
+        path = column.path_of(row)
+        yield Row(number, as_text(path) if isinstance(path, str) else "", given)
 
 
-def _plain_rows(table: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for batch in table.iter_batches(batch_size=4096, columns=columns):
-        yield from batch.to_pylist()
+def _rows(
+    uri: str, binary: BinaryIO, table: pq.ParquetFile, labels: Sequence[LabelColumn], others: Sequence[str]
+) -> Iterator[tuple[int, dict[str, Any], dict[str, str]]]:
+    """Number, columns and labels of each row."""
+    number, clock = 0, Clock()
+    columns = [*(label.column for label in labels), *others]
+    table = text_once(binary, table, columns)
+    for group in range(table.metadata.num_row_groups):
+        at_once = batch_rows(uri, binary, table, group, columns)
+        for batch in table.iter_batches(at_once, row_groups=[group], columns=columns):
+            clock.check()
+            for row in _plain(batch):
+                yield number, row, {each.label: text for each in labels if (text := each.of(row)) is not None}
+                number += 1
 
 
-def image_column(schema: pa.Schema) -> str | None:
-    """The first column that is a struct with bytes in it, else the first of bytes."""
-    structs = [field for field in schema if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0]
-    for field in structs:
-        if _is_bytes(field.type.field("bytes").type):
-            return str(field.name)
-    return next((str(field.name) for field in schema if _is_bytes(field.type)), None)
+def _plain(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    try:
+        columns = [_column(column) for column in batch.columns]
+        return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise ContentError(f"a Parquet file with text that is none ({error})") from error
 
 
-def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-
-
-class ColumnReader:
-    """Reads rows of one column of pictures; going forward, each is read once, a few rows at a time."""
-
-    def __init__(self, uri: str) -> None:
-        self._binary = open_anywhere(uri)
-        self._file = pq.ParquetFile(self._binary, buffer_size=2**20)
-        self._batches: Iterator[pa.RecordBatch] = iter(())
-        self._column: str | None = None
-        self._start, self._rows, self._group_end = 0, list[Any](), 0
-
-    def read(self, item: SourceItem) -> bytes:
-        """The bytes in a row.
-
-        Raises:
-            StorageError: there are none.
-        """
-        row, column = item.row or 0, item.member or ""
-        if column != self._column or row < self._start or row >= self._group_end:
-            self._enter_group(row, column)
-        while row >= self._start + len(self._rows):
-            self._start += len(self._rows)
-            self._rows = next(self._batches).column(0).to_pylist()
-        value = self._rows[row - self._start]
-        data = value.get("bytes") if isinstance(value, dict) else value
-        if data is None:
-            raise StorageError(f"row {row} of {item.uri} holds no bytes (a path in a table is not followed)")
-        return data
-
-    def _enter_group(self, row: int, column: str) -> None:
-        metadata, start = self._file.metadata, 0
-        for group in range(metadata.num_row_groups):
-            rows = metadata.row_group(group).num_rows
-            if row < start + rows:
-                break
-            start += rows
-        else:
-            raise StorageError(f"there is no row {row}: the file has changed")
-        self._start, self._rows, self._group_end, self._column = start, [], start + rows, column
-        self._batches = self._file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=[self._bytes_of(column)])
-
-    def _bytes_of(self, column: str) -> str:
-        return f"{column}.bytes" if pa.types.is_struct(self._file.schema_arrow.field(column).type) else column
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-        self._binary.close()
+def _column(column: pa.Array) -> list[Any]:
+    """Its values; text that repeats is one object, so that a long one is in memory once."""
+    if not pa.types.is_dictionary(column.type):
+        return column.to_pylist()
+    values = column.dictionary.to_pylist()
+    return [None if index is None else values[index] for index in column.indices.to_pylist()]

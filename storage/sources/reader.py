@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Protocol
 
-from mien.storage.errors import StorageError
+from mien.storage.errors import ContentError, StorageError
+from mien.storage.retries import retried
 from mien.storage.root import storage_errors
-from mien.storage.sources.access import open_source
+from mien.storage.sources.access import asked_of, open_source
 from mien.storage.sources.archives import ArchiveReader
-from mien.storage.sources.item import MOST_BYTES, SourceItem
-from mien.storage.sources.parquet import ColumnReader
+from mien.storage.sources.forward import BLOCK_BYTES
+from mien.storage.sources.http import http_stream, is_http
+from mien.storage.sources.image_columns import ColumnReader
+from mien.storage.sources.item import SourceItem
+from mien.storage.sources.limits import Clock, limits
 
 
 class _Container(Protocol):
@@ -33,18 +38,22 @@ class SourceReader:
         self.close()
 
     def read(self, item: SourceItem) -> bytes:
-        """The bytes of an item; of a video's frame, of the whole video.
+        """The bytes of an item; of a video's frame, of the whole video. What may pass is tried again.
 
         Raises:
-            StorageError: they cannot be read, or are more than `MOST_BYTES`.
+            ContentError: they are damaged, missing in what should hold them, or more than a photo may have.
+            StorageError: the source cannot be read.
         """
-        if item.offset_bytes is None and item.row is None:
+        if item.member is None:
             return read_source(item.uri)
+        return retried(lambda: self._read(item), asked_of(item.uri))
+
+    def _read(self, item: SourceItem) -> bytes:
         with storage_errors(item.uri):
             try:
                 return self._container(item).read(item)
             except BaseException:
-                self.close()  # its place in the file is not known any more
+                self.close()  # its position in the file is not known any more
                 raise
 
     def _container(self, item: SourceItem) -> _Container:
@@ -62,17 +71,27 @@ class SourceReader:
 
 
 def read_source(uri: str) -> bytes:
-    """The bytes of a source's file.
+    """The bytes of a source's file. What may pass is tried again.
 
     Raises:
-        StorageError: it does not exist, cannot be read, or is of more than `MOST_BYTES`.
+        ContentError: it has more bytes than a photo may have, or takes too long.
+        StorageError: it does not exist, or cannot be read.
     """
-    with storage_errors(uri), open_source(uri) as file:
-        # One byte more than allowed tells a larger one, whatever the listing said.
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise StorageError(f"{uri} is of more than {MOST_BYTES} bytes: no picture is")
-    return data
+    return retried(lambda: _read_all(uri), asked_of(uri))
+
+
+def _read_all(uri: str) -> bytes:
+    most, clock, parts = limits().photo_bytes, Clock("photo_seconds"), list[bytes]()
+    # One byte more than allowed tells a larger one, whatever the listing said.
+    left = most + 1
+    with storage_errors(uri), closing(http_stream(uri) if is_http(uri) else open_source(uri)) as file:
+        while left and (data := file.read(min(left, BLOCK_BYTES))):
+            clock.check()
+            parts.append(data)
+            left -= len(data)
+    if not left:
+        raise ContentError(f"{uri} is of more than {most} bytes: no picture is")
+    return b"".join(parts)
 
 
 def read_text(uri: str) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from mien.model.errors import ImageError
+from mien.model.images.limits import max_pixels
 from mien.storage import (
     KEY_COLUMNS,
+    OutsideError,
     Root,
     ShardRef,
     SourceItem,
+    SourceLimits,
     StorageError,
     plan_shards,
     read_shard,
@@ -30,6 +33,18 @@ from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.photo_reader import PictureReader
 
 _FOOTERS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """What decides the content of `images`, besides the pictures."""
+
+    allow_synthetic: bool = False
+    """Whether pictures that say that a model made them are taken."""
+    limits: SourceLimits = field(default_factory=SourceLimits.from_environment)
+    max_pixels: int = field(default_factory=max_pixels)
+    """With other limits other pictures can be read."""
+
 
 Photos = tuple[SourceItem, ...]
 """The inputs of one shard of `images`."""
@@ -57,9 +72,10 @@ def _keys(root: Root, shard: str) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def _decides(_root: Root, photos: Photos, _settings: None) -> dict[str, str]:
+def _decides(_root: Root, photos: Photos, settings: IndexSettings) -> dict[str, Any]:
     # One string: to look into each of the fields of 100,000 items takes seconds.
-    return {"items": json.dumps([(*item.key, item.status, item.reason) for item in photos])}
+    listed = json.dumps([(*item.key, item.status, item.reason) for item in photos])
+    return {"settings": asdict(settings), "items": listed}
 
 
 def _all_read(root: Root, found: ShardRef, photos: Photos) -> bool:
@@ -72,8 +88,8 @@ def _all_read(root: Root, found: ShardRef, photos: Photos) -> bool:
     return unread <= sum(item.status != "ok" for item in photos)
 
 
-def _make(root: Root, name: str, photos: Photos, _settings: None) -> ShardRef:
-    with PictureReader() as reader:
+def _make(root: Root, name: str, photos: Photos, settings: IndexSettings) -> ShardRef:
+    with PictureReader(settings.allow_synthetic) as reader:
         forgotten = ForgottenPhotos(read_tombstones(root), reader)
         rows = [forgotten.judged(item, row) for item, row in zip(photos, _rows(photos, reader), strict=True)]
     return write_shard(root, "images", name, pa.Table.from_pylist(rows, schema=IMAGES))
@@ -85,9 +101,14 @@ def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[s
         if item.status == "ok":
             try:
                 row |= reader.describe(item)
-            except (StorageError, ImageError) as error:
-                # Of bytes that were read the name is known, though they are no picture.
-                row |= {"status": "failed", "reason": str(error), "image_id": reader.image_id(item)}
+            except ImageError as error:
+                # Of bytes that were read the name is known, though they are no picture. Where a decoder is missing
+                # there is none, so that the next run asks again.
+                image_id = reader.image_id(item) if error.kind == "content" else None
+                row |= {"status": "failed", "reason": str(error), "image_id": image_id}
+            except StorageError as error:
+                status = "rejected" if isinstance(error, OutsideError) else "failed"
+                row |= {"status": status, "reason": str(error)}
         yield row
         tick()
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pyarrow.compute as pc
 
 from mien.storage import Manifest, Root, TableName, TableRef, open_table, read_manifest
 from mien.tasks.errors import RunError
+
+MAX_REASONS = 10
+"""Lines on rejected pictures: each may name an address of its own."""
 
 
 def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, summary: str) -> None:
@@ -26,12 +30,17 @@ def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, s
 
 
 def left_out_lines(root: Root, images: Manifest) -> list[str]:
-    """A line for each reason for which pictures were left out before anybody looked at them."""
+    """A line for each reason for which pictures were left out before anybody looked at them, and for what else the
+    listing did not take or did not understand."""
+    notes: Any = images.about.get("notes") or []
+    told = [str(note["text"]) for note in notes]
     if not images.counts["rejected"]:
-        return []
+        return told
     table = open_table(root, "images", images.fingerprint)
     left_out = table.to_table(columns=["reason"], filter=pc.field("status") == "rejected")["reason"].to_pylist()
-    return [f"{count} left out: {reason}" for reason, count in Counter(left_out).most_common()]
+    counted = Counter(left_out).most_common()
+    more = [f"{len(counted) - MAX_REASONS} more reasons are in the table"] if len(counted) > MAX_REASONS else []
+    return [*(f"{count} left out: {reason}" for reason, count in counted[:MAX_REASONS]), *more, *told]
 
 
 def _commonest(root: Root, table: TableName, fingerprint: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
+from mien.model.images.provenance import is_synthetic
 from mien.model.images.video import FrameReader
 from mien.storage import SourceItem, SourceReader, StorageError, local_copy, open_source
 
@@ -17,9 +18,14 @@ _HASHED_AT_ONCE = 2**20
 
 
 class PictureReader:
-    """Reads items one after the other; in the order of the listing, archives and videos are gone through once."""
+    """Reads items one after the other; in the order of the listing, archives and videos are gone through once.
 
-    def __init__(self) -> None:
+    Args:
+        allow_synthetic: Whether pictures that say that a model made them are described as others.
+    """
+
+    def __init__(self, allow_synthetic: bool = True) -> None:
+        self._allow_synthetic = allow_synthetic
         self._sources = SourceReader()
         self._last: tuple[SourceItem, bytes] | None = None
         self._video: tuple[str, str, FrameReader] | None = None
@@ -34,7 +40,8 @@ class PictureReader:
         self._close_video()
 
     def describe(self, item: SourceItem) -> dict[str, Any]:
-        """What the index keeps of a picture: its id, its size and whether it has a colour profile.
+        """What the index keeps of a picture: its id, its size and whether it has a colour profile; of a generated one
+        also that it is rejected, and why.
 
         Raises:
             StorageError: it cannot be read.
@@ -45,16 +52,22 @@ class PictureReader:
             return {"image_id": self.image_id(item), "width_px": width, "height_px": height, "icc": False}
         data = self._bytes(item)
         width, height = image_size_px(data)
-        return {"image_id": self.image_id(item), "width_px": width, "height_px": height, "icc": has_icc_profile(data)}
+        known = {"image_id": self.image_id(item), "width_px": width, "height_px": height, "icc": has_icc_profile(data)}
+        if not self._allow_synthetic and (mark := is_synthetic(data)) is not None:
+            known |= {"status": "rejected", "reason": f"synthetic ({mark}): --allow-synthetic takes it"}
+        return known
 
     def image_id(self, item: SourceItem) -> str | None:
         """sha256 of the bytes; of a frame, see `frame_id`. None if they cannot be read."""
         try:
-            if item.frame is None:
-                return hashlib.sha256(self._bytes(item)).hexdigest()
-            return frame_id(self._opened(item.uri)[1], item.frame)
+            return self._id(item)
         except (StorageError, ImageError):
             return None
+
+    def _id(self, item: SourceItem) -> str:
+        if item.frame is None:
+            return hashlib.sha256(self._bytes(item)).hexdigest()
+        return frame_id(self._opened(item.uri)[1], item.frame)
 
     def pixels(self, item: SourceItem, image_id: str) -> np.ndarray:
         """The picture as RGB, height × width × 3.
@@ -63,7 +76,7 @@ class PictureReader:
             StorageError: it cannot be read, or is not the picture of this id any more.
             ImageError: it is no picture.
         """
-        if self.image_id(item) not in (image_id, None):
+        if self._id(item) != image_id:
             raise StorageError(f"{item.uri} changed after it was indexed: run prepare again")
         return decode_rgb(self._bytes(item)) if item.frame is None else self._frame(item)
 

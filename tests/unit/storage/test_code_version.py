@@ -148,7 +148,8 @@ DECIDES = {
     "model/landmarks/reference_face.json": {"frames", "faces", "pairs", "transfers", "training"},
     "model/expression/neutral.py": {"pairs", "transfers", "training"},
     "model/expression/head_pose.py": {"faces", "pairs", "transfers", "training"},
-    "model/images/codec.py": {"images", "frames", "faces", "transfers", "training"},
+    "model/images/codec.py": {"images", "faces", "transfers", "training"},
+    "model/images/video_container.py": {"images", "frames", "faces"},
     "tasks/sets/row_lookup.py": {"pairs", "transfers", "training"},
     "tasks/sets/photo_reader.py": {"images", "faces"},
 }

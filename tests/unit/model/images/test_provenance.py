@@ -6,11 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb
-from mien.model.images.provenance import IMAGE_FORMATS, ImageFormat, encode_image, read_provenance
+from mien.model.images.provenance import IMAGE_FORMATS, ImageFormat, encode_image, is_synthetic, read_provenance
 
 TOLD = {"model": "models:/mien-generator/3", "source": "ab12", "driver": 'x < "y" & Grüße 漢'}
 
@@ -56,3 +56,51 @@ def test_other_pictures_have_no_provenance() -> None:
     assert read_provenance(other.getvalue()) == {}
     with pytest.raises(ImageError, match="not a picture"):
         read_provenance(b"nothing")
+
+
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+def with_xmp(term: str, kind: str = "JPEG", element: bool = False) -> bytes:
+    told = (
+        f"<Iptc4xmpExt:DigitalSourceType>{term}</Iptc4xmpExt:DigitalSourceType></rdf:Description>"
+        if element
+        else f"<Iptc4xmpExt:DigitalSourceType rdf:resource='{term}'/></rdf:Description>"
+    )
+    packet = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF><rdf:Description>{told}</rdf:RDF></x:xmpmeta>".encode()
+    out = io.BytesIO()
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", packet.decode())
+    options = {"PNG": {"pnginfo": chunks}, "TIFF": {"tiffinfo": {700: packet}}}.get(kind, {"xmp": packet})
+    Image.fromarray(picture()).save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("image_format", IMAGE_FORMATS)
+def test_what_this_project_made_is_recognised(image_format: ImageFormat) -> None:
+    assert is_synthetic(encode_image(picture(), image_format, {})) == "mien's mark"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "AVIF", "PNG"])
+@pytest.mark.parametrize("element", [False, True])
+def test_terms_for_generated_media_are_recognised(kind: str, element: bool) -> None:
+    for term in ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia"):
+        assert is_synthetic(with_xmp(IPTC + term, kind, element)) == f"IPTC {term}"
+    assert is_synthetic(with_xmp((IPTC + "trainedAlgorithmicMedia").replace("http:", "https:"), kind)) is not None
+    for term in ("digitalCapture", "negativeFilm", "algorithmicallyEnhanced", "humanEdits"):
+        assert is_synthetic(with_xmp(IPTC + term, kind, element)) is None
+
+
+def test_a_packed_text_chunk_and_a_signed_manifest_are_looked_into() -> None:
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", f"<x DigitalSourceType='{IPTC}trainedAlgorithmicMedia'/>", zip=True)
+    out = io.BytesIO()
+    Image.fromarray(picture()).save(out, "PNG", pnginfo=chunks)
+    assert b"trainedAlgorithmicMedia" not in out.getvalue()
+    assert is_synthetic(out.getvalue()) == "IPTC trainedAlgorithmicMedia"
+    plain = io.BytesIO()
+    Image.fromarray(picture()).save(plain, "JPEG")
+    manifest = b"jumbc2pa\x6fdigitalSourceType" + (IPTC + "trainedAlgorithmicMedia").encode()
+    segment = b"\xff\xeb" + (len(manifest) + 2).to_bytes(2, "big") + manifest
+    assert is_synthetic(plain.getvalue()[:2] + segment + plain.getvalue()[2:]) == "IPTC trainedAlgorithmicMedia"
+    assert is_synthetic(plain.getvalue()) is None

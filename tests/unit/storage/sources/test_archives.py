@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from mien.storage import LabelRule, Root, SourceItem, SourceReader, StorageError, list_images
+from mien.storage import LabelRule, Root, SourceItem, SourceReader, StorageError, list_images, list_sources
 
 FILES = {
     "anna/001.jpg": b"first",
@@ -129,3 +129,64 @@ def test_an_unchanged_archive_is_not_read_again(tmp_path: Path) -> None:
     assert list_images([str(path)], cache=root) == first
     path.write_bytes(b"?" * status.st_size)
     assert [item.status for item in list_images([str(path)], cache=root)] == ["failed"]
+
+
+def test_people_below_folders_that_all_share(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(
+        tar_of({f"/data/faces/{name}.jpg": b"x" for name in ("anna/1", "anna/x/2", "ben/3")})
+    )
+    assert [item.identity for item in list_images([str(tmp_path / "a.tar")])] == ["anna", "anna", "ben"]
+    (tmp_path / "b.tar").write_bytes(
+        tar_of({f"data/{name}.jpg": b"x" for name in ("cover", "anna/1", "ben/3", "ben/4")})
+    )
+    assert [item.identity for item in list_images([str(tmp_path / "b.tar")])] == ["data", "anna", "ben", "ben"]
+
+
+def test_the_shards_of_a_dataset_share_their_folders(tmp_path: Path) -> None:
+    for number, person in enumerate(("anna", "anna", "ben")):
+        (tmp_path / f"{number}.tar").write_bytes(tar_of({f"faces/{person}/day {number}/1.jpg": b"x"}))
+    for spec in (str(tmp_path), f"{tmp_path}/*.tar"):
+        assert [item.identity for item in list_images([spec])] == ["anna", "anna", "ben"]
+
+
+def test_pictures_by_content_and_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    jpeg = b"\xff\xd8\xff"
+    files = {
+        "a/1": jpeg,
+        "a/2.dat": jpeg,
+        "a/3.txt": b"x",
+        "a/4.txt": b"x",
+        "a/.5.jpg": jpeg,
+        "a/6.jfif": b"x",
+        "a/x.mp4": b"",
+    }
+    (tmp_path / "a.tar").write_bytes(tar_of(files))
+    listing = list_sources([str(tmp_path / "a.tar")], cache=Root(str(tmp_path / "root")))
+    assert set(by_member(listing.items)) == {"a/1", "a/2.dat", "a/6.jfif", "a/x.mp4"}
+    assert by_member(listing.items)["a/x.mp4"].status == "rejected"
+    left_out = [note.text for note in listing.notes if note.kind == "left out"]
+    assert left_out == ["1 left out: hidden, or left by the system", "2 left out: no picture (.txt)"]
+    again = list_sources([str(tmp_path / "a.tar")], cache=Root(str(tmp_path / "root")))
+    assert again == listing
+
+
+def test_long_names_of_each_dialect(tmp_path: Path) -> None:
+    name = "anna/" + "ü" * 150 + "/1.jpg"
+    for dialect in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(tmp_path / "a.tar", "w", format=dialect) as archive:
+            info = tarfile.TarInfo(name)
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"abc"))
+            archive.addfile(tarfile.TarInfo("ben/2.jpg"))
+        item, _ = list_images([str(tmp_path / "a.tar")])
+        assert (item.member, item.identity) == (name, "anna")
+        with SourceReader() as reader:
+            assert reader.read(item) == b"abc"
+
+
+def test_a_label_that_is_too_long_fails_its_picture_only(tmp_path: Path) -> None:
+    labels = json.dumps({"identity": "a" * 100_000}).encode()
+    (tmp_path / "a.tar").write_bytes(tar_of({"1.json": labels, "1.jpg": b"x", "2.jpg": b"x"}))
+    first, second = list_images([str(tmp_path / "a.tar")])
+    assert (first.status, first.identity, second.status) == ("rejected", None, "ok")
+    assert "its identity is of more than 256 characters" in str(first.reason)

@@ -54,4 +54,4 @@ def test_without_labels_photos_have_no_identity_and_frames_that_of_their_video()
     rule = LabelRule("{identity}/{expression}_*", identity="image")
     assert rule.of("anna/sad_1.jpg", "anna").identity is None
     assert rule.of("anna/sad_1.jpg", "anna").expression == "sad"
-    assert rule.of("anna/sad_1.mp4", "anna").identity == "anna/sad_1"
+    assert rule.of("anna/sad_1.mp4", "anna", video="/clips/anna/sad_1.mp4").identity == "/clips/anna/sad_1.mp4"

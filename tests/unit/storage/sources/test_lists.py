@@ -9,7 +9,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mien.storage import Root, SourceItem, SourceReader, list_images
+from mien.storage import (
+    LabelRule,
+    Root,
+    SourceItem,
+    SourceLimits,
+    SourceReader,
+    StorageError,
+    image_name,
+    list_images,
+    list_sources,
+)
+from mien.storage.sources.limits import limits
 
 ROWS = [
     {"uri": "anna/1.jpg", "identity": "Anna", "expression": "sad", "license": "CC BY", "consent": "yes"},
@@ -76,8 +87,6 @@ def test_absolute_paths_and_urls_stay(photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_pattern_fills_what_the_list_leaves_open(photos: Path) -> None:
-    from mien.storage import LabelRule
-
     (photos / "list.csv").write_text(csv_of(ROWS))
     first, second, gone = list_images([str(photos / "list.csv")], LabelRule("{identity}/*"))
     assert (first.identity, second.identity) == ("Anna", "anna")
@@ -95,3 +104,120 @@ def test_a_row_without_uri_and_a_list_that_is_none_are_failed_rows(photos: Path)
         (item,) = list_images([str(photos / name)])
         assert item.status == "failed"
         assert says in str(item.reason)
+
+
+def identities(text: str | bytes, photos: Path) -> list[tuple[str, str | None]]:
+    (photos / "list.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+    return [(item.uri.removeprefix(f"{photos}/"), item.identity) for item in list_images([str(photos / "list.csv")])]
+
+
+ANNA = [("anna/1.jpg", "Anna")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "uri, identity\nanna/1.jpg, Anna\n",
+        "URI,Identity\nanna/1.jpg,Anna\n",
+        " uri ,\tIDENTITY \nanna/1.jpg, Anna \t\n",
+        "uri;identity\nanna/1.jpg;Anna\n",
+        "uri\tidentity\nanna/1.jpg\tAnna\n",
+        "uri|identity\nanna/1.jpg|Anna\n",
+        "sep=;\nuri;identity\nanna/1.jpg;Anna\n",
+        'uri,identity\n"anna/1.jpg","Anna"\r\n',
+        'uri, identity\n"anna/1.jpg", "Anna"\n\n\n',
+        "uri,identity\r\nanna\\1.jpg,Anna\r\n",
+        "uri,identity,\nanna/1.jpg,Anna,\n",
+        "uri,identity\nanna/1.jpg,\u00a0Anna\u200b\n",
+        "uri,identity\nanna/1.jpg,Anna\n".encode("utf-16"),
+        "uri\tidentity\nanna/1.jpg\tAnna\n".encode("utf-16"),
+        "uri,identity\nanna/1.jpg,Anna\n".encode("utf-8-sig"),
+        "identity;size,mm;uri\nAnna;3,5;anna/1.jpg\n",
+    ],
+)
+def test_lists_as_spreadsheets_write_them(photos: Path, text: str | bytes) -> None:
+    assert identities(text, photos) == ANNA
+
+
+def test_file_uris_with_blanks_and_backslashes_in_a_name(photos: Path) -> None:
+    (photos / "b c").mkdir()
+    (photos / "b c/100%.jpg").write_bytes(b"x")
+    (photos / "back\\slash.jpg").write_bytes(b"x")
+    uris = [
+        (photos / "b c/100%.jpg").as_uri(),
+        "back\\slash.jpg",
+        "b%20c/100%.jpg",
+        "file://localhost" + str(photos / "anna/1.jpg"),
+    ]
+    (photos / "list.csv").write_text("\n".join(["uri", *uris]))
+    found = {
+        item.uri.removeprefix(f"{photos}/"): item.version != "unreadable"
+        for item in list_images([str(photos / "list.csv")])
+    }
+    assert found == {"b c/100%.jpg": True, "back\\slash.jpg": True, "b%20c/100%.jpg": False, "anna/1.jpg": True}
+
+
+def test_labels_are_normalised_and_numbers_stay_as_they_are_written(photos: Path) -> None:
+    lines = ["Jo\u0308rg", "J\u00f6rg", " 007", "7", "7.0", "nan", "", "  "]
+    (photos / "list.csv").write_text("\n".join(["uri,identity", *(f"anna/1.jpg,{name}" for name in lines)]))
+    items = list_images([str(photos / "list.csv")])
+    assert [item.identity for item in items] == ["Jörg", "Jörg", "007", "7", "7.0", "nan", None, None]
+
+
+def test_each_row_is_a_row_also_where_two_name_one_photo(photos: Path) -> None:
+    text = "uri,identity\nanna/1.jpg,Anna\nanna/1.jpg,Ben\nanna/1.jpg,Anna\n"
+    assert [name for _, name in identities(text, photos)] == ["Anna", "Ben", "Anna"]
+    (photos / "other.csv").write_text("uri,identity\nanna/1.jpg,Carl\n")
+    specs = [str(photos), str(photos / "list.csv"), str(photos / "other.csv"), str(photos / "list.csv")]
+    items = [item for item in list_images(specs) if item.uri.endswith("anna/1.jpg")]
+    assert sorted(str(item.identity) for item in items) == ["Anna", "Anna", "Ben", "Carl"]
+    assert len({item.key for item in items}) == 4
+    with SourceReader() as reader:
+        assert {reader.read(item) for item in items} == {b"anna/1.jpg"}
+    assert image_name(items[0].uri, items[0].member, items[0].row) == items[0].uri
+
+
+def test_a_row_with_too_many_cells_is_a_failed_row(photos: Path) -> None:
+    (photos / "list.csv").write_text("uri,identity\nanna/1.jpg,Anna,Banana\nanna/1.jpg,Anna\n")
+    failed, ok = list_images([str(photos / "list.csv")])[::-1]
+    assert (failed.status, ok.status) == ("failed", "ok")
+    assert "row 1 of the list has 3 cells where the first line names 2" in str(failed.reason)
+
+
+def test_columns_that_look_like_labels_are_told(photos: Path) -> None:
+    (photos / "list.csv").write_text("uri,person,Emotion,identitty,width\nanna/1.jpg,Anna,sad,x,3\n")
+    (note,) = [note for note in list_sources([str(photos / "list.csv")]).notes if note.kind == "columns"]
+    assert "'person', 'Emotion', 'identitty'" in note.text
+    assert "width" not in note.text
+    (photos / "list.csv").write_text("uri,identity,person,name\nanna/1.jpg,Anna,a,b\n")
+    assert not [note for note in list_sources([str(photos / "list.csv")]).notes if note.kind == "columns"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "says"),
+    [
+        ("TABLE_ROWS", 2, "uri\n" + "anna/1.jpg\n" * 3, "has more than 2 rows: split it, or set MIEN_MAX_TABLE_ROWS"),
+        ("LIST_BYTES", 20, "uri\n" + "anna/1.jpg\n" * 3, "is of more than 20 bytes"),
+        ("LINE_CHARS", 20, "uri\n" + "x" * 50, "a line of more than 20 characters"),
+        ("URI_CHARS", 9, "uri\nanna/1.jpg\n", "its uri is of more than 9 characters"),
+        ("LABEL_CHARS", 3, "uri,identity\nanna/1.jpg,Anna\n", "its identity is of more than 3 characters"),
+    ],
+)
+def test_each_limit_is_a_row_with_its_reason(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: int, text: str, says: str
+) -> None:
+    (photos / "list.csv").write_text(text)
+    monkeypatch.setenv(f"MIEN_MAX_{name}", str(value))
+    limits.cache_clear()
+    try:
+        (item,) = [item for item in list_images([str(photos / "list.csv")]) if item.status != "ok"]
+        assert says in str(item.reason)
+    finally:
+        monkeypatch.undo()
+        limits.cache_clear()
+
+
+def test_a_limit_that_is_no_number_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_MAX_TABLE_ROWS", "many")
+    with pytest.raises(StorageError, match="MIEN_MAX_TABLE_ROWS is 'many': give a whole number above 0"):
+        SourceLimits.from_environment()

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from mien.model.errors import ImageError
-from mien.model.images.codec import MOST_PIXELS, decode_rgb, has_icc_profile, image_size_px
+from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
+from mien.model.images.limits import max_pixels
 from mien.storage import Root, SourceReader, StorageError, list_images, read_shard
-from mien.tasks.prepare.index import INDEX, plan_index
+from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.runtime.stage import make_shard
 from tests.sample_faces import orl_photos
 from tests.unit.storage.sources.test_archives import tar_of
@@ -24,7 +25,7 @@ from tests.unit.storage.sources.test_archives import tar_of
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "PPM": ".pgm"}
 EACH, EACH_OF_LONG = 320, 5000
 MOST_MEMORY_MIB = 1024
-"""Above what the process had taken before: for a picture of `MOST_PIXELS`, which a header may claim, and its copies."""
+"""Above what the process had taken before: for a picture of as many pixels as are decoded, and its copies."""
 
 
 def encoded() -> dict[str, list[bytes]]:
@@ -91,7 +92,7 @@ def test_a_mutated_photo_is_a_picture_or_an_image_error(kind: str, each: int) ->
         seen["ok"] += 1
         assert pixels.shape == (height, width, 3)
         assert pixels.dtype == np.uint8
-        assert width * height <= MOST_PIXELS
+        assert width * height <= max_pixels()
     assert seen["ok"] + seen["failed"] == each
     assert seen["lines"] == 0
     assert seen["failed"] > each // 10  # the mutations do mutate
@@ -112,7 +113,7 @@ def test_a_folder_of_mutated_photos_has_a_row_for_each(tmp_path: Path) -> None:
     rows = [
         row
         for shard in plan_index(root, "fuzz", items, 64)
-        for row in read_shard(root, "images", make_shard(INDEX, root, shard, None).fingerprint).to_pylist()
+        for row in read_shard(root, "images", make_shard(INDEX, root, shard, IndexSettings()).fingerprint).to_pylist()
     ]
     assert {Path(row["uri"]).name for row in rows} == names
     assert len(rows) == len(names)

@@ -1,0 +1,116 @@
+"""What a listing did not understand or left out, each in one line that says what to do."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mien.storage.secrets import scrubbed
+from mien.storage.sources.item import SourceItem, suffix_of
+from mien.storage.sources.kinds import Kind
+
+NoteKind = Literal["left out", "columns", "labels"]
+
+_MAX_SHOWN = 5
+_MANY_PHOTOS = 3
+"""From this number on it is worth a line that all are of one person."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line on what came in."""
+
+    kind: NoteKind
+    text: str
+
+
+@dataclass
+class Notebook:
+    """Collects notes while sources are listed."""
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Files and members that became no row, by reason."""
+    columns: dict[str, None] = field(default_factory=dict)
+
+    def leave_out(self, reason: str, count: int = 1) -> None:
+        """Counts files that get no row."""
+        self.left_out[reason] += count
+
+    def unread_columns(self, where: str, names: Sequence[str]) -> None:
+        """Notes columns that look like labels."""
+        if names:
+            shown = ", ".join(map(repr, names[:_MAX_SHOWN])) + (", …" if len(names) > _MAX_SHOWN else "")
+            what = "columns look like labels and are" if len(names) > 1 else "column looks like a label and is"
+            self.columns[
+                f"{where}: the {what} not read: {shown}; call what is one identity, expression, licence or consent"
+            ] = None
+
+    def notes(self, items: Sequence[SourceItem], by_source: bool) -> tuple[Note, ...]:
+        """All notes.
+
+        Args:
+            items: What was listed.
+            by_source: Whether identities are those of the sources.
+        """
+        out = [Note("left out", f"{count} left out: {why}") for why, count in sorted(self.left_out.items())]
+        out += [Note("columns", text) for text in list(self.columns)[:_MAX_SHOWN]]
+        if len(self.columns) > _MAX_SHOWN:
+            out.append(Note("columns", f"{len(self.columns) - _MAX_SHOWN} more lists have columns that are not read"))
+        out += [Note("labels", text) for text in _label_lines(items, by_source)]
+        return tuple(Note(note.kind, scrubbed(note.text)) for note in out)
+
+
+def no_picture(name: str) -> str:
+    """The reason for a file that is none, by its suffix, so that many count as one."""
+    suffix = suffix_of(name)
+    shown = suffix if (suffix and len(suffix) <= 10 and suffix[1:].isalnum()) or suffix.startswith(".tar") else ""
+    return f"no picture ({shown or 'no suffix'})"
+
+
+def left_out(kind: Kind, name: str) -> str | None:
+    """Why a file in a folder becomes no row; None where it becomes one."""
+    if kind in ("image", "video", "archive"):
+        return None
+    if kind in ("parquet", "list"):
+        return f"a list or table in a folder ({suffix_of(name) or 'no suffix'}): name it itself"
+    return no_picture(name)
+
+
+def _label_lines(items: Sequence[SourceItem], by_source: bool) -> Iterable[str]:
+    usable = [item for item in items if item.status == "ok"]
+    expressions = sum(item.expression is not None for item in usable)
+    if by_source:
+        people = Counter(item.identity for item in usable)
+        yield from _identity_lines(people, len(usable))
+    if 0 < expressions < len(usable):
+        yield f"{len(usable) - expressions} of {len(usable)} pictures have no expression: label them, or none is known"
+
+
+def _identity_lines(people: Counter[str | None], total: int) -> Iterable[str]:
+    unknown = people.pop(None, 0)
+    if unknown and people:
+        yield f"{unknown} of {total} pictures have no identity: label them, or they help no training"
+    elif unknown:
+        yield (
+            "no picture has an identity: put each person's photos into a folder, label them, or use --identity image "
+            "or --identity cluster"
+        )
+    if len(people) == 1 and not unknown and total >= _MANY_PHOTOS:
+        name = next(iter(people))
+        yield f"all {total} pictures are of one person, {name!r}: if not, say where names stand with --pattern"
+    yield from _alike(Counter({name: count for name, count in people.items() if name is not None}))
+
+
+def _alike(people: Counter[str]) -> Iterable[str]:
+    """Names that differ by upper and lower case only."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(people):
+        spellings[name.casefold()].append(name)
+    alike = [names for names in spellings.values() if len(names) > 1]
+    for names in alike[:_MAX_SHOWN]:
+        shown = " and ".join(f"{name!r} ({people[name]})" for name in names)
+        yield f"{shown} differ by upper and lower case only and are different people: rename one if they are not"
+    if len(alike) > _MAX_SHOWN:
+        yield f"{len(alike) - _MAX_SHOWN} more names differ by upper and lower case only"
