@@ -13,8 +13,8 @@ from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.weights import RegisteredModel, keep_model
 from mien.tasks.plan.pair_shards import store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
-from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
-from mien.tasks.transfer.generate import BATCH, FACE_COLUMNS, Prepared, prepared
+from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables
+from mien.tasks.transfer.generate import BATCH, Batch, PairGenerator
 from mien.tasks.transfer.settings import TransferSettings
 
 SIZE_PX, WIDTH, SHARD_PAIRS = 128, 24, 64
@@ -38,14 +38,10 @@ class Bench:
         """Of the plan."""
         return read_shard(self.root, "pairs", shard.fingerprint).to_pylist()
 
-    def faces(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """What a shard reads of its faces and photos."""
-        ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
-        found = read_faces(self.root, self.settings.sets, ids, FACE_COLUMNS)
-        photos = photos_of(
-            self.root, self.settings.sets, {f["image_id"] for f in found.values()}, ["licence", "consent"]
-        )
-        return {face_id: face | {"photo": photos.get(face["image_id"], {})} for face_id, face in found.items()}
+    @property
+    def generator(self) -> PairGenerator:
+        """Of the plan's pairs."""
+        return PairGenerator(self.root, self.settings)
 
 
 def bench_of(folder: Path, pairs: int) -> Bench:
@@ -64,11 +60,11 @@ def bench_of(folder: Path, pairs: int) -> Bench:
     return Bench(root, settings, store_round(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
 
 
-def all_batches(bench: Bench) -> list[Prepared]:
+def all_batches(bench: Bench) -> list[Batch]:
     """Every batch of the plan, decoded."""
-    out: list[Prepared] = []
+    out: list[Batch] = []
     for shard in bench.shards:
         rows = bench.rows(shard)
-        faces = bench.faces(rows)
-        out += [prepared(bench.root, rows[n : n + BATCH], faces, bench.settings) for n in range(0, len(rows), BATCH)]
+        faces = bench.generator.faces(rows)
+        out += [bench.generator.batch(rows[n : n + BATCH], faces) for n in range(0, len(rows), BATCH)]
     return out

@@ -33,8 +33,8 @@ class VerifiedSet(FlowResult):
 
     @property
     def whole(self) -> bool:
-        """Nothing is wrong, and nothing was left out."""
-        return not self.faults and not self.left_out
+        """Nothing is wrong, and everything was compared."""
+        return bool(self.compared) and not self.faults and not self.left_out
 
     def lines(self) -> list[str]:
         rows = ", ".join(f"{count} {table}" for table, count in self.rows.items())
@@ -49,7 +49,9 @@ class VerifiedSet(FlowResult):
     def _verdict(self) -> str:
         if self.faults:
             return "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        return f"no fault found, {len(self.left_out)} comparisons left out" if self.left_out else "whole"
+        if self.left_out:
+            return f"no fault found, {len(self.left_out)} comparisons left out"
+        return "whole" if self.whole else "nothing was compared"
 
     @property
     def ok(self) -> bool:

@@ -39,6 +39,7 @@ WITHOUT_CONTENT = (
     "mien.storage.sets",
     "mien.storage.artefacts",
     "mien.storage.code_version",
+    "mien.storage.rows",  # types alone
     "mien.storage.retries",  # how often is asked
     "mien.storage.secrets",  # what a message leaves out
 )

@@ -21,6 +21,7 @@ from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
 from mien.tasks.evaluate.results import COPY, PHOTO, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.runtime.workers import tick
+from mien.tasks.sets.face_rows import embedding_of
 from mien.tasks.sets.faces import detector_of
 
 _REGIONS: dict[str, Region] = {"mouth_l1": "mouth", "eye_l1": "eyes"}
@@ -110,7 +111,7 @@ def _task(pictures: Pictures, pair: EvaluationPair, n: int, copy: _Seen | None) 
 
 
 def _embedding(pictures: Pictures, face_id: str) -> Float[np.ndarray, " d"]:
-    return np.asarray(pictures.faces[face_id]["embedding"], np.float32)
+    return embedding_of(pictures.faces[face_id])
 
 
 def _same(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"], seen: _Seen | None, task: _Task) -> Measured:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.model.images.codec import decode_rgb, resize_rgb
+from mien.model.images.codec import resize_rgb
 from mien.model.inference.baselines import spline_warped
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.storage import Root
+from mien.storage.rows import FaceRow
 from mien.tasks.evaluate.results import COPY, GENERATED, TPS, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
 from mien.tasks.generator.weights import load_model
-from mien.tasks.sets.faces import common_points, crop_size_px, read_faces
+from mien.tasks.sets.face_rows import FaceWithHeatmap, common_points, crop_of, heatmap_of
+from mien.tasks.sets.faces import crop_size_px, read_faces
 
 COLUMNS = ["crop", "landmarks_xy", "landmark_scheme", "embedding"]
 
@@ -27,7 +28,7 @@ Photos = UInt8[np.ndarray, "pairs side side 3"]
 class Pictures:
     """Photos and results of some pairs, all of the size that the evaluated generator makes."""
 
-    faces: dict[str, dict[str, Any]]
+    faces: dict[str, FaceWithHeatmap]
     """The rows by id."""
     sources: Photos
     targets: Photos
@@ -62,16 +63,16 @@ def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Seque
     return Pictures(faces, photos, _photos(targets, size_px), own_points, asked.points, results)
 
 
-def _photos(rows: list[dict[str, Any]], size_px: int) -> Photos:
-    return np.stack([resize_rgb(decode_rgb(row["crop"]), size_px) for row in rows])
+def _photos(rows: Sequence[FaceRow], size_px: int) -> Photos:
+    return np.stack([resize_rgb(crop_of(row), size_px) for row in rows])
 
 
 def _generate(
-    generator: ExportedGenerator, sources: list[dict[str, Any]], points: np.ndarray, asked: TargetKeypoints
+    generator: ExportedGenerator, sources: Sequence[FaceWithHeatmap], points: np.ndarray, asked: TargetKeypoints
 ) -> UInt8[np.ndarray, "pairs size size 3"]:
     return generator.generate(
-        np.stack([decode_rgb(face["crop"]) for face in sources]),
-        source_heatmaps=np.stack([face["heatmap"] for face in sources]),
+        np.stack([crop_of(face) for face in sources]),
+        source_heatmaps=np.stack([heatmap_of(face) for face in sources]),
         target_heatmaps=asked.heatmaps,
         source_points=points,
         target_points=asked.points,

@@ -20,6 +20,7 @@ from mien.storage.artefacts import (
 )
 from mien.storage.exports import ExportForm, Picture, finish, folder_names, is_finished, part_files
 from mien.storage.exports.formats import COLUMNS, rows_csv
+from mien.storage.rows import TransferRow
 from mien.tasks.errors import UsageError
 from mien.tasks.export.paste_back import paste_rows
 from mien.tasks.runtime.workers import in_worker, tick
@@ -78,7 +79,7 @@ def people_of(root: Root, transfers: str) -> dict[str, str]:
     return folder_names(labels)
 
 
-def _person(row: dict[str, Any]) -> str:
+def _person(row: TransferRow) -> str:
     return row["identity"] or f"unlabelled {(row['source_image_id'] or 'photo')[:16]}"
 
 
@@ -134,12 +135,12 @@ def _export(
     settings: ExportSettings,
     part: str,
 ) -> ExportedPart:
-    rows = read_shard(root, "transfers", shard).to_pylist()
+    rows: list[TransferRow] = read_shard(root, "transfers", shard).to_pylist()
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
     left_out: list[str] = []
     if settings.paste_back:
         pasted = paste_rows(root, transfers, chosen)
-        left_out = [row["reason"] for row in pasted if not row["image"]]
+        left_out = [str(row["reason"]) for row in pasted if not row["image"]]
         chosen = [row for row in pasted if row["image"]]
     pictures = [_picture(row, folders) for row in {row["output_id"]: row for row in chosen}.values()]
     for path, data in part_files(settings.form, number, pictures):
@@ -160,10 +161,10 @@ def _export(
     return done
 
 
-def _picture(row: dict[str, Any], folders: dict[str, str]) -> Picture:
-    return Picture(
-        row["image"], SUFFIXES[row["image_format"]], folders[_person(row)], {name: row[name] for name in COLUMNS}
-    )
+def _picture(row: TransferRow, folders: dict[str, str]) -> Picture:
+    columns: dict[str, Any] = dict(row)
+    suffix = SUFFIXES[columns["image_format"]]
+    return Picture(columns["image"], suffix, folders[_person(row)], {name: columns[name] for name in COLUMNS})
 
 
 def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[ExportedPart]) -> int:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
 from mien.model.expression.shape_model import ShapeModel
-from mien.model.images.codec import decode_rgb
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.storage import Root
+from mien.storage.rows import FaceRow
 from mien.tasks.generator.neutrals import Neutrals, load_neutrals
-from mien.tasks.sets.faces import common_points
+from mien.tasks.sets.face_rows import FaceWithHeatmap, common_points, crop_of, heatmap_of
 
-Rows = Sequence[dict[str, Any]]
+FacePair = tuple[FaceWithHeatmap, FaceWithHeatmap]
+"""Source and driver."""
 
 
 class TargetKeypoints(NamedTuple):
@@ -42,7 +43,7 @@ class GeneratorInputs:
 
 def generator_inputs(
     spec: HeatmapSpec,
-    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
+    pairs: Sequence[FacePair],
     crop_side_px: int,
     retargeted: Float[np.ndarray, "pairs 68 2"] | None = None,
 ) -> GeneratorInputs:
@@ -53,8 +54,8 @@ def generator_inputs(
     sources, drivers = ([pair[side] for pair in pairs] for side in (0, 1))
     target = target_keypoints(drivers, crop_side_px, retargeted, spec)
     return GeneratorInputs(
-        np.stack([decode_rgb(face["crop"]) for face in sources]),
-        np.stack([face["heatmap"] for face in sources]),
+        np.stack([crop_of(face) for face in sources]),
+        np.stack([heatmap_of(face) for face in sources]),
         target.heatmaps,
         np.stack([common_points(face, crop_side_px) for face in sources]),
         target.points,
@@ -62,12 +63,15 @@ def generator_inputs(
 
 
 def target_keypoints(
-    drivers: Rows, crop_side_px: int, retargeted: Float[np.ndarray, "pairs 68 2"] | None, spec: HeatmapSpec
+    drivers: Sequence[FaceWithHeatmap],
+    crop_side_px: int,
+    retargeted: Float[np.ndarray, "pairs 68 2"] | None,
+    spec: HeatmapSpec,
 ) -> TargetKeypoints:
     """The retargeted points with their heatmaps; where there are none, the drivers' own with those of the cache."""
     if retargeted is None:
         points = np.stack([common_points(driver, crop_side_px) for driver in drivers])
-        return TargetKeypoints(points, np.stack([driver["heatmap"] for driver in drivers]))
+        return TargetKeypoints(points, np.stack([heatmap_of(driver) for driver in drivers]))
     points = retargeted.astype(np.float32)
     return TargetKeypoints(points, render_heatmaps(to_px(points, crop_side_px), "ibug68", crop_side_px, spec))
 
@@ -77,7 +81,7 @@ def retargeted_points(
     neutrals: str | None,
     settings: RetargetSettings,
     shape_model: ShapeModel | None,
-    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
+    pairs: Sequence[FacePair],
     crop_size_px: int,
 ) -> Float[np.ndarray, "pairs 68 2"] | None:
     """For pairs of rows (source, driver) what is asked for, in [-1, 1] over the crop; None: the drivers' own points.
@@ -91,6 +95,6 @@ def retargeted_points(
     return retarget(source, driver, settings, shape_model)
 
 
-def _with_neutrals(neutrals: Neutrals, rows: Rows, crop_size_px: int) -> Faces:
+def _with_neutrals(neutrals: Neutrals, rows: Sequence[FaceRow], crop_size_px: int) -> Faces:
     points = np.stack([common_points(row, crop_size_px) for row in rows]).astype(np.float64)
     return Faces(points, neutrals.of([row["face_id"] for row in rows]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -18,9 +17,11 @@ from mien.model.expression.retargeting import RetargetSettings, check_retargetin
 from mien.model.expression.shape_model import ShapeModel
 from mien.storage import Root, fingerprint, open_table, source_digest
 from mien.storage.artefacts import NEUTRALS, load_or_make, npz_artefact, read
+from mien.storage.rows import FaceRow
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model
-from mien.tasks.sets.faces import FaceTables, common_points, crop_size_px
+from mien.tasks.sets.face_rows import common_points
+from mien.tasks.sets.faces import FaceTables, crop_size_px
 
 CODE = source_digest(__name__)
 
@@ -112,7 +113,7 @@ def _people(root: Root, tables: FaceTables) -> tuple[list[str], np.ndarray, np.n
     return [face_id for _, face_id, _ in faces], points, people
 
 
-def _face_rows(root: Root, tables: FaceTables) -> Iterator[dict[str, Any]]:
+def _face_rows(root: Root, tables: FaceTables) -> Iterator[FaceRow]:
     """In batches: the landmarks of many faces as Python numbers take much memory."""
     columns = ["face_id", "image_id", "identity", "landmarks_xy", "landmark_scheme"]
     usable = open_table(root, "faces", tables.faces).scanner(columns=columns, filter=pc.field("status") == "ok")

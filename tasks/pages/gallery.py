@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal, get_args
 
 from mien.storage import Manifest, Root, open_table, read_manifest
+from mien.storage.rows import FaceRow, TransferRow
 from mien.tasks.pages.html import data_uri, evenly_spaced, reason_kind, templates
 from mien.tasks.sets.faces import FaceTables, read_faces
 
 PAGE = "index.html"
+
+Measure = Literal["identity_similarity", "driver_similarity", "expression_error"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 _COLUMNS = [
     "identity", "expression", "identity_face_id", "expression_face_id", "image", "sha256", "model_uri", "run_id",
@@ -29,6 +34,20 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class GallerySummary:
+    """The rows of a table of generated faces in numbers."""
+
+    total: int
+    accepted: int
+    identities: int
+    models: list[str]
+    medians: dict[str, float | None]
+    """By measure; None where no row has it."""
+    reasons: list[tuple[str, int]]
+    """Without their numbers, the most frequent first."""
+
+
+@dataclass(frozen=True)
 class Card:
     """One generated face as the page shows it. Pictures are data URIs."""
 
@@ -43,15 +62,15 @@ class Card:
     reason: str | None
 
 
-def build_gallery(root: Root, transfers: str, out: Root, most: int = 96) -> Gallery:
+def build_gallery(root: Root, transfers: str, out: Root, max_faces: int = 96) -> Gallery:
     """Writes the gallery of a `transfers` table to `out`/index.html.
 
-    At most `most` faces are shown, evenly spaced over the table's order, so that nobody chose them; the numbers at the
-    top are of all of them.
+    At most `max_faces` faces are shown, evenly spaced over the table's order, so that nobody chose them. The numbers at
+    the top are of all faces.
     """
     manifest = read_manifest(root, "transfers", transfers)
     rows = open_table(root, "transfers", transfers).to_table(columns=_COLUMNS).to_pylist()
-    shown = evenly_spaced(rows, most)
+    shown = evenly_spaced(rows, max_faces)
     summary = summarise(rows)
     page = templates.get_template("gallery.html.j2").render(
         cards=_cards(root, manifest, shown),
@@ -65,46 +84,44 @@ def build_gallery(root: Root, transfers: str, out: Root, most: int = 96) -> Gall
     return Gallery(f"{out.url}/{PAGE}", markdown(summary))
 
 
-def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts, medians and reasons of the rows of a `transfers` table."""
+def summarise(rows: Sequence[TransferRow]) -> GallerySummary:
+    """Counts, medians and reasons."""
     reasons = Counter(reason_kind(row["reason"]) for row in rows if row["status"] != "ok")
-    return {
-        "total": len(rows),
-        "accepted": sum(row["status"] == "ok" for row in rows),
-        "identities": len({row["identity"] for row in rows}),
-        "models": sorted({row["model_uri"] for row in rows}),
-        "medians": {
-            name: _median(rows, name) for name in ("identity_similarity", "driver_similarity", "expression_error")
-        },
-        "reasons": reasons.most_common(),
-    }
+    return GallerySummary(
+        total=len(rows),
+        accepted=sum(row["status"] == "ok" for row in rows),
+        identities=len({row["identity"] for row in rows}),
+        models=sorted({row["model_uri"] for row in rows}),
+        medians={name: _median(rows, name) for name in MEASURES},
+        reasons=reasons.most_common(),
+    )
 
 
-def _median(rows: list[dict[str, Any]], name: str) -> float | None:
-    values = [row[name] for row in rows if row[name] is not None]
+def _median(rows: Sequence[TransferRow], measure: Measure) -> float | None:
+    values = [value for row in rows if (value := row[measure]) is not None]
     return median(values) if values else None
 
 
-def markdown(summary: dict[str, Any]) -> str:
+def markdown(summary: GallerySummary) -> str:
     """The summary as markdown, for Prefect's artifact."""
-    total, accepted = summary["total"], summary["accepted"]
-    share = f" ({accepted / total:.0%})" if total else ""
-    lines = [f"**{accepted} of {total} generated faces accepted**{share}, {summary['identities']} identities", ""]
+    share = f" ({summary.accepted / summary.total:.0%})" if summary.total else ""
+    counted = f"**{summary.accepted} of {summary.total} generated faces accepted**{share}"
+    lines = [f"{counted}, {summary.identities} identities", ""]
     lines += ["| measure | median |", "|---|---|"]
     lines += [
-        f"| {name.replace('_', ' ')} | {'–' if v is None else f'{v:.3f}'} |" for name, v in summary["medians"].items()
+        f"| {name.replace('_', ' ')} | {'–' if v is None else f'{v:.3f}'} |" for name, v in summary.medians.items()
     ]
-    if summary["reasons"]:
+    if summary.reasons:
         lines += [
             "",
             "| why not | faces |",
             "|---|---|",
-            *(f"| {reason} | {count} |" for reason, count in summary["reasons"]),
+            *(f"| {reason} | {count} |" for reason, count in summary.reasons),
         ]
     return "\n".join(lines)
 
 
-def _cards(root: Root, manifest: Manifest, rows: list[dict[str, Any]]) -> list[Card]:
+def _cards(root: Root, manifest: Manifest, rows: Sequence[TransferRow]) -> list[Card]:
     about: Any = manifest.about
     sets = [FaceTables(**tables) for tables in about["settings"]["sets"]]
     ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
@@ -112,20 +129,21 @@ def _cards(root: Root, manifest: Manifest, rows: list[dict[str, Any]]) -> list[C
     return [_card(row, faces) for row in rows]
 
 
-def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
-    source, driver = faces.get(row["identity_face_id"], {}), faces.get(row["expression_face_id"], {})
+def _card(row: TransferRow, faces: Mapping[str, FaceRow]) -> Card:
+    source, driver = faces.get(row["identity_face_id"]), faces.get(row["expression_face_id"])
     numbers = {
         "identity": row["identity_similarity"],
         "driver": row["driver_similarity"],
         "expression error": row["expression_error"],
     }
-    expression = driver.get("expression") or "expression"
+    expression, identity = (driver["expression"], driver["identity"]) if driver else (None, None)
+    person = row["identity"] or "unnamed"
     return Card(
-        source=data_uri(source.get("crop")) or "",
-        driver=data_uri(driver.get("crop")) or "",
+        source=data_uri(source["crop"] if source else None) or "",
+        driver=data_uri(driver["crop"] if driver else None) or "",
         result=data_uri(row["image"]),
         absent="picture not kept" if row["sha256"] else "nothing generated",
-        caption=f"{row['identity'] or 'unnamed'} with the {expression} of {driver.get('identity') or 'unnamed'}",
+        caption=f"{person} with the {expression or 'expression'} of {identity or 'unnamed'}",
         numbers=[(name, "–" if value is None else f"{value:.3f}") for name, value in numbers.items()],
         accepted=row["status"] == "ok",
         reason=row["reason"],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 import jinja2
 
 from mien.model.images.codec import decode_rgb, encode_png, resize_rgb
+
+T = TypeVar("T")
 
 templates = jinja2.Environment(
     loader=jinja2.PackageLoader("mien.tasks.pages"),
@@ -18,15 +21,15 @@ templates = jinja2.Environment(
 )
 
 
-def evenly_spaced(rows: list[Any], most: int) -> list[Any]:
-    """At most `most` of the rows, evenly spaced over their order."""
-    count = min(most, len(rows))
+def evenly_spaced(rows: Sequence[T], max_rows: int) -> list[T]:
+    """At most `max_rows` of the rows, evenly spaced over their order."""
+    count = min(max_rows, len(rows))
     return [rows[i * len(rows) // count] for i in range(count)]
 
 
-def reason_kind(reason: str) -> str:
+def reason_kind(reason: str | None) -> str:
     """The reason without its numbers, so that equal ones count together."""
-    words = [word for word in reason.split() if not any(c.isdigit() for c in word)]
+    words = [word for word in (reason or "").split() if not any(c.isdigit() for c in word)]
     return " ".join(words).removesuffix(" is below").removesuffix(" is above")
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow.compute as pc
 
 from mien.storage import Manifest, Root, open_table
 from mien.tasks.pages.crops import crop_uris
-from mien.tasks.prepare.identity_lines import check_line, doubt_line, doubted_photos, people_line
+from mien.tasks.prepare.identities import PeopleSummary
+from mien.tasks.prepare.identity_lines import check_line, doubt_line, doubted_photos, people_line, summaries_of
 
-_MOST_PEOPLE = 30
+_MAX_PEOPLE = 30
 _SIDE_PX = 96
-_SIDES = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -48,25 +47,28 @@ class IdentityReport:
         return [self.headline, "", *lines, *([""] if lines else [])]
 
 
-def identity_report(root: Root, faces: Manifest, most: int) -> IdentityReport:
-    """Of a committed table of faces; at most `most` decisions or photos."""
-    about: Any = faces.about
-    compared = about.get("compared") or {}
-    if people := compared.get("people"):
-        return _people(root, faces, people, most)
-    if check := compared.get("check"):
-        return IdentityReport(check_line(check), doubted=doubted_photos(root, faces, most))
+def identity_report(root: Root, faces: Manifest, max_shown: int) -> IdentityReport:
+    """Of a committed table of faces; at most `max_shown` decisions or photos."""
+    people, check = summaries_of(faces)
+    if people:
+        return _people(root, faces, people, max_shown)
+    if check:
+        return IdentityReport(check_line(check), doubted=doubted_photos(root, faces, max_shown))
     return IdentityReport()
 
 
-def _people(root: Root, faces: Manifest, people: Any, most: int) -> IdentityReport:
+def _people(root: Root, faces: Manifest, people: PeopleSummary, max_shown: int) -> IdentityReport:
     rows = open_table(root, "faces", faces.fingerprint).to_table(["identity"], filter=pc.field("status") == "ok")
     sizes = Counter(rows["identity"].to_pylist()).most_common()
-    doubts = people["doubts"][:most]
-    shown = [face for doubt in doubts for side in _SIDES for face in doubt[side]["shown"]]
+    doubts = people["doubts"][:max_shown]
+    shown = [face for doubt in doubts for side in (doubt["first"], doubt["second"]) for face in side["shown"]]
     crops = crop_uris(root, faces.fingerprint, shown, _SIDE_PX)
     close = [
-        CloseDecision(doubt_line(doubt), *([crops[face] for face in doubt[side]["shown"]] for side in _SIDES))
+        CloseDecision(
+            doubt_line(doubt),
+            [crops[face] for face in doubt["first"]["shown"]],
+            [crops[face] for face in doubt["second"]["shown"]],
+        )
         for doubt in doubts
     ]
-    return IdentityReport(people_line(people), sizes[:_MOST_PEOPLE], max(0, len(sizes) - _MOST_PEOPLE), close)
+    return IdentityReport(people_line(people), sizes[:_MAX_PEOPLE], max(0, len(sizes) - _MAX_PEOPLE), close)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, get_args
 
 import numpy as np
 
 from mien.storage import Root, open_table, read_manifest, read_set
+from mien.storage.rows import FaceRow, ImageRow
 from mien.tasks.pages.crops import crop_uris
 from mien.tasks.pages.html import evenly_spaced, reason_kind, templates
 from mien.tasks.pages.identity_report import identity_report
@@ -21,8 +23,12 @@ _COLUMNS = [
     "face_id", "image_id", "identity", "score", "face_px", "sharpness", "brightness", "clipped", "pose", "shape_error",
     "landmark_scatter", "outside", "found_by", "status", "reason",
 ]  # fmt: skip
-_MEASURES = ("score", "face_px", "sharpness", "brightness", "clipped", "shape_error", "landmark_scatter", "outside")
-_ANGLES = ("yaw", "pitch", "roll")
+Measure = Literal[
+    "score", "face_px", "sharpness", "brightness", "clipped", "shape_error", "landmark_scatter", "outside"
+]
+Angle = Literal["yaw", "pitch", "roll"]
+_MEASURES: tuple[Measure, ...] = get_args(Measure)
+_ANGLES: tuple[Angle, ...] = get_args(Angle)
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,15 @@ class Sheet:
     """Picture and caption."""
 
 
-def build_report(root: Root, name: str, out: Root, most: int = 48) -> Report:
+def build_report(root: Root, name: str, out: Root, max_faces: int = 48) -> Report:
     """Writes the report on a prepared set to `out`/index.html.
 
-    Each sheet shows at most `most` faces, evenly spaced over the table, so that nobody chose them.
+    Each sheet shows at most `max_faces` faces, evenly spaced over the table, so that nobody chose them.
     """
     images = open_table(root, "images", name).to_table(columns=["status", "reason"]).to_pylist()
     rows = open_table(root, "faces", name).to_table(columns=_COLUMNS).to_pylist()
     reasons = count_reasons(images, rows)
-    identities = identity_report(root, read_manifest(root, "faces", read_set(root, name).tables["faces"]), most)
+    identities = identity_report(root, read_manifest(root, "faces", read_set(root, name).tables["faces"]), max_faces)
     histograms = [found for measure in (*_MEASURES, *_ANGLES) if (found := histogram(measure, rows))]
     page = templates.get_template("report.html.j2").render(
         name=name,
@@ -83,7 +89,7 @@ def build_report(root: Root, name: str, out: Root, most: int = 48) -> Report:
         identities=identities,
         found_by=Counter(row["found_by"] for row in rows if row["found_by"]).most_common(),
         histograms=histograms,
-        sheets=_sheets(root, name, rows, most),
+        sheets=_sheets(root, name, rows, max_faces),
     )
     out.write_bytes(PAGE, page.encode())
     return Report(
@@ -91,7 +97,7 @@ def build_report(root: Root, name: str, out: Root, most: int = 48) -> Report:
     )
 
 
-def count_reasons(images: list[dict[str, Any]], faces: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+def count_reasons(images: Sequence[ImageRow], faces: Sequence[FaceRow]) -> list[tuple[str, str, int]]:
     """Status, reason without its numbers, and rows, of all photos and faces that are not ok; the most frequent first.
 
     A failed photo has no row in `faces`; one that failed later has none but there.
@@ -101,7 +107,7 @@ def count_reasons(images: list[dict[str, Any]], faces: list[dict[str, Any]]) -> 
     return [(status, reason, count) for (status, reason), count in counts.most_common()]
 
 
-def histogram(measure: str, rows: list[dict[str, Any]]) -> Histogram | None:
+def histogram(measure: Measure | Angle, rows: Sequence[FaceRow]) -> Histogram | None:
     """Of the faces that have the measure; None where none has."""
     known = [(value, row["status"] == "ok") for row in rows if (value := _value(row, measure)) is not None]
     if not known:
@@ -114,19 +120,19 @@ def histogram(measure: str, rows: list[dict[str, Any]]) -> Histogram | None:
     return Histogram(measure, float(edges[0]), float(edges[-1]), float(np.median(values)), *parts)
 
 
-def _value(row: dict[str, Any], measure: str) -> float | None:
-    if measure not in _ANGLES:
-        return row[measure]
-    return None if row["pose"] is None else row["pose"][_ANGLES.index(measure)]
+def _value(row: FaceRow, measure: Measure | Angle) -> float | None:
+    if measure == "yaw" or measure == "pitch" or measure == "roll":
+        return None if row["pose"] is None else row["pose"][_ANGLES.index(measure)]
+    return row[measure]
 
 
-def _sheets(root: Root, name: str, rows: list[dict[str, Any]], most: int) -> list[Sheet]:
+def _sheets(root: Root, name: str, rows: Sequence[FaceRow], max_faces: int) -> list[Sheet]:
     """The accepted, then the rejected of each reason; faces only, since a photo that failed has no picture."""
-    groups: dict[str, list[dict[str, Any]]] = {"accepted": [row for row in rows if row["status"] == "ok"]}
+    groups: dict[str, list[FaceRow]] = {"accepted": [row for row in rows if row["status"] == "ok"]}
     for row in rows:
         if row["status"] != "ok" and row["pose"] is not None:
             groups.setdefault(reason_kind(row["reason"]), []).append(row)
-    shown = {title: evenly_spaced(group, most) for title, group in groups.items()}
+    shown = {title: evenly_spaced(group, max_faces) for title, group in groups.items()}
     face_ids = {row["face_id"] for group in shown.values() for row in group}
     crops = crop_uris(root, name, face_ids, _SHEET_SIDE_PX)
     return [
@@ -136,12 +142,12 @@ def _sheets(root: Root, name: str, rows: list[dict[str, Any]], most: int) -> lis
     ]
 
 
-def _caption(row: dict[str, Any]) -> str:
+def _caption(row: FaceRow) -> str:
     return row["reason"] or row["identity"] or "unnamed"
 
 
 def markdown(
-    name: str, photos: int, rows: list[dict[str, Any]], reasons: list[tuple[str, str, int]], rest: list[str]
+    name: str, photos: int, rows: Sequence[FaceRow], reasons: list[tuple[str, str, int]], rest: list[str]
 ) -> str:
     """The report without pictures, for Prefect's artifact; `rest` are the lines after the counts."""
     accepted = sum(row["status"] == "ok" for row in rows)

@@ -6,14 +6,15 @@ import csv
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypedDict, cast
 
 import pyarrow as pa
 
 from mien.model.pair_planning import planned_pair
-from mien.storage import Root, image_name, open_table, read_set
+from mien.storage import Root, Status, image_name, open_table, read_set
+from mien.storage.rows import PairRow
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary
@@ -22,16 +23,23 @@ from mien.tasks.sets.faces import FaceTables
 
 CSV_COLUMNS = ("identity_image", "expression_image")
 
-Row = dict[str, Any]
-Rows = list[Row]
+
+class _ListedFace(TypedDict):
+    """A face that a line names; of a photo that could not be read, the photo itself."""
+
+    face_id: str
+    image_id: str | None
+    identity: str | None
+    expression: str | None
+    status: Status
+    reason: str | None
 
 
 @dataclass(frozen=True)
 class PairList:
     """Pairs in the order of a list, made in one round."""
 
-    rows: Rows
-    """Of `pairs`."""
+    rows: list[PairRow]
 
     @property
     def summary(self) -> PlanSummary:
@@ -72,11 +80,11 @@ def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:
         yield reader.line_num, source, driver
 
 
-def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, Row]:
+def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, _ListedFace]:
     """The first (largest) face row of each image, by the image's name (its URI, of one in an archive or a
     video with `#` and its name or number)."""
     columns = ["face_id", "image_id", "identity", "expression", "status", "reason"]
-    faces: dict[str, Row] = {}
+    faces: dict[str, _ListedFace] = {}
     for row in open_table(root, "faces", tables.faces).to_table(columns=columns).to_pylist():
         faces.setdefault(row["image_id"], row)
     images = open_table(root, "images", read_set(root, tables.name).tables["images"])
@@ -85,10 +93,14 @@ def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, Row]:
     ).to_pylist()
     # A photo that could not be read has no face row; it stands in for itself.
     named = [(image_name(row["uri"], row["member"], row["row"], row["frame"]), row) for row in listed]
-    return {name: faces.get(row["image_id"]) or {**row, "face_id": name} for name, row in named}
+    own = ("image_id", "identity", "expression", "status", "reason")
+    return {
+        name: faces.get(row["image_id"]) or cast("_ListedFace", {key: row[key] for key in own} | {"face_id": name})
+        for name, row in named
+    }
 
 
-def _face_of(uri: str, faces: dict[str, Row], tables: FaceTables, line: int) -> Row:
+def _face_of(uri: str, faces: dict[str, _ListedFace], tables: FaceTables, line: int) -> _ListedFace:
     uri = uri if uri in faces else os.path.abspath(uri)  # local photos are listed by absolute path
     if uri not in faces:
         example = next(iter(faces), "empty")
@@ -98,8 +110,8 @@ def _face_of(uri: str, faces: dict[str, Row], tables: FaceTables, line: int) -> 
     return faces[uri]
 
 
-def _listed_row(source: Row, driver: Row, seed: int) -> Row:
-    pair = planned_pair(str(source["face_id"]), str(driver["face_id"]), seed)
+def _listed_row(source: _ListedFace, driver: _ListedFace, seed: int) -> PairRow:
+    pair = planned_pair(source["face_id"], driver["face_id"], seed)
     unusable = next(
         (
             f"{who}: {face['reason']}"
@@ -108,11 +120,15 @@ def _listed_row(source: Row, driver: Row, seed: int) -> Row:
         ),
         None,
     )
-    return asdict(pair) | {
+    return {
+        "pair_id": pair.pair_id,
+        "identity_face_id": pair.identity_face_id,
+        "expression_face_id": pair.expression_face_id,
         "identity": source["identity"] or source["image_id"],
         "expression": driver["expression"],
         "expression_group": driver["expression"],
         "rank": None,
+        "seed": pair.seed,
         "status": "rejected" if unusable else "ok",
         "reason": unusable,
     }

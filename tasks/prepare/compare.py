@@ -2,16 +2,16 @@
 
 A shard of `faces` is a function of its photos alone. This pass reads narrow columns of all shards, and writes the
 shards whose rows change anew, under a name that follows from the shard and the changes. All other shards stay as they
-are; the manifest lists what holds now. What came of it is kept in `{root}/compared/`, by the shards and the settings:
+are; the manifest lists what holds now. What was found is kept in `{root}/compared/`, by the shards and the settings:
 a run with nothing new does not compare again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -32,12 +32,21 @@ from mien.storage import (
 )
 from mien.storage.artefacts import COMPARED, json_artefact, keep, load
 from mien.storage.fingerprints import is_fingerprint
+from mien.storage.rows import FaceRow
 from mien.storage.schemas import FACES
 from mien.storage.tables import former_manifest
 from mien.tasks.errors import UsageError
 from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.duplicates import find_duplicates
-from mien.tasks.prepare.identities import Changes, Grouping, check_labels, group_faces
+from mien.tasks.prepare.identities import (
+    Change,
+    Changes,
+    CheckSummary,
+    Grouping,
+    PeopleSummary,
+    check_labels,
+    group_faces,
+)
 from mien.tasks.runtime.workers import in_worker
 
 CODE = source_digest(__name__)
@@ -65,13 +74,19 @@ def check_rules(identity: IdentityFrom, check_identities: bool, group_similarity
         raise UsageError("--group-similarity says which faces --identity cluster groups: give both or neither")
 
 
+class ComparisonSummary(TypedDict):
+    """What was found; None where it was not asked for."""
+
+    people: PeopleSummary | None
+    check: CheckSummary | None
+
+
 @dataclass(frozen=True)
 class Compared:
-    """The shards as they hold now, and what is to be told of them."""
+    """The shards as they hold now, and what was found in numbers."""
 
     shards: list[ShardRef]
-    told: Mapping[str, Any]
-    """`people` and `check`: see `tasks/prepare/identities.py`; each None where it was not asked for."""
+    summary: ComparisonSummary
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ class _Kept:
 
     shards: list[str]
     """Fingerprints."""
-    told: dict[str, Any]
+    summary: ComparisonSummary
 
     def __post_init__(self) -> None:
         if not all(is_fingerprint(shard) for shard in self.shards):
@@ -118,36 +133,35 @@ def _found(root: Root, name: str) -> Compared | None:
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
         shards = list(threads.map(lambda shard: find_good_shard(root, "faces", shard), kept.shards))
     found = [shard for shard in shards if shard is not None]
-    return Compared(found, kept.told) if len(found) == len(shards) else None  # else one was deleted
+    return Compared(found, kept.summary) if len(found) == len(shards) else None  # else one was deleted
 
 
 def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: CompareSettings, kept: str) -> Compared:
     parts = [read_shard(root, "faces", shard.fingerprint, _COLUMNS).to_pylist() for shard in shards]
-    rows = [row for part in parts for row in part]
-    changes, told = _identities(root, name, shards, rows, settings)
-    now = [row | changes.get(place, {}) for place, row in enumerate(rows)]
-    for place, duplicate in find_duplicates(now, settings.detect.limits.max_duplicate_bits).items():
-        verdict = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
-        changes[place] = changes.get(place, {}) | verdict
-    compared = Compared(rewrite(root, shards, changes), told)
-    keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], told))
+    rows: list[FaceRow] = [row for part in parts for row in part]
+    changes, summary = _identities(root, name, shards, rows, settings)
+    now: list[FaceRow] = [{**row, **changes.get(index, {})} for index, row in enumerate(rows)]
+    for index, duplicate in find_duplicates(now, settings.detect.limits.max_duplicate_bits).items():
+        verdict: Change = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
+        changes[index] = {**changes.get(index, {}), **verdict}
+    compared = Compared(rewrite(root, shards, changes), summary)
+    keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], summary))
     return compared
 
 
 def _identities(
-    root: Root, name: str, shards: Sequence[ShardRef], rows: Sequence[dict[str, Any]], settings: CompareSettings
-) -> tuple[Changes, dict[str, Any]]:
-    told: dict[str, Any] = {"people": None, "check": None}
+    root: Root, name: str, shards: Sequence[ShardRef], rows: Sequence[FaceRow], settings: CompareSettings
+) -> tuple[Changes, ComparisonSummary]:
     detector, detect = load_detector(settings.detect.faces), settings.detect
     if detect.identity == "cluster":
         threshold = detector.group_similarity if settings.group_similarity is None else settings.group_similarity
         grouping = Grouping(detector, threshold, detect.splits)
-        changes, told["people"] = group_faces(rows, _embeddings(root, shards), _former_names(root, name), grouping)
-        return changes, told
+        changes, people = group_faces(rows, _embeddings(root, shards), _former_names(root, name), grouping)
+        return changes, {"people": people, "check": None}
     if settings.check_identities:
-        changes, told["check"] = check_labels(rows, _embeddings(root, shards), detector)
-        return changes, told
-    return {}, told
+        changes, check = check_labels(rows, _embeddings(root, shards), detector)
+        return changes, {"people": None, "check": check}
+    return {}, {"people": None, "check": None}
 
 
 def _embeddings(root: Root, shards: Sequence[ShardRef]) -> np.ndarray:
@@ -179,24 +193,24 @@ def _former_names(root: Root, name: str) -> dict[str, str]:
 
 
 def rewrite(root: Root, shards: Sequence[ShardRef], changes: Changes) -> list[ShardRef]:
-    """The shards with the changes in their rows, whose places count over all shards; unchanged ones are the given."""
+    """The shards with the changes in their rows, whose indices count over all shards; unchanged ones are the given."""
     out: list[ShardRef] = []
     start = 0
     for shard in shards:
-        own = {place - start: changes[place] for place in range(start, start + shard.rows) if place in changes}
+        own = {index - start: changes[index] for index in range(start, start + shard.rows) if index in changes}
         out.append(_rewritten(root, shard, own) if own else shard)
         start += shard.rows
     return out
 
 
 def _rewritten(root: Root, shard: ShardRef, changes: Changes) -> ShardRef:
-    named = [[place, change] for place, change in changes.items()]
+    named = [[index, change] for index, change in changes.items()]
     name = fingerprint({"code": CODE, "shard": shard.fingerprint, "changes": named})
     if found := find_good_shard(root, "faces", name):
         return found
     rows = read_shard(root, "faces", shard.fingerprint).to_pylist()
-    for place, change in changes.items():
-        rows[place] |= change
+    for index, change in changes.items():
+        rows[index] |= change
     return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
 
 
@@ -217,4 +231,5 @@ def commit_faces(
     about: dict[str, Any] = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights}
     former = sorted({shard.fingerprint for shard in detected} - {shard.fingerprint for shard in compared.shards})
     about |= {"detected": former} if former else {}
-    return DETECT.commit(root, compared.shards, {**about, "compared": compared.told, "compare_code": CODE})
+    summary: Any = compared.summary
+    return DETECT.commit(root, compared.shards, {**about, "compared": summary, "compare_code": CODE})

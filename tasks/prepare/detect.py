@@ -23,16 +23,16 @@ from mien.storage import (
     IdentityFrom,
     Root,
     ShardRef,
-    SourceItem,
     StorageError,
     fingerprint,
     read_shard,
     write_shard,
 )
+from mien.storage.rows import ImageRow
 from mien.storage.schemas import FACES
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import in_worker, tick
-from mien.tasks.sets.photo_reader import PictureReader
+from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.sets.splits import SplitSettings, split_of
 
 FacesPerImage = Literal["all", "largest"]
@@ -40,6 +40,10 @@ FacesPerImage = Literal["all", "largest"]
 _IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "status"]
 
 _DECISIVE = ["image_id", "uri", "member", "offset_bytes", "row", "frame", "identity", "expression"]
+
+
+Columns = dict[str, Any]
+"""Some columns of a row that is being made; the schema of the table checks them when it is written."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def check_loads(faces: str, commercial: bool) -> None:
         check_commercial(f"the detector {faces}", detector.weights_licences)
 
 
-def _usable(root: Root, images: str) -> list[dict[str, Any]]:
+def _usable(root: Root, images: str) -> list[ImageRow]:
     """The rows of a shard of `images` that can be used."""
     return [row for row in read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist() if row["status"] == "ok"]
 
@@ -83,13 +87,13 @@ def _decides(root: Root, images: str, settings: DetectSettings) -> dict[str, Any
         "settings": asdict(settings),
         "reference": reference_shape().tolist(),
         # The bytes of an image decide, not when it was written. The path tells copies apart.
-        "images": [[row[column] for column in _DECISIVE] for row in _usable(root, images)],
+        "images": [[dict(row)[column] for column in _DECISIVE] for row in _usable(root, images)],
     }
 
 
 def _make(root: Root, name: str, images: str, settings: DetectSettings) -> ShardRef:
     detector = load_detector(settings.faces)
-    rows: list[dict[str, Any]] = []
+    rows: list[Columns] = []
     with PictureReader() as reader:
         for image in _usable(root, images):
             rows += _face_rows(image, reader, detector, settings)
@@ -98,22 +102,24 @@ def _make(root: Root, name: str, images: str, settings: DetectSettings) -> Shard
 
 
 def _face_rows(
-    image: dict[str, Any], reader: PictureReader, detector: FaceDetector, settings: DetectSettings
-) -> Iterator[dict[str, Any]]:
-    identity = image["identity"] or (image["image_id"] if settings.identity == "image" else None)
-    base = {
-        "image_id": image["image_id"],
-        "face_id": fingerprint([image["image_id"], 0]),
+    image: ImageRow, reader: PictureReader, detector: FaceDetector, settings: DetectSettings
+) -> Iterator[Columns]:
+    image_id = image["image_id"]
+    assert image_id is not None  # of a photo that could be read
+    identity = image["identity"] or (image_id if settings.identity == "image" else None)
+    base: Columns = {
+        "image_id": image_id,
+        "face_id": fingerprint([image_id, 0]),
         "identity": identity,
         "expression": image["expression"],
-        "split": split_of(identity or image["image_id"], settings.splits),
+        "split": split_of(identity or image_id, settings.splits),
         "detector": settings.faces,
         "weights_licences": as_line(detector.weights_licences),
         "commercial_use": allow_commercial(detector.weights_licences),
         "status": "ok",
     }
     try:
-        pixels = reader.pixels(SourceItem(**{column: image[column] for column in KEY_COLUMNS}), image["image_id"])
+        pixels = reader.pixels(item_of(image), image_id)
         found = find_faces(detector, pixels)
     except (StorageError, ImageError) as error:
         yield base | {"status": "failed", "reason": str(error)}
@@ -121,16 +127,16 @@ def _face_rows(
     if not found:
         yield base | {"status": "rejected", "reason": "no face found"}
     embeddings = detector.embed(pixels, found)
-    for place, (face, embedding) in enumerate(zip(found, embeddings, strict=True)):
-        columns = {"face_id": fingerprint([image["image_id"], place])}
-        columns |= _face_columns(pixels, face, embedding, settings.alignment)
-        if place:
-            columns |= _aside(columns["face_id"], settings)
+    for index, (face, embedding) in enumerate(zip(found, embeddings, strict=True)):
+        face_id = fingerprint([image_id, index])
+        columns: Columns = {"face_id": face_id, **_face_columns(pixels, face, embedding, settings.alignment)}
+        if index:
+            columns |= _aside(face_id, settings)
         reason = None if columns.get("status") == "rejected" else broken_limit(columns, settings.limits)
         yield base | columns | ({"status": "rejected", "reason": reason} if reason else {})
 
 
-def _aside(face_id: str, settings: DetectSettings) -> dict[str, Any]:
+def _aside(face_id: str, settings: DetectSettings) -> Columns:
     """What is different of a face that is not the largest in its picture."""
     if settings.faces_per_image == "largest":
         return {"status": "rejected", "reason": "not the largest face in its image"}
@@ -140,9 +146,7 @@ def _aside(face_id: str, settings: DetectSettings) -> dict[str, Any]:
     return {"identity": face_id, "expression": None, "split": split_of(face_id, settings.splits)}
 
 
-def _face_columns(
-    pixels: np.ndarray, face: FoundFace, embedding: np.ndarray, alignment: AlignmentSettings
-) -> dict[str, Any]:
+def _face_columns(pixels: np.ndarray, face: FoundFace, embedding: np.ndarray, alignment: AlignmentSettings) -> Columns:
     aligned = align_face(pixels, face, alignment)
     return {
         "bbox_xyxy": list(face.bbox_xyxy),
@@ -160,7 +164,7 @@ def _face_columns(
     }
 
 
-def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) -> dict[str, Any]:
+def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) -> Columns:
     (height, width), side = pixels.shape[:2], aligned.crop.shape[0]
     light = exposure(aligned.crop, aligned.landmarks_xy, face.scheme)
     return {

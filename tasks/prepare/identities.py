@@ -7,24 +7,81 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from statistics import median
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from mien.model.detection.detector import FaceDetector
 from mien.model.identity.clustering import MAX_FACES, Doubt, doubts, group_people, similarity_matrix
 from mien.model.identity.label_check import CheckLimits, compare_labels, disagreement
+from mien.storage import Status
+from mien.storage.rows import FaceRow
 from mien.tasks.errors import RunError
 from mien.tasks.sets.splits import SplitSettings, split_of
 
-MOST_TOLD = 50
+MAX_DOUBTS = 50
 """Doubtful decisions that are kept; the closest ones."""
 _SHOWN_FACES = 3
 """Of each side of a doubtful decision."""
 _NAME_DIGITS = 12
 
-Changes = dict[int, dict[str, Any]]
-"""New values of columns, by the place of the row."""
+
+class Change(TypedDict, total=False):
+    """New values of columns of a face."""
+
+    identity: str
+    split: str
+    label_similarity: float | None
+    identity_doubt: str | None
+    duplicate_of: str
+    status: Status
+    reason: str
+
+
+Changes = dict[int, Change]
+"""By the index of the row."""
+
+
+class Side(TypedDict):
+    """A group of a doubtful decision."""
+
+    name: str
+    faces: int
+    shown: list[str]
+    """Some of them, by id."""
+
+
+class DoubtfulDecision(TypedDict):
+    """A close decision: one group that may be two people, or two that may be one (`apart`)."""
+
+    kind: Literal["merged", "apart"]
+    similarity: float
+    first: Side
+    second: Side
+
+
+class PeopleSummary(TypedDict):
+    """The groups in numbers."""
+
+    threshold: float
+    people: int
+    alone: int
+    """With a single face."""
+    smallest: int
+    median: float
+    largest: int
+    moved: int
+    """Faces whose group has another name than before."""
+    doubtful: int
+    doubts: list[DoubtfulDecision]
+    """The closest ones."""
+
+
+class CheckSummary(TypedDict):
+    """Labels against faces in numbers."""
+
+    checked: int
+    disagree: int
 
 
 @dataclass(frozen=True)
@@ -38,9 +95,9 @@ class Grouping:
 
 
 def group_faces(
-    rows: Sequence[Mapping[str, Any]], embeddings: np.ndarray, former: Mapping[str, str], grouping: Grouping
-) -> tuple[Changes, dict[str, Any]]:
-    """Identity and split of each good face, and what is to be told of the groups.
+    rows: Sequence[FaceRow], embeddings: np.ndarray, former: Mapping[str, str], grouping: Grouping
+) -> tuple[Changes, PeopleSummary]:
+    """Identity and split of each good face, and the groups in numbers.
 
     Args:
         rows: Of `faces`, with face_id and status.
@@ -51,25 +108,32 @@ def group_faces(
     Raises:
         RunError: there are too many faces.
     """
-    places = [place for place, row in enumerate(rows) if row["status"] == "ok"]
-    if len(places) > MAX_FACES:
+    good = [index for index, row in enumerate(rows) if row["status"] == "ok"]
+    if len(good) > MAX_FACES:
         raise RunError(
-            f"{len(places)} usable faces are more than the {MAX_FACES} that --identity cluster compares with each "
+            f"{len(good)} usable faces are more than the {MAX_FACES} that --identity cluster compares with each "
             "other: prepare them as several sets, or label them"
         )
-    face_ids = [rows[place]["face_id"] for place in places]
+    face_ids = [rows[index]["face_id"] for index in good]
     similar = similarity_matrix(embeddings, grouping.detector.similarity)
     groups = group_people(similar, grouping.threshold)
     names = name_groups(groups.tolist(), face_ids, former)
     changes: Changes = {
-        place: {"identity": name, "split": split_of(name, grouping.splits)}
-        for place, name in zip(places, names, strict=True)
+        index: {"identity": name, "split": split_of(name, grouping.splits)}
+        for index, name in zip(good, names, strict=True)
     }
+    sizes = sorted(Counter(names).values()) or [0]
+    close = doubts(similar, groups, grouping.threshold)
     return changes, {
         "threshold": grouping.threshold,
-        **_sizes(names),
+        "people": len(set(names)),
+        "alone": sizes.count(1),
+        "smallest": sizes[0],
+        "median": median(sizes),
+        "largest": sizes[-1],
         "moved": sum(former.get(face_id, name) != name for face_id, name in zip(face_ids, names, strict=True)),
-        **_doubts(doubts(similar, groups, grouping.threshold), names, face_ids),
+        "doubtful": len(close),
+        "doubts": [_decision(doubt, names, face_ids) for doubt in close[:MAX_DOUBTS]],
     }
 
 
@@ -83,10 +147,10 @@ def name_groups(groups: Sequence[int], face_ids: Sequence[str], former: Mapping[
     members: dict[int, list[str]] = {}
     for group, face_id in zip(groups, face_ids, strict=True):
         members.setdefault(group, []).append(face_id)
-    claims = Counter((group, former[face_id]) for group, its in members.items() for face_id in its if face_id in former)
+    claims = Counter((group, former[each]) for group, own in members.items() for each in own if each in former)
     named: dict[int, str] = {}
     taken = set[str]()
-    smallest = {group: min(its) for group, its in members.items()}
+    smallest = {group: min(own) for group, own in members.items()}
     most_first = sorted(claims, key=lambda claim: (-claims[claim], claim[1], smallest[claim[0]]))
     for group, name in most_first:
         if group not in named and name not in taken:
@@ -105,39 +169,18 @@ def _new_name(face_ids: Sequence[str], taken: set[str]) -> str:
     return next(name for name in chain(own, numbered) if name not in taken)
 
 
-def _sizes(names: Sequence[str]) -> dict[str, Any]:
-    sizes = sorted(Counter(names).values())
-    if not sizes:
-        return {"people": 0, "alone": 0, "smallest": 0, "median": 0, "largest": 0}
-    return {
-        "people": len(sizes),
-        "alone": sizes.count(1),
-        "smallest": sizes[0],
-        "median": median(sizes),
-        "largest": sizes[-1],
-    }
+def _decision(doubt: Doubt, names: Sequence[str], face_ids: Sequence[str]) -> DoubtfulDecision:
+    def side(indices: Sequence[int]) -> Side:
+        shown = [face_ids[index] for index in indices[:: max(1, len(indices) // _SHOWN_FACES)][:_SHOWN_FACES]]
+        return {"name": names[indices[0]], "faces": len(indices), "shown": shown}
 
-
-def _doubts(found: Sequence[Doubt], names: Sequence[str], face_ids: Sequence[str]) -> dict[str, Any]:
-    def side(places: Sequence[int]) -> dict[str, Any]:
-        shown = [face_ids[place] for place in places[:: max(1, len(places) // _SHOWN_FACES)][:_SHOWN_FACES]]
-        return {"name": names[places[0]], "faces": len(places), "shown": shown}
-
-    told = [
-        {
-            "kind": doubt.kind,
-            "similarity": round(doubt.similarity, 3),
-            "first": side(doubt.first),
-            "second": side(doubt.second),
-        }
-        for doubt in found[:MOST_TOLD]
-    ]
-    return {"doubtful": len(found), "doubts": told}
+    similarity = round(doubt.similarity, 3)
+    return {"kind": doubt.kind, "similarity": similarity, "first": side(doubt.first), "second": side(doubt.second)}
 
 
 def check_labels(
-    rows: Sequence[Mapping[str, Any]], embeddings: np.ndarray, detector: FaceDetector
-) -> tuple[Changes, dict[str, Any]]:
+    rows: Sequence[FaceRow], embeddings: np.ndarray, detector: FaceDetector
+) -> tuple[Changes, CheckSummary]:
     """Columns of each good face that has a label, and how many disagree with theirs.
 
     Args:
@@ -145,16 +188,19 @@ def check_labels(
         embeddings: Of those with status ok, in their order.
         detector: Whose embeddings they are.
     """
-    places = [place for place, row in enumerate(rows) if row["status"] == "ok"]
+    good = [index for index, row in enumerate(rows) if row["status"] == "ok"]
     # A face beside the largest is named after itself: nobody labelled it.
-    chosen = [n for n, place in enumerate(places) if rows[place]["identity"] not in (None, rows[place]["face_id"])]
-    labels = [rows[places[n]]["identity"] for n in chosen]
+    labelled = {
+        number: label
+        for number, index in enumerate(good)
+        if (label := rows[index]["identity"]) is not None and label != rows[index]["face_id"]
+    }
     limits = CheckLimits(detector.same_person_similarity, detector.group_similarity)
     changes: Changes = {}
-    compared = compare_labels(embeddings[chosen], labels, detector.similarity)
-    for n, label, face in zip(chosen, labels, compared, strict=True):
-        changes[places[n]] = {"label_similarity": face.own, "identity_doubt": disagreement(face, label, limits)}
-    return changes, {
-        "checked": len(labels),
-        "disagree": sum(change["identity_doubt"] is not None for change in changes.values()),
-    }
+    disagreements = 0
+    compared = compare_labels(embeddings[list(labelled)], list(labelled.values()), detector.similarity)
+    for (number, label), face in zip(labelled.items(), compared, strict=True):
+        doubt = disagreement(face, label, limits)
+        changes[good[number]] = {"label_similarity": face.own, "identity_doubt": doubt}
+        disagreements += doubt is not None
+    return changes, {"checked": len(labelled), "disagree": disagreements}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.compute as pc
 
-from mien.model.landmarks.crop_units import from_px
-from mien.model.landmarks.schemes import to_common
 from mien.storage import Root, TableRef, open_table, read_manifest, read_set
+from mien.storage.rows import ImageRow
 from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.sets.face_rows import FaceOfSet, FaceWithHeatmap
 from mien.tasks.sets.row_lookup import look_up
 
 
@@ -44,29 +44,30 @@ def face_tables(root: Root, name: str) -> FaceTables:
     return FaceTables(name, tables["faces"], tables["heatmaps"])
 
 
-def usable_faces(root: Root, sets: Iterable[FaceTables], columns: Sequence[str]) -> list[dict[str, Any]]:
+def usable_faces(root: Root, sets: Iterable[FaceTables], columns: Sequence[str]) -> list[FaceOfSet]:
     """Rows of the faces with status ok, in the order of the sets and their shards, each with its `set`; each face once.
 
     A label means a person of its set: two sets may both have a person 01.
     """
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, FaceOfSet] = {}
     for tables in sets:
         dataset = open_table(root, "faces", tables.faces)
         for row in dataset.to_table(columns=list(columns), filter=pc.field("status") == "ok").to_pylist():
-            rows.setdefault(row["face_id"], row | {"set": tables.name})
+            rows.setdefault(row["face_id"], cast("FaceOfSet", row | {"set": tables.name}))
     return list(rows.values())
 
 
 def read_faces(
     root: Root, sets: Iterable[FaceTables], face_ids: set[str], columns: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, FaceWithHeatmap]:
     """The named faces by id, each with its `heatmap` (uint8, parts × side × side) beside the asked columns."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, FaceWithHeatmap] = {}
     for tables in sets:
         missing = sorted(face_ids - found.keys())
         heatmaps = heatmaps_of(root, tables, missing)
         for face_id, row in look_up(root, "faces", tables.faces, "face_id", missing, list(columns)):
-            found[face_id] = {"face_id": face_id, **row.to_pylist()[0], "heatmap": heatmaps.get(face_id)}
+            face = {"face_id": face_id, **row.to_pylist()[0], "heatmap": heatmaps.get(face_id)}
+            found[face_id] = cast("FaceWithHeatmap", face)
     return found
 
 
@@ -83,21 +84,15 @@ def heatmaps_of(root: Root, tables: FaceTables, face_ids: Sequence[str]) -> dict
 
 def photos_of(
     root: Root, sets: Iterable[FaceTables], image_ids: set[str], columns: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, ImageRow]:
     """Rows of `images` that the faces of these sets were found in, by image id."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, ImageRow] = {}
     for tables in sets:
         about: Any = read_manifest(root, "faces", tables.faces).about
         missing = sorted(image_ids - found.keys())
         rows = look_up(root, "images", about["images"], "image_id", missing, list(columns))
         found |= {image_id: row.to_pylist()[0] for image_id, row in rows}
     return found
-
-
-def common_points(row: dict[str, Any], crop_size_px: int) -> np.ndarray:
-    """The 68 common landmarks of a row of `faces` (68 × 2), in [-1, 1] over the crop."""
-    landmarks = np.asarray(row["landmarks_xy"], np.float32).reshape(-1, 2)
-    return from_px(to_common(landmarks, row["landmark_scheme"]), crop_size_px)
 
 
 def prepare_settings(root: Root, tables: FaceTables) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -12,9 +12,28 @@ from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
 from mien.model.images.provenance import is_synthetic
 from mien.model.images.video import FrameReader
-from mien.storage import SourceItem, SourceReader, StorageError, local_copy, open_source
+from mien.storage import KEY_COLUMNS, SourceItem, SourceReader, Status, StorageError, local_copy, open_source
+from mien.storage.rows import ImageRow
 
 _HASHED_AT_ONCE = 2**20
+
+
+class Description(TypedDict, total=False):
+    """Columns of `images` that follow from the picture itself."""
+
+    image_id: str | None
+    width_px: int
+    height_px: int
+    icc: bool
+    status: Status
+    """With the reason: of a picture that is rejected for what it says of itself."""
+    reason: str
+
+
+def item_of(photo: ImageRow) -> SourceItem:
+    """Where the picture of a row of `images` lies; the row has at least the columns `KEY_COLUMNS`."""
+    columns: dict[str, Any] = dict(photo)
+    return SourceItem(**{name: columns[name] for name in KEY_COLUMNS})
 
 
 class PictureReader:
@@ -39,7 +58,7 @@ class PictureReader:
         self._sources.close()
         self._close_video()
 
-    def describe(self, item: SourceItem) -> dict[str, Any]:
+    def describe(self, item: SourceItem) -> Description:
         """What the index keeps of a picture: its id, its size and whether it has a colour profile; of a generated one
         also that it is rejected, and why.
 
@@ -52,10 +71,11 @@ class PictureReader:
             return {"image_id": self.image_id(item), "width_px": width, "height_px": height, "icc": False}
         data = self._bytes(item)
         width, height = image_size_px(data)
-        known = {"image_id": self.image_id(item), "width_px": width, "height_px": height, "icc": has_icc_profile(data)}
+        image_id, icc = self.image_id(item), has_icc_profile(data)
+        found: Description = {"image_id": image_id, "width_px": width, "height_px": height, "icc": icc}
         if not self._allow_synthetic and (mark := is_synthetic(data)) is not None:
-            known |= {"status": "rejected", "reason": f"synthetic ({mark}): --allow-synthetic takes it"}
-        return known
+            found["status"], found["reason"] = "rejected", f"synthetic ({mark}): --allow-synthetic takes it"
+        return found
 
     def image_id(self, item: SourceItem) -> str | None:
         """sha256 of the bytes; of a frame, see `frame_id`. None if they cannot be read."""

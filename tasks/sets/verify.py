@@ -46,7 +46,7 @@ class Verified:
     @property
     def whole(self) -> bool:
         """Nothing is wrong, and everything was compared."""
-        return not self.faults and not self.left_out
+        return bool(self.done) and not self.faults and not self.left_out
 
     @property
     def pictures(self) -> int:

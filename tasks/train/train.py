@@ -14,7 +14,7 @@ from mien.model.configuration.toml import as_toml
 from mien.model.device import keep_freed_memory
 from mien.model.errors import WeightsError
 from mien.model.expression.shape_model import ShapeModel
-from mien.model.images.codec import decode_rgb, resize_rgb
+from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
@@ -32,10 +32,10 @@ from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
 from mien.tasks.runtime.progress import progress
 from mien.tasks.sets import licences
+from mien.tasks.sets.face_rows import common_points, crop_of, heatmap_of
 from mien.tasks.sets.faces import (
     FaceTables,
     check_compatible,
-    common_points,
     crop_size_px,
     prepare_settings,
     read_faces,
@@ -211,8 +211,8 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
     crop_px = crop_size_px(root, sets[0])
     side = (size_px, size_px)
     return FaceArrays(
-        images=_stack([resize_rgb(decode_rgb(face["crop"]), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
-        heatmaps=_stack([face["heatmap"] for face in found], (len(PARTS), 1, 1)),
+        images=_stack([resize_rgb(crop_of(face), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
+        heatmaps=_stack([heatmap_of(face) for face in found], (len(PARTS), 1, 1)),
         points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
         identities=np.array([people[name] for name in names], np.int64),
         sets=np.array([numbers[row["set"]] for row in rows], np.int64),

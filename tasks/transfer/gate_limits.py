@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
 from mien.model.errors import ModelError, SettingsError
 from mien.model.evaluation.pairs import same_person_pairs
-from mien.model.images.codec import decode_rgb
+from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.quality.gate import GateSettings, landmark_error
 from mien.storage import MissingError, Root
 from mien.storage.artefacts import GATES, DamagedError, json_artefact, keep, read
+from mien.storage.rows import FaceRow
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker, tick, work_progress
+from mien.tasks.sets.face_rows import crop_of, embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import FaceTables, detector_of, read_faces, usable_faces
 
 FALSE_REJECTS = 0.01
@@ -84,7 +86,8 @@ def calibrate(root: Root, tables: FaceTables, pairs: int = PAIRS) -> Calibration
         UsageError: nobody has two usable photos, or there is only one person.
     """
     rows = [row for row in usable_faces(root, [tables], ["face_id", "identity"]) if row["identity"]]
-    people = np.unique([row["identity"] for row in rows], return_inverse=True)[1] if rows else np.zeros(0, np.int64)
+    labels = [str(row["identity"]) for row in rows]
+    people = np.unique(labels, return_inverse=True)[1] if labels else np.zeros(0, np.int64)
     try:
         sources, targets = same_person_pairs(people, pairs, SEED)
     except ModelError as error:
@@ -92,8 +95,8 @@ def calibrate(root: Root, tables: FaceTables, pairs: int = PAIRS) -> Calibration
     if len(set(people.tolist())) < 2:
         raise UsageError(f"{tables.name} has one person only: calibration compares people")
     random = np.random.default_rng(SEED)
-    others = np.array([random.choice(np.flatnonzero(people != people[source])) for source in sources])
-    ids = [[rows[n]["face_id"] for n in of] for of in (sources, targets, others)]
+    strangers = np.array([random.choice(np.flatnonzero(people != people[source])) for source in sources])
+    ids = [[rows[n]["face_id"] for n in of] for of in (sources, targets, strangers)]
     with work_progress("calibrate", len(sources), "pairs"):
         measured = np.array(in_worker(_measure, root, tables, *ids))
     good = measured[~np.isnan(measured).any(1)]
@@ -108,34 +111,39 @@ def calibrate(root: Root, tables: FaceTables, pairs: int = PAIRS) -> Calibration
 
 
 def _measure(
-    root: Root, tables: FaceTables, sources: Sequence[str], targets: Sequence[str], others: Sequence[str]
+    root: Root, tables: FaceTables, sources: Sequence[str], targets: Sequence[str], strangers: Sequence[str]
 ) -> list[list[float]]:
-    """For each pair: similarity of target to source and to somebody else; error of the source, of the target again."""
-    faces = read_faces(root, [tables], {*sources, *targets, *others}, _COLUMNS)
+    """For each pair: similarity of target to source and to a stranger; error of the source, of the target again."""
+    faces = read_faces(root, [tables], {*sources, *targets, *strangers}, _COLUMNS)
     detector = load_detector(detector_of(root, tables))
     out: list[list[float]] = []
-    for source, target, other in zip(sources, targets, others, strict=True):
-        its, wanted, somebody = faces[source], faces[target], faces[other]
-        shown = _looked_at(detector, wanted)
-        unchanged = _looked_at(detector, its)
+    for ids in zip(sources, targets, strangers, strict=True):
+        source, target, stranger = (faces[face_id] for face_id in ids)
+        shown, unchanged = _look(detector, target), _look(detector, source)
         tick()
         if shown is None or unchanged is None:
             out.append([float("nan")] * 4)
             continue
-        similar = [
-            float(detector.similarity(shown[0], np.asarray(face["embedding"], np.float32))) for face in (its, somebody)
-        ]
-        asked = np.asarray(wanted["landmarks_xy"], np.float32).reshape(-1, 2), wanted["landmark_scheme"]
-        errors = [landmark_error(points, scheme, *asked) for _, points, scheme in (unchanged, shown)]
+        similar = [float(detector.similarity(shown.embedding, embedding_of(face))) for face in (source, stranger)]
+        asked = landmarks_px(target), scheme_of(target)
+        errors = [landmark_error(seen.landmarks_xy, seen.scheme, *asked) for seen in (unchanged, shown)]
         out.append([*similar, *errors])
     return out
 
 
-def _looked_at(detector: FaceDetector, face: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, Any] | None:
-    """Embedding and landmarks of the face found on a crop; None if none is found."""
-    crop = decode_rgb(face["crop"])
+class _Seen(NamedTuple):
+    """The largest face on a crop."""
+
+    embedding: np.ndarray
+    landmarks_xy: np.ndarray
+    scheme: LandmarkScheme
+
+
+def _look(detector: FaceDetector, face: FaceRow) -> _Seen | None:
+    """None where the detector finds no face on the crop."""
+    crop = crop_of(face)
     found = detector.find(crop)
-    return (detector.embed(crop, found[:1])[0], found[0].landmarks_xy, found[0].scheme) if found else None
+    return _Seen(detector.embed(crop, found[:1])[0], found[0].landmarks_xy, found[0].scheme) if found else None
 
 
 # --- Kept -------------------------------------------------------------------------------------------------------------

@@ -7,23 +7,29 @@ encoded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
+from jaxtyping import Float
 
+from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
 from mien.model.images.provenance import encode_image
+from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.quality.gate import Judgement, TargetFace, judge_faces
-from mien.storage import Root, fingerprint
-from mien.tasks.generator.inputs import GeneratorInputs, generator_inputs, retargeted_points
+from mien.storage import Root, Status, fingerprint
+from mien.storage.consent import UNKNOWN, Consent
+from mien.storage.rows import FaceRow, PairRow, TransferRow
+from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.workers import tick
-from mien.tasks.sets.consent import UNKNOWN, consents_of, pair_refusal
+from mien.tasks.sets.consent import consents_of, pair_refusal
+from mien.tasks.sets.face_rows import FaceWithHeatmap, embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import photos_of, read_faces
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 
@@ -35,165 +41,224 @@ FACE_COLUMNS = [
     "image_id", "identity", "expression", "split", "crop", "landmarks_xy", "landmark_scheme", "embedding", "sharpness",
 ]  # fmt: skip
 
-Row = dict[str, Any]
+
+class PairFace(FaceWithHeatmap):
+    """A face of a pair with the terms of its photo."""
+
+    licence: str | None
+    consent: Consent
 
 
-def generated_rows(
-    root: Root, pairs: Sequence[Row], settings: TransferSettings, lineage: str | None = None
-) -> Iterator[Row]:
-    """The rows of `transfers` for rows of `pairs`, in their order.
+class _Result(TypedDict):
+    """The columns of `transfers` that say what became of a pair."""
 
-    A row is a function of its pair and the settings: it does not matter which others are made with it.
-    """
-    lineage = lineage or settings_fingerprint(settings)
-    ids = {pair[key] for pair in pairs if pair["status"] == "ok" for key in ("identity_face_id", "expression_face_id")}
-    faces = read_faces(root, settings.sets, ids, FACE_COLUMNS)
-    photos = photos_of(root, settings.sets, {face["image_id"] for face in faces.values()}, ["licence"])
-    consents = consents_of(root, settings.sets)
-    faces = {
-        face_id: face | {"photo": photos.get(face["image_id"], {}), "consent": consents.get(face["image_id"], UNKNOWN)}
-        for face_id, face in faces.items()
-    }
-    made: dict[str, Row] = {}
-    good = [pair for pair in pairs if pair["status"] == "ok" and not _refusal(faces, pair, settings)]
-    for pair, row in _generated(root, good, faces, settings, lineage):
-        made[pair["pair_id"]] = row
-        tick()
-    for pair in pairs:
-        if pair["pair_id"] not in made:
-            tick()
-        columns = made.get(pair["pair_id"]) or _unmade(pair, faces, settings)
-        yield _lineage(pair, faces, settings, lineage) | columns
+    image: bytes | None
+    image_format: str | None
+    sha256: str | None
+    identity_similarity: float | None
+    driver_similarity: float | None
+    expression_error: float | None
+    sharpness_ratio: float | None
+    detector_score: float | None
+    status: Status
+    reason: str | None
 
 
-def _generated(
-    root: Root, pairs: Sequence[Row], faces: dict[str, Row], settings: TransferSettings, lineage: str
-) -> Iterator[tuple[Row, Row]]:
-    """(pair, what became of it) for each pair, in their order."""
-    batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
-    encoded: Future[list[Row]] | None = None
-    with ThreadPoolExecutor(1) as decoding, ThreadPoolExecutor(1) as encoding:
-        read = [decoding.submit(prepared, root, batch, faces, settings) for batch in batches[:1]]
-        for number, batch in enumerate(batches):
-            inputs = read.pop().result()
-            read += [decoding.submit(prepared, root, b, faces, settings) for b in batches[number + 1 : number + 2]]
-            images = load_model(root, settings.model.sha256, settings.compute).generate(**vars(inputs.generator))
-            judged = judge_faces(load_detector(settings.faces), list(images[: len(batch)]), inputs.asked, settings.gate)
-            if encoded is not None:
-                yield from zip(batches[number - 1], encoded.result(), strict=True)
-            encoded = encoding.submit(outcomes, batch, images, judged, settings, lineage)
-        if encoded is not None:
-            yield from zip(batches[-1], encoded.result(), strict=True)
+Faces = Mapping[str, PairFace]
+"""By id."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A batch as the networks take it."""
+class Batch:
+    """Some pairs as the networks take them."""
 
     generator: GeneratorInputs
     """`BATCH` of them, whatever the number of pairs."""
-    asked: list[TargetFace]
+    targets: list[TargetFace]
     """One for each pair."""
 
 
-def prepared(root: Root, pairs: Sequence[Row], faces: dict[str, Row], settings: TransferSettings) -> Prepared:
-    """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
-    generator = load_model(root, settings.model.sha256, settings.compute)
-    rows = [(faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]) for pair in pairs]
-    full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
-    points = retargeted_points(
-        root, settings.neutrals, settings.retarget, generator.shape_model, full, settings.crop_size_px
-    )
-    asked = [
-        _asked(source, driver, None if points is None else points[number], generator.size_px, settings)
-        for number, (source, driver) in enumerate(rows)
-    ]
-    return Prepared(generator_inputs(generator.heatmap_spec, full, settings.crop_size_px, points), asked)
+class PairGenerator:
+    """Makes and judges the faces of pairs. What it makes follows from the settings and each pair alone."""
+
+    def __init__(self, root: Root, settings: TransferSettings, lineage: str | None = None) -> None:
+        """`lineage` is the fingerprint of the settings, where the present ones are not those that decide the ids."""
+        self.root, self.settings = root, settings
+        self._lineage = lineage
+
+    @cached_property
+    def lineage(self) -> str:
+        """Of all that decides a face besides its pair."""
+        return self._lineage or settings_fingerprint(self.settings)
+
+    @property
+    def generator(self) -> ExportedGenerator:
+        """Loaded once per process."""
+        return load_model(self.root, self.settings.model.sha256, self.settings.compute)
+
+    @property
+    def detector(self) -> FaceDetector:
+        """The judge; loaded once per process."""
+        return load_detector(self.settings.faces)
+
+    def rows(self, pairs: Sequence[PairRow]) -> Iterator[TransferRow]:
+        """The rows of `transfers` for rows of `pairs`, in their order.
+
+        A row is a function of its pair and the settings: it does not matter which others are made with it.
+        """
+        faces = self.faces(pairs)
+        refused = {pair["pair_id"]: reason for pair in pairs if (reason := self._refusal(pair, faces)) is not None}
+        made: dict[str, _Result] = {}
+        for pair, row in self._made([pair for pair in pairs if pair["pair_id"] not in refused], faces):
+            made[pair["pair_id"]] = row
+            tick()
+        for pair in pairs:
+            if pair["pair_id"] in refused:
+                tick()
+            yield self._row(pair, faces, made.get(pair["pair_id"]) or _refused(refused[pair["pair_id"]]))
+
+    def faces(self, pairs: Sequence[PairRow]) -> dict[str, PairFace]:
+        """The faces of pairs whose status is ok, by id."""
+        root, sets = self.root, self.settings.sets
+        usable = [pair for pair in pairs if pair["status"] == "ok"]
+        ids = {pair[key] for pair in usable for key in ("identity_face_id", "expression_face_id")}
+        faces = read_faces(root, sets, ids, FACE_COLUMNS)
+        photos = photos_of(root, sets, {face["image_id"] for face in faces.values()}, ["licence"])
+        consents = consents_of(root, sets)
+        found: dict[str, PairFace] = {}
+        for face_id, face in faces.items():
+            photo = photos.get(face["image_id"])
+            licence, consent = photo["licence"] if photo else None, consents.get(face["image_id"], UNKNOWN)
+            found[face_id] = {**face, "licence": licence, "consent": consent}
+        return found
+
+    def _refusal(self, pair: PairRow, faces: Faces) -> str | None:
+        """Why a pair must not be made, if so."""
+        if pair["status"] != "ok":
+            return pair["reason"]
+        source, driver = faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
+        return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
+
+    def _made(self, pairs: Sequence[PairRow], faces: Faces) -> Iterator[tuple[PairRow, _Result]]:
+        """(pair, what became of it) for each pair, in their order."""
+        batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+        encoded: Future[list[_Result]] | None = None
+        with ThreadPoolExecutor(1) as decoding, ThreadPoolExecutor(1) as encoding:
+            read = [decoding.submit(self.batch, some, faces) for some in batches[:1]]
+            for number, some in enumerate(batches):
+                batch = read.pop().result()
+                read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
+                images = self.generator.generate(**vars(batch.generator))
+                judged = self.judge(images, batch.targets)
+                if encoded is not None:
+                    yield from zip(batches[number - 1], encoded.result(), strict=True)
+                encoded = encoding.submit(self.outcomes, some, images, judged)
+            if encoded is not None:
+                yield from zip(batches[-1], encoded.result(), strict=True)
+
+    def batch(self, pairs: Sequence[PairRow], faces: Faces) -> Batch:
+        """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
+        rows = [(faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]) for pair in pairs]
+        full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
+        points = self.target_points(full)
+        targets = [
+            self._target(source, driver, None if points is None else points[number])
+            for number, (source, driver) in enumerate(rows)
+        ]
+        inputs = generator_inputs(self.generator.heatmap_spec, full, self.settings.crop_size_px, points)
+        return Batch(inputs, targets)
+
+    def target_points(self, pairs: Sequence[FacePair]) -> Float[np.ndarray, "pairs 68 2"] | None:
+        """The landmarks to reach for pairs (source, driver), in [-1, 1] over the crop; None: the drivers' own."""
+        how, shape_model = self.settings.retarget, self.generator.shape_model
+        return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, self.settings.crop_size_px)
+
+    def _target(self, source: FaceRow, driver: FaceRow, points: np.ndarray | None) -> TargetFace:
+        crop_px = self.settings.crop_size_px
+        landmarks, scheme = landmarks_px(driver), scheme_of(driver)
+        if points is not None:
+            landmarks, scheme = to_px(points, crop_px).astype(np.float32), "ibug68"
+        return TargetFace(
+            source_embedding=embedding_of(source),
+            driver_embedding=embedding_of(driver),
+            landmarks_xy=landmarks * (self.generator.size_px / crop_px),
+            scheme=scheme,
+            source_sharpness=source["sharpness"],
+        )
+
+    def judge(self, images: np.ndarray, targets: Sequence[TargetFace]) -> list[Judgement]:
+        """What the gate says of the first images, one for each target."""
+        return judge_faces(self.detector, list(images[: len(targets)]), targets, self.settings.gate)
+
+    def outcomes(self, pairs: Sequence[PairRow], images: np.ndarray, judged: Sequence[Judgement]) -> list[_Result]:
+        """What became of each pair, its image encoded."""
+        made = zip(pairs, images[: len(pairs)], judged, strict=True)
+        return [self._outcome(pair, image, judgement) for pair, image, judgement in made]
+
+    def _outcome(self, pair: PairRow, image: np.ndarray, judged: Judgement) -> _Result:
+        output, model = self.settings.output, self.settings.model
+        provenance = {
+            "generator": model.uri,
+            "weights": model.sha256,
+            "source": pair["identity_face_id"],
+            "driver": pair["expression_face_id"],
+            "output": self._output_id(pair),
+        }
+        encoded = encode_image(image, output.image_format, provenance, output.quality)
+        return {
+            "image": encoded if output.keep_rejected or not judged.reason else None,
+            "image_format": output.image_format,
+            "sha256": hashlib.sha256(encoded).hexdigest(),
+            "identity_similarity": judged.identity_similarity,
+            "driver_similarity": judged.driver_similarity,
+            "expression_error": judged.expression_error,
+            "sharpness_ratio": judged.sharpness_ratio,
+            "detector_score": judged.detector_score,
+            "status": "rejected" if judged.reason else "ok",
+            "reason": judged.reason,
+        }
+
+    def _output_id(self, pair: PairRow) -> str:
+        return fingerprint([pair["pair_id"], self.lineage])
+
+    def _row(self, pair: PairRow, faces: Faces, result: _Result) -> TransferRow:
+        """The result with what it comes from."""
+        source, driver = faces.get(pair["identity_face_id"]), faces.get(pair["expression_face_id"])
+        return {
+            "output_id": self._output_id(pair),
+            "pair_id": pair["pair_id"],
+            "identity_face_id": pair["identity_face_id"],
+            "expression_face_id": pair["expression_face_id"],
+            "source_image_id": source["image_id"] if source else None,
+            "driver_image_id": driver["image_id"] if driver else None,
+            "identity": source["identity"] if source else None,
+            "expression": driver["expression"] if driver else None,
+            "split": source["split"] if source else None,
+            "licence": source["licence"] if source else None,
+            "consent": source["consent"].text if source else UNKNOWN.text,
+            "rank": pair["rank"],
+            "model_uri": self.settings.model.uri,
+            "model_sha256": self.settings.model.sha256,
+            "run_id": self.settings.model.run_id,
+            "settings": self.lineage,
+            "seed": pair["seed"],
+            "uri": None,
+            "synthetic": True,
+            **result,
+        }
 
 
-def _asked(
-    source: Row, driver: Row, asked_points: np.ndarray | None, size_px: int, settings: TransferSettings
-) -> TargetFace:
-    landmarks = np.asarray(driver["landmarks_xy"], np.float32).reshape(-1, 2)
-    scheme: LandmarkScheme = driver["landmark_scheme"]
-    if asked_points is not None:
-        landmarks, scheme = to_px(asked_points, settings.crop_size_px).astype(np.float32), "ibug68"
-    return TargetFace(
-        source_embedding=np.asarray(source["embedding"], np.float32),
-        driver_embedding=np.asarray(driver["embedding"], np.float32),
-        landmarks_xy=landmarks * (size_px / settings.crop_size_px),
-        scheme=scheme,
-        source_sharpness=source["sharpness"],
-    )
-
-
-def _refusal(faces: dict[str, Row], pair: Row, settings: TransferSettings) -> str | None:
-    """Why a pair must not be made, if so."""
-    source, driver = faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
-    return pair_refusal(source["consent"], driver["consent"], settings.require_consent)
-
-
-def _unmade(pair: Row, faces: dict[str, Row], settings: TransferSettings) -> Row:
-    reason = pair["reason"] if pair["status"] != "ok" else _refusal(faces, pair, settings)
-    return {"status": "rejected", "reason": reason}
-
-
-def _output_id(pair: Row, lineage: str) -> str:
-    return fingerprint([pair["pair_id"], lineage])
-
-
-def _lineage(pair: Row, faces: dict[str, Row], settings: TransferSettings, lineage: str) -> Row:
-    source, driver = (faces.get(pair[key], {}) for key in ("identity_face_id", "expression_face_id"))
-    planned = {key: pair[key] for key in ("pair_id", "identity_face_id", "expression_face_id", "seed", "rank")}
-    return planned | {
-        "output_id": _output_id(pair, lineage),
-        "settings": lineage,
-        "source_image_id": source.get("image_id"),
-        "driver_image_id": driver.get("image_id"),
-        "identity": source.get("identity"),
-        "expression": driver.get("expression"),
-        "split": source.get("split"),
-        "licence": source.get("photo", {}).get("licence"),
-        "consent": source.get("consent", UNKNOWN).text,
-        "model_uri": settings.model.uri,
-        "model_sha256": settings.model.sha256,
-        "run_id": settings.model.run_id,
-        "synthetic": True,
-    }
-
-
-def outcomes(
-    pairs: Sequence[Row],
-    images: np.ndarray,
-    judged: Sequence[Judgement],
-    settings: TransferSettings,
-    lineage: str,
-) -> list[Row]:
-    return [
-        _outcome(pair, image, its, settings, lineage)
-        for pair, image, its in zip(pairs, images[: len(pairs)], judged, strict=True)
-    ]
-
-
-def _outcome(pair: Row, image: np.ndarray, judged: Judgement, settings: TransferSettings, lineage: str) -> Row:
-    output = settings.output
-    provenance = {
-        "generator": settings.model.uri,
-        "weights": settings.model.sha256,
-        "source": pair["identity_face_id"],
-        "driver": pair["expression_face_id"],
-        "output": _output_id(pair, lineage),
-    }
-    encoded = encode_image(image, output.image_format, provenance, output.quality)
+def _refused(reason: str) -> _Result:
+    """Of a pair that was not made."""
     return {
-        "image": encoded if output.keep_rejected or not judged.reason else None,
-        "image_format": output.image_format,
-        "sha256": hashlib.sha256(encoded).hexdigest(),
-        "identity_similarity": judged.identity_similarity,
-        "driver_similarity": judged.driver_similarity,
-        "expression_error": judged.expression_error,
-        "sharpness_ratio": judged.sharpness_ratio,
-        "detector_score": judged.detector_score,
-        "status": "rejected" if judged.reason else "ok",
-        "reason": judged.reason,
+        "image": None,
+        "image_format": None,
+        "sha256": None,
+        "identity_similarity": None,
+        "driver_similarity": None,
+        "expression_error": None,
+        "sharpness_ratio": None,
+        "detector_score": None,
+        "status": "rejected",
+        "reason": reason,
     }

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mien.model.detection.crop import AlignedFace, align_face
-from mien.model.detection.detector import FaceDetector, FoundFace
-from mien.model.detection.load import load_detector
+from mien.model.detection.crop import align_face
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
 from mien.model.images.codec import decode_rgb, encode_png
-from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
-from mien.model.quality.gate import GateSettings, Judgement, TargetFace, judge_face
+from mien.model.quality.gate import Judgement, TargetFace
 from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel, load_model
+from mien.tasks.transfer.generate import PairGenerator
+from mien.tasks.transfer.settings import TransferSettings
 
 
 def transfer_photos(
@@ -35,31 +34,16 @@ def transfer_photos(
     Raises:
         RunError: a photo shows no face.
     """
-    generator, detector = load_model(root, registered.sha256), load_detector(faces)
-    (person, person_face, pixels), (asked, asked_face, asked_pixels) = (
-        _align(detector, generator, uri) for uri in (source, driver)
-    )
-    side_px = person.crop.shape[0]
-    given = _Keypoints(person.landmarks_xy, person_face.scheme, side_px)
-    target = _asked(generator, given, _Keypoints(asked.landmarks_xy, asked_face.scheme, side_px), settings)
-    image = _generate(generator, person.crop, given, target)
+    crop_px = load_model(root, registered.sha256).alignment.size_px
+    pairs = PairGenerator(root, TransferSettings(registered, (), crop_px, faces, retarget=settings))
+    person, asked = (_aligned(pairs, uri) for uri in (source, driver))
+    target = _target(pairs, person.keypoints, asked.keypoints)
+    image = _generated(pairs, person, target)
     folder, _, name = out.rpartition("/")
     Root(folder or ".").write_bytes(name, encode_png(image))
-    asked_of = TargetFace(
-        detector.embed(pixels, [person_face])[0],
-        detector.embed(asked_pixels, [asked_face])[0],
-        target.landmarks_xy * (image.shape[0] / side_px),
-        target.scheme,
-    )
-    return judge_face(detector, image, asked_of, GateSettings())
-
-
-def _align(detector: FaceDetector, generator: ExportedGenerator, uri: str) -> tuple[AlignedFace, FoundFace, np.ndarray]:
-    pixels = decode_rgb(read_source(uri))
-    found = detector.find(pixels)
-    if not found:
-        raise RunError(f"no face found in {uri}: use a photo with one clearly visible face")
-    return align_face(pixels, found[0], generator.alignment), found[0], pixels
+    landmarks = target.landmarks_xy * (image.shape[0] / crop_px)
+    (judged,) = pairs.judge(image[None], [TargetFace(person.embedding, asked.embedding, landmarks, target.scheme)])
+    return judged
 
 
 @dataclass(frozen=True)
@@ -80,11 +64,31 @@ class _Keypoints:
         return render_heatmaps(self.landmarks_xy[None].astype(np.float32), self.scheme, self.side_px, spec)
 
 
-def _asked(generator: ExportedGenerator, source: _Keypoints, driver: _Keypoints, how: RetargetSettings) -> _Keypoints:
+@dataclass(frozen=True)
+class _Face:
+    """The largest face of a photo."""
+
+    crop: np.ndarray
+    keypoints: _Keypoints
+    embedding: np.ndarray
+    """Of the face in the photo."""
+
+
+def _aligned(pairs: PairGenerator, uri: str) -> _Face:
+    pixels = decode_rgb(read_source(uri))
+    found = pairs.detector.find(pixels)
+    if not found:
+        raise RunError(f"no face found in {uri}: use a photo with one clearly visible face")
+    face, aligned = found[0], align_face(pixels, found[0], pairs.generator.alignment)
+    keypoints = _Keypoints(aligned.landmarks_xy, face.scheme, aligned.crop.shape[0])
+    return _Face(aligned.crop, keypoints, pairs.detector.embed(pixels, [face])[0])
+
+
+def _target(pairs: PairGenerator, source: _Keypoints, driver: _Keypoints) -> _Keypoints:
     """What is asked of the generator. The neutrals come from the one photo that there is of each person."""
+    how, model = pairs.settings.retarget, pairs.generator.shape_model
     if how.kind == "none":
         return driver
-    model = generator.shape_model
     faces = [
         Faces(points, neutral_landmarks(points, model)[None])
         for points in (photo.points().astype(np.float64) for photo in (source, driver))
@@ -93,13 +97,13 @@ def _asked(generator: ExportedGenerator, source: _Keypoints, driver: _Keypoints,
     return _Keypoints(to_px(points, source.side_px).astype(np.float32), "ibug68", source.side_px)
 
 
-def _generate(generator: ExportedGenerator, crop: np.ndarray, source: _Keypoints, target: _Keypoints) -> np.ndarray:
-    spec = generator.heatmap_spec
+def _generated(pairs: PairGenerator, source: _Face, target: _Keypoints) -> np.ndarray:
+    generator = pairs.generator
     images = generator.generate(
-        crop[None],
-        source_heatmaps=source.heatmaps(spec),
-        target_heatmaps=target.heatmaps(spec),
-        source_points=source.points().astype(np.float32),
+        source.crop[None],
+        source_heatmaps=source.keypoints.heatmaps(generator.heatmap_spec),
+        target_heatmaps=target.heatmaps(generator.heatmap_spec),
+        source_points=source.keypoints.points().astype(np.float32),
         target_points=target.points().astype(np.float32),
     )
     return images[0]

@@ -16,10 +16,12 @@ from mien.model.detection.load import load_detector
 from mien.model.errors import ModelError
 from mien.model.images.codec import decode_rgb
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.storage import KEY_COLUMNS, Manifest, Root, SourceItem, StorageError, fingerprint, read_manifest, read_set
+from mien.storage import KEY_COLUMNS, Manifest, Root, StorageError, fingerprint, read_manifest, read_set
+from mien.storage.rows import FaceRow, ImageRow
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.runtime.workers import in_worker, work_progress
-from mien.tasks.sets.photo_reader import PictureReader
+from mien.tasks.sets.face_rows import crop_of, embedding_of, landmarks_px
+from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.sets.references import tables_behind
 from mien.tasks.sets.row_lookup import look_up, table_keys
 from mien.tasks.transfer.reproduce import OTHER_CODE, reproduce
@@ -30,8 +32,6 @@ _SAME_EMBEDDING = 0.98
 """Cosine of an embedding made twice from one photo, at least."""
 _PIXEL_STEPS = 2.0
 """Mean difference of a picture made twice, of 255."""
-
-Row = dict[str, Any]
 
 
 @dataclass
@@ -96,8 +96,8 @@ def _faces_again(root: Root, manifest: Manifest, count: int, seed: int) -> Recom
         out.left_out.append(f"{where}: no face was detected again ({error})")
         return out
     ids = _sample(table_keys(root, "faces", manifest.fingerprint, "face_id"), count, seed)
-    faces = [row for _, row in _rows(root, "faces", manifest.fingerprint, "face_id", ids, FACE_COLUMNS)]
-    photos = dict(
+    faces: list[FaceRow] = [row for _, row in _rows(root, "faces", manifest.fingerprint, "face_id", ids, FACE_COLUMNS)]
+    photos: dict[str, ImageRow] = dict(
         _rows(root, "images", about["images"], "image_id", [face["image_id"] for face in faces], list(KEY_COLUMNS))
     )
     alignment = AlignmentSettings(**about["settings"]["alignment"])
@@ -105,7 +105,7 @@ def _faces_again(root: Root, manifest: Manifest, count: int, seed: int) -> Recom
         for face in faces:
             told = f"{where}: face_id {face['face_id']}"
             try:
-                pixels = reader.pixels(SourceItem(**photos[face["image_id"]]), face["image_id"])
+                pixels = reader.pixels(item_of(photos[face["image_id"]]), face["image_id"])
             except (StorageError, ModelError) as error:
                 _from_crop(face, detector, told, str(error), out)
                 continue
@@ -119,31 +119,33 @@ FACE_COLUMNS = ["face_id", "image_id", "landmarks_xy", "embedding", "crop", "sta
 
 def _rows(
     root: Root, table: Any, fingerprint: str, key: str, wanted: Sequence[str], columns: list[str]
-) -> Iterator[tuple[str, Row]]:
+) -> Iterator[tuple[str, Any]]:
     for value, row in look_up(root, table, fingerprint, key, wanted, columns):
         yield value, row.to_pylist()[0]
 
 
-def _differences(face: Row, pixels: np.ndarray, detector: FaceDetector, alignment: AlignmentSettings) -> Iterator[str]:
+def _differences(
+    face: FaceRow, pixels: np.ndarray, detector: FaceDetector, alignment: AlignmentSettings
+) -> Iterator[str]:
     found = find_faces(detector, pixels)
-    ids = [fingerprint([face["image_id"], place]) for place in range(max(1, len(found)))]
+    ids = [fingerprint([face["image_id"], index]) for index in range(max(1, len(found)))]
     if face["face_id"] not in ids:
         yield f"its photo shows {len(found)} faces, and it is none of them"
         return
-    place = ids.index(face["face_id"])
-    if (face["crop"] is None) != (place >= len(found)):
+    index = ids.index(face["face_id"])
+    if (face["crop"] is None) != (index >= len(found)):
         yield "there is a face in its photo where none is stored, or none where one is"
         return
     if face["crop"] is None:
         return
-    aligned = align_face(pixels, found[place], alignment)
-    landmarks = np.asarray(face["landmarks_xy"], np.float32).reshape(-1, 2)
+    aligned = align_face(pixels, found[index], alignment)
+    landmarks = landmarks_px(face)
     if landmarks.shape != aligned.landmarks_xy.shape or np.abs(landmarks - aligned.landmarks_xy).max() > _LANDMARKS_PX:
         yield "its landmarks are not those of its photo"
-    crop = decode_rgb(face["crop"])
+    crop = crop_of(face)
     if crop.shape != aligned.crop.shape or np.abs(crop.astype(float) - aligned.crop).mean() > _PIXEL_STEPS:
         yield "its crop is not that of its photo"
-    if _cosine(face["embedding"], detector.embed(pixels, found)[place]) < _SAME_EMBEDDING:
+    if _cosine(embedding_of(face), detector.embed(pixels, found)[index]) < _SAME_EMBEDDING:
         yield "its embedding is not that of its photo"
 
 
@@ -152,15 +154,16 @@ def _cosine(first: Any, second: Any) -> float:
     return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12)) if a.shape == b.shape else -1.0
 
 
-def _from_crop(face: Row, detector: FaceDetector, told: str, why: str, out: Recomputed) -> None:
+def _from_crop(face: FaceRow, detector: FaceDetector, told: str, why: str, out: Recomputed) -> None:
     """Where the photo is away: the face on the stored crop must be the person of the stored embedding."""
-    found = [] if face["crop"] is None else find_faces(detector, crop := decode_rgb(face["crop"]))
-    if not found:
+    crop = None if face["crop"] is None else crop_of(face)
+    found = [] if crop is None else find_faces(detector, crop)
+    if crop is None or not found:
         out.left_out.append(f"{told}: neither from its photo ({why}) nor from its crop")
         return
     out.done["faces found again on their crops, since their photos are away"] += 1
-    embedding = detector.embed(crop, found[:1])[0]  # pyright: ignore[reportPossiblyUnboundVariable]
-    similar = float(detector.similarity(embedding, np.asarray(face["embedding"], np.float32)))
+    embedding = detector.embed(crop, found[:1])[0]
+    similar = float(detector.similarity(embedding, embedding_of(face)))
     if similar < detector.same_person_similarity:
         out.faults.append(f"{told}: its embedding is not that of its crop")
     out.left_out.append(f"{told}: not from its photo ({why})")

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from mien.storage import Manifest, Root, list_manifests, open_table, read_set
+from mien.storage.rows import PairRow, TransferRow
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker
-from mien.tasks.transfer.generate import generated_rows
+from mien.tasks.transfer.generate import PairGenerator
 from mien.tasks.transfer.settings import TransferSettings, lineage_of, settings_of
 
 OTHER_CODE = "the code or the detector is another version than the one that made it"
@@ -57,11 +58,11 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
     return Reproduction(output_id, same, data, because if not same else "")
 
 
-def _again(root: Root, pair: dict[str, Any], settings: TransferSettings, lineage: str) -> list[dict[str, Any]]:
-    return list(generated_rows(root, [pair], settings, lineage))
+def _again(root: Root, pair: PairRow, settings: TransferSettings, lineage: str) -> list[TransferRow]:
+    return list(PairGenerator(root, settings, lineage).rows([pair]))
 
 
-def _find(root: Root, output_id: str, name: str | None) -> tuple[Manifest, dict[str, Any]]:
+def _find(root: Root, output_id: str, name: str | None) -> tuple[Manifest, TransferRow]:
     manifests = list_manifests(root, "transfers")
     if name is not None:
         tables = read_set(root, name).tables

@@ -9,7 +9,7 @@ import pyarrow as pa
 from mien.storage import Root, ShardRef, TableRef, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.stage import Stage
-from mien.tasks.transfer.generate import generated_rows
+from mien.tasks.transfer.generate import PairGenerator
 from mien.tasks.transfer.settings import TransferSettings, decisive, settings_fingerprint
 
 
@@ -18,7 +18,7 @@ def _decides(_root: Root, pairs: str, settings: TransferSettings) -> dict[str, s
 
 
 def _make(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
-    rows = list(generated_rows(root, read_shard(root, "pairs", pairs).to_pylist(), settings))
+    rows = list(PairGenerator(root, settings).rows(read_shard(root, "pairs", pairs).to_pylist()))
     return write_shard(root, "transfers", name, pa.Table.from_pylist(rows, schema=TRANSFERS))
 
 

@@ -51,7 +51,7 @@ def test_the_command_line_is_the_committed_one() -> None:
 
 def test_every_flow_has_a_command() -> None:
     assert set(FLOWS) - WITHOUT_COMMAND == {entry.target for entry in COMMANDS.values() if entry.target in FLOWS}
-    assert len(FLOWS) == 14
+    assert {"mien.flows.prepare:prepare_faces", "mien.flows.augment:augment_faces"} <= set(FLOWS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

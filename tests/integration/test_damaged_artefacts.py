@@ -20,17 +20,13 @@ from mien.model.expression.retargeting import RetargetSettings
 from mien.model.images.codec import encode_png
 from mien.model.images.provenance import encode_image
 from mien.model.images.video import FrameSettings
-from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.heatmaps import HeatmapSpec
-from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.landmarks.schemes import PARTS
-from mien.model.networks.generator import GeneratorConfig, build_generator
+from mien.model.networks.generator import GeneratorConfig
 from mien.model.quality.gate import GateSettings
 from mien.model.training.fit import fit
 from mien.model.training.settings import TrainSettings
-from mien.storage import Root, commit, find_shard, fingerprint, list_images, write_shard
+from mien.storage import Root, find_shard, fingerprint, list_images, write_shard
 from mien.storage.artefacts import EXPORT_BEGUN, EXPORT_INDEX, EXPORT_PARTS, GATES, KINDS, Kind
-from mien.storage.schemas import FACES, TRANSFERS, heatmaps_schema
+from mien.storage.schemas import TRANSFERS
 from mien.tasks.errors import UsageError
 from mien.tasks.export.export import ExportSettings, export_part, finish_export, finished, start_export
 from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
@@ -39,14 +35,12 @@ from mien.tasks.plan.cost import expected_cost, remember
 from mien.tasks.prepare.compare import CompareSettings, compare_faces
 from mien.tasks.prepare.detect import DetectSettings
 from mien.tasks.prepare.video_frames import VideoSettings, video_frames
-from mien.tasks.sets.faces import FaceTables
 from mien.tasks.train.train import train, training_fingerprint
 from mien.tasks.train.work_folder import resumed_trainer
 from mien.tasks.transfer.gate_limits import calibrate, keep_gate, load_gate
-from tests.drawn_faces import HEATMAP_PX, drawn_faces
+from tests.drawn_faces import drawn_faces
+from tests.drawn_set import DETECTOR, SIDE_PX, drawn_set, small_generator
 
-DETECTOR = "tests.own_detector:DarkSquares"
-SIDE_PX = 64
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut off": lambda data: data[: len(data) // 2],
     "garbage": lambda data: bytes(n * 37 % 256 for n in range(len(data))),
@@ -74,50 +68,13 @@ class Case:
     """Which of the files that match the kind's pattern is damaged."""
 
 
-def drawn_set(root: Root, name: str = "drawn") -> FaceTables:
-    """Drawn faces as a prepared set: half of the people for training, half held out."""
-    faces = drawn_faces(people=4, each=4, size_px=SIDE_PX)
-    rows, heatmaps = [], []
-    for n, person in enumerate(faces.identities.tolist()):
-        crop = np.ascontiguousarray(faces.images[n].transpose(1, 2, 0))
-        rows.append(
-            {
-                "face_id": fingerprint([name, n]),
-                "image_id": f"{n:064d}",
-                "identity": f"person {person}",
-                "split": "train" if person < 2 else "val",
-                "landmarks_xy": ((faces.points[n] + 1) * SIDE_PX / 2).ravel(),
-                "landmark_scheme": "ibug68",
-                "embedding": [1.0, person / 4, n / 40],
-                "perceptual_hash": bytes(32) if n < 2 else np.random.default_rng(n).bytes(32),
-                "crop": encode_png(crop),
-                "status": "ok",
-            }
-        )
-        heatmaps.append({"face_id": rows[-1]["face_id"], "heatmap": faces.heatmaps[n].tobytes(), "status": "ok"})
-    about = {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": DETECTOR}, "images": "none", "weights": {}}
-    shard = write_shard(root, "faces", fingerprint([name, "faces"]), pa.Table.from_pylist(rows, schema=FACES))
-    schema = heatmaps_schema(PARTS, HEATMAP_PX, 1.5, SIDE_PX)
-    drawn = write_shard(root, "heatmaps", fingerprint([name, "maps"]), pa.Table.from_pylist(heatmaps, schema=schema))
-    spec = {"size_px": HEATMAP_PX, "sigma_px": 1.5}
-    tables = commit(root, "faces", [shard], about), commit(root, "heatmaps", [drawn], {"spec": spec})
-    return FaceTables(name, tables[0].fingerprint, tables[1].fingerprint)
-
-
-def generator(folder: Path) -> Path:
-    torch.manual_seed(0)
-    network = build_generator(GeneratorConfig(size_px=SIDE_PX, width=16, blocks=1))
-    ExportedGenerator(network, AlignmentSettings(size_px=SIDE_PX), HeatmapSpec(), {}).save(folder)
-    return folder
-
-
 def make_model(root: Root) -> Any:
-    name = keep_model(root, generator(Path(root.url) / "trained"))
+    name = keep_model(root, small_generator(Path(root.url) / "trained"))
     return load_model.__wrapped__(root, name).sha256
 
 
 def make_neutrals(root: Root) -> Any:
-    model = keep_model(root, generator(Path(root.url) / "trained"))
+    model = keep_model(root, small_generator(Path(root.url) / "trained"))
     name = keep_neutrals(root, [drawn_set(root)], model, RetargetSettings())
     assert name is not None
     found = load_neutrals.__wrapped__(root, name)

@@ -14,7 +14,7 @@ import pytest
 
 from mien import storage
 from mien.storage import Root
-from tests.integration.person_to_forget import PERSON, draw_photos, fill, prepare
+from tests.integration.person_to_forget import PERSON, fill, prepare
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
@@ -261,6 +261,3 @@ def test_prefect_does_not_learn_the_name() -> None:
     from mien.flows.forget import forget_person
 
     assert PERSON not in str(forget_person.serialize_parameters({"person": SecretStr(PERSON)}))
-
-
-__all__ = ["draw_photos"]

@@ -89,8 +89,13 @@ def test_only_the_same_bytes_are_a_success() -> None:
 
 
 def test_only_a_set_without_faults_is_whole() -> None:
-    whole = VerifiedSet("team", {"images": 3, "faces": 2}, 2, ())
-    assert (whole.lines(), whole.ok) == (["team: whole; 3 images, 2 faces; 2 pictures decoded"], True)
+    whole = VerifiedSet("team", {"images": 3, "faces": 2}, 2, (), {"manifests": 3, "rows of images": 3})
+    compared, verdict = "compared: 3 manifests, 3 rows of images", "3 images, 2 faces; 2 pictures decoded"
+    assert (whole.lines(), whole.ok) == ([compared, f"team: whole; {verdict}"], True)
     broken = replace(whole, faults=("faces shard 1 is gone",))
-    assert broken.lines() == ["faces shard 1 is gone", "team: 1 faults; 3 images, 2 faces; 2 pictures decoded"]
+    assert broken.lines() == ["faces shard 1 is gone", compared, f"team: 1 fault; {verdict}"]
     assert not broken.ok
+    partly = replace(whole, left_out=("faces 1: its photo is away",))
+    assert partly.lines()[0] == "not compared: faces 1: its photo is away"
+    assert partly.lines()[-1] == f"team: no fault found, 1 comparisons left out; {verdict}"
+    assert replace(whole, compared={}).lines()[-1] == f"team: nothing was compared; {verdict}"

@@ -18,7 +18,7 @@ def flat(value: float, side_px: int = SIDE_PX, batch: int = 1) -> torch.Tensor:
 
 
 def face_points() -> torch.Tensor:
-    return torch.from_numpy(reference_landmarks(AlignmentSettings(size_px=SIDE_PX))).float()[None] / SIDE_PX * 2 - 1
+    return torch.from_numpy(reference_landmarks(AlignmentSettings(size_px=128))).float()[None] / 64 - 1
 
 
 def test_region_weights_are_one_plus_the_regions_weight() -> None:

@@ -28,9 +28,9 @@ def test_reasons_that_differ_in_numbers_only_count_together() -> None:
         row("rejected", "no face found on the result", None),
     ]
     summary = summarise(rows)
-    assert (summary["total"], summary["accepted"], summary["identities"]) == (4, 1, 2)
-    assert summary["reasons"] == [("identity similarity", 2), ("no face found on the result", 1)]
-    assert summary["medians"] == {"identity_similarity": 0.3, "driver_similarity": 0.2, "expression_error": None}
+    assert (summary.total, summary.accepted, summary.identities) == (4, 1, 2)
+    assert summary.reasons == [("identity similarity", 2), ("no face found on the result", 1)]
+    assert summary.medians == {"identity_similarity": 0.3, "driver_similarity": 0.2, "expression_error": None}
 
 
 def test_the_markdown_has_every_figure() -> None:

@@ -43,7 +43,7 @@ def written(tmp_path: Path) -> tuple[Report, str]:
         "faces": commit(root, "faces", [_shard(root, "faces", faces, FACES)], {}),
     }
     write_set(root, "six", {name: ref.fingerprint for name, ref in tables.items()})
-    report = build_report(root, "six", Root(str(tmp_path / "out")), most=4)
+    report = build_report(root, "six", Root(str(tmp_path / "out")), max_faces=4)
     return report, (tmp_path / "out" / "index.html").read_text()
 
 

@@ -76,12 +76,12 @@ def of_people(root: Root, places: range) -> list[ShardRef]:
 def test_groups_are_identities_everywhere_and_keep_their_names_as_photos_are_added(tmp_path: Path) -> None:
     root = Root(str(tmp_path))
     some = compare(root, of_people(root, range(15)), CLUSTER)
-    about = {"settings": {"identity": "cluster"}, "compared": some.told}
+    about = {"settings": {"identity": "cluster"}, "compared": some.summary}
     write_set(root, "set", {"faces": commit(root, "faces", some.shards, about).fingerprint})
     names = [r["identity"] for s in some.shards for r in read_shard(root, "faces", s.fingerprint).to_pylist()]
     assert None not in names
     assert 3 <= len(set(names)) <= 5
-    assert some.told["people"]["people"] == len(set(names))
+    assert some.summary["people"]["people"] == len(set(names))
     more = compare(root, of_people(root, range(20)), CLUSTER)
     later = [r["identity"] for s in more.shards for r in read_shard(root, "faces", s.fingerprint).to_pylist()]
     assert later[:15] == names

@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Root:
     root = Root(str(tmp_path))
     settings = DetectSettings("tests.own_detector:DarkSquares")
     images = INDEX.commit(root, [], {})
-    faces = commit_faces(root, images, Compared([], {}), settings)
+    faces = commit_faces(root, images, Compared([], {"people": None, "check": None}), settings)
     heatmaps = commit_heatmaps(root, faces, [], HeatmapSettings(64))
     write_set(root, "team", {ref.table: ref.fingerprint for ref in (images, faces, heatmaps)})
     tables = FaceTables("team", faces.fingerprint, heatmaps.fingerprint)
