@@ -17,6 +17,8 @@ class Place(Protocol):
 
     def files(self) -> dict[str, str]: ...
 
+    def read(self, path: str) -> bytes: ...
+
     def delete(self, path: str) -> None: ...
 
 
@@ -31,6 +33,9 @@ class Folder:
         top = Path(self.url)
         paths = [path for path in top.rglob("*") if path.is_file() and not path.name.startswith(".")]
         return {path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    def read(self, path: str) -> bytes:
+        return (Path(self.url) / path).read_bytes()
 
     def delete(self, path: str) -> None:
         (Path(self.url) / path).unlink()
@@ -65,6 +70,9 @@ class Bucket:
             key: hashlib.sha256(client.get_object(Bucket=self._name, Key=key)["Body"].read()).hexdigest()
             for key in keys
         }
+
+    def read(self, path: str) -> bytes:
+        return self._client().get_object(Bucket=self._name, Key=path)["Body"].read()
 
     def delete(self, path: str) -> None:
         self._client().delete_object(Bucket=self._name, Key=path)
