@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -25,9 +26,9 @@ def at_work(flow: Callable[P, R]) -> Callable[P, R]:
         given.apply_defaults()
         if given.arguments.get("dry_run"):  # it writes nothing, not even a marker
             return flow(*args, **kwargs)
-        with checking_arguments():
-            root = Root(given.arguments["root"])
-        with job(root, what):
+        with ExitStack() as marker:
+            with checking_arguments():  # the first look at the root: its bucket may be missing
+                marker.enter_context(job(Root(given.arguments["root"]), what))
             return flow(*args, **kwargs)
 
     # Prefect reads the annotations where the function seems to be defined, and there their names mean nothing.

@@ -7,10 +7,11 @@ neither the networks nor the detectors have to be loaded to compare them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from mien.storage import Manifest, NamedSet, Root, TableName, read_manifest, source_digest
+from mien.storage import Manifest, NamedSet, Root, StorageError, TableName, read_manifest, source_digest
 from mien.storage.schemas import TABLES
 
 
@@ -51,8 +52,7 @@ def is_outdated(manifest: Manifest) -> bool:
 def recomputed(root: Root, sets: Sequence[NamedSet]) -> dict[str, list[TableName]]:
     """What running the same flows again makes anew because of the code, by set: only sets with anything to make.
 
-    Raises:
-        StorageError: a manifest is damaged, or the root cannot be read.
+    Tables whose manifest is damaged are left out.
     """
     manifests = {named.name: _manifests(root, named) for named in sets}
     again: dict[str, set[TableName]] = {}
@@ -65,7 +65,12 @@ def recomputed(root: Root, sets: Sequence[NamedSet]) -> dict[str, list[TableName
 
 
 def _manifests(root: Root, named: NamedSet) -> dict[TableName, Manifest]:
-    return {table: read_manifest(root, table, fingerprint) for table, fingerprint in named.tables.items()}
+    """Of the tables that can be read. A table whose manifest is damaged or gone says nothing of its makers."""
+    found: dict[TableName, Manifest] = {}
+    for table, fingerprint in named.tables.items():
+        with suppress(StorageError):
+            found[table] = read_manifest(root, table, fingerprint)
+    return found
 
 
 def _with_followers(outdated: set[TableName], tables: Mapping[TableName, Manifest]) -> set[TableName]:

@@ -76,4 +76,4 @@ def test_prepare_tells_what_became_of_the_photos_and_nothing_else(environment: d
     verified = mien(environment, "verify", "--root", root, "--set", "mixed")
     assert verified.returncode == 1
     assert "is gone" in verified.stdout
-    assert "mixed: 2 faults; 11 images, 0 faces" in verified.stdout
+    assert "mixed: 1 fault; 11 images, 0 faces" in verified.stdout

@@ -26,7 +26,8 @@ def prepare(root: Path, listed: Path, name: str = NAME):
     from mien.flows.prepare import prepare_faces
 
     return prepare_faces(
-        [str(listed)],
+        images=[str(listed)],
+        allow=[str(root.parent / "photos")],
         set=name,
         root=str(root),
         faces=OWN,

@@ -64,15 +64,15 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
     file.write_text(FILE)
     people = [f"sample:orl/s{n}" for n in (1, 3, 4)]
     splits: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": 0.0, "split_salt": "six-2", "workers": 1}
-    prepare_faces(people, "three", root, **splits, settings=str(file))
+    prepare_faces(images=people, set="three", root=root, **splits, settings=str(file))
     detected = about(root, "faces", "three")["settings"]
     assert detected["alignment"] == {"size_px": 64, "margin_top": 0.4, "margin_bottom": 0.12}
     assert (detected["limits"]["min_sharpness"], detected["limits"]["max_clipped"]) == (0.006, 0.5)
     assert about(root, "heatmaps", "three")["spec"] == {"size_px": 32, "sigma_px": 1.25}
 
     with pytest.raises(UsageError, match=r"there is no setting train\.step: did you mean train\.steps\?"):
-        train_generator(["three"], root, settings={"train": {"step": 2}})
-    trained = train_generator(["three"], root, steps=2, workers=1, recipe="patent", settings=str(file))
+        train_generator(sets=["three"], root=root, settings={"train": {"step": 2}})
+    trained = train_generator(sets=["three"], root=root, steps=2, workers=1, recipe="patent", settings=str(file))
     client = MlflowClient(f"sqlite:///{root}/mlflow.db")
     run = client.get_run(trained.model.run_id)
     assert run.data.tags["mien.recipe"] == "patent"
@@ -88,12 +88,14 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
     (config,) = Path(root).glob("models/*/config.json")
     assert json.loads(config.read_text())["provenance"]["settings"]["optimizer"] == "sgd"
     # What the run kept is a settings file that gives the same training.
-    assert train_generator(["three"], root, settings=kept).stopped == "found"
+    assert train_generator(sets=["three"], root=root, settings=kept).stopped == "found"
 
-    done = augment_faces("three", "three", root=root, per_identity=2, workers=1, settings=str(file))
+    done = augment_faces(
+        identities="three", expressions="three", root=root, per_identity=2, workers=1, settings=str(file)
+    )
     assert about(root, "transfers", "three-by-three")["settings"]["gate"]["min_sharpness_ratio"] == 1000.0
     assert about(root, "pairs", "three-by-three")["settings"]["rules"]["planning"] == {"max_sources": 1, "clusters": 8}
-    rows = storage.open_table(root, "transfers", done.name).to_table().to_pylist()
+    rows = storage.open_table(root, "transfers", done.set).to_table().to_pylist()
     assert {row["status"] for row in rows} == {"rejected"}
     assert any("sharpness over the source's" in row["reason"] for row in rows)
     assert len({(row["identity"], row["identity_face_id"]) for row in rows}) == len({row["identity"] for row in rows})
