@@ -64,11 +64,11 @@ def ablate(root: Root, sets: Sequence[FaceTables], steps: int, seed: int, size_p
     lines = [f"| left out, {steps} updates | " + " | ".join(MEASURES) + " |", "|---" * (1 + len(MEASURES)) + "|"]
     print(*lines, sep="\n", flush=True)
     for variant in variants(steps, seed, size_px):
-        place = f"quality/ablation/{training_fingerprint(sets, variant.settings)}.json"
-        if not root.exists(place):
+        path = f"quality/ablation/{training_fingerprint(sets, variant.settings)}.json"
+        if not root.exists(path):
             measured = held_out.measure(train(variant.settings, faces, pretrained).average)
-            root.write_bytes(place, json.dumps({"without": variant.without, **measured}).encode())
-        lines.append(as_row(variant.without, json.loads(root.read_bytes(place))))
+            root.write_bytes(path, json.dumps({"without": variant.without, **measured}).encode())
+        lines.append(as_row(variant.without, json.loads(root.read_bytes(path))))
         print(lines[-1], flush=True)
     return "\n".join(lines)
 

@@ -45,7 +45,7 @@ class _Drawn:
 def rooms() -> str:
     """SVG text."""
     houses = read_houses()
-    needs = {name: _least_px(house) for name, house in houses.items()}
+    needs = {name: _min_px(house) for name, house in houses.items()}
     inner = max(
         _NARROWEST - 2 * _EDGE, needs["flows"], needs["model"], _SIDE + needs["tasks"] + _BESIDE + needs["storage"]
     )
@@ -60,7 +60,7 @@ def rooms() -> str:
     return figure(round(inner + 2 * _EDGE), round(model.bottom + _EDGE), about, shapes)
 
 
-def _least_px(house: House) -> float:
+def _min_px(house: House) -> float:
     return narrowest_px(house.layers, house.arrows, _box_px) + 2 * _MARGIN
 
 

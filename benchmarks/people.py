@@ -93,7 +93,7 @@ def added(people: np.ndarray, similar: np.ndarray, threshold: float, parts: int 
     moved = [0]
     for part in np.array_split(np.arange(len(people)), parts):
         now = np.sort(order[: part[-1] + 1])
-        ids = [f"{hashlib.sha256(str(place).encode()).hexdigest()}" for place in now]
+        ids = [f"{hashlib.sha256(str(index).encode()).hexdigest()}" for index in now]
         found = name_groups(group_people(similar[np.ix_(now, now)], threshold).tolist(), ids, names)
         moved.append(sum(names.get(face, name) != name for face, name in zip(ids, found, strict=True)))
         names = dict(zip(ids, found, strict=True))

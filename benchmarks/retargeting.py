@@ -132,7 +132,7 @@ def main() -> None:
     training, people = everybody.of(names[::2]), everybody.of(names[1::2])
     model, classifier = ShapeModel.fit(training.points, training.identities), Classifier(training, people)
     sources, drivers = pairs_of_two(people, asked.pairs)
-    place = np.searchsorted(np.unique(people.identities), people.identities)
+    position = np.searchsorted(np.unique(people.identities), people.identities)
     rows = np.arange(len(sources))
     usual_mouth, usual_eyes = openings(people.neutrals(None))
     mouth, eyes = openings(people.points)
@@ -147,14 +147,14 @@ def main() -> None:
     print(f"{shut.sum()} drivers with closed eyes")
     print("\n| points | neutral from | like the driver | expression | mouth opening | eye opening | eyes closed |")
     print("|---|---|---|---|---|---|---|")
-    error = (real[rows, place[drivers]] < real[rows, place[sources]]).mean()
+    error = (real[rows, position[drivers]] < real[rows, position[sources]]).mean()
     print(f"| real photos of the source | | {error:.1%} | | | | |")
     pictures: dict[str, np.ndarray] = {}
     for kind, by, neutrals, fitted in ways(people, model):
         faces = [Faces(people.points[side], neutrals[side]) for side in (sources, drivers)]
         points = retarget(faces[0], faces[1], RetargetSettings(kind), fitted)
         found = classifier.distances(points)
-        leaked = (found[rows, place[drivers]] < found[rows, place[sources]]).mean()
+        leaked = (found[rows, position[drivers]] < found[rows, position[sources]]).mean()
         moved_kept = slope(moved_asked, _flat(points) - _flat(usual[sources]))
         mouth_got, eyes_got = openings(points)
         mouth_kept = slope(mouth_asked, mouth_got - usual_mouth[sources])

@@ -54,8 +54,8 @@ def untrained_generator(
     from mien.model.networks.generator import build_generator
     from mien.tasks.sets.faces import face_tables, prepare_settings
 
-    place = Root(root)
-    given = prepare_settings(place, face_tables(place, NAME))
+    opened_root = Root(root)
+    given = prepare_settings(opened_root, face_tables(opened_root, NAME))
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(kind="motion", size_px=size_px, width=width, blocks=blocks))
     alignment, spec = AlignmentSettings(**given["alignment"]), HeatmapSpec(**given["heatmaps"])
@@ -69,16 +69,16 @@ def register_generator(root: str, folder: Path) -> None:
     from mien.model.landmarks.reference import reference_landmarks
     from mien.tasks.tracking import Registration, register, tracked_run
 
-    place, saved = Root(root), untrained_generator(root, folder)
+    opened_root, saved = Root(root), untrained_generator(root, folder)
     points = reference_landmarks(saved.alignment)[None].astype(np.float32)
     example = {
         "source": np.full((1, CROP_PX, CROP_PX, 3), 128, np.uint8),
         "source_landmarks": points,
         "target_landmarks": points,
     }
-    with tracked_run(place, "untrained") as run:
+    with tracked_run(opened_root, "untrained") as run:
         register(
-            place,
+            opened_root,
             run,
             Registration(
                 folder=folder,

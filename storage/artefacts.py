@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import DamagedError, MissingError
 from mien.storage.json_shapes import from_json
 from mien.storage.root import Root, printable
 
@@ -48,6 +48,7 @@ class Kind:
 GATES = Kind("gates/{}.json", "calibrated limits of the gate, by set", "mien calibrate")
 NEUTRALS = Kind("neutrals/{}.npz", "neutral landmarks of the people of a job", "a transfer job or an evaluation")
 MODELS = Kind("models/{}", "generators that jobs have used, by the hash of their weights", "a transfer job")
+KNOWN = Kind("models/known.json", "which registered versions these are", "the next job that asks the registry")
 COMPARED = Kind("compared/{}.json", "what comparing all faces of a set found", "mien prepare")
 FRAMES = Kind("frames/{}.json", "which frames of a video are used", "mien prepare")
 CONTENTS = Kind("contents/{}.json", "tables of contents of archives", "mien prepare")
@@ -56,17 +57,13 @@ CHECKPOINTS = Kind("checkpoints/{}/updates-*/", "states of a training; always lo
 RUNS = Kind("checkpoints/{}/run.json", "the MLflow run of a training; always local", "the training")
 FINISHED = Kind("checkpoints/{}/finished.json", "what came of a training; always local", "the training")
 
-KINDS = (GATES, NEUTRALS, MODELS, COMPARED, FRAMES, CONTENTS, COSTS, CHECKPOINTS, RUNS, FINISHED)
-"""Everything of a root that is neither a table nor a set."""
+KINDS = (GATES, NEUTRALS, MODELS, KNOWN, COMPARED, FRAMES, CONTENTS, COSTS, CHECKPOINTS, RUNS, FINISHED)
+"""What of a root is neither a table nor a set and can be made again."""
 
 EXPORT_INDEX = Kind("mien-export.json", "which export lies here; written last", "mien export")
 EXPORT_BEGUN = Kind(".parts/about.json", "which export is being written", "mien export")
 EXPORT_PARTS = Kind(".parts/{}.json", "parts of an export that are written", "mien export")
 """These lie in the folder of an export, not in a root."""
-
-
-class DamagedError(StorageError):
-    """An artefact cannot be used: its bytes are cut off, changed or of another shape."""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from mien.storage import MissingError, Root
+from mien.storage.artefacts import KNOWN, json_artefact, keep, load
 from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel
 
-_PATH = "models/known.json"
 _CONFIG, _WEIGHTS, _SHAPE_MODEL = "config.json", "generator.safetensors", "shape_model.safetensors"
-_log = logging.getLogger("mien.tasks")
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,9 @@ class KnownGenerator:
         return RegisteredModel(self.uri, self.run_id, self.sha256, self.champion)
 
 
+_KNOWN = json_artefact(KNOWN, list[KnownGenerator])
+
+
 def remember_generator(root: Root, model: RegisteredModel, registry: str) -> None:
     """Keeps what the registry says of a version."""
     known = known_generators(root)
@@ -56,7 +57,7 @@ def remember_generator(root: Root, model: RegisteredModel, registry: str) -> Non
         others.append(KnownGenerator(each.uri, each.sha256, each.run_id, champion, each.registry, each.order))
     order = max((each.order for each in known), default=0) + 1
     added = KnownGenerator(model.uri, model.sha256, model.run_id, model.champion, registry, order)
-    root.write_bytes(_PATH, json.dumps([vars(each) for each in [*others, added]], indent=1).encode())
+    keep(root, _KNOWN, "", [*others, added])
 
 
 def known_generators(root: Root) -> list[KnownGenerator]:
@@ -65,15 +66,7 @@ def known_generators(root: Root) -> list[KnownGenerator]:
     Raises:
         StorageError: the root cannot be read.
     """
-    try:
-        content: Any = json.loads(root.read_bytes(_PATH))
-        found = [KnownGenerator(**each) for each in content]
-        return sorted(found, key=lambda each: each.order)
-    except MissingError:
-        return []
-    except (ValueError, TypeError):
-        _log.warning("%s is damaged: the next job that asks the registry makes it again", root.uri(_PATH))
-        return []
+    return sorted(load(root, _KNOWN, "") or [], key=lambda each: each.order)
 
 
 def pinned_generator(root: Root, uri: str, registry: str | None) -> RegisteredModel | None:

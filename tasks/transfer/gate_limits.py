@@ -19,8 +19,8 @@ from mien.model.errors import ModelError, SettingsError
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.quality.gate import GateSettings, landmark_error
-from mien.storage import MissingError, Root
-from mien.storage.artefacts import GATES, DamagedError, json_artefact, keep, read
+from mien.storage import DamagedError, MissingError, Root
+from mien.storage.artefacts import GATES, json_artefact, keep, read
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker, tick, work_progress

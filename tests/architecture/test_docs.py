@@ -102,8 +102,8 @@ def _is_there(name: str) -> bool:
     """Whether a dotted name is a module, or a name that stands in the source of one."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
-        place = REPOSITORY.joinpath(*parts[:length])
-        for source in (place.with_suffix(".py"), place / "__init__.py"):
+        base = REPOSITORY.joinpath(*parts[:length])
+        for source in (base.with_suffix(".py"), base / "__init__.py"):
             if source.exists():
                 return all(re.search(rf"\b{part}\b", source.read_text()) for part in parts[length:])
     return name.endswith(".py")  # `benchmarks.kills` is a module, `benchmarks/kills.py` a path

@@ -43,7 +43,7 @@ HASHES = [np.random.default_rng(n).bytes(32) for n in range(3)]
 def test_the_first_of_the_same_bytes_is_kept() -> None:
     rows = [row("x", HASHES[0]), row("y", HASHES[1]), row("x", HASHES[0]), row("x", HASHES[0], "b")]
     found = find_duplicates(rows, LIMITS.max_duplicate_bits)
-    assert {place: verdict.of for place, verdict in found.items()} == {2: fingerprint("x"), 3: fingerprint("x")}
+    assert {index: verdict.of for index, verdict in found.items()} == {2: fingerprint("x"), 3: fingerprint("x")}
     assert found[2].reason == SAME_FILE
     assert "another person" in found[3].reason
 

@@ -42,9 +42,9 @@ def test_names_and_splits_stay_while_people_and_photos_are_added() -> None:
     grouping = Grouping(detector, detector.group_similarity, SplitSettings(0.3, 0.3))
     former: dict[str, str] = {}
     for count in (10, 20, len(people)):
-        rows = [{"face_id": f"{place:03d}", "status": "ok"} for place in order[:count]]
+        rows = [{"face_id": f"{index:03d}", "status": "ok"} for index in order[:count]]
         changes, told = group_faces(rows, embeddings[order[:count]], former, grouping)
-        names = {row["face_id"]: changes[place]["identity"] for place, row in enumerate(rows)}
+        names = {row["face_id"]: changes[index]["identity"] for index, row in enumerate(rows)}
         kept = sum(names[face] == name for face, name in former.items())
         assert kept >= 0.9 * len(former)
         assert told["moved"] == len(former) - kept
@@ -59,7 +59,7 @@ def test_rejected_faces_have_no_part_and_too_many_are_told(monkeypatch: pytest.M
     grouping = Grouping(detector, 0.6, SplitSettings())
     rows = [{"face_id": "a", "status": "rejected"}, {"face_id": "b", "status": "ok"}]
     changes, told = group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)
-    assert {place: change["identity"] for place, change in changes.items()} == {1: "person-b"}
+    assert {index: change["identity"] for index, change in changes.items()} == {1: "person-b"}
     assert (told["people"], told["alone"]) == (1, 1)
     monkeypatch.setattr(identities, "MAX_FACES", 0)
     with pytest.raises(RunError, match="prepare them as several sets"):

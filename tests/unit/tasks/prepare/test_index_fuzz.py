@@ -57,8 +57,8 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
         elif how == 1:
             del out[at:]
         elif how == 2:
-            place = draw.randrange(min(len(out), 64))
-            out[place : place + draw.choice((1, 2, 4))] = draw.choice((b"\xff" * 4, b"\0" * 4, draw.randbytes(4)))
+            position = draw.randrange(min(len(out), 64))
+            out[position : position + draw.choice((1, 2, 4))] = draw.choice((b"\xff" * 4, b"\0" * 4, draw.randbytes(4)))
         elif how == 3:
             out[at:at] = draw.randbytes(draw.choice((1, 16, 500)))
         elif how == 4:

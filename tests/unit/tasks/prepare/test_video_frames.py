@@ -67,9 +67,9 @@ def test_what_is_no_video_is_an_error(tmp_path: Path, data: bytes) -> None:
 @pytest.mark.parametrize("remote", [False, True])
 def test_frames_become_items_with_ids_that_follow_from_the_file(video: Path, tmp_path: Path, remote: bool) -> None:
     pytest.importorskip("dlib", exc_type=ImportError)
-    place = Root(f"memory://{uuid4().hex}")
-    place.write_bytes("anna/clip.avi", video.read_bytes())
-    (item,) = list_images([f"{place.url}/anna/clip.avi" if remote else str(video)])
+    opened_root = Root(f"memory://{uuid4().hex}")
+    opened_root.write_bytes("anna/clip.avi", video.read_bytes())
+    (item,) = list_images([f"{opened_root.url}/anna/clip.avi" if remote else str(video)])
     assert item.is_video
     assert item.identity == "clip"
     root = Root(str(tmp_path / "root"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
-class Place(Protocol):
+class Target(Protocol):
     """The files of a root."""
 
     @property
