@@ -82,7 +82,7 @@ def retargeted_points(
 ) -> Float[np.ndarray, "pairs 68 2"] | None:
     """For pairs of rows (source, driver) what is asked for, in [-1, 1] over the crop; None: the drivers' own points.
 
-    `neutrals` is the fingerprint of `keep_neutrals`.
+    Each row names its `set`, whose people the neutrals are. `neutrals` is the fingerprint of `keep_neutrals`.
     """
     if neutrals is None:
         return None
@@ -93,4 +93,4 @@ def retargeted_points(
 
 def _with_neutrals(neutrals: Neutrals, rows: Rows, crop_size_px: int) -> Faces:
     points = np.stack([common_points(row, crop_size_px) for row in rows]).astype(np.float64)
-    return Faces(points, neutrals.of([row["face_id"] for row in rows]))
+    return Faces(points, neutrals.of([(row["set"], row["face_id"]) for row in rows]))

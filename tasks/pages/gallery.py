@@ -107,19 +107,21 @@ def markdown(summary: dict[str, Any]) -> str:
 def _cards(root: Root, manifest: Manifest, rows: list[dict[str, Any]]) -> list[Card]:
     about: Any = manifest.about
     sets = [FaceTables(**tables) for tables in about["settings"]["sets"]]
-    ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
-    faces = read_faces(root, sets, ids, ["crop", "identity", "expression"])
-    return [_card(row, faces) for row in rows]
+    # The first set is that of the sources, the last that of the drivers: a photo may be in both.
+    sources = read_faces(root, sets[:1], {row["identity_face_id"] for row in rows}, ["crop"])
+    drivers = read_faces(root, sets[-1:], {row["expression_face_id"] for row in rows}, ["crop", "identity"])
+    return [
+        _card(row, sources.get(row["identity_face_id"], {}), drivers.get(row["expression_face_id"], {})) for row in rows
+    ]
 
 
-def _card(row: dict[str, Any], faces: dict[str, Any]) -> Card:
-    source, driver = faces.get(row["identity_face_id"], {}), faces.get(row["expression_face_id"], {})
+def _card(row: dict[str, Any], source: dict[str, Any], driver: dict[str, Any]) -> Card:
     numbers = {
         "identity": row["identity_similarity"],
         "driver": row["driver_similarity"],
         "expression error": row["expression_error"],
     }
-    expression = driver.get("expression") or "expression"
+    expression = row["expression"] or "expression"
     return Card(
         source=data_uri(source.get("crop")) or "",
         driver=data_uri(driver.get("crop")) or "",

@@ -1,4 +1,7 @@
-"""Photos that a set holds twice: by their bytes, and near-duplicates of a person by the hash of the aligned face."""
+"""Faces that a set holds twice: in the same bytes, twice in one photo, or in nearly alike photos of a person.
+
+A photo may show several people: each of them is another face.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from mien.tasks.prepare.face_boxes import shows_same_face
 
 
 @dataclass(frozen=True)
@@ -18,32 +23,49 @@ class Duplicate:
     reason: str
 
 
-def find_duplicates(rows: Sequence[dict[str, Any]], most_bits: int) -> dict[int, Duplicate]:
-    """Verdicts by the row's place: good faces that an earlier good face shows already.
+def find_duplicates(rows: Sequence[dict[str, Any]], max_bits: int) -> dict[int, Duplicate]:
+    """Verdicts by the index of the row: good faces that an earlier good face shows already.
 
-    The same bytes are one photo whoever it is said to show. Near-duplicates are sought among the photos of a person:
-    each is compared with the earlier ones that were kept, so a slow series does not vanish into its first frame.
+    The same face of the same bytes is one face, whoever it is said to show. Near-duplicates are sought among the photos
+    of a person: each is compared with the earlier ones that were kept, so a slow series does not vanish into its first
+    frame.
+
+    Args:
+        rows: Of `faces`, with face_id, image_id, bbox_xyxy, identity, status and perceptual_hash.
+        max_bits: By which the hashes of near-duplicates differ at most; below 0 none are sought.
     """
     verdicts: dict[int, Duplicate] = {}
-    by_bytes: dict[str, dict[str, Any]] = {}
+    of_photo: dict[str, list[tuple[dict[str, Any], str]]] = {}
     kept: dict[str | None, _Kept] = {}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if row["status"] != "ok":
             continue
-        first = by_bytes.setdefault(row["image_id"], row)
-        if first is not row:
-            verdicts[place] = Duplicate(first["face_id"], _copy_reason(first, row))
-        elif most_bits >= 0:
-            of_person = kept.setdefault(row["identity"], _Kept(most_bits))
-            bits = np.frombuffer(row["perceptual_hash"], np.uint8)
-            if near := of_person.find(bits):
-                verdicts[place] = Duplicate(near, "nearly the same as an earlier photo of the person")
-            else:
-                of_person.add(bits, row["face_id"])
+        known = of_photo.setdefault(row["image_id"], [])
+        same = next(((first, of) for first, of in known if shows_same_face(first, row)), None)
+        if same is not None:
+            verdicts[index] = Duplicate(same[1], _copy_reason(same[0], row))
+            continue
+        verdict = _near_duplicate(row, kept, max_bits)
+        if verdict is not None:
+            verdicts[index] = verdict
+        known.append((row, row["face_id"] if verdict is None else verdict.of))
     return verdicts
 
 
+def _near_duplicate(row: dict[str, Any], kept: dict[str | None, _Kept], max_bits: int) -> Duplicate | None:
+    if max_bits < 0:
+        return None
+    of_person = kept.setdefault(row["identity"], _Kept(max_bits))
+    bits = np.frombuffer(row["perceptual_hash"], np.uint8)
+    if near := of_person.find(bits):
+        return Duplicate(near, "nearly the same as an earlier photo of the person")
+    of_person.add(bits, row["face_id"])
+    return None
+
+
 def _copy_reason(first: dict[str, Any], second: dict[str, Any]) -> str:
+    if first["face_id"] != second["face_id"]:
+        return "the same face of its photo, found twice"
     if first["identity"] != second["identity"]:
         return "the same file as an earlier photo, which is said to show another person"
     return "the same file as an earlier photo"
@@ -56,15 +78,15 @@ class _Kept:
     compared: no near-duplicate is missed, and a set of 100,000 photos without identities takes seconds.
     """
 
-    def __init__(self, most_bits: int) -> None:
-        self._most_bits = most_bits
+    def __init__(self, max_bits: int) -> None:
+        self._max_bits = max_bits
         self._bands: dict[tuple[int, bytes], list[tuple[np.ndarray, str]]] = {}
 
     def find(self, bits: np.ndarray) -> str | None:
         """The first kept face within the limit of this hash (32 × uint8)."""
         for band in self._split(bits):
             for other, face_id in self._bands.get(band, ()):
-                if int(np.bitwise_count(bits ^ other).sum()) <= self._most_bits:
+                if int(np.bitwise_count(bits ^ other).sum()) <= self._max_bits:
                     return face_id
         return None
 
@@ -73,5 +95,5 @@ class _Kept:
             self._bands.setdefault(band, []).append((bits, face_id))
 
     def _split(self, bits: np.ndarray) -> Iterator[tuple[int, bytes]]:
-        for number, part in enumerate(np.array_split(np.unpackbits(bits), self._most_bits + 1)):
+        for number, part in enumerate(np.array_split(np.unpackbits(bits), self._max_bits + 1)):
             yield number, part.tobytes()

@@ -15,6 +15,7 @@ from mien.model.detection.detector import FaceDetector
 from mien.model.identity.clustering import MAX_FACES, Doubt, doubts, group_people, similarity_matrix
 from mien.model.identity.label_check import CheckLimits, compare_labels, disagreement
 from mien.tasks.errors import RunError
+from mien.tasks.prepare.face_boxes import of_two_people
 from mien.tasks.sets.splits import SplitSettings, split_of
 
 MOST_TOLD = 50
@@ -43,7 +44,7 @@ def group_faces(
     """Identity and split of each good face, and what is to be told of the groups.
 
     Args:
-        rows: Of `faces`, with face_id and status.
+        rows: Of `faces`, with face_id, image_id, bbox_xyxy and status. Two faces of one photo are two people.
         embeddings: Of those with status ok, in their order.
         former: Identities that faces had before, by face_id.
         grouping: How.
@@ -59,7 +60,7 @@ def group_faces(
         )
     face_ids = [rows[place]["face_id"] for place in places]
     similar = similarity_matrix(embeddings, grouping.detector.similarity)
-    groups = group_people(similar, grouping.threshold)
+    groups = group_people(similar, grouping.threshold, of_two_people([rows[place] for place in places]))
     names = name_groups(groups.tolist(), face_ids, former)
     changes: Changes = {
         place: {"identity": name, "split": split_of(name, grouping.splits)}

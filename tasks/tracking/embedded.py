@@ -79,6 +79,6 @@ def move_artifact_uris(database: Path, old: str, new: str) -> None:
             # Names of tables and columns cannot be parameters; these are constants.
             below = f"substr({column} || '/', 1, ?) = ? || '/'"
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {below}",
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {below}",  # nosec B608 # constants
                 (new, len(old) + 1, len(old) + 1, old),
             )

@@ -28,7 +28,8 @@ from mien.tasks.generator.inputs import GeneratorInputs, generator_inputs, retar
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.consent import UNKNOWN, consents_of, pair_refusal
-from mien.tasks.sets.faces import photos_of, read_faces
+from mien.tasks.sets.faces import photos_of
+from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 
 BATCH = 16
@@ -92,28 +93,34 @@ class PairGenerator:
             unmade = {"status": "rejected", "reason": refused.get(pair["pair_id"])}
             yield self._described(pair, faces) | made.get(pair["pair_id"], unmade)
 
-    def faces(self, pairs: Sequence[Row]) -> dict[str, Row]:
-        """The faces of pairs that may be made, by id; each with `heatmap`, `photo` and the photo's `consent`."""
-        root, sets = self.root, self.settings.sets
-        usable = [pair for pair in pairs if pair["status"] == "ok"]
-        ids = {pair[key] for pair in usable for key in ("identity_face_id", "expression_face_id")}
-        faces = read_faces(root, sets, ids, FACE_COLUMNS)
-        photos = photos_of(root, sets, {face["image_id"] for face in faces.values()}, ["licence"])
-        consents = consents_of(root, sets)
-        return {
-            face_id: face
-            | {"photo": photos.get(face["image_id"], {}), "consent": consents.get(face["image_id"], UNKNOWN)}
-            for face_id, face in faces.items()
-        }
+    def faces(self, pairs: Sequence[Row]) -> PairFaces:
+        """The faces of pairs, as far as there are any (a list may name a photo that cannot be read), each with the
+        `consent` of its photo; of sources also the `photo`."""
+        settings = self.settings
+        faces = read_pair_faces(self.root, settings, pairs, FACE_COLUMNS)
+        image_ids = {face["image_id"] for face in faces.sources.values()}
+        photos = photos_of(self.root, [settings.source_set], image_ids, ["licence"])
+        consents = consents_of(self.root, settings.sets)
 
-    def _refusal(self, pair: Row, faces: dict[str, Row]) -> str | None:
+        def with_consent(face: Row) -> Row:
+            return face | {"consent": consents.get((face["set"], face["image_id"]), UNKNOWN)}
+
+        return PairFaces(
+            {
+                face_id: with_consent(face) | {"photo": photos.get(face["image_id"], {})}
+                for face_id, face in faces.sources.items()
+            },
+            {face_id: with_consent(face) for face_id, face in faces.drivers.items()},
+        )
+
+    def _refusal(self, pair: Row, faces: PairFaces) -> str | None:
         """Why a pair must not be made, if so."""
         if pair["status"] != "ok":
             return pair["reason"]
-        source, driver = faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
+        source, driver = faces.of(pair)
         return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
 
-    def _made(self, pairs: Sequence[Row], faces: dict[str, Row]) -> Iterator[tuple[Row, Row]]:
+    def _made(self, pairs: Sequence[Row], faces: PairFaces) -> Iterator[tuple[Row, Row]]:
         """(pair, what became of it) for each pair, in their order."""
         batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
         encoded: Future[list[Row]] | None = None
@@ -130,9 +137,9 @@ class PairGenerator:
             if encoded is not None:
                 yield from zip(batches[-1], encoded.result(), strict=True)
 
-    def batch(self, pairs: Sequence[Row], faces: dict[str, Row]) -> Batch:
+    def batch(self, pairs: Sequence[Row], faces: PairFaces) -> Batch:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
-        rows = [(faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]) for pair in pairs]
+        rows = [faces.of(pair) for pair in pairs]
         full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
         points = self.target_points(full)
         targets = [
@@ -196,9 +203,10 @@ class PairGenerator:
     def _output_id(self, pair: Row) -> str:
         return fingerprint([pair["pair_id"], self.lineage])
 
-    def _described(self, pair: Row, faces: dict[str, Row]) -> Row:
+    def _described(self, pair: Row, faces: PairFaces) -> Row:
         """The columns of `transfers` that say where a face comes from."""
-        source, driver = (faces.get(pair[key], {}) for key in ("identity_face_id", "expression_face_id"))
+        source = faces.sources.get(pair["identity_face_id"], {})
+        driver = faces.drivers.get(pair["expression_face_id"], {})
         planned = {key: pair[key] for key in ("pair_id", "identity_face_id", "expression_face_id", "seed", "rank")}
         return planned | {
             "output_id": self._output_id(pair),
