@@ -143,7 +143,8 @@ def prepare_faces(
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
 
-    Of the settings the sections frames, frame_changes, alignment, quality and heatmaps count; crop_size, fps and every win over them.
+    Of the settings the sections frames, frame_changes, alignment, quality and heatmaps count; crop_size, fps and every
+    win over them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
