@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,27 @@ from mien.storage.sources.kinds import Kind
 NoteKind = Literal["left out", "columns", "labels"]
 
 _MAX_SHOWN = 5
+_PLACEHOLDERS = frozenset(
+    {
+        "nan",
+        "none",
+        "null",
+        "nil",
+        "n/a",
+        "na",
+        "#n/a",
+        "<na>",
+        "nat",
+        "undefined",
+        "unknown",
+        "-",
+        "--",
+        "?",
+        ".",
+        "0.0",
+    }
+)
+"""In small letters. A person may be called Nan: the run says so, and changes nothing."""
 _MANY_PHOTOS = 3
 """From this number on it is worth a line that all are of one person."""
 
@@ -100,7 +122,25 @@ def _identity_lines(people: Counter[str | None], total: int) -> Iterable[str]:
     if len(people) == 1 and not unknown and total >= _MANY_PHOTOS:
         name = next(iter(people))
         yield f"all {total} pictures are of one person, {name!r}: if not, say where names stand with --pattern"
-    yield from _alike(Counter({name: count for name, count in people.items() if name is not None}))
+    named = Counter({name: count for name, count in people.items() if name is not None})
+    if placeholders := sorted(name for name in named if name.casefold() in _PLACEHOLDERS):
+        shown = ", ".join(f"{name!r} ({named[name]})" for name in placeholders[:_MAX_SHOWN])
+        yield f"identities that programs write where there is none: {shown}; they are taken for names: empty such cells"
+    yield from _alike(named)
+    yield from _alike_but_for_blanks(named)
+
+
+def _alike_but_for_blanks(people: Counter[str]) -> Iterable[str]:
+    """Names that differ by blanks or by another form of the same letters, and not only by case."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(people):
+        spellings[" ".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
+    alike = [names for names in spellings.values() if len({name.casefold() for name in names}) > 1]
+    for names in alike[:_MAX_SHOWN]:
+        shown = " and ".join(f"{name!r} ({people[name]})" for name in names[:_MAX_SHOWN])
+        yield f"{shown} differ by blanks or forms of letters only and are different people: rename one if they are not"
+    if len(alike) > _MAX_SHOWN:
+        yield f"{len(alike) - _MAX_SHOWN} more names differ by blanks or forms of letters only"
 
 
 def _alike(people: Counter[str]) -> Iterable[str]:
