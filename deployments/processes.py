@@ -45,7 +45,7 @@ class Started:
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Started:
     """Starts a command in a session of its own, its output in a log."""
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # our own commands, as lists
             command,
             cwd=folder,
             env=dict(environment),

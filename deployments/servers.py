@@ -52,7 +52,7 @@ def wait_for(url: str, server: Started, log: Path, limit_s: float = 240) -> None
         if not server.runs:
             raise ServerError(f"{server.name} ended before it answered at {url}:\n{_tail(log)}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=2):  # nosec B310 # a server of our own, on loopback
                 return
         except urllib.error.HTTPError:
             return  # it answers, if only to refuse

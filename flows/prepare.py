@@ -48,7 +48,7 @@ from mien.tasks.prepare.identity_lines import identity_lines
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, left_out_lines
-from mien.tasks.prepare.video_frames import VideoSettings, with_frames
+from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_frames
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
@@ -143,7 +143,8 @@ def prepare_faces(
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
 
-    Of the settings the sections frames, alignment, quality and heatmaps count; crop_size, fps and every win over them.
+    Of the settings the sections frames, frame_changes, alignment, quality and heatmaps count; crop_size, fps and every
+    win over them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
@@ -204,13 +205,14 @@ def prepare_faces(
 
         # Choose frames
         videos = [item for item in listed if item.is_video]
-        photos = with_frames(listed, over_videos(videos, video_frames, opened_root, looked_at))
+        frames = over_videos(videos, video_frames, opened_root, looked_at)
+        photos, notes = with_frames(listed, frames), [*listing.notes, *frame_notes(frames)]
 
         # Index
         plan = plan_index(opened_root, set, photos, SHARD_IMAGES)
         indexed = run_stage(INDEX, opened_root, plan, indexing, sum(map(len, plan)))
         indexed = reject_withdrawn(opened_root, indexed, identity)
-        images_ref = INDEX.commit(opened_root, indexed, {"notes": [dataclasses.asdict(note) for note in listing.notes]})
+        images_ref = INDEX.commit(opened_root, indexed, {"notes": [dataclasses.asdict(note) for note in notes]})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]

@@ -131,7 +131,7 @@ class Planner:
     def __init__(self, sources: PlanFaces, drivers: PlanFaces, rules: PlanRules) -> None:
         self.sources, self.drivers, self.rules = sources, drivers, rules
         self._rows_of = dict(zip(sources.identities.names, sources.identities.rows_by(), strict=True))
-        self._number_of = {name: number for number, name in enumerate(drivers.identities.names)}
+        self._own = _own_drivers(sources, drivers)
         self._driver_identity = drivers.identities.numbers
         self._faces_of_driver = np.bincount(self._driver_identity, minlength=len(drivers.identities.names))
         random = np.random.default_rng([rules.seed, 0])
@@ -168,10 +168,10 @@ class Planner:
 
         Each driver comes once before any comes again, then with another source, so each pair comes once.
         """
-        order, own = self._orders[group], self._number_of.get(identity, -1)
+        order, own = self._orders[group], self._own.get(identity, np.zeros(0, np.int64))
         if self.rules.max_pose_difference is None:
             # A part of the circle that is long enough, not all of it: there may be a million drivers.
-            length = min(len(order), count + (0 if own < 0 else int(self._faces_of_driver[own])))
+            length = min(len(order), count + int(self._faces_of_driver[own].sum()))
             return _without_pose_limit(sources, self._strangers(order, start, length, own), count)
         parts: list[Int[np.ndarray, "pairs 2"]] = []
         rounds, found = 0, 0
@@ -181,13 +181,21 @@ class Planner:
             rounds, found = rounds + 1, found + len(part)
         return np.concatenate([np.zeros((0, 2), np.int64), *parts])
 
-    def _strangers(self, order: Int[np.ndarray, " n"], start: int, count: int, own: int) -> Int[np.ndarray, " m"]:
+    def _strangers(
+        self, order: Int[np.ndarray, " n"], start: int, count: int, own: Int[np.ndarray, " k"]
+    ) -> Int[np.ndarray, " m"]:
         """Of `count` drivers from position `start` of the circle on, those of other identities than `own`."""
         drivers = order[(start + np.arange(count)) % len(order)]
-        return drivers if self.rules.same_identity else drivers[self._driver_identity[drivers] != own]
+        return drivers if self.rules.same_identity else drivers[~np.isin(self._driver_identity[drivers], own)]
 
     def _round(
-        self, sources: Int[np.ndarray, " n"], group: int, start: int, own: int, number: int, count: int
+        self,
+        sources: Int[np.ndarray, " n"],
+        group: int,
+        start: int,
+        own: Int[np.ndarray, " k"],
+        number: int,
+        count: int,
     ) -> Int[np.ndarray, "pairs 2"]:
         """Each driver with the next of the sources that are posed alike; in blocks, to end after `count` pairs."""
         order = self._orders[group]
@@ -229,6 +237,18 @@ def plan_faces(
     """From the columns of a set (face ids as UTF-8 bytes), in any order; a face that comes again is left out."""
     unique, rows = np.unique(face_ids, return_index=True)
     return PlanFaces(unique, Labels.of(identities).take(rows), Labels.of(groups).take(rows), poses[rows])
+
+
+def _own_drivers(sources: PlanFaces, drivers: PlanFaces) -> dict[str, Int[np.ndarray, " k"]]:
+    """Which identities of the drivers each identity of the sources is: that of its name, and those that have one of its
+    faces. Two sets may hold one photo under two names."""
+    numbers = {name: number for number, name in enumerate(drivers.identities.names)}
+    own = {name: {numbers[name]} for name in sources.identities.names if name in numbers}
+    _, source_rows, driver_rows = np.intersect1d(sources.face_ids, drivers.face_ids, return_indices=True)
+    shared = np.column_stack([sources.identities.numbers[source_rows], drivers.identities.numbers[driver_rows]])
+    for source, driver in np.unique(shared, axis=0).tolist():
+        own.setdefault(sources.identities.names[source], set()).add(driver)
+    return {name: np.array(sorted(found), np.int64) for name, found in own.items()}
 
 
 def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:

@@ -27,6 +27,10 @@ _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", 
 """botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""
 
 
+_RUN_TEMPLATES = ("reference", "kerchunk")
+"""Protocols of fsspec whose files hold templates (Jinja), which are run."""
+
+
 @contextmanager
 def storage_errors(url: str) -> Generator[None, None, None]:
     """Turns whatever a filesystem raises inside the block into a StorageError about `url`.
@@ -80,8 +84,11 @@ def open_url(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """Filesystem of a path or fsspec URL, and the path on it (absolute for a local one).
 
     Raises:
-        StorageError: the protocol is unknown, or needs a package that is not installed.
+        StorageError: the protocol is unknown, needs a package that is not installed, or is refused: fsspec's chains and
+            reference files name further filesystems and templates, which are run.
     """
+    if "::" in url or url.partition("://")[0].lower() in _RUN_TEMPLATES:
+        raise StorageError(f"{printable(url)} is a chain of filesystems or a reference file: name the file or folder")
     with storage_errors(url):
         # Other processes write to the same root: a cached listing would hide what they did.
         filesystem, path = url_to_fs(url, use_listings_cache=False)

@@ -21,6 +21,8 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_LOGGING_LEVEL="WARNING",
     PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW="ignore",
+    # Tests name detectors of their own, as who types a command may.
+    MIEN_ALLOWED_CLASSES="*",
 )
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 

@@ -13,6 +13,7 @@ from typer.main import get_group
 from mien import __version__
 from mien.flows.cli.commands import COMMANDS, Entry
 from mien.flows.cli.old_spellings import with_new_spellings
+from mien.model.detection.allowed_classes import allow_all_classes
 
 app = typer.Typer(
     name="mien",
@@ -59,6 +60,7 @@ def command_line() -> TyperGroup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
+    allow_all_classes()
     given, note = with_new_spellings(sys.argv[1:] if arguments is None else list(arguments))
     if note:
         typer.echo(note, err=True)

@@ -8,6 +8,7 @@ from typing import Any
 from mien.flows.parameters import ROOT, Count, RootUrl, Text
 from mien.flows.result import Shown
 from mien.storage import NamedSet, Root, StorageError, list_sets, manifest_names, open_table, read_manifest
+from mien.storage.root import printable
 from mien.storage.schemas import TABLES
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.sets.versions import is_outdated, recomputed
@@ -93,4 +94,4 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         head = ", ".join(_short(item) for item in value[:6])
         return f"[{head}{', …' if len(value) > 6 else ''}]" + (f" ({len(value)})" if len(value) > 6 else "")
-    return "–" if value is None else str(value)
+    return "–" if value is None else printable(str(value))

@@ -20,7 +20,7 @@ from rich.markup import escape
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from mien.flows.cli.terminal import at_the_terminal, quiet_servers
+from mien.flows.cli.terminal import at_the_terminal, harmless, quiet_servers
 from mien.flows.parameters import Group
 
 CHECK = "check_arguments"
@@ -118,7 +118,7 @@ def _runner(target: Target) -> Callable[..., None]:
         with at_the_terminal():
             outcome = _run(target, given)
             for line in outcome.lines():
-                typer.echo(line)
+                typer.echo(harmless(line))
         if not outcome.ok:
             raise typer.Exit(1)
 

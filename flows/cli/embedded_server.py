@@ -56,7 +56,7 @@ def embedded_server() -> Iterator[None]:
 
 
 def _start(listening: socket.socket, login: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return subprocess.Popen(  # nosec B603 # this Python with constants
         [sys.executable, "-m", "mien.flows.cli.embedded_server", str(listening.fileno())],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -70,7 +70,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     end_s = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end_s and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=10):
+            with urllib.request.urlopen(url, timeout=10):  # nosec B310 # our own server, on loopback
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

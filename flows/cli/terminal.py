@@ -118,6 +118,11 @@ def _lost_api(error: Exception) -> str:
     )
 
 
+def harmless(text: str) -> str:
+    """The text without what a terminal obeys: labels and names of files may hold control characters."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def _fail(error: BaseException | str, code: int) -> None:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {harmless(str(error))}", err=True)
     raise typer.Exit(code) from None

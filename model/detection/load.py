@@ -32,8 +32,8 @@ def load_detector(spec: str) -> FaceDetector:
             class that can be imported and implements `FaceDetector` (docs/detectors.md).
 
     Raises:
-        DetectorError: unknown name, missing package or module, a class that is no detector, or weights that cannot be
-            had.
+        DetectorError: unknown name, a class that is not allowed here, a missing package or module, a class that is no
+            detector, or weights that cannot be had.
     """
     check_detector(spec)
     kind, _, rest = spec.partition(":")

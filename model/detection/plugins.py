@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mien.model.detection.allowed_classes import check_allowed
 from mien.model.errors import DetectorError, first_line
 
 T = TypeVar("T")
@@ -23,7 +24,9 @@ def is_class_path(spec: str) -> bool:
 
 
 def check_module(spec: str) -> None:
-    """Raises DetectorError unless the module is there, for worker processes as well. It is not run."""
+    """Raises DetectorError unless the class is allowed and the module is there, for worker processes as well. The
+    module is not run; of one in a package, the package is."""
+    check_allowed(spec)
     module = spec.partition(":")[0]
     if module == "__main__":
         raise DetectorError(f"{spec} cannot be loaded by worker processes: put the class into a module of its own file")

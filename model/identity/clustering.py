@@ -6,7 +6,7 @@ as alike as two photos of one person have to be. docs/decisions/0010 has what wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,20 +48,36 @@ def similarity_matrix(embeddings: Float32[np.ndarray, "n d"], similarity: Simila
     return out
 
 
-def group_people(similar: Matrix, threshold: float) -> Int64[np.ndarray, " n"]:
-    """The number of its group for each face: groups are joined while their mean similarity is `threshold` at least."""
+def group_people(similar: Matrix, threshold: float, apart: Sequence[tuple[int, int]] = ()) -> Int64[np.ndarray, " n"]:
+    """The number of its group for each face: groups are joined while their mean similarity is `threshold` at least.
+
+    Args:
+        similar: Similarity of each face with each other one.
+        threshold: See above.
+        apart: Pairs of faces, by index, that are never in one group: two faces of one photo are two people.
+    """
     if not len(similar) or similar.max() < threshold:
         return np.arange(len(similar))
-    return _linked(similar, {"n_clusters": None, "distance_threshold": float(similar.max()) - threshold})
+    distances = _distances(similar)
+    limit = float(similar.max()) - threshold
+    if apart:
+        # So far that the mean over all pairs of faces of two groups is beyond the limit, with one such pair among them.
+        first, second = np.array(apart).T
+        distances[first, second] = distances[second, first] = (1 + max(limit, 0)) * len(similar) ** 2
+    return _linked(distances, {"n_clusters": None, "distance_threshold": limit})
 
 
-def _linked(similar: Matrix, stop: dict[str, Any]) -> Int64[np.ndarray, " n"]:
-    if len(similar) <= 1:
-        return np.zeros(len(similar), np.int64)
-    from sklearn.cluster import AgglomerativeClustering  # more than all else that a worker imports, and seldom needed
-
+def _distances(similar: Matrix) -> Matrix:
     distances = similar.max() - similar
     np.fill_diagonal(distances, 0)
+    return distances
+
+
+def _linked(distances: Matrix, stop: dict[str, Any]) -> Int64[np.ndarray, " n"]:
+    if len(distances) <= 1:
+        return np.zeros(len(distances), np.int64)
+    from sklearn.cluster import AgglomerativeClustering  # more than all else that a worker imports, and seldom needed
+
     found = AgglomerativeClustering(metric="precomputed", linkage="average", **stop).fit(distances)
     return found.labels_.astype(np.int64)
 
@@ -79,7 +95,7 @@ def _merged(similar: Matrix, groups: Int64[np.ndarray, " n"], max_similarity: fl
         members = np.flatnonzero(groups == group)
         if len(members) < 2 * _MIN_HALF:
             continue
-        halves = _linked(similar[np.ix_(members, members)], {"n_clusters": 2})
+        halves = _linked(_distances(similar[np.ix_(members, members)]), {"n_clusters": 2})
         first, second = members[halves == 0], members[halves == 1]
         between = float(similar[np.ix_(first, second)].mean())
         if between < max_similarity and min(len(first), len(second)) >= _MIN_HALF:

@@ -8,7 +8,7 @@ from io import RawIOBase, TextIOWrapper
 from typing import Any, BinaryIO, cast
 
 from mien.storage.errors import ContentError, StorageError
-from mien.storage.sources.label_columns import list_columns
+from mien.storage.sources.label_columns import AGAIN, list_columns
 from mien.storage.sources.limits import Clock, SourceLimits, limits
 
 _DELIMITERS = ",;\t|"
@@ -31,11 +31,13 @@ def csv_rows(uri: str, binary: BinaryIO) -> Iterator[dict[str, str]]:
 
 
 def _rows(uri: str, lines: Iterator[str]) -> Iterator[dict[str, str]]:
-    first = next(lines, "")
+    first = _written(lines)
     if first.lower().startswith("sep="):  # a spreadsheet's own hint
-        first = next(lines, "")
+        first = _written(lines)
+    if "\0" in first:
+        raise UnicodeError("zeros between the letters, as in UTF-16 without its mark")
     delimiter = _delimiter(first)
-    header = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True), [])
+    header = _told_apart(next(csv.reader([first], delimiter=delimiter, skipinitialspace=True), []))
     if first.strip() and "uri" not in list_columns(header):
         shown = ", ".join(map(repr, header[:10]))
         raise ContentError(
@@ -49,6 +51,20 @@ def _rows(uri: str, lines: Iterator[str]) -> Iterator[dict[str, str]]:
             yield {TOO_MANY: f"{len(cells)} cells where the first line names {len(header)}"}
         else:
             yield dict(zip(header, cells, strict=False))
+
+
+def _written(lines: Iterator[str]) -> str:
+    """The next line with anything in it; nothing where there is none."""
+    return next((line for line in lines if line.strip()), "")
+
+
+def _told_apart(header: list[str]) -> list[str]:
+    """The names of the columns; those that come again have a number behind them."""
+    names: list[str] = []
+    for name in header:
+        again = sum(name == known.partition(AGAIN)[0] for known in names)
+        names.append(f"{name}{AGAIN}{again + 1})" if again else name)
+    return names
 
 
 TOO_MANY = "\0"

@@ -13,6 +13,8 @@ import pyarrow as pa
 from mien.storage.sources.labels import LABELS, label_name, label_text
 
 _URI = "uri"
+AGAIN = " (again, "
+"""Between the name of a column that comes more than once in a header, and its number."""
 _LIKE = {
     "identity": frozenset(
         {
@@ -118,7 +120,8 @@ def list_columns(names: Iterable[Any]) -> dict[str, str]:
 
 
 def unread_labels(names: Iterable[Any], used: Iterable[str], found: Iterable[str]) -> list[str]:
-    """Columns that look like labels and are not read: another name for one that was not found, or one misspelt.
+    """Columns that look like labels and are not read: another name for one that was not found, one misspelt, or one for
+    which another column is read.
 
     Args:
         names: All columns.
@@ -126,11 +129,17 @@ def unread_labels(names: Iterable[Any], used: Iterable[str], found: Iterable[str
         found: The labels that these give.
     """
     used = set(used)
-    missing = [label for label in (*LABELS, "license") if label_name(label) not in set(found)]
+    found = set(found)
+    missing = [label for label in (*LABELS, "license") if label_name(label) not in found]
     return [
         name
         for name in names
-        if isinstance(name, str) and name not in used and _looks_like(name.strip().lower().replace(" ", "_"), missing)
+        if isinstance(name, str)
+        and name not in used
+        and (
+            label_name(name.partition(AGAIN)[0]) in found & {*LABELS}
+            or _looks_like(name.strip().lower().replace(" ", "_"), missing)
+        )
     ]
 
 

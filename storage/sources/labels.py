@@ -28,7 +28,16 @@ IdentityFrom = Literal["source", "image", "cluster"]
 LABELS = ("identity", "expression", "licence", "consent")
 _SPELLINGS = {"license": "licence"}
 _MANY_TIMES = 8
-_BLANK = " \t\r\n\v\f\0\u00a0\u200b\u2060\ufeff\u3000"
+_BLANK = "".join(
+    [
+        " \t\r\n\v\f\0\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u3000",
+        *map(chr, range(0x2000, 0x200B)),
+        # Not seen: joiners, marks of direction (copied from file dialogs), soft hyphen, byte order mark.
+        "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff",
+        *map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+    ]
+)
+"""What is no part of a name at its ends."""
 
 
 @dataclass(frozen=True)

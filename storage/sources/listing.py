@@ -162,6 +162,8 @@ def _items_of(
                 # All of it or none: what was read before a fault is no list.
                 yield from list(csv_items(file, rule, policy, notebook))
             else:
+                if file.kind == "image" and file.folder and rule.pattern is None:
+                    notebook.saw_folder(spec, file.folder, file.inside)
                 yield _file_item(file, rule)
         except StorageError as error:
             yield _failed(file, str(error))

@@ -18,9 +18,10 @@ from mien.model.warping.paste_back import paste_back
 from mien.storage import KEY_COLUMNS, Root, StorageError, read_manifest
 from mien.storage.rows import FaceRow, TransferRow
 from mien.tasks.sets.face_rows import FaceWithHeatmap, landmarks_px, scheme_of
-from mien.tasks.sets.faces import photos_of, read_faces
+from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.transfer.generate import PairGenerator
+from mien.tasks.transfer.pair_faces import read_pair_faces
 from mien.tasks.transfer.settings import settings_of
 
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
@@ -32,16 +33,15 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[
     A row whose photo cannot be read any more stays away from the result's pictures, with its reason.
     """
     settings = settings_of(read_manifest(root, "transfers", transfers).about)
-    ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
-    faces = read_faces(root, settings.sets, ids, _COLUMNS)
-    sources = {faces[row["identity_face_id"]]["image_id"] for row in rows}
-    photos = photos_of(root, settings.sets, sources, list(KEY_COLUMNS))
+    faces = read_pair_faces(root, settings, rows, _COLUMNS)
+    image_ids = {face["image_id"] for face in faces.sources.values()}
+    photos = photos_of(root, [settings.source_set], image_ids, list(KEY_COLUMNS))
     # Nothing is generated, so it does not matter what kind of device the faces were made on.
     generator = PairGenerator(root, replace(settings, compute=Compute()))
     out: list[TransferRow] = []
     with PictureReader() as reader:
         for row in rows:
-            source, driver = faces[row["identity_face_id"]], faces[row["expression_face_id"]]
+            source, driver = faces.of(row)
             try:
                 photo = reader.pixels(item_of(photos[source["image_id"]]), source["image_id"])
             except (StorageError, ImageError) as error:

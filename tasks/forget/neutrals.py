@@ -38,7 +38,7 @@ def _without(data: bytes, subject: Subject) -> tuple[list[str], bytes] | None:
     """The faces that stay, and the file with these alone; None where none goes."""
     try:
         with np.load(io.BytesIO(data)) as content:
-            face_ids, rows, shapes = content["face_ids"], content["rows"], content["shapes"]
+            sets, face_ids, rows, shapes = (content[name] for name in ("sets", "face_ids", "rows", "shapes"))
     except (ValueError, KeyError, OSError, EOFError, BadZipFile):
         return ([], b"") if any(face.encode() in data for face in subject.faces) else None
     names = [face.decode() if isinstance(face, bytes) else str(face) for face in face_ids.tolist()]
@@ -47,5 +47,5 @@ def _without(data: bytes, subject: Subject) -> tuple[list[str], bytes] | None:
         return None
     kept, numbers = np.unique(rows[stay], return_inverse=True)
     file = io.BytesIO()
-    np.savez(file, face_ids=face_ids[stay], rows=numbers.astype(np.int64), shapes=shapes[kept])
+    np.savez(file, sets=sets[stay], face_ids=face_ids[stay], rows=numbers.astype(np.int64), shapes=shapes[kept])
     return [name for name, stays in zip(names, stay, strict=True) if stays], file.getvalue()

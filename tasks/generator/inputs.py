@@ -14,7 +14,6 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.storage import Root
-from mien.storage.rows import FaceRow
 from mien.tasks.generator.neutrals import Neutrals, load_neutrals
 from mien.tasks.sets.face_rows import FaceWithHeatmap, common_points, crop_of, heatmap_of
 
@@ -86,7 +85,7 @@ def retargeted_points(
 ) -> Float[np.ndarray, "pairs 68 2"] | None:
     """For pairs of rows (source, driver) what is asked for, in [-1, 1] over the crop; None: the drivers' own points.
 
-    `neutrals` is the fingerprint of `keep_neutrals`.
+    Each row names its `set`, whose people the neutrals are. `neutrals` is the fingerprint of `keep_neutrals`.
     """
     if neutrals is None:
         return None
@@ -95,6 +94,6 @@ def retargeted_points(
     return retarget(source, driver, settings, shape_model)
 
 
-def _with_neutrals(neutrals: Neutrals, rows: Sequence[FaceRow], crop_size_px: int) -> Faces:
+def _with_neutrals(neutrals: Neutrals, rows: Sequence[FaceWithHeatmap], crop_size_px: int) -> Faces:
     points = np.stack([common_points(row, crop_size_px) for row in rows]).astype(np.float64)
-    return Faces(points, neutrals.of([row["face_id"] for row in rows]))
+    return Faces(points, neutrals.of([(row["set"], row["face_id"]) for row in rows]))

@@ -1,7 +1,8 @@
 """Neutral faces of the people of a job, as content of the root: `{root}/neutrals/{fingerprint}.npz`.
 
 They are found once per job, from all usable photos of each person in a set; an unlabelled photo is a person of its
-own. Workers read them from there. A set's people are its own: the same label in another set is another person.
+own. Workers read them from there. A set's people are its own: the same label in another set is another person, and one
+face has a neutral in each set that it is in.
 """
 
 from __future__ import annotations
@@ -26,30 +27,37 @@ from mien.tasks.sets.faces import FaceTables, crop_size_px
 CODE = source_digest(__name__)
 
 
+FaceKey = tuple[str, str]
+"""The name of a set, and the id of a face in it."""
+
+
 @dataclass(frozen=True)
 class Neutrals:
-    """For each face the neutral of its person."""
+    """For each face of each set the neutral of its person."""
 
-    rows: dict[str, int]
-    """By face id, in which of the shapes."""
+    rows: dict[FaceKey, int]
+    """In which of the shapes."""
     shapes: np.ndarray
     """People × 68 × 2, in [-1, 1] over the crop."""
 
-    def of(self, face_ids: Sequence[str]) -> np.ndarray:
+    def of(self, faces: Sequence[FaceKey]) -> np.ndarray:
         """Faces × 68 × 2."""
-        return self.shapes[[self.rows[face_id] for face_id in face_ids]]
+        return self.shapes[[self.rows[face] for face in faces]]
 
 
 def _as_arrays(neutrals: Neutrals) -> dict[str, np.ndarray]:
-    ids, rows = np.array(list(neutrals.rows), "S"), np.array(list(neutrals.rows.values()), np.int64)
-    return {"face_ids": ids, "rows": rows, "shapes": neutrals.shapes}
+    sets, ids = (np.array([face[part] for face in neutrals.rows], "S") for part in (0, 1))
+    rows = np.array(list(neutrals.rows.values()), np.int64)
+    return {"sets": sets, "face_ids": ids, "rows": rows, "shapes": neutrals.shapes}
 
 
 def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Neutrals:
-    ids, rows, shapes = (arrays[name] for name in ("face_ids", "rows", "shapes"))
-    if shapes.shape[1:] != (68, 2) or ids.shape != rows.shape or not ((rows >= 0) & (rows < len(shapes))).all():
+    sets, ids, rows, shapes = (arrays[name] for name in ("sets", "face_ids", "rows", "shapes"))
+    fits = sets.shape == ids.shape == rows.shape and ((rows >= 0) & (rows < len(shapes))).all()
+    if shapes.shape[1:] != (68, 2) or not fits:
         raise ValueError("arrays that do not go together")
-    return Neutrals({face_id.decode(): row for face_id, row in zip(ids.tolist(), rows.tolist(), strict=True)}, shapes)
+    named = zip(sets.tolist(), ids.tolist(), rows.tolist(), strict=True)
+    return Neutrals({(name.decode(), face_id.decode()): row for name, face_id, row in named}, shapes)
 
 
 _NEUTRALS = npz_artefact(NEUTRALS, _as_arrays, _from_arrays)
@@ -71,19 +79,19 @@ def keep_neutrals(
     with checking_arguments():
         check_retargeting(retargeting, generator.shape_model)
     sets = list(dict.fromkeys(sets))  # people and drivers may come from one
-    faces = [tables.faces for tables in sets]
+    faces = [[tables.name, tables.faces] for tables in sets]
     name = fingerprint({"code": CODE, "faces": faces, "shape_model": generator.shape_model_sha256})
     load_or_make(root, _NEUTRALS, name, lambda: _find(root, sets, generator.shape_model))
     return name
 
 
 def _find(root: Root, sets: Sequence[FaceTables], shape_model: ShapeModel | None) -> Neutrals:
-    rows: dict[str, int] = {}
+    rows: dict[FaceKey, int] = {}
     shapes: list[np.ndarray] = []
     for tables in sets:
         face_ids, points, people = _people(root, tables)
         first = sum(map(len, shapes))
-        rows = {face_id: first + int(person) for face_id, person in zip(face_ids, people, strict=True)} | rows
+        rows |= {(tables.name, face): first + int(person) for face, person in zip(face_ids, people, strict=True)}
         if face_ids:
             shapes.append(neutrals_by_person(points, people, shape_model))
     return Neutrals(rows, np.concatenate([np.zeros((0, 68, 2)), *shapes]))

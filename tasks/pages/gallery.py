@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal, get_args
@@ -124,26 +124,26 @@ def markdown(summary: GallerySummary) -> str:
 def _cards(root: Root, manifest: Manifest, rows: Sequence[TransferRow]) -> list[Card]:
     about: Any = manifest.about
     sets = [FaceTables(**tables) for tables in about["settings"]["sets"]]
-    ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
-    faces = read_faces(root, sets, ids, ["crop", "identity", "expression"])
-    return [_card(row, faces) for row in rows]
+    # The first set is that of the sources, the last that of the drivers: a photo may be in both.
+    sources = read_faces(root, sets[:1], {row["identity_face_id"] for row in rows}, ["crop"])
+    drivers = read_faces(root, sets[-1:], {row["expression_face_id"] for row in rows}, ["crop", "identity"])
+    return [_card(row, sources.get(row["identity_face_id"]), drivers.get(row["expression_face_id"])) for row in rows]
 
 
-def _card(row: TransferRow, faces: Mapping[str, FaceRow]) -> Card:
-    source, driver = faces.get(row["identity_face_id"]), faces.get(row["expression_face_id"])
+def _card(row: TransferRow, source: FaceRow | None, driver: FaceRow | None) -> Card:
     numbers = {
         "identity": row["identity_similarity"],
         "driver": row["driver_similarity"],
         "expression error": row["expression_error"],
     }
-    expression, identity = (driver["expression"], driver["identity"]) if driver else (None, None)
-    person = row["identity"] or "unnamed"
+    person, expression = row["identity"] or "unnamed", row["expression"] or "expression"
+    of = (driver["identity"] if driver else None) or "unnamed"
     return Card(
         source=data_uri(source["crop"] if source else None) or "",
         driver=data_uri(driver["crop"] if driver else None) or "",
         result=data_uri(row["image"]),
         absent="picture not kept" if row["sha256"] else "nothing generated",
-        caption=f"{person} with the {expression or 'expression'} of {identity or 'unnamed'}",
+        caption=f"{person} with the {expression} of {of}",
         numbers=[(name, "–" if value is None else f"{value:.3f}") for name, value in numbers.items()],
         accepted=row["status"] == "ok",
         reason=row["reason"],

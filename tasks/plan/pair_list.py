@@ -81,12 +81,14 @@ def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, _ListedFace]:
-    """The first (largest) face row of each image, by the image's name (its URI, of one in an archive or a
-    video with `#` and its name or number)."""
+    """The row of the first (largest) face of each image, by the image's name (its URI, of one in an archive or a
+    video with `#` and its name or number). Of a photo that a list names twice, the row that is usable."""
     columns = ["face_id", "image_id", "identity", "expression", "status", "reason"]
     faces: dict[str, _ListedFace] = {}
     for row in open_table(root, "faces", tables.faces).to_table(columns=columns).to_pylist():
-        faces.setdefault(row["image_id"], row)
+        known = faces.setdefault(row["image_id"], row)
+        if known["face_id"] == row["face_id"] and known["status"] != "ok" and row["status"] == "ok":
+            faces[row["image_id"]] = row
     images = open_table(root, "images", read_set(root, tables.name).tables["images"])
     listed = images.to_table(
         columns=["uri", "member", "row", "frame", "image_id", "identity", "expression", "status", "reason"]

@@ -51,7 +51,7 @@ from mien.tasks.runtime.workers import in_worker
 
 CODE = source_digest(__name__)
 
-_COLUMNS = ["face_id", "image_id", "identity", "status", "perceptual_hash"]
+_COLUMNS = ["face_id", "image_id", "bbox_xyxy", "identity", "status", "perceptual_hash"]
 _FOOTERS_AT_ONCE = 16
 
 

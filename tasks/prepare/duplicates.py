@@ -1,4 +1,7 @@
-"""Photos that a set holds twice: by their bytes, and near-duplicates of a person by the hash of the aligned face."""
+"""Faces that a set holds twice: in the same bytes, twice in one photo, or in nearly alike photos of a person.
+
+A photo may show several people: each of them is another face.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.storage.rows import FaceRow
+from mien.tasks.prepare.face_boxes import shows_same_face
 
 
 @dataclass(frozen=True)
@@ -22,29 +26,46 @@ class Duplicate:
 def find_duplicates(rows: Sequence[FaceRow], max_bits: int) -> dict[int, Duplicate]:
     """Verdicts by the index of the row: good faces that an earlier good face shows already.
 
-    The same bytes are one photo whoever it is said to show. Near-duplicates are sought among the photos of a person:
-    each is compared with the earlier ones that were kept, so a slow series does not vanish into its first frame.
+    The same face of the same bytes is one face, whoever it is said to show. Near-duplicates are sought among the photos
+    of a person: each is compared with the earlier ones that were kept, so a slow series does not vanish into its first
+    frame.
+
+    Args:
+        rows: Of `faces`, with face_id, image_id, bbox_xyxy, identity, status and perceptual_hash.
+        max_bits: By which the hashes of near-duplicates differ at most; below 0 none are sought.
     """
     verdicts: dict[int, Duplicate] = {}
-    by_bytes: dict[str, FaceRow] = {}
+    of_photo: dict[str, list[tuple[FaceRow, str]]] = {}
     kept: dict[str | None, _Kept] = {}
     for index, row in enumerate(rows):
         if row["status"] != "ok":
             continue
-        first = by_bytes.setdefault(row["image_id"], row)
-        if first is not row:
-            verdicts[index] = Duplicate(first["face_id"], _copy_reason(first, row))
-        elif max_bits >= 0 and row["perceptual_hash"] is not None:
-            of_person = kept.setdefault(row["identity"], _Kept(max_bits))
-            bits = np.frombuffer(row["perceptual_hash"], np.uint8)
-            if near := of_person.find(bits):
-                verdicts[index] = Duplicate(near, "nearly the same as an earlier photo of the person")
-            else:
-                of_person.add(bits, row["face_id"])
+        known = of_photo.setdefault(row["image_id"], [])
+        same = next(((first, of) for first, of in known if shows_same_face(first, row)), None)
+        if same is not None:
+            verdicts[index] = Duplicate(same[1], _copy_reason(same[0], row))
+            continue
+        verdict = _near_duplicate(row, kept, max_bits)
+        if verdict is not None:
+            verdicts[index] = verdict
+        known.append((row, row["face_id"] if verdict is None else verdict.of))
     return verdicts
 
 
+def _near_duplicate(row: FaceRow, kept: dict[str | None, _Kept], max_bits: int) -> Duplicate | None:
+    if max_bits < 0 or row["perceptual_hash"] is None:
+        return None
+    of_person = kept.setdefault(row["identity"], _Kept(max_bits))
+    bits = np.frombuffer(row["perceptual_hash"], np.uint8)
+    if near := of_person.find(bits):
+        return Duplicate(near, "nearly the same as an earlier photo of the person")
+    of_person.add(bits, row["face_id"])
+    return None
+
+
 def _copy_reason(first: FaceRow, second: FaceRow) -> str:
+    if first["face_id"] != second["face_id"]:
+        return "the same face of its photo, found twice"
     if first["identity"] != second["identity"]:
         return "the same file as an earlier photo, which is said to show another person"
     return "the same file as an earlier photo"

@@ -17,6 +17,7 @@ from mien.model.identity.label_check import CheckLimits, compare_labels, disagre
 from mien.storage import Status
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import RunError
+from mien.tasks.prepare.face_boxes import of_two_people
 from mien.tasks.sets.splits import SplitSettings, split_of
 
 MAX_DOUBTS = 50
@@ -100,7 +101,7 @@ def group_faces(
     """Identity and split of each good face, and the groups in numbers.
 
     Args:
-        rows: Of `faces`, with face_id and status.
+        rows: Of `faces`, with face_id, image_id, bbox_xyxy and status. Two faces of one photo are two people.
         embeddings: Of those with status ok, in their order.
         former: Identities that faces had before, by face_id.
         grouping: How.
@@ -116,7 +117,7 @@ def group_faces(
         )
     face_ids = [rows[index]["face_id"] for index in good]
     similar = similarity_matrix(embeddings, grouping.detector.similarity)
-    groups = group_people(similar, grouping.threshold)
+    groups = group_people(similar, grouping.threshold, of_two_people([rows[index] for index in good]))
     names = name_groups(groups.tolist(), face_ids, former)
     changes: Changes = {
         index: {"identity": name, "split": split_of(name, grouping.splits)}

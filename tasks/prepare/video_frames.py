@@ -11,7 +11,7 @@ from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
 from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
 from mien.model.landmarks.schemes import to_common
-from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
+from mien.storage import Note, Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
 from mien.tasks.runtime.workers import in_worker, tick
 
@@ -36,18 +36,53 @@ class ChosenFrames:
     frames: list[int]
     reason: str | None
     """Why it has none."""
+    looked_at: int = 0
+    """Frames in which a face was looked for."""
+    cut_off_at: int | None = None
+    """The first frame that was not looked at any more, since enough of them were."""
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """A video as items."""
+
+    items: list[SourceItem]
+    """One for each chosen frame; one for all of a video that cannot be read."""
+    looked_at: int
+    cut_off_at: int | None
 
 
 _CHOSEN = json_artefact(FRAMES, ChosenFrames)
 
 
-def with_frames(items: Sequence[SourceItem], chosen: Sequence[Sequence[SourceItem]]) -> list[SourceItem]:
+def with_frames(items: Sequence[SourceItem], chosen: Sequence[VideoFrames]) -> list[SourceItem]:
     """The items, each video replaced by its frames; `chosen` has them for each video, in order."""
     frames = iter(chosen)
-    return [each for item in items for each in (next(frames) if item.is_video else (item,))]
+    return [each for item in items for each in (next(frames).items if item.is_video else (item,))]
 
 
-def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list[SourceItem]:
+def frame_notes(chosen: Sequence[VideoFrames]) -> list[Note]:
+    """How many frames of the videos were left out, and why; nothing where there are no frames."""
+    read = [video for video in chosen if video.looked_at]
+    notes: list[Note] = []
+    if read:
+        looked_at, used = sum(video.looked_at for video in read), sum(len(video.items) for video in read)
+        text = (
+            f"{looked_at} frames of {len(read)} videos looked at, {used} used, {looked_at - used} left out as nothing "
+            "new (the settings frame_changes say what is new; --fps and --every which are looked at)"
+        )
+        notes.append(Note("left out", text))
+    if cut := [video for video in read if video.cut_off_at is not None]:
+        first = cut[0]
+        text = (
+            f"{len(cut)} videos were looked at only up to frame {first.cut_off_at} ({first.items[0].uri}): "
+            "the setting frames.max_frames allows more"
+        )
+        notes.append(Note("left out", text))
+    return notes
+
+
+def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> VideoFrames:
     """The chosen frames of a video: found where the choice is stored, else chosen and stored.
 
     A video that cannot be read stays one item, which says why.
@@ -58,9 +93,10 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
         chosen = in_worker(_choose, root, name, video.uri, settings)
     else:
         tick()
+    items = [replace(video, frame=index) for index in chosen.frames]
     if chosen.reason:
-        return [replace(video, status="failed", reason=chosen.reason)]
-    return [replace(video, frame=index) for index in chosen.frames]
+        items = [replace(video, status="failed", reason=chosen.reason)]
+    return VideoFrames(items, chosen.looked_at, chosen.cut_off_at)
 
 
 def _name(video: SourceItem, settings: VideoSettings) -> str:
@@ -72,10 +108,11 @@ def _name(video: SourceItem, settings: VideoSettings) -> str:
 def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenFrames:
     try:
         with local_copy(uri) as file:
-            frames = _distinct_frames(file, settings)
-        chosen = ChosenFrames(uri, frames, None if frames else "a video without a frame that can be read")
+            chosen = _distinct_frames(uri, file, settings)
     except ImageError as error:
         chosen = ChosenFrames(uri, [], str(error))
+        if error.kind == "source":
+            return chosen  # not stored: this machine may have the decoder by the next run
     except StorageError as error:
         # Not stored: a network or a permission may be better by now.
         return ChosenFrames(uri, [], str(error))
@@ -85,16 +122,18 @@ def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenF
     return chosen
 
 
-def _distinct_frames(file: str, settings: VideoSettings) -> list[int]:
+def _distinct_frames(uri: str, file: str, settings: VideoSettings) -> ChosenFrames:
     detector, distinct = load_detector(settings.faces), DistinctFaces(settings.changes)
     reader = FrameReader(file)
     try:
-        chosen = list[int]()
+        chosen, looked_at = list[int](), 0
         for index, pixels in reader.sampled(settings.frames):
+            looked_at += 1
             faces = find_faces(detector, pixels)
             landmarks = to_common(faces[0].landmarks_xy, faces[0].scheme) if faces else None
             if distinct.is_new(landmarks):
                 chosen.append(index)
-        return chosen
+        reason = None if chosen else "a video without a frame that can be read"
+        return ChosenFrames(uri, chosen, reason, looked_at, reader.cut_off_at)
     finally:
         reader.close()

@@ -125,10 +125,8 @@ def _give_up(futures: Sequence[PrefectFuture[Any]]) -> None:
             waiting.cancel()
 
 
-def over_videos(
-    videos: Sequence[SourceItem], run: Task[..., list[SourceItem]], root: Any, settings: Any
-) -> list[list[SourceItem]]:
-    """The frames of each video, in order."""
+def over_videos(videos: Sequence[SourceItem], run: Task[..., R], root: Any, settings: Any) -> list[R]:
+    """What `run` makes of each video, in order."""
     if not videos:
         return []
     with work_progress("choose frames", len(videos), "videos"):

@@ -19,25 +19,53 @@ ABOUT = "consent"
 """Key of what a table of faces says that was left out."""
 
 
-def consents_of(root: Root, sets: Iterable[FaceTables]) -> dict[str, Consent]:
-    """The consent of each photo of these sets, by image id: of several rows on one photo the strictest."""
-    out: dict[str, Consent] = {}
+PhotoOfSet = tuple[str, str]
+"""The name of a set, and the image id of a photo in it."""
+
+
+def consents_of(root: Root, sets: Iterable[FaceTables]) -> dict[PhotoOfSet, Consent]:
+    """The consent of each photo of each of these sets: of several rows on one photo the strictest.
+
+    A set speaks for its own rows, but a refusal counts wherever it is said: a photo that one set says was withdrawn or
+    denied is so in the others. That another set says nothing takes nothing away.
+    """
+    said: dict[str, Mapping[str, Consent]] = {}
     for tables in sets:
         about: Any = read_manifest(root, "faces", tables.faces).about
-        for image_id, consent in table_consents(root, about["images"]).items():
-            out[image_id] = strongest((out[image_id], consent)) if image_id in out else consent
-    return out
+        said[tables.name] = table_consents(root, about["images"])
+    return together(said)
+
+
+def together(said: Mapping[str, Mapping[str, Consent]]) -> dict[PhotoOfSet, Consent]:
+    """What holds of each photo of each set, from what each set says by image id."""
+    refused: dict[str, list[Consent]] = {}
+    for consents in said.values():
+        for image_id, consent in consents.items():
+            if consent.kind in ("withdrawn", "denied"):
+                refused.setdefault(image_id, []).append(consent)
+    return {
+        (name, image_id): strongest((consent, *refused.get(image_id, ())))
+        for name, consents in said.items()
+        for image_id, consent in consents.items()
+    }
 
 
 @lru_cache(maxsize=8)
 def table_consents(root: Root, images: str) -> Mapping[str, Consent]:
     """The consent of each photo of a table, by image id. Read once per process."""
-    said: dict[str, set[str | None]] = {}
+    rows: list[tuple[str | None, str | None]] = []
     for shard in read_manifest(root, "images", images).shards:
         columns = read_shard(root, "images", shard.fingerprint, ["image_id", "consent"]).to_pydict()
-        for image_id, text in zip(columns["image_id"], columns["consent"], strict=True):
-            if image_id is not None:
-                said.setdefault(image_id, set()).add(text)
+        rows += zip(columns["image_id"], columns["consent"], strict=True)
+    return row_consents(rows)
+
+
+def row_consents(rows: Iterable[tuple[str | None, str | None]]) -> dict[str, Consent]:
+    """The strictest consent by image id, from rows of (image id, consent)."""
+    said: dict[str, set[str | None]] = {}
+    for image_id, text in rows:
+        if image_id is not None:
+            said.setdefault(image_id, set()).add(text)
     return {image_id: strongest(map(stored_consent, texts)) for image_id, texts in said.items()}
 
 
@@ -73,8 +101,8 @@ def with_consent(root: Root, sets: Sequence[FaceTables], required: bool) -> Cons
     """
     consents = consents_of(root, sets)
     reasons = {
-        image_id: _reason(consent)
-        for image_id, consent in consents.items()
+        photo: _reason(consent)
+        for photo, consent in consents.items()
         if consent.kind == "withdrawn" or (required and consent.kind != "given")
     }
     kept: list[FaceTables] = []
@@ -85,7 +113,7 @@ def with_consent(root: Root, sets: Sequence[FaceTables], required: bool) -> Cons
         kept.append(found)
         photos |= {(tables.name, row["image_id"]) for row in left_out}
         people |= {(tables.name, row["identity"] or row["image_id"]) for row in left_out}
-    counts = Counter(reasons[image_id] for _, image_id in photos)
+    counts = Counter(reasons[photo] for photo in photos)
     return Consenting(tuple(kept), len(photos), len(people), counts)
 
 
@@ -94,18 +122,19 @@ def _reason(consent: Consent) -> str:
 
 
 def _without(
-    root: Root, tables: FaceTables, reasons: Mapping[str, str], required: bool
+    root: Root, tables: FaceTables, reasons: Mapping[PhotoOfSet, str], required: bool
 ) -> tuple[FaceTables, list[dict[str, Any]]]:
     manifest = read_manifest(root, "faces", tables.faces)
     usable = open_table(root, "faces", tables.faces).to_table(["image_id", "identity"], pc.field("status") == "ok")
-    left_out = [row for row in usable.to_pylist() if row["image_id"] in reasons]
+    left_out = [row for row in usable.to_pylist() if (tables.name, row["image_id"]) in reasons]
     if not left_out:
         return tables, []
 
     def judge(row: dict[str, Any]) -> dict[str, Any] | None:
-        if row["status"] != "ok" or row["image_id"] not in reasons:
+        reason = reasons.get((tables.name, row["image_id"]))
+        if row["status"] != "ok" or reason is None:
             return None
-        return {"status": "rejected", "reason": reasons[row["image_id"]]}
+        return {"status": "rejected", "reason": reason}
 
     shards = with_changes(root, "faces", manifest.shards, ["image_id", "status"], judge)
     about = {**manifest.about, ABOUT: {"of": tables.faces, "required": required}}
@@ -124,4 +153,7 @@ def refused_lines(root: Root, transfers: str) -> list[str]:
     return [f"{len(refused)} faces of {len(people)} people not generated for want of consent ({why})"]
 
 
-__all__ = ["UNKNOWN", "Consenting", "consents_of", "pair_refusal", "refused_lines", "table_consents", "with_consent"]
+__all__ = [
+    "UNKNOWN", "Consenting", "consents_of", "pair_refusal", "refused_lines", "row_consents", "table_consents",
+    "together", "with_consent",
+]  # fmt: skip

@@ -5,7 +5,7 @@ Columns are compared as Arrow arrays; a set may have a million rows. All functio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mien.storage import fingerprint
 from mien.storage.fingerprints import is_fingerprint
+from mien.tasks.sets.consent import row_consents, together
 
 
 def check_faces_of_images(images: pa.Table, faces: pa.Table, identity_from: str) -> Iterator[str]:
@@ -69,6 +70,7 @@ def check_heatmaps_of_faces(faces: pa.Table, heatmaps: pa.Table) -> Iterator[str
 
 def check_pairs(pairs: pa.Table, sources: pa.Table, drivers: pa.Table) -> Iterator[str]:
     """Each pair names faces of its two sets, and has the labels of these."""
+    sources, drivers = usable_first(sources), usable_first(drivers)
     for column, faces in (("identity_face_id", sources), ("expression_face_id", drivers)):
         yield from _astray(_of_faces(pairs, column), column, faces["face_id"], "faces")
         usable = faces.filter(_call("equal", faces["status"], "ok"))
@@ -89,7 +91,7 @@ def check_plan(pairs: pa.Table) -> Iterator[str]:
 
 
 def check_transfers(
-    transfers: pa.Table, pairs: pa.Table, sources: Mapping[str, pa.Table], drivers: pa.Table
+    transfers: pa.Table, pairs: pa.Table, sources: Mapping[str, pa.Table], drivers: Mapping[str, pa.Table]
 ) -> Iterator[str]:
     """Each pair has its transfer and each transfer its pair; a transfer has the labels of its two faces and the terms
     of its source's photo.
@@ -98,21 +100,43 @@ def check_transfers(
         transfers: What is checked.
         pairs: That it was made from.
         sources: `faces` and `images` of the set whose people are shown.
-        drivers: Faces of the set whose expressions are taken.
+        drivers: The same of the set whose expressions are taken.
     """
     yield from _other_multiset(pairs["pair_id"], transfers["pair_id"], "pairs have no transfer", "transfers no pair")
     for column in ("identity_face_id", "expression_face_id", "seed", "rank"):
         yield from _other_column(transfers, column, "pair_id", pairs["pair_id"], pairs[column], "pair")
-    faces, images = sources["faces"], sources["images"]
+    faces, images = usable_first(sources["faces"]), usable_first(sources["images"])
     for column in ("identity", "split", "image_id"):
         own = "source_image_id" if column == "image_id" else column
         yield from _other_column(transfers, own, "identity_face_id", faces["face_id"], faces[column], "source")
+    driving = usable_first(drivers["faces"])
     for column, own in (("expression", "expression"), ("image_id", "driver_image_id")):
-        yield from _other_column(transfers, own, "expression_face_id", drivers["face_id"], drivers[column], "driver")
-    for column in ("licence", "consent"):
-        yield from _other_column(transfers, column, "source_image_id", images["image_id"], images[column], "photo")
+        yield from _other_column(transfers, own, "expression_face_id", driving["face_id"], driving[column], "driver")
+    terms = {"licence": (images["image_id"], images["licence"]), "consent": _consents(images, drivers["images"])}
+    for column, (image_ids, values) in terms.items():
+        yield from _other_column(transfers, column, "source_image_id", image_ids, values, "photo")
     if len(of := _call("unique", transfers["settings"])) > 1:
         yield f"its rows were made with {len(of)} different settings"
+
+
+def usable_first(table: pa.Table) -> pa.Table:
+    """The usable rows before the others: of rows with one key (a photo that a list names twice) the first counts."""
+    usable = _call("equal", table["status"], "ok")
+    return pa.concat_tables([table.filter(usable), table.filter(_call("invert", usable))])
+
+
+def _consents(images: pa.Table, others: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Ids of the photos of the sources, and what holds of them: `tasks/sets/consent.py`."""
+    said = {
+        name: row_consents(zip(table["image_id"].to_pylist(), table["consent"].to_pylist(), strict=True))
+        for name, table in (("sources", images), ("drivers", others))
+    }
+    texts = {image_id: consent.text for (name, image_id), consent in together(said).items() if name == "sources"}
+    return _strings(texts.keys()), _strings(texts.values())
+
+
+def _strings(values: Iterable[str | None]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(list(values), pa.string())])
 
 
 def check_once(transfers: pa.Table, of_list: bool) -> Iterator[str]:

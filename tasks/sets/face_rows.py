@@ -21,7 +21,7 @@ class FaceOfSet(FaceRow):
     set: str
 
 
-class FaceWithHeatmap(FaceRow):
+class FaceWithHeatmap(FaceOfSet):
     """A face with its heatmap from the cache."""
 
     heatmap: UInt8[np.ndarray, "parts side side"] | None

@@ -60,13 +60,25 @@ def usable_faces(root: Root, sets: Iterable[FaceTables], columns: Sequence[str])
 def read_faces(
     root: Root, sets: Iterable[FaceTables], face_ids: set[str], columns: Sequence[str]
 ) -> dict[str, FaceWithHeatmap]:
-    """The named faces by id, each with its `heatmap` (uint8, parts × side × side) beside the asked columns."""
+    """The named faces by id, each with `set` and `heatmap` (uint8, parts × side × side) beside the asked columns.
+
+    A face that several sets have is that of the first one in which it is usable, as `usable_faces` has it. Where a
+    face is one set's and must not be another's (the source and the driver of a pair), ask with that set alone.
+    """
     found: dict[str, FaceWithHeatmap] = {}
+    usable: set[str] = set()
     for tables in sets:
-        missing = sorted(face_ids - found.keys())
+        missing = sorted(face_ids - usable)
         heatmaps = heatmaps_of(root, tables, missing)
-        for face_id, row in look_up(root, "faces", tables.faces, "face_id", missing, list(columns)):
-            face = {"face_id": face_id, **row.to_pylist()[0], "heatmap": heatmaps.get(face_id)}
+        for face_id, part in look_up(root, "faces", tables.faces, "face_id", missing, [*columns, "status"]):
+            row = part.to_pylist()[0]
+            if row["status"] == "ok":
+                usable.add(face_id)
+            elif face_id in found:
+                continue
+            chosen = {column: row[column] for column in columns}
+            heatmap = heatmaps.get(face_id)
+            face = {"face_id": face_id, "set": tables.name, **chosen, "heatmap": heatmap}
             found[face_id] = cast("FaceWithHeatmap", face)
     return found
 

@@ -36,11 +36,13 @@ class _Keys:
 @lru_cache(maxsize=8)
 def _keys(root: Root, table: TableName, fingerprint: str, key: str) -> _Keys:
     names = tuple(shard.fingerprint for shard in read_manifest(root, table, fingerprint).shards)
-    parts = [read_shard(root, table, name, [key])[key].to_pylist() for name in names]
-    keys = np.array(["" if value is None else value for part in parts for value in part], np.bytes_)
+    parts = [read_shard(root, table, name, [key, "status"]) for name in names]
+    keys = np.array([(value or "").encode() for part in parts for value in part[key].to_pylist()], np.bytes_)
+    unusable = np.array([status != "ok" for part in parts for status in part["status"].to_pylist()], np.bool_)
     shards = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     rows = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(part)) for part in parts)])
-    order = np.argsort(keys, kind="stable")  # of rows with one key the first counts
+    # Two rows of a list may name one photo: of rows with one key the first usable one counts, else the first.
+    order = np.lexsort((unusable, keys))
     return _Keys(keys[order], shards[order], rows[order], names)
 
 
@@ -56,13 +58,15 @@ def table_keys(root: Root, table: TableName, fingerprint: str, key: str) -> list
 def look_up(
     root: Root, table: TableName, fingerprint: str, key: str, values: Sequence[str], columns: Sequence[str]
 ) -> Iterator[tuple[str, pa.Table]]:
-    """(value of the key, a table of the one row) for each value that the table has; of several rows the first.
+    """(value of the key, a table of the one row) for each of `values` that is in the table.
+
+    Of rows with one key the first usable one counts; where none is usable, the first.
 
     Raises:
         StorageError: there is no such table or column, or a shard is gone.
     """
     known = _keys(root, table, fingerprint, key)
-    keys = np.unique(np.array(list(values), np.bytes_))
+    keys = np.unique(np.array([value.encode() for value in values], np.bytes_))
     positions = np.searchsorted(known.keys, keys)
     there = [p for p, value in zip(positions, keys, strict=True) if p < len(known.keys) and known.keys[p] == value]
     for position in sorted(there, key=lambda p: (known.shards[p], known.rows[p])):

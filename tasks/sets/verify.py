@@ -217,9 +217,9 @@ def _cross_transfers(manifest: Manifest, tables: _Tables, out: Verified) -> Iter
         return _left_out(manifest, "its pairs", out)
     of_plan: Any = plan.about
     used, planned = about["settings"]["sets"], [of_plan["identities"], of_plan["expressions"]]
-    faults = [] if all(each in used for each in planned) else ["was made from other sets than its pairs"]
-    sources = _with_images(of_plan["identities"]["faces"], tables)
-    drivers = tables.rows.get(("faces", of_plan["expressions"]["faces"]))
+    # The first set is that of the sources, the last that of the drivers.
+    faults = [] if [used[0], used[-1]] == planned else ["was made from other sets than its pairs"]
+    sources, drivers = (_with_images(side["faces"], tables) for side in planned)
     transfers, pairs = rows_of(tables, manifest), rows_of(tables, plan)
     if transfers is None or pairs is None or drivers is None or sources is None:
         return [*faults, *_left_out(manifest, "its pairs, faces or photos", out)]

@@ -78,7 +78,5 @@ def move_artifact_uris(database: Path, old: str, new: str) -> None:
         for table, column in _ADDRESSES:
             # Names of tables and columns cannot be parameters; these are constants.
             below = f"substr({column} || '/', 1, ?) = ? || '/'"
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {below}",
-                (new, len(old) + 1, len(old) + 1, old),
-            )
+            change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {below}"  # nosec B608 # constants
+            connection.execute(change, (new, len(old) + 1, len(old) + 1, old))

@@ -7,7 +7,7 @@ encoded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +30,8 @@ from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.consent import consents_of, pair_refusal
 from mien.tasks.sets.face_rows import FaceWithHeatmap, embedding_of, landmarks_px, scheme_of
-from mien.tasks.sets.faces import photos_of, read_faces
+from mien.tasks.sets.faces import photos_of
+from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 
 BATCH = 16
@@ -46,6 +47,7 @@ class PairFace(FaceWithHeatmap):
     """A face of a pair with the terms of its photo."""
 
     licence: str | None
+    """Of sources alone."""
     consent: Consent
 
 
@@ -64,8 +66,7 @@ class _Result(TypedDict):
     reason: str | None
 
 
-Faces = Mapping[str, PairFace]
-"""By id."""
+Faces = PairFaces[PairFace]
 
 
 @dataclass(frozen=True)
@@ -117,26 +118,28 @@ class PairGenerator:
                 tick()
             yield self._row(pair, faces, made.get(pair["pair_id"]) or _refused(refused[pair["pair_id"]]))
 
-    def faces(self, pairs: Sequence[PairRow]) -> dict[str, PairFace]:
-        """The faces of pairs whose status is ok, by id."""
-        root, sets = self.root, self.settings.sets
-        usable = [pair for pair in pairs if pair["status"] == "ok"]
-        ids = {pair[key] for pair in usable for key in ("identity_face_id", "expression_face_id")}
-        faces = read_faces(root, sets, ids, FACE_COLUMNS)
-        photos = photos_of(root, sets, {face["image_id"] for face in faces.values()}, ["licence"])
-        consents = consents_of(root, sets)
-        found: dict[str, PairFace] = {}
-        for face_id, face in faces.items():
-            photo = photos.get(face["image_id"])
-            licence, consent = photo["licence"] if photo else None, consents.get(face["image_id"], UNKNOWN)
-            found[face_id] = {**face, "licence": licence, "consent": consent}
-        return found
+    def faces(self, pairs: Sequence[PairRow]) -> Faces:
+        """The faces of pairs, as far as there are any: a list may name a photo that cannot be read."""
+        sets = self.settings
+        faces = read_pair_faces(self.root, sets, pairs, FACE_COLUMNS)
+        image_ids = {face["image_id"] for face in faces.sources.values()}
+        photos = photos_of(self.root, [sets.source_set], image_ids, ["licence"])
+        consents = consents_of(self.root, sets.sets)
+
+        def with_terms(face: FaceWithHeatmap, licence: str | None) -> PairFace:
+            return {**face, "licence": licence, "consent": consents.get((face["set"], face["image_id"]), UNKNOWN)}
+
+        licences = {image_id: photo["licence"] for image_id, photo in photos.items()}
+        return PairFaces(
+            {key: with_terms(face, licences.get(face["image_id"])) for key, face in faces.sources.items()},
+            {key: with_terms(face, None) for key, face in faces.drivers.items()},
+        )
 
     def _refusal(self, pair: PairRow, faces: Faces) -> str | None:
         """Why a pair must not be made, if so."""
         if pair["status"] != "ok":
             return pair["reason"]
-        source, driver = faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
+        source, driver = faces.of(pair)
         return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
 
     def _made(self, pairs: Sequence[PairRow], faces: Faces) -> Iterator[tuple[PairRow, _Result]]:
@@ -158,7 +161,7 @@ class PairGenerator:
 
     def batch(self, pairs: Sequence[PairRow], faces: Faces) -> Batch:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
-        rows = [(faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]) for pair in pairs]
+        rows = [faces.of(pair) for pair in pairs]
         full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
         points = self.target_points(full)
         targets = [
@@ -223,7 +226,8 @@ class PairGenerator:
 
     def _row(self, pair: PairRow, faces: Faces, result: _Result) -> TransferRow:
         """The result with what it comes from."""
-        source, driver = faces.get(pair["identity_face_id"]), faces.get(pair["expression_face_id"])
+        source = faces.sources.get(pair["identity_face_id"])
+        driver = faces.drivers.get(pair["expression_face_id"])
         return {
             "output_id": self._output_id(pair),
             "pair_id": pair["pair_id"],

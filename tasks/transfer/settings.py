@@ -34,7 +34,7 @@ class TransferSettings:
 
     model: RegisteredModel
     sets: tuple[FaceTables, ...]
-    """Where the faces of the plan are found."""
+    """Where the faces of the plan are found: the set of the sources, then that of the drivers unless it is the same."""
     crop_size_px: int
     faces: str = "dlib"
     """The detector that judges the results."""
@@ -47,6 +47,16 @@ class TransferSettings:
     """Refuses sources and drivers unless consent was given for their photos."""
     compute: Compute = field(default_factory=Compute)
     """Of the generator; the bytes are the same on one kind of device only."""
+
+    @property
+    def source_set(self) -> FaceTables:
+        """The set whose people are shown: what is said of a source stands there."""
+        return self.sets[0]
+
+    @property
+    def driver_set(self) -> FaceTables:
+        """The set whose expressions are taken. A photo may be in both, and each may say something else of it."""
+        return self.sets[-1]
 
 
 def settings_of(about: Any) -> TransferSettings:

@@ -58,7 +58,8 @@ def _make(target: str, environment: Mapping[str, str]) -> str:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """Servers on free ports, with the project's deployments and a worker."""
     folder = tmp_path_factory.mktemp("up")
-    bare = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_TRACKING"))} | {
+    of_tests = ("PREFECT_", "MLFLOW_TRACKING", "MIEN_ALLOWED_CLASSES")
+    bare = {k: v for k, v in os.environ.items() if not k.startswith(of_tests)} | {
         "MIEN_RUN": str(folder / "run"),
         "MIEN_SERVERS": str(folder / "servers"),
         "MIEN_PREFECT_PORT": str(free_port()),
@@ -156,6 +157,31 @@ def test_a_worker_prepares_faces(up: Up, tmp_path: Path) -> None:
     assert len(faces) == 20
     assert {face["identity"] for face in faces} == {"s1", "s2"}
     assert sum(face["status"] == "ok" for face in faces) >= 19
+
+
+LAST_RUN = """
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import FlowRunSort
+
+with get_client(sync_client=True) as client:
+    (run,) = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    print(run.state_name, run.state.message)
+"""
+
+
+def test_the_parameters_of_a_run_name_no_code(up: Up, tmp_path: Path) -> None:
+    """The worker could import the class: it lies in the folder that the worker runs in."""
+    up.run(
+        [
+            *(str(BIN / "prefect"), "deployment", "run", "prepare-faces/local", "--watch"),
+            *("--param", f"root={tmp_path}", "--param", "faces=tests.own_detector:DarkSquares", "--param", "set=two"),
+        ]
+    )
+    told = up.run([sys.executable, "-c", LAST_RUN]).stdout
+    assert told.startswith("Failed")
+    assert "tests.own_detector:DarkSquares is code" in told
+    assert "MIEN_ALLOWED_CLASSES" in told
+    assert not list(tmp_path.glob("faces/**/*.parquet"))
 
 
 CLIENT = """

@@ -51,6 +51,18 @@ def test_each_identity_gets_its_number_of_pairs_and_never_a_driver_of_its_own() 
     assert all(source[0] == name != driver[0] for name, source, driver in pairs)
 
 
+@pytest.mark.parametrize("rules", [PlanRules(), PlanRules(max_pose_difference=10.0)])
+def test_who_has_a_face_under_another_name_in_the_other_set_is_no_stranger(rules: PlanRules) -> None:
+    sources = [row for row in ROWS if row[1] == "a"]
+    known = [("a0", "person 7", "", None), ("new0", "person 7", "", None)]  # a0 is in both sets
+    strangers = [(f"x{n}", "x", "", None) for n in range(3)]
+    pairs = pairs_of(sources, [*known, *strangers], 30, rules)
+    assert {driver for _, _, driver in pairs} == {"x0", "x1", "x2"}
+    assert pairs_of(sources, known, 30, rules) == []
+    own = pairs_of(sources, known, 30, PlanRules(same_identity=True))
+    assert {driver for _, _, driver in own} == {"a0", "new0"}
+
+
 def test_own_expressions_come_where_they_are_asked_for() -> None:
     pairs = pairs_of(ROWS, ROWS, 20, PlanRules(same_identity=True))
     assert {driver for name, _, driver in pairs if name == "a"} == {row[0] for row in ROWS}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import typer
 
-from mien.flows.cli.terminal import at_the_terminal, own_errors_in_one_line
+from mien.flows.cli.terminal import at_the_terminal, harmless, own_errors_in_one_line
 from mien.storage import StorageError
 from mien.tasks.errors import UsageError, checking_arguments
 
@@ -22,6 +22,12 @@ def log() -> io.StringIO:
     logger.addHandler(handler)
     yield out
     logger.removeHandler(handler)
+
+
+def test_labels_tell_the_terminal_nothing() -> None:
+    assert harmless("\x1b]0;pwned\x07\x1b[2J anna\u202e\tben\nJörg") == (
+        "\\x1b]0;pwned\\x07\\x1b[2J anna\\u202e\tben\nJörg"
+    )
 
 
 def fail(error: Exception) -> None:

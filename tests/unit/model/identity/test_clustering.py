@@ -36,6 +36,20 @@ def test_faces_that_are_all_unlike_are_people_each() -> None:
     assert len(set(group_people(np.full((5, 5), FAR, np.float32), 0.6).tolist())) == 5
 
 
+def test_faces_of_one_photo_are_never_one_person_however_alike_they_are() -> None:
+    similar = drawn(6)  # all six are as alike as one person's
+    groups = group_people(similar, 0.6, [(0, 1), (2, 3)])
+    assert groups[0] != groups[1]
+    assert groups[2] != groups[3]
+    assert len(set(groups.tolist())) == 2
+    # Also where the groups that they are in have become large.
+    large = drawn(200)
+    large[0, 1] = large[1, 0] = 1
+    groups = group_people(large, 0.6, [(0, 1)])
+    assert groups[0] != groups[1]
+    assert len(set(group_people(drawn(3), -9.0, [(0, 1)]).tolist())) == 2
+
+
 def test_close_decisions_are_told_the_closest_first() -> None:
     similar = drawn(4, 4, 4, 4)
     similar[:4, 4:8] = similar[4:8, :4] = 0.62  # taken for one person, but hardly

@@ -177,6 +177,30 @@ def test_each_row_is_a_row_also_where_two_name_one_photo(photos: Path) -> None:
     assert image_name(items[0].uri, items[0].member, items[0].row) == items[0].uri
 
 
+@pytest.mark.parametrize("before", ["\n", "\n \r\n\n", "sep=,\n", "\n\nsep=,\n\n"])
+def test_empty_lines_before_the_first_one_are_no_header(photos: Path, before: str) -> None:
+    (photos / "list.csv").write_text(f"{before}uri,identity\nanna/1.jpg,Anna\n", newline="")
+    (item,) = list_images([str(photos / "list.csv")])
+    assert (item.identity, item.status) == ("Anna", "ok")
+
+
+def test_of_two_columns_for_one_label_one_is_read_and_the_other_told(photos: Path) -> None:
+    for header, told in (("uri,identity,identity", "identity (again, 2)"), ("uri,identity,Identity", "Identity")):
+        (photos / "list.csv").write_text(f"{header}\nanna/1.jpg,Anna,Ben\n")
+        listing = list_sources([str(photos / "list.csv")])
+        assert [item.identity for item in listing.items] == ["Anna"]
+        (note,) = listing.notes
+        assert f"not read: '{told}'" in note.text
+
+
+def test_utf_16_without_its_mark_is_told_in_one_line(photos: Path) -> None:
+    (photos / "list.csv").write_bytes("uri,identity\nanna/1.jpg,Anna\n".encode("utf-16-le"))
+    (item,) = list_images([str(photos / "list.csv")])
+    assert item.status == "failed"
+    assert "zeros between the letters" in (item.reason or "")
+    assert (item.reason or "").isprintable()
+
+
 def test_a_row_with_too_many_cells_is_a_failed_row(photos: Path) -> None:
     (photos / "list.csv").write_text("uri,identity\nanna/1.jpg,Anna,Banana\nanna/1.jpg,Anna\n")
     failed, ok = list_images([str(photos / "list.csv")])[::-1]

@@ -35,6 +35,52 @@ def test_composed_and_decomposed_names_and_outer_blanks_are_one_person(tmp_path:
     assert {item.identity for item in items} == {"Jörg", "Ben"}
 
 
+def test_names_that_differ_by_blanks_or_forms_of_letters_only(tmp_path: Path) -> None:
+    (line,) = lines(tmp_path, ["Anna  Lee/1.jpg", "Anna\u00a0Lee/2.jpg", "anna lee/3.jpg", "ben/1.jpg"])
+    assert "'Anna  Lee' (1) and 'Anna\\xa0Lee' (1) and 'anna lee' (1) differ by blanks or forms of letters" in line
+
+
+@pytest.mark.parametrize(
+    "mark", ["\u202a{}\u202c", "{}\u200f", "\u2068{}\u2069", "\ufeff{}", "\u00ad{}\u2009", "{}\x85"]
+)
+def test_marks_that_nobody_sees_at_the_ends_make_no_other_person(tmp_path: Path, mark: str) -> None:
+    assert lines(tmp_path, ["anna/1.jpg", f"{mark.format('anna')}/2.jpg", "ben/1.jpg"]) == []
+    assert {item.identity for item in list_sources([str(tmp_path / "photos")]).items} == {"anna", "ben"}
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "NULL", "n_a"])
+def test_what_programs_write_for_nothing_is_a_name_and_told(tmp_path: Path, name: str) -> None:
+    told = lines(tmp_path, [f"{name}/1.jpg", "ben/1.jpg"])
+    assert [line.startswith("identities that programs write where there is none") for line in told] == [True] * (
+        name != "n_a"
+    )
+    assert {item.identity for item in list_sources([str(tmp_path / "photos")]).items} == {name, "ben"}
+
+
+def test_a_folder_that_may_be_one_persons_is_told(tmp_path: Path) -> None:
+    found = lines(tmp_path, ["1.jpg", "holiday/2.jpg", "work/3.jpg"])
+    assert [line.removeprefix(str(tmp_path)) for line in found] == [
+        "/photos: photos directly in it are of 'photos', those in folders below it of 'holiday', 'work': if it is one "
+        "person's, name the folder above it, or say where names stand with --pattern"
+    ]
+    assert lines(tmp_path, ["1.jpg"], LabelRule("{identity}/*.jpg")) == []
+    people = [str(tmp_path / "people" / name) for name in ("anna", "ben")]
+    for folder in people:
+        for name in ("1.jpg", "holiday/2.jpg"):
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"\xff\xd8\xff")
+    assert len(list_sources(people).notes) == 2
+    assert list_sources([str(tmp_path / "people")]).notes == ()
+
+
+@pytest.mark.parametrize("top", [("train", "test"), ("Images", "photos"), ("train", "val", "test")])
+def test_folders_of_splits_are_nobodys_names(tmp_path: Path, top: tuple[str, ...]) -> None:
+    told = lines(tmp_path, [f"{folder}/anna/1.jpg" for folder in top])
+    assert told[-1].endswith("are no names of people: name the folders inside, or say where names stand with --pattern")
+    assert lines(tmp_path, ["train/anna/1.jpg", "carla/2.jpg"]) == []
+
+
 def test_all_photos_of_one_person(tmp_path: Path) -> None:
     (line,) = lines(tmp_path, ["1.jpg", "2.jpg", "3.jpg"])
     assert line.startswith("all 3 pictures are of one person, 'photos': if not,")

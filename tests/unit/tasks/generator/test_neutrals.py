@@ -72,7 +72,7 @@ def kept(root: Root, generator: str, *sets: FaceTables) -> str:
 def test_photos_of_a_person_share_a_neutral_and_unlabelled_ones_do_not(root: Root, generator: str) -> None:
     rows = [face("a1", CALM, "anna"), face("a2", OPEN, "anna"), face("b", OTHER, None), face("c", SHUT, None)]
     neutrals = load_neutrals(root, kept(root, generator, prepared(root, "four", *rows)))
-    anna, again, b, c = neutrals.of(["a1", "a2", "b", "c"])
+    anna, again, b, c = neutrals.of([("four", face_id) for face_id in ("a1", "a2", "b", "c")])
     assert np.array_equal(anna, again)
     assert anna == pytest.approx(neutral_landmarks(np.stack([CALM, OPEN])), abs=1e-4)
     assert b == pytest.approx(neutral_landmarks(OTHER[None]), abs=1e-4)
@@ -82,14 +82,24 @@ def test_photos_of_a_person_share_a_neutral_and_unlabelled_ones_do_not(root: Roo
 def test_the_order_of_the_rows_plays_no_part(root: Root, generator: str) -> None:
     rows = [face("a1", CALM, "anna"), face("a2", OPEN, "anna"), face("a3", SHUT, "anna"), face("b", OTHER, None)]
     first, second = (kept(root, generator, prepared(root, "x", *order)) for order in (rows, rows[::-1]))
-    ids = [row["face_id"] for row in rows]
+    ids = [("x", row["face_id"]) for row in rows]
     assert np.array_equal(load_neutrals(root, first).of(ids), load_neutrals(root, second).of(ids))
 
 
 def test_a_label_of_another_set_is_another_person(root: Root, generator: str) -> None:
     sets = prepared(root, "one", face("a", CALM, "1")), prepared(root, "two", face("b", OTHER, "1"))
-    a, b = load_neutrals(root, kept(root, generator, *sets)).of(["a", "b"])
+    a, b = load_neutrals(root, kept(root, generator, *sets)).of([("one", "a"), ("two", "b")])
     assert np.abs(a - b).max() > 0.03
+
+
+def test_a_photo_in_two_sets_has_the_neutral_of_its_person_in_each(root: Root, generator: str) -> None:
+    one = prepared(root, "one", face("x", OPEN, "anna"), face("y", CALM, "anna"))
+    two = prepared(root, "two", face("x", OPEN, None))
+    for sets in ((one, two), (two, one)):
+        neutrals = load_neutrals(root, kept(root, generator, *sets))
+        of_anna, alone = neutrals.of([("one", "x"), ("two", "x")])
+        assert of_anna == pytest.approx(neutral_landmarks(np.stack([OPEN, CALM])), abs=1e-4)
+        assert alone == pytest.approx(neutral_landmarks(OPEN[None]), abs=1e-4)
 
 
 def test_nothing_is_found_twice_and_other_faces_are_another_file(root: Root, generator: str) -> None:

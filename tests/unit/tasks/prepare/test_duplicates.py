@@ -23,6 +23,7 @@ def row(name: str, hashed: bytes, identity: str | None = "a", status: str = "ok"
     return {
         "face_id": fingerprint(name),
         "image_id": name,
+        "bbox_xyxy": [0.0, 0.0, 10.0, 10.0],
         "identity": identity,
         "split": "train",
         "status": status,
@@ -65,6 +66,29 @@ def test_a_slow_series_does_not_vanish_into_its_first_frame() -> None:
 def test_what_was_rejected_neither_is_a_duplicate_nor_has_any() -> None:
     rows = [row("x", HASHES[0], status="rejected"), row("y", HASHES[0]), row("y", HASHES[0], status="rejected")]
     assert find_duplicates(rows, 6) == {}
+
+
+def test_the_people_of_a_group_photo_are_no_duplicates_of_each_other() -> None:
+    left, right = row("group", HASHES[0]), row("group", HASHES[1], "b")
+    right |= {"face_id": fingerprint("second"), "bbox_xyxy": [20.0, 0.0, 30.0, 10.0]}
+    assert find_duplicates([left, right], 6) == {}
+    # Of a copy of the file each face is a duplicate of its own.
+    found = find_duplicates([left, right, dict(left), dict(right)], 6)
+    assert {index: verdict.of for index, verdict in found.items()} == {2: left["face_id"], 3: right["face_id"]}
+    assert {verdict.reason for verdict in found.values()} == {SAME_FILE}
+
+
+def test_a_face_that_a_detector_finds_twice_in_a_photo_is_one() -> None:
+    first, again = row("photo", HASHES[0]), row("photo", HASHES[1], "b")
+    again |= {"face_id": fingerprint("again"), "bbox_xyxy": [1.0, 0.0, 11.0, 10.0]}
+    (verdict,) = find_duplicates([first, again], 6).values()
+    assert (verdict.of, verdict.reason) == (first["face_id"], "the same face of its photo, found twice")
+
+
+def test_a_copy_of_a_near_duplicate_names_the_face_that_is_kept() -> None:
+    rows = [row("x", HASHES[0]), row("y", differing(HASHES[0], 3)), row("y", differing(HASHES[0], 3))]
+    found = find_duplicates(rows, 6)
+    assert {index: verdict.of for index, verdict in found.items()} == dict.fromkeys((1, 2), fingerprint("x"))
 
 
 def test_a_photo_encoded_or_scaled_anew_is_a_near_duplicate_and_another_photo_is_not() -> None:

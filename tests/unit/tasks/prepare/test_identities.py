@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,11 @@ from mien.tasks.prepare import identities
 from mien.tasks.prepare.identities import Grouping, group_faces, name_groups
 from mien.tasks.sets.splits import SplitSettings, split_of
 from tests.sample_faces import orl_faces
+
+
+def face(face_id: str, status: str = "ok", photo: str | None = None, left_px: float = 0) -> dict[str, Any]:
+    box = [left_px, 0.0, left_px + 10, 10.0]
+    return {"face_id": face_id, "image_id": photo or face_id, "bbox_xyxy": box, "status": status}
 
 
 def test_new_groups_are_named_after_their_smallest_face() -> None:
@@ -42,7 +49,7 @@ def test_names_and_splits_stay_while_people_and_photos_are_added() -> None:
     grouping = Grouping(detector, detector.group_similarity, SplitSettings(0.3, 0.3))
     former: dict[str, str] = {}
     for count in (10, 20, len(people)):
-        rows = [{"face_id": f"{index:03d}", "status": "ok"} for index in order[:count]]
+        rows = [face(f"{index:03d}") for index in order[:count]]
         changes, told = group_faces(rows, embeddings[order[:count]], former, grouping)
         names = {row["face_id"]: changes[index]["identity"] for index, row in enumerate(rows)}
         kept = sum(names[face] == name for face, name in former.items())
@@ -54,10 +61,20 @@ def test_names_and_splits_stay_while_people_and_photos_are_added() -> None:
     assert told["largest"] == 5
 
 
+def test_the_people_of_a_group_photo_have_different_names() -> None:
+    detector = load_detector("dlib")
+    embeddings, _ = orl_faces(2, 3)
+    rows = [face("a", photo="group"), face("b", photo="group", left_px=40), face("c")]
+    grouping = Grouping(detector, 0.2, SplitSettings())
+    changes, told = group_faces(rows, embeddings[[0, 1, 2]], {}, grouping)  # all three of one person
+    assert changes[0]["identity"] != changes[1]["identity"]
+    assert told["people"] == 2
+
+
 def test_rejected_faces_have_no_part_and_too_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = load_detector("dlib")
     grouping = Grouping(detector, 0.6, SplitSettings())
-    rows = [{"face_id": "a", "status": "rejected"}, {"face_id": "b", "status": "ok"}]
+    rows = [face("a", "rejected"), face("b")]
     changes, told = group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)
     assert {index: change["identity"] for index, change in changes.items()} == {1: "person-b"}
     assert (told["people"], told["alone"]) == (1, 1)

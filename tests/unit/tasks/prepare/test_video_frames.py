@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.model.errors import ImageError
+from mien.model.errors import DecoderError, ImageError
 from mien.model.images.video import FrameReader, FrameSettings
 from mien.storage import Root, list_images
-from mien.tasks.prepare.video_frames import VideoSettings, video_frames, with_frames
+from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, video_frames, with_frames
 from mien.tasks.sets.photo_reader import PictureReader, frame_id
 
 FRAMES, FPS = 30, 10
@@ -74,13 +74,16 @@ def test_frames_become_items_with_ids_that_follow_from_the_file(video: Path, tmp
     assert item.identity == "clip"
     root = Root(str(tmp_path / "root"))
     chosen = video_frames(root, item, VideoSettings(frames=FrameSettings(every=4)))
-    assert [frame.frame for frame in chosen] == [0]  # no face in any: one row says so
-    assert with_frames([item], [chosen]) == chosen
+    assert [frame.frame for frame in chosen.items] == [0]  # no face in any: one row says so
+    assert (chosen.looked_at, chosen.cut_off_at) == (8, None)
+    (note,) = frame_notes([chosen])
+    assert "8 frames of 1 videos looked at, 1 used, 7 left out as nothing new" in note.text
+    assert with_frames([item], [chosen]) == chosen.items
     assert video_frames(root, item, VideoSettings(frames=FrameSettings(every=4))) == chosen
     with PictureReader() as reader:
-        told = reader.describe(chosen[0])
+        told = reader.describe(chosen.items[0])
         assert (told["width_px"], told["height_px"]) == (64, 48)
-        pixels = reader.pixels(chosen[0], told["image_id"])
+        pixels = reader.pixels(chosen.items[0], told["image_id"])
     assert brightness(pixels) == 0
     assert told["image_id"] == frame_id(hashlib.sha256(video.read_bytes()).hexdigest(), 0)
 
@@ -89,5 +92,34 @@ def test_a_broken_video_stays_one_failed_item(tmp_path: Path) -> None:
     pytest.importorskip("dlib", exc_type=ImportError)
     (tmp_path / "clip.mp4").write_bytes(b"nothing of the kind")
     (item,) = list_images([str(tmp_path / "clip.mp4")])
-    (failed,) = video_frames(Root(str(tmp_path / "root")), item, VideoSettings())
+    chosen = video_frames(Root(str(tmp_path / "root")), item, VideoSettings())
+    (failed,) = chosen.items
     assert (failed.status, failed.reason) == ("failed", "not a video that can be read")
+    assert frame_notes([chosen]) == []
+
+
+def test_a_video_that_is_too_long_to_be_looked_at_whole_is_told(video: Path, tmp_path: Path) -> None:
+    (item,) = list_images([str(video)])
+    few = VideoSettings("tests.own_detector:DarkSquares", FrameSettings(every=4, max_frames=3))
+    chosen = video_frames(Root(str(tmp_path / "root")), item, few)
+    assert (chosen.looked_at, chosen.cut_off_at) == (3, 12)
+    _, cut = frame_notes([chosen])
+    assert cut.text.startswith("1 videos were looked at only up to frame 12")
+    assert "frames.max_frames" in cut.text
+
+
+def test_a_decoder_that_is_missing_today_is_asked_for_again(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (item,) = list_images([str(video)])
+    root, settings = Root(str(tmp_path / "root")), VideoSettings("tests.own_detector:DarkSquares")
+
+    def without_decoder(*_: object) -> None:
+        raise DecoderError("AV1 video, which this OpenCV cannot decode")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FrameReader, "_open", without_decoder)
+        (failed,) = video_frames(root, item, settings).items
+    assert failed.status == "failed"
+    assert root.files_below("frames") == []
+    assert video_frames(root, item, settings).items[0].status == "ok"
