@@ -156,6 +156,7 @@ class WorkerPool:
         for process in processes:
             process.join(max(0.0, end_s - time.monotonic()))
             process.kill()
+            process.join()
 
 
 _pool: WorkerPool | None = None
