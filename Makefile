@@ -10,13 +10,24 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: demo test check lint types imports bench up down clean
+# Test processes at once, and more options for pytest.
+PROCESSES ?= 2
+PYTEST    ?=
+# By module, in their order: the long ones of tests/integration come first, the many small ones fill up the end.
+PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST)
+
+.PHONY: demo test test-all lint types imports code audit docs bench up down clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/mien demo --root $(ROOT)
 
-test: $(VENV)/.dev lint types imports
-	$(BIN)/pytest
+test: lint types imports
+	$(PYTEST_ALL)
+
+# With the long kills and mutations, and the audits: before a release, or after changes to what is written and resumed.
+test-all: lint types imports code
+	$(PYTEST_ALL) -m ''
+	@$(MAKE) --no-print-directory audit
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -27,6 +38,18 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# Code that is often the way in for an attack; pyproject.toml and the lines themselves say what is waived, and why.
+code: $(VENV)/.dev
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flows tasks model storage deployments
+
+# Known vulnerabilities of the pinned packages. Where nobody can be asked it says so; AUDIT_REQUIRED=1 makes that fail.
+audit: $(VENV)/.dev
+	@$(BIN)/python -m tests.architecture.vulnerabilities
+
+# The documentation as a site, in build/site. It needs no network, neither to build nor to read.
+docs: $(VENV)/.dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo build/site/index.html
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faces

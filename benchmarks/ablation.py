@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from benchmarks.held_out import MEASURES, HeldOut, as_row
-from model.additions import LossWeights
-from model.devices import keep_freed_memory
-from model.faces import load_detector
-from model.networks.generator import WIDTHS, GeneratorConfig
-from model.pairs import FaceArrays
-from model.settings import TrainSettings
-from model.trainer import State, Trainer
-from storage import Root
-from tasks.faces import FaceTables, detector_of
-from tasks.training import load_faces, training_fingerprint
+from mien.model.detection.load import load_detector
+from mien.model.device import keep_freed_memory
+from mien.model.networks.config import WIDTHS, GeneratorConfig
+from mien.model.training.batches import FaceArrays
+from mien.model.training.loss_weights import LossWeights
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import State, Trainer
+from mien.storage import Root
+from mien.tasks.sets.faces import FaceTables, detector_of
+from mien.tasks.train.train import load_faces, training_fingerprint
 
 PAIRS, CROSS_PAIRS = 128, 64
 
@@ -40,7 +40,6 @@ def variants(steps: int, seed: int, size_px: int) -> Iterator[Variant]:
         generator=GeneratorConfig(size_px=size_px, width=WIDTHS["motion"]),
         steps=steps,
         seed=seed,
-        pretrain_steps=min(TrainSettings.pretrain_steps, steps),
     )
     residual = replace(whole.generator, kind="residual", width=WIDTHS["residual"])
     yield Variant("nothing", whole)
@@ -65,11 +64,11 @@ def ablate(root: Root, sets: Sequence[FaceTables], steps: int, seed: int, size_p
     lines = [f"| left out, {steps} updates | " + " | ".join(MEASURES) + " |", "|---" * (1 + len(MEASURES)) + "|"]
     print(*lines, sep="\n", flush=True)
     for variant in variants(steps, seed, size_px):
-        place = f"quality/ablation/{training_fingerprint(sets, variant.settings)}.json"
-        if not root.exists(place):
+        path = f"quality/ablation/{training_fingerprint(sets, variant.settings)}.json"
+        if not root.exists(path):
             measured = held_out.measure(train(variant.settings, faces, pretrained).average)
-            root.write_bytes(place, json.dumps({"without": variant.without, **measured}).encode())
-        lines.append(as_row(variant.without, json.loads(root.read_bytes(place))))
+            root.write_bytes(path, json.dumps({"without": variant.without, **measured}).encode())
+        lines.append(as_row(variant.without, json.loads(root.read_bytes(path))))
         print(lines[-1], flush=True)
     return "\n".join(lines)
 

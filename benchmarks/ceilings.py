@@ -19,12 +19,13 @@ import torch
 
 from benchmarks.held_out import PIXELS, measured_pixels
 from benchmarks.quality_report import SIZE_PX
-from model.baselines import spline_warped
-from model.pairs import FaceArrays, same_person_pairs
-from model.validation import PAIRS_SEED
-from storage import Root
-from tasks.faces import face_tables
-from tasks.training import load_faces
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.inference.baselines import spline_warped
+from mien.model.training.batches import FaceArrays
+from mien.model.training.validation import PAIRS_SEED
+from mien.storage import Root
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.train.train import load_faces
 
 PAIRS = 180
 BLURS_PX = (1.0, 1.5, 2.5)

@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from storage.sources.item import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mien.storage.sources.item import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-MOST_PER_PERSON = 40
+MAX_PER_PERSON = 40
 
 
-def take_frames(clips: Path, out: Path, most_per_person: int = MOST_PER_PERSON) -> Path:
+def take_frames(clips: Path, out: Path, max_per_person: int = MAX_PER_PERSON) -> Path:
     """Writes at most so many frames of each person's clips to `out`/person; returns `out`.
 
     `clips` has a folder per person, with videos or folders of frames somewhere below it; each clip gives the same
@@ -26,7 +26,7 @@ def take_frames(clips: Path, out: Path, most_per_person: int = MOST_PER_PERSON) 
             continue
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        for name, frame in _frames_of(person, most_per_person):
+        for name, frame in _frames_of(person, max_per_person):
             cv2.imwrite(str(part / f"{name}.png"), frame)
         part.rename(done)
     return out

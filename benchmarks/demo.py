@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import storage
+from mien import storage
 
 MIEN = str(Path(sys.executable).with_name("mien"))
 

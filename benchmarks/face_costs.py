@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.crops import align_face
-from model.dlib_faces import DlibDetector
-from model.faces import load_detector
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.images import decode_rgb, encode_png
-from storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
-from tasks.detect import DetectSettings, _face_columns
+from mien.model.detection.crop import align_face
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb, encode_png
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
+from mien.tasks.prepare.detect import DetectSettings, _face_columns
 
 SIZE_PX = 256
 """Of the crops: the default."""

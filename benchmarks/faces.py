@@ -13,13 +13,14 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from model.crops import align_face
-from model.faces import FaceDetector, FoundFace, load_detector
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.images import decode_rgb
-from model.quality import pose_degrees, sharpness
-from model.reference import AlignmentSettings
-from storage import list_images, read_source
+from mien.model.detection.crop import align_face
+from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.quality.measures import pose_degrees, sharpness
+from mien.storage import list_images, read_source
 
 T = TypeVar("T")
 R = TypeVar("R")

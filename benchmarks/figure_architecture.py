@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.svg import ACCENT, DRAWN, FAINT, arrow, box, figure, text
-from model.networks.generator import WIDTHS, GeneratorConfig
-from model.networks.motion import CHANNELS, MOTION_PX
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.motion import CHANNELS, MOTION_PX
 
 _ENCODER_X, _DECODER_X, _WIDTH, _HEIGHT = 375, 620, 110, 54
 _ROWS_Y = (92, 184, 276, 368)
@@ -12,7 +12,7 @@ _ROWS_Y = (92, 184, 276, 368)
 
 def architecture() -> str:
     """SVG text."""
-    config = GeneratorConfig(kind="motion", width=WIDTHS["motion"])
+    config = GeneratorConfig(kind="motion")
     return figure(
         1130, 450, "architecture of the motion generator", [*_inputs(config), *_unet(config), *_result(config)]
     )
@@ -37,7 +37,7 @@ def _inputs(config: GeneratorConfig) -> list[str]:
 
 def _unet(config: GeneratorConfig) -> list[str]:
     sides = [config.fine_px // 2**level for level in range(4)]
-    grids = [f"{side}² × {times * config.width}" for side, times in zip(sides, CHANNELS, strict=True)]
+    grids = [f"{side}² × {times * config.channels}" for side, times in zip(sides, CHANNELS, strict=True)]
     shapes: list[str] = []
     for x, finest in ((_ENCODER_X, "convolution"), (_DECODER_X, "sum")):
         for grid, y in zip(grids[:3], _ROWS_Y, strict=False):

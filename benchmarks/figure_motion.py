@@ -1,5 +1,5 @@
-"""The motion of a mouth that opens, as a figure: a face drawn from the reference landmarks, and where each place of the
-result is found in it by the landmarks' motion. No photo of anybody is in it.
+"""The motion of a mouth that opens, as a figure: a face drawn from the reference landmarks, and for each position of
+the result the position in this face that the landmarks' motion gives. It contains no photo.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchmarks.svg import ACCENT, FAINT, INK, arrow, figure, outline, text
-from model.face_motion import face_grid
-from model.landmarks import PARTS, part_indices
-from model.networks.motion import MOTION_PX
-from model.neutral import LIP_PAIRS
-from model.reference import AlignmentSettings, reference_landmarks
-from model.spline import resized_grid
+from mien.model.expression.neutral import LIP_PAIRS
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.schemes import PARTS, part_indices
+from mien.model.networks.motion import MOTION_PX
+from mien.model.warping.landmark_flow import face_grid
+from mien.model.warping.thin_plate_spline import resized_grid
 
 PANEL_PX, GAP_PX, TOP_PX = 240, 24, 40
 ARROWS = 20
@@ -46,26 +46,28 @@ def motion_field() -> str:
     motion = face_grid(torch.from_numpy(closed[None]), torch.from_numpy(opened[None]), MOTION_PX)
     panels = (
         ("source, landmarks L_s", [*_painted(drawn_face(closed)), *_contours(closed, INK)]),
-        ("asked: landmarks L_t", [*_contours(closed, "#b9c0c8"), *_contours(opened, INK)]),
-        ("where each place is found", [*_contours(opened, "#b9c0c8"), *_arrows(motion)]),
+        ("requested: landmarks L_t", [*_contours(closed, "#b9c0c8"), *_contours(opened, INK)]),
+        ("backward flow", [*_contours(opened, "#b9c0c8"), *_arrows(motion)]),
         ("source moved by the landmarks", _painted(_moved(drawn_face(closed), motion))),
-        ("what should be seen", _painted(drawn_face(opened))),
+        ("right answer", _painted(drawn_face(opened))),
     )
     shapes: list[str] = []
-    for n, (title, its) in enumerate(panels):
+    for n, (title, drawn) in enumerate(panels):
         x = GAP_PX + n * (PANEL_PX + GAP_PX)
         shapes.append(text(x + PANEL_PX / 2, TOP_PX - 14, title, 14, INK, 600))
         shapes.append(f'<svg x="{x}" y="{TOP_PX}" width="{PANEL_PX}" height="{PANEL_PX}">')
-        shapes += [f'<rect width="{PANEL_PX}" height="{PANEL_PX}" fill="#fff"/>', *its, "</svg>"]
+        shapes += [f'<rect width="{PANEL_PX}" height="{PANEL_PX}" fill="#fff"/>', *drawn, "</svg>"]
     width = GAP_PX + len(panels) * (PANEL_PX + GAP_PX)
-    words = "It stretches the closed lips over the open mouth. Mask and layer have to draw what no motion can show."
+    words = (
+        "The motion stretches the closed lips over the open mouth. Mask and layer have to draw what no motion can show."
+    )
     shapes.append(text(width / 2, TOP_PX + PANEL_PX + 26, words, 13, FAINT))
     return figure(width, TOP_PX + PANEL_PX + 44, "a mouth that opens, moved by its landmarks", shapes)
 
 
 def landmarks() -> tuple[np.ndarray, np.ndarray]:
     """The reference face with its mouth closed and opened (68 × 2 each), in [-1, 1] over the crop."""
-    closed = reference_landmarks(AlignmentSettings(size_px=2)) - 1
+    closed = reference_landmarks(AlignmentSettings(size_px=128)) / 64 - 1
     for upper, lower in LIP_PAIRS:
         closed[[upper, lower], 1] = closed[[upper, lower], 1].mean()
     opened = closed.copy()
@@ -139,12 +141,12 @@ def _contours(points: np.ndarray, colour: str) -> list[str]:
 
 
 def _arrows(motion: torch.Tensor) -> list[str]:
-    """From places of the result to where in the source they are found; places that hardly move are left out."""
+    """From positions in the result to the positions in the source; a dot for positions that hardly move."""
     found = resized_grid(motion, ARROWS)[0].numpy()
     centres = (np.arange(ARROWS) + 0.5) * (2 / ARROWS) - 1
-    places = np.stack(np.meshgrid(centres, centres), -1)
+    positions = np.stack(np.meshgrid(centres, centres), -1)
     shapes: list[str] = []
-    for start, end in zip(_pixels(places.reshape(-1, 2)), _pixels(found.reshape(-1, 2)), strict=True):
+    for start, end in zip(_pixels(positions.reshape(-1, 2)), _pixels(found.reshape(-1, 2)), strict=True):
         if np.linalg.norm(end - start) > 3:
             (x, y), (u, v) = start.round(1).tolist(), end.round(1).tolist()
             shapes.append(arrow((x, y), (u, v), head="s"))

@@ -1,4 +1,4 @@
-"""Draws the figures of docs/model.md: python -m benchmarks.figures"""
+"""Draws the figures of docs/: python -m benchmarks.figures"""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from pathlib import Path
 
 from benchmarks.figure_architecture import architecture
 from benchmarks.figure_motion import motion_field
+from benchmarks.figure_rooms import rooms
 
 FOLDER = Path(__file__).parents[1] / "docs" / "figures"
-FIGURES: dict[str, Callable[[], str]] = {"motion-generator.svg": architecture, "motion-field.svg": motion_field}
+FIGURES: dict[str, Callable[[], str]] = {
+    "motion-generator.svg": architecture,
+    "motion-field.svg": motion_field,
+    "rooms.svg": rooms,
+}
 
 
 def main() -> None:

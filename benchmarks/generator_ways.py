@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from benchmarks.transfer_bench import Bench, all_batches
-from model.application import ApplicationModel
-from model.devices import Compute, uses_bfloat16
-from model.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.device import Compute, uses_bfloat16
+from mien.model.images.tensors import from_uint8
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 
 if TYPE_CHECKING:
-    from tasks.generation import GeneratorInputs
+    from mien.tasks.generator.inputs import GeneratorInputs
 
 
 def ways(bench: Bench, rounds: int) -> None:
@@ -26,15 +27,19 @@ def ways(bench: Bench, rounds: int) -> None:
     folder = bench.root.local_path(f"models/{bench.settings.model.sha256}")
     assert folder is not None
     half = uses_bfloat16("auto", torch.device("cpu")) or torch.cuda.is_available()
-    usual = ApplicationModel.load(folder)
+    usual = ExportedGenerator.load(folder)
     rows = [
         ("as it is: batches of 16, channels_last, inference mode, float32", usual, inputs),
         ("a pair at a time", usual, inputs),
-        ("plain memory layout", _plain(ApplicationModel.load(folder)), inputs),
+        ("plain memory layout", _plain(ExportedGenerator.load(folder)), inputs),
         ("with gradients kept", usual, inputs),
-        ("bfloat16", ApplicationModel.load(folder, compute=Compute(Compute.chosen("auto").device, "bfloat16")), inputs),
+        (
+            "bfloat16",
+            ExportedGenerator.load(folder, compute=Compute(Compute.chosen("auto").device, "bfloat16")),
+            inputs,
+        ),
     ]
-    runs: dict[str, Callable[[ApplicationModel, GeneratorInputs], np.ndarray]] = {
+    runs: dict[str, Callable[[ExportedGenerator, GeneratorInputs], np.ndarray]] = {
         rows[1][0]: _one_by_one, rows[3][0]: _with_gradients,
     }  # fmt: skip
     pixels = {what: runs.get(what, _generate)(model, given) for what, model, given in rows}
@@ -53,23 +58,23 @@ def ways(bench: Bench, rounds: int) -> None:
         print(f"| {what} | {took} | {off.max()}, {off.mean():.4f} |")
 
 
-def _plain(model: ApplicationModel) -> ApplicationModel:
+def _plain(model: ExportedGenerator) -> ExportedGenerator:
     model.generator.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     return model
 
 
-def _generate(model: ApplicationModel, inputs: GeneratorInputs) -> np.ndarray:
+def _generate(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     return model.generate(**vars(inputs))
 
 
-def _one_by_one(model: ApplicationModel, inputs: GeneratorInputs) -> np.ndarray:
+def _one_by_one(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     each = range(len(inputs.source))
     return np.concatenate([model.generate(**{k: v[n : n + 1] for k, v in vars(inputs).items()}) for n in each])
 
 
-def _with_gradients(model: ApplicationModel, inputs: GeneratorInputs) -> np.ndarray:
+def _with_gradients(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     model.generator.requires_grad_(True)
-    photos = torch.from_numpy(np.ascontiguousarray(inputs.source.transpose(0, 3, 1, 2))).float() / 127.5 - 1
+    photos = from_uint8(torch.from_numpy(np.ascontiguousarray(inputs.source.transpose(0, 3, 1, 2))))
     keypoints = [
         KeypointInfo(heatmaps_to_float(torch.from_numpy(heatmaps)), torch.from_numpy(points).float())
         for heatmaps, points in (

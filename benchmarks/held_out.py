@@ -7,14 +7,17 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from model import metrics
-from model.faces import FaceDetector
-from model.judging import landmark_error
-from model.landmarks import to_common
-from model.networks.generator import Generator
-from model.pairs import AskedExpressions, FaceArrays, same_person_pairs
-from model.regions import Region, region_mask
-from model.validation import PAIRS_SEED, draw, draw_asked, to_uint8
+from mien.model.detection.detector import FaceDetector
+from mien.model.evaluation import metrics
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.images.tensors import to_uint8
+from mien.model.landmarks.crop_units import from_px
+from mien.model.landmarks.schemes import to_common
+from mien.model.networks.generator import Generator
+from mien.model.quality.gate import landmark_error
+from mien.model.training.batches import FaceArrays, TargetExpressions
+from mien.model.training.validation import PAIRS_SEED, draw, draw_targets
+from mien.model.warping.masks import Region, region_mask
 
 PIXELS = ("l1", "mouth_l1", "eye_l1", "ssim")
 SEEN = ("nme", "identity_distance", "cross_nme", "cross_identity_distance")
@@ -35,7 +38,7 @@ class HeldOut:
         self._faces, self._detector = faces, detector
         self._sources, self._targets = same_person_pairs(faces.identities, pairs, PAIRS_SEED)
         self._cross_sources, self._drivers = cross_pairs_of(faces.identities, cross_pairs)
-        self._asked = AskedExpressions(faces).keypoints(self._cross_sources, self._drivers)
+        self._asked = TargetExpressions(faces).keypoints(self._cross_sources, self._drivers)
         self._target_embeddings = self._look(self._photos(self._targets))[1]
         self._source_embeddings = self._look(self._photos(self._cross_sources))[1]
 
@@ -44,7 +47,7 @@ class HeldOut:
         drawn = to_uint8(draw(generator, self._faces, self._sources, self._targets))
         wanted = self._faces.points[self._targets]
         pixels = measured_pixels(drawn, self._photos(self._targets), torch.from_numpy(wanted))
-        cross = to_uint8(draw_asked(generator, self._faces, self._cross_sources, self._asked))
+        cross = to_uint8(draw_targets(generator, self._faces, self._cross_sources, self._asked))
         same_seen = self._held_against(drawn, wanted, self._target_embeddings)
         cross_seen = self._held_against(cross, self._asked.points.numpy(), self._source_embeddings)
         return pixels | dict(zip(SEEN, (*same_seen, *cross_seen), strict=True))
@@ -70,7 +73,7 @@ class HeldOut:
         face = self._detector.find(image)[:1]
         if not face:
             return None
-        points = to_common(face[0].landmarks_xy, face[0].scheme) / len(image) * 2 - 1
+        points = from_px(to_common(face[0].landmarks_xy, face[0].scheme), len(image))
         return points, self._detector.embed(image, face)[0]
 
     def _photos(self, rows: Rows) -> Photos:

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from model.faces import FaceDetector, FoundFace, load_detector
-from model.images import decode_rgb
-from model.landmarks import PARTS, interocular_px, part_indices, to_common
+from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb
+from mien.model.landmarks.schemes import PARTS, interocular_px, part_indices, to_common
 
 _FROM_MATLAB = -0.5
 _FAR = 0.5

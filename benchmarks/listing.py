@@ -18,9 +18,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from model.images import encode_png
-from storage import Root, ShardRef, list_images, write_set
-from tasks.ingest import IndexShard, commit_images, find_index, index_shard, plan_index
+from mien.model.images.codec import encode_png
+from mien.storage import Root, ShardRef, list_images, write_set
+from mien.tasks.prepare.index import INDEX, Photos, plan_index
+from mien.tasks.runtime.stage import make_shard
 
 R = TypeVar("R")
 
@@ -51,9 +52,9 @@ def no_reading(*_: object) -> bytes:
     raise AssertionError("a run with nothing new reads no image")
 
 
-def found(root: Root, plan: list[IndexShard]) -> list[ShardRef]:
+def found(root: Root, plan: list[Photos]) -> list[ShardRef]:
     """The shards of a plan; every one must exist."""
-    refs = [find_index(root, shard) for shard in plan]
+    refs = [INDEX.find(root, INDEX.name(root, photos, None), photos) for photos in plan]
     return [ref for ref in refs if ref is not None]
 
 
@@ -67,10 +68,12 @@ def main() -> None:
         timed(f"make {asked.files:,} files", lambda: make_files(photos, asked.files))
         listed = timed("list", lambda: list_images([str(photos)]))
         plan = plan_index(root, NAME, listed, SHARD_IMAGES)
-        refs = timed("first index (reads each)", lambda: [index_shard(root, shard) for shard in plan])
-        write_set(root, NAME, {"images": commit_images(root, refs).fingerprint})
+        refs = timed(
+            "first index (reads each)", lambda: [make_shard(INDEX, root, photos, IndexSettings()) for photos in plan]
+        )
+        write_set(root, NAME, {"images": INDEX.commit(root, refs, {}).fingerprint})
 
-        with patch("storage.sources.reading.open_source", no_reading):
+        with patch("mien.storage.sources.reader.open_source", no_reading):
             start, start_cpu = time.perf_counter(), time.process_time()
             again = timed("again: list", lambda: list_images([str(photos)]))
             plan = timed("again: plan by the former index", lambda: plan_index(root, NAME, again, SHARD_IMAGES))

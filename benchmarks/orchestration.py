@@ -7,37 +7,38 @@ import time
 from pathlib import Path
 
 from benchmarks.servers import prefect_api
-from storage import Root, ShardRef
+from mien.storage import Root, ShardRef
 
 
-def sleeping_shard(root: Root, name: str, seconds: float) -> ShardRef:
+def decided(_root: Root, number: int, seconds: float) -> dict[str, float]:
+    """What decides a shard that sleeps."""
+    return {"number": number, "seconds": seconds}
+
+
+def sleeping_shard(_root: Root, name: str, _number: int, seconds: float) -> ShardRef:
     """A shard of nothing, made in a worker."""
-    from tasks.pool import in_worker
-
-    in_worker(time.sleep, seconds)
-    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0})
+    time.sleep(seconds)
+    return ShardRef("pairs", name, 0, {"ok": 0, "rejected": 0, "failed": 0}, "0" * 64)
 
 
 def orchestration(shards: int, folder: Path, workers: int = 2, slept_s: float = 0.1) -> None:
     """Prints what a Prefect task run for each shard costs."""
     with prefect_api(folder) as api:
         os.environ["PREFECT_API_URL"] = api
-        from prefect import flow, task
-        from prefect.cache_policies import NO_CACHE
+        from prefect import flow
 
-        from tasks.pool import in_worker, worker_pool
-        from tasks.sharded import Step, over_shards, shard_threads
+        from mien.tasks.runtime.fan_out import run_stage, shard_threads
+        from mien.tasks.runtime.stage import Stage
+        from mien.tasks.runtime.workers import in_worker, worker_pool
 
-        run = task(name="sleep", retries=2, cache_policy=NO_CACHE)(sleeping_shard)
+        sleep = Stage("sleep", "shards", "pairs", __name__, decided, sleeping_shard)
 
         @flow(name="calibrated-no-op", task_runner=shard_threads())
         def sleep_over(seconds: float) -> float:
             with worker_pool(workers):
                 in_worker(time.sleep, 0)
                 begun_s = time.perf_counter()
-                over_shards(
-                    Step("sleep", "shards", shards), run, Root(str(folder)), list(map(str, range(shards))), seconds
-                )
+                run_stage(sleep, Root(str(folder)), range(shards), seconds, shards)
                 return time.perf_counter() - begun_s
 
         sleep_over(0.0)

@@ -31,7 +31,9 @@ from typing import Any
 import fsspec
 import psutil
 
-from benchmarks.servers import PROJECT, S3_KEYS, prefect_api, running, s3_server
+from benchmarks.servers import S3_KEYS, prefect_api, s3_server
+from deployments.processes import Started
+from deployments.servers import PROJECT, running
 
 BUCKET = "s3://mien-overnight"
 TABLES = ("images", "faces", "heatmaps", "sets", "quality")
@@ -41,7 +43,7 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 def mien(*arguments: object) -> str:
     """Runs the command line; what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        [sys.executable, "-m", "mien.flows.cli.app", *map(str, arguments)],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,
@@ -77,7 +79,7 @@ class Night:
             return json.loads(answer.read())
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self) -> Iterator[Started]:
         """A worker of the pool."""
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "mien", "--name", f"{time.time()}"]
         with running(command, self.scratch / "worker.log") as process:
@@ -106,7 +108,7 @@ def wait(night: Night, run: str, wanted: int | None) -> int:
         time.sleep(0.5)
 
 
-def kill_run(worker: subprocess.Popen[bytes]) -> int:
+def kill_run(worker: Started) -> int:
     """Kills the processes that the worker runs flows in; their worker processes end with them."""
     runs = psutil.Process(worker.pid).children()
     for process in runs:
@@ -114,7 +116,7 @@ def kill_run(worker: subprocess.Popen[bytes]) -> int:
     return len(runs)
 
 
-def kill_machine(worker: subprocess.Popen[bytes]) -> int:
+def kill_machine(worker: Started) -> int:
     """Kills the worker and everything below it at once."""
     everything = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
     for process in everything:
@@ -135,7 +137,7 @@ def prepare(asked: argparse.Namespace, root: str) -> None:
         return
     for name in dict.fromkeys((asked.identities, asked.expressions)):
         pattern = ["--pattern", asked.pattern] if asked.pattern else []
-        print(mien("prepare", f"{asked.faces}/{name}", "--name", name, "--root", root, "--crop-size", 128, *pattern))
+        print(mien("prepare", f"{asked.faces}/{name}", "--set", name, "--root", root, "--crop-size", 128, *pattern))
 
 
 def run_night(night: Night, workers: ExitStack, total: int) -> None:
@@ -189,7 +191,7 @@ def main() -> None:
         os.environ["PREFECT_API_URL"] = api = servers.enter_context(prefect_api(scratch))
         prepare(asked, root)
         if not asked.registry:
-            print(mien("train", "--data", asked.identities, "--root", root, "--minutes", asked.minutes))
+            print(mien("train", "--set", asked.identities, "--root", root, "--minutes", asked.minutes))
         for command in (
             ("work-pool", "create", "mien", "--type", "process"),
             ("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
@@ -217,7 +219,7 @@ def main() -> None:
         planned = int(plan.split(" faces would be generated")[0].rsplit(" ", 1)[-1])
         night = Night(api, name, job, scratch)
         run_night(night, servers, -(-planned // 64))
-        print(mien("verify", "--root", root, "--data", name))
+        print(mien("verify", "--root", root, "--set", name))
         print(mien("ls", "--root", root))
 
 

@@ -1,6 +1,6 @@
 """Ways of grouping faces into people, against the labels of prepared sets.
 
-python -m benchmarks.people --data SET [--data SET …] [--root ./data] [--photos N]
+python -m benchmarks.people --set SET [--set SET …] [--root ./data] [--photos N]
 
 Each way groups all usable faces of a set, without its labels. Printed are the share of pairs put together that are one
 person (precision), the share of pairs of one person that are put together (recall), the adjusted Rand index, groups,
@@ -22,11 +22,12 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import pair_confusion_matrix
 
-from model.faces import FaceDetector, load_detector
-from model.people import group_people, similarity_matrix
-from storage import Root, open_table
-from tasks.faces import detector_of, face_tables
-from tasks.identities import name_groups
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.identity.clustering import group_people, similarity_matrix
+from mien.storage import Root, open_table
+from mien.tasks.prepare.identities import name_groups
+from mien.tasks.sets.faces import detector_of, face_tables
 
 Way = Callable[[np.ndarray], np.ndarray]
 SHIFTS = (-0.1, -0.05, -0.025, 0.0, 0.05)
@@ -92,7 +93,7 @@ def added(people: np.ndarray, similar: np.ndarray, threshold: float, parts: int 
     moved = [0]
     for part in np.array_split(np.arange(len(people)), parts):
         now = np.sort(order[: part[-1] + 1])
-        ids = [f"{hashlib.sha256(str(place).encode()).hexdigest()}" for place in now]
+        ids = [f"{hashlib.sha256(str(index).encode()).hexdigest()}" for index in now]
         found = name_groups(group_people(similar[np.ix_(now, now)], threshold).tolist(), ids, names)
         moved.append(sum(names.get(face, name) != name for face, name in zip(ids, found, strict=True)))
         names = dict(zip(ids, found, strict=True))
@@ -115,17 +116,17 @@ def usable(root: Root, names: Sequence[str], most: int | None) -> tuple[np.ndarr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", action="append", required=True)
+    parser.add_argument("--set", dest="sets", action="append", required=True)
     parser.add_argument("--root", default="./data")
     parser.add_argument("--photos", type=int)
     asked = parser.parse_args()
     root = Root(asked.root)
-    detector = load_detector(detector_of(root, face_tables(root, asked.data[0])))
-    embeddings, people = usable(root, asked.data, asked.photos)
+    detector = load_detector(detector_of(root, face_tables(root, asked.sets[0])))
+    embeddings, people = usable(root, asked.sets, asked.photos)
     start = time.perf_counter()
     similar = similarity_matrix(embeddings, detector.similarity)
     seconds = time.perf_counter() - start
-    print(f"{', '.join(asked.data)}: {len(people)} faces of {people.max() + 1} people, compared in {seconds:.1f} s\n")
+    print(f"{', '.join(asked.sets)}: {len(people)} faces of {people.max() + 1} people, compared in {seconds:.1f} s\n")
     table(people, similar, detector)
     print(f"\n{added(people, similar, detector.group_similarity)}\n")
 

@@ -15,17 +15,17 @@ import resource
 import tempfile
 import time
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from model.planning import PlanRules
-from storage import Root, ShardRef, commit, fingerprint, write_shard
-from storage.schemas import FACES
-from tasks.faces import FaceTables
-from tasks.plan_shards import commit_pairs, shard_pairs, store_parts
-from tasks.planning import PlanSettings, make_plan
+from mien.model.pair_planning import PlanRules
+from mien.storage import Root, ShardRef, commit, fingerprint, write_shard
+from mien.storage.schemas import FACES
+from mien.tasks.plan.counts import PlanOutcome
+from mien.tasks.plan.pair_shards import commit_pairs, store_round
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.sets.faces import FaceTables
 
 EXPRESSIONS = ("calm", "happy", "sad", "angry", "disgusted", "fearful", "surprised")
 SHARD_FACES = 20_000
@@ -73,18 +73,18 @@ def synthetic_set(root: Root, faces: int, photos: int, labelled: bool) -> FaceTa
 def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float | None) -> None:
     """Makes, counts and writes the plan; prints what it took."""
     root, given = Root(url), FaceTables(**tables)
-    settings = PlanSettings(per_identity, rules=PlanRules(most_pose_difference=limit))
+    settings = PlanSettings(per_identity, rules=PlanRules(max_pose_difference=limit))
     marks = [time.perf_counter()]
     plan = make_plan(root, given, given, settings)
     marks.append(time.perf_counter())
-    outlook = plan.outlook()
+    summary, outcome = plan.summary, PlanOutcome()
     marks.append(time.perf_counter())
-    shards = store_parts(root, partial(plan.parts, plan.first(), shard_pairs(outlook.pairs)), 0)
-    commit_pairs(root, shards, given, given, settings)
+    outcome.pairs += store_round(root, next(plan.rounds(outcome)), 0)
+    commit_pairs(root, plan, outcome, given, given)
     marks.append(time.perf_counter())
-    millions = outlook.pairs / 1e6
-    print(f"{outlook.identities:,} identities, {outlook.pairs:,} pairs in {len(shards):,} shards")
-    print(f"evenness over the expressions: {outlook.entropy:.3f}\n")
+    millions = summary.pairs / 1e6
+    print(f"{summary.identities:,} identities, {summary.pairs:,} pairs in {len(outcome.pairs):,} shards")
+    print(f"evenness over the expressions: {summary.entropy:.3f}\n")
     print("| | seconds | seconds for a million pairs |")
     print("|---|---|---|")
     steps = zip(("read the faces", "count the plan", "make and write it"), np.diff(marks), strict=True)
@@ -100,14 +100,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=10_000_000)
     parser.add_argument("--photos", type=int, default=10, help="of each person")
     parser.add_argument("--unlabelled", action="store_true", help="cluster the expressions")
-    parser.add_argument("--most-pose-difference", type=float)
+    parser.add_argument("--max-pose-difference", type=float)
     parser.add_argument("--folder")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as scratch:
         root = Root(scratch)
         tables = asdict(synthetic_set(root, asked.faces, asked.photos, not asked.unlabelled))
         per_identity = max(1, asked.pairs * asked.photos // asked.faces)
-        work = (scratch, tables, per_identity, asked.most_pose_difference)
+        work = (scratch, tables, per_identity, asked.max_pose_difference)
         child = mp.get_context("spawn").Process(target=timed_plan, args=work)
         child.start()
         child.join()

@@ -31,12 +31,12 @@ import psutil
 
 from benchmarks.face_costs import SIZE_PX, all_columns, embedding_batches, heatmap_cache
 from benchmarks.free_detector import FREE_DETECTOR
-from model.crops import align_face
-from model.faces import load_detector
-from model.images import decode_rgb, encode_png
-from model.reference import AlignmentSettings
-from storage import Root, list_images, read_source
-from tasks.pool import THREAD_VARIABLES, available_cores
+from mien.model.detection.crop import align_face
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb, encode_png
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.storage import Root, list_images, read_source
+from mien.tasks.runtime.workers import THREAD_VARIABLES, available_cores
 
 PER_PERSON = 10
 
@@ -71,16 +71,16 @@ def plain(folder: Path, faces: str) -> dict[str, float]:
 
 def pipeline(folder: Path, root: str, faces: str, workers: int) -> dict[str, float]:
     """The flow, after one over ten photos that starts Prefect; with the peaks of its processes' memory."""
-    from flows.console import quiet_servers
+    from mien.flows.cli.terminal import quiet_servers
 
     quiet_servers()
-    from flows.prepare import prepare_faces
+    from mien.flows.prepare import prepare_faces
 
     first = sorted(path for path in folder.iterdir() if path.is_dir())[0]
-    prepare_faces([str(first)], "first", f"{root}/first", faces, workers=workers)
+    prepare_faces([str(first)], set="first", root=f"{root}/first", faces=faces, workers=workers)
     with peaks() as peak:
         start, cpu = time.perf_counter(), _cpu_s()
-        prepare_faces([str(folder)], "set", root, faces, workers=workers)
+        prepare_faces([str(folder)], set="set", root=root, faces=faces, workers=workers)
         wall, cpu = time.perf_counter() - start, _cpu_s() - cpu
     return {"wall_s": wall, "cpu_s": cpu, "photos": len(list(folder.rglob("*.jpg"))), **peak}
 

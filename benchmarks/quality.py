@@ -13,7 +13,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from flows.console import quiet_servers
+from mien.flows.cli.terminal import quiet_servers
 
 
 def main() -> None:
@@ -31,9 +31,9 @@ def main() -> None:
     quiet_servers()
     from benchmarks.ablation import ablate
     from benchmarks.quality_report import SETS, SIZE_PX, prepare, report
-    from storage import Root
-    from tasks.faces import face_tables
-    from tasks.progress import terminal_display
+    from mien.storage import Root
+    from mien.tasks.runtime.progress import terminal_display
+    from mien.tasks.sets.faces import face_tables
 
     with tempfile.TemporaryDirectory() as folder, terminal_display():
         root = Root(asked.root or folder)

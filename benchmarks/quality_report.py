@@ -13,16 +13,18 @@ import torch
 from mlflow import MlflowClient
 
 from benchmarks.clip_frames import take_frames
-from flows.prepare import prepare_faces
-from flows.train import TrainedGenerator, train_generator
-from model.images import decode_rgb
-from storage import Root
-from tasks.evaluation import Evaluation, as_table, evaluate
-from tasks.evaluation.page import write_page
-from tasks.evaluation.record import COPY, GENERATED, PHOTO, TPS, Kind
-from tasks.faces import common_points, crop_size_px, face_tables, read_faces, usable_faces
-from tasks.models import load_model, short_name
-from tasks.tracking import tracking_uri
+from mien.flows.prepare import prepare_faces
+from mien.flows.train import TrainedGenerator, train_generator
+from mien.model.images.codec import decode_rgb
+from mien.model.networks.generator import GeneratorKind
+from mien.storage import Root
+from mien.tasks.evaluate import Evaluation, as_table, evaluate
+from mien.tasks.evaluate.page import write_page
+from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, TPS, Kind
+from mien.tasks.generator.weights import load_model, short_name
+from mien.tasks.sets.face_rows import common_points
+from mien.tasks.sets.faces import crop_size_px, face_tables, read_faces, usable_faces
+from mien.tasks.tracking import tracking_uri
 
 SETS = ("actors", "london", "clips")
 SIZE_PX = 128
@@ -92,8 +94,8 @@ def prepare(root: Root, faces: Path, workers: int | None) -> None:
         held_out = (VAL_FRACTION, TEST_FRACTION) if name == "actors" else (0.0, 0.0)
         prepare_faces(
             [str(folders[name])],
-            name,
-            root.url,
+            set=name,
+            root=root.url,
             crop_size=SIZE_PX,
             val_fraction=held_out[0],
             test_fraction=held_out[1],
@@ -103,9 +105,13 @@ def prepare(root: Root, faces: Path, workers: int | None) -> None:
 
 def train_both(root: Root, minutes: float, workers: int | None) -> tuple[TrainedGenerator, TrainedGenerator]:
     """Motion and residual generator, on the same sets."""
-    motion = train_generator(list(SETS), root.url, "motion", SIZE_PX, minutes, workers=workers)
-    residual = train_generator(list(SETS), root.url, "residual", SIZE_PX, minutes * RESIDUAL_SHARE, workers=workers)
-    return motion, residual
+
+    def train(generator: GeneratorKind, minutes: float) -> TrainedGenerator:
+        return train_generator(
+            sets=list(SETS), root=root.url, generator=generator, size=SIZE_PX, minutes=minutes, workers=workers
+        )
+
+    return train("motion", minutes), train("residual", minutes * RESIDUAL_SHARE)
 
 
 # --- Measure ----------------------------------------------------------------------------------------------------------

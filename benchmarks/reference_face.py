@@ -1,4 +1,4 @@
-"""Makes model/reference_face.json: the mean landmarks of the AT&T (ORL) faces, by generalised Procrustes analysis."""
+"""Makes model/landmarks/reference_face.json: mean landmarks of the ORL faces, by generalised Procrustes analysis."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from model.alignment import apply_transform, similarity_transform
-from model.dlib_faces import DlibDetector
-from model.images import decode_rgb
-from model.landmarks import mirror_indices
-from model.reference import REFERENCE_FILE
-from storage import list_images, read_source
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.images.codec import decode_rgb
+from mien.model.landmarks.alignment import apply_transform, similarity_transform
+from mien.model.landmarks.reference import REFERENCE_FILE
+from mien.model.landmarks.schemes import mirror_indices
+from mien.storage import list_images, read_source
 
 SOURCE = "sample:orl"
 ROUNDS = 10

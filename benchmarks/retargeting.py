@@ -1,6 +1,6 @@
 """Retargeting of landmarks alone: how much of the driver's face shape remains, how much of its expression arrives.
 
-python -m benchmarks.retargeting --root ROOT --data SET [--pairs 2000] [--picture FILE.png]
+python -m benchmarks.retargeting --root ROOT --set SET [--pairs 2000] [--picture FILE.png]
 
 Half of the people fit the shape model and the classifier, the other half are measured, as source and driver of pairs
 of two people. The classifier is linear discriminant analysis on frontal shapes: the distance to a person's mean shape,
@@ -21,12 +21,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from model.landmarks import eye_opening, mouth_opening
-from model.neutral import frontal_faces
-from model.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
-from model.shape_model import ShapeModel
-from storage import Root
-from tasks.faces import common_points, crop_size_px, face_tables, usable_faces
+from mien.model.expression.neutral import frontal_faces
+from mien.model.expression.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.landmarks.crop_units import to_px
+from mien.model.landmarks.schemes import eye_opening, mouth_opening
+from mien.storage import Root
+from mien.tasks.sets.face_rows import common_points
+from mien.tasks.sets.faces import crop_size_px, face_tables, usable_faces
 
 SHRUNK = 0.05
 """Share of the identity matrix in the covariance of the classifier."""
@@ -121,16 +123,16 @@ def ways(people: People, model: ShapeModel) -> Iterator[tuple[str, str, np.ndarr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default="./data")
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--set", required=True)
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--picture", help="PNG with source, driver and retargeted contours of 12 pairs")
     asked = parser.parse_args()
-    everybody = read_people(Root(asked.root), asked.data)
+    everybody = read_people(Root(asked.root), asked.set)
     names = np.random.default_rng(0).permutation(np.unique(everybody.identities))
     training, people = everybody.of(names[::2]), everybody.of(names[1::2])
     model, classifier = ShapeModel.fit(training.points, training.identities), Classifier(training, people)
     sources, drivers = pairs_of_two(people, asked.pairs)
-    place = np.searchsorted(np.unique(people.identities), people.identities)
+    position = np.searchsorted(np.unique(people.identities), people.identities)
     rows = np.arange(len(sources))
     usual_mouth, usual_eyes = openings(people.neutrals(None))
     mouth, eyes = openings(people.points)
@@ -145,14 +147,14 @@ def main() -> None:
     print(f"{shut.sum()} drivers with closed eyes")
     print("\n| points | neutral from | like the driver | expression | mouth opening | eye opening | eyes closed |")
     print("|---|---|---|---|---|---|---|")
-    error = (real[rows, place[drivers]] < real[rows, place[sources]]).mean()
+    error = (real[rows, position[drivers]] < real[rows, position[sources]]).mean()
     print(f"| real photos of the source | | {error:.1%} | | | | |")
     pictures: dict[str, np.ndarray] = {}
     for kind, by, neutrals, fitted in ways(people, model):
         faces = [Faces(people.points[side], neutrals[side]) for side in (sources, drivers)]
         points = retarget(faces[0], faces[1], RetargetSettings(kind), fitted)
         found = classifier.distances(points)
-        leaked = (found[rows, place[drivers]] < found[rows, place[sources]]).mean()
+        leaked = (found[rows, position[drivers]] < found[rows, position[sources]]).mean()
         moved_kept = slope(moved_asked, _flat(points) - _flat(usual[sources]))
         mouth_got, eyes_got = openings(points)
         mouth_kept = slope(mouth_asked, mouth_got - usual_mouth[sources])
@@ -176,7 +178,7 @@ def drawn(columns: dict[str, np.ndarray], side_px: int = 200) -> np.ndarray:
             sheet, name[:34], (column * side_px + 2, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 0, 0), 1, cv2.LINE_AA
         )
         for row, shape in enumerate(shapes):
-            pixels = ((shape + 1) / 2 * side_px + origin + [0, row * side_px]).round().astype(np.int32)
+            pixels = (to_px(shape, side_px) + origin + [0, row * side_px]).round().astype(np.int32)
             for first, end in CONTOURS:
                 cv2.polylines(sheet, [pixels[first:end]], first in CLOSED_CONTOURS, (160, 60, 0), 1, cv2.LINE_AA)
     return sheet

@@ -7,14 +7,15 @@ rejected and replaced: a job has several rounds.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage import Root, ShardRef, find_shard
+from mien.storage import Root, ShardRef
 
 if TYPE_CHECKING:
-    from model.application import ApplicationModel
-    from tasks.transfer_settings import TransferSettings
+    from mien.model.inference.exported_generator import ExportedGenerator
+    from mien.tasks.transfer.settings import TransferSettings
 
 NAME = "few"
 CROP_PX = 64
@@ -27,48 +28,57 @@ LOG = "MIEN_SMALL_JOB_LOG"
 
 def prepare_job(root: str, photos: list[str] | None = None, crop_px: int = CROP_PX) -> None:
     """Prepares the faces."""
-    from flows.prepare import prepare_faces
+    from mien.flows.prepare import prepare_faces
 
-    prepare_faces(photos or PHOTOS, NAME, root, crop_size=crop_px, val_fraction=0.0, test_fraction=0.0, workers=1)
+    prepare_faces(
+        photos or PHOTOS,
+        set=NAME,
+        root=root,
+        crop_size=crop_px,
+        val_fraction=0.0,
+        test_fraction=0.0,
+        workers=1,
+    )
 
 
 def untrained_generator(
     root: str, folder: Path, size_px: int = CROP_PX, width: int = 8, blocks: int = 1
-) -> ApplicationModel:
+) -> ExportedGenerator:
     """Saves an untrained generator that fits the prepared faces."""
     import torch
 
-    from model.application import ApplicationModel
-    from model.heatmaps import HeatmapSpec
-    from model.networks.generator import GeneratorConfig, build_generator
-    from model.reference import AlignmentSettings
-    from tasks.faces import face_tables, prepare_settings
+    from mien.model.inference.exported_generator import ExportedGenerator
+    from mien.model.landmarks.heatmaps import HeatmapSpec
+    from mien.model.landmarks.reference import AlignmentSettings
+    from mien.model.networks.config import GeneratorConfig
+    from mien.model.networks.generator import build_generator
+    from mien.tasks.sets.faces import face_tables, prepare_settings
 
-    place = Root(root)
-    given = prepare_settings(place, face_tables(place, NAME))
+    opened_root = Root(root)
+    given = prepare_settings(opened_root, face_tables(opened_root, NAME))
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(kind="motion", size_px=size_px, width=width, blocks=blocks))
     alignment, spec = AlignmentSettings(**given["alignment"]), HeatmapSpec(**given["heatmaps"])
-    return ApplicationModel(generator, alignment, spec, {}).save(folder)
+    return ExportedGenerator(generator, alignment, spec, {}).save(folder)
 
 
 def register_generator(root: str, folder: Path) -> None:
     """Registers an untrained generator in the MLflow of the environment."""
     import numpy as np
 
-    from model.reference import reference_landmarks
-    from tasks.tracking import Registration, register, tracked_run
+    from mien.model.landmarks.reference import reference_landmarks
+    from mien.tasks.tracking import Registration, register, tracked_run
 
-    place, saved = Root(root), untrained_generator(root, folder)
+    opened_root, saved = Root(root), untrained_generator(root, folder)
     points = reference_landmarks(saved.alignment)[None].astype(np.float32)
     example = {
         "source": np.full((1, CROP_PX, CROP_PX, 3), 128, np.uint8),
         "source_landmarks": points,
         "target_landmarks": points,
     }
-    with tracked_run(place, "untrained") as run:
+    with tracked_run(opened_root, "untrained") as run:
         register(
-            place,
+            opened_root,
             run,
             Registration(
                 folder=folder,
@@ -87,22 +97,22 @@ def register_generator(root: str, folder: Path) -> None:
 
 def run_job(root: str, workers: int, log: str | None = None) -> None:
     """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
-    import tasks.plan_shards
-    import tasks.transfer
-    from flows.augment import augment_faces
+    import mien.tasks.plan.rounds
+    from mien.flows import augment
 
-    tasks.plan_shards.LEAST_SHARD_PAIRS = SHARD_PAIRS
+    mien.tasks.plan.rounds.MIN_SHARD_PAIRS = SHARD_PAIRS
     if log:
         os.environ[LOG] = log
-        tasks.transfer.make_shard = logged  # sent to the workers by its name
-    augment_faces(NAME, NAME, MODEL, root, per_identity=PER_IDENTITY, workers=workers)
+        augment.TRANSFER = replace(augment.TRANSFER, make=logged)  # sent to the workers by its name
+    augment.augment_faces(
+        identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=PER_IDENTITY, workers=workers
+    )
 
 
 def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
-    """`tasks.transfer.make_shard`, with a line in the log where there is something to make."""
-    from tasks.transfer import make_shard
+    """Makes the shard as the stage does, and a line in the log before."""
+    from mien.tasks.transfer.transfer_shards import TRANSFER
 
-    if find_shard(root, "transfers", name) is None:
-        with open(os.environ[LOG], "a") as log:
-            log.write(f"{name}\n")
-    return make_shard(root, name, pairs, settings)
+    with open(os.environ[LOG], "a") as log:
+        log.write(f"{name}\n")
+    return TRANSFER.make(root, name, pairs, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,13 +49,22 @@ def box(x: float, y: float, width: float, height: float, words: Sequence[str], c
     return "\n".join([rect, *lines])
 
 
-def arrow(*places: tuple[float, float], head: str = "a", dashed: bool = False) -> str:
-    """A line through places, with a head at its end."""
-    path = "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
+def arrow(*points: tuple[float, float], head: str = "a", dashed: bool = False) -> str:
+    """A line through points, with a head at its end."""
+    path = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
     dashes = ' stroke-dasharray="5 4"' if dashed else ""
     return f'<path d="{path}" fill="none" stroke="{_ARROWS[head][0]}"{dashes} marker-end="url(#{head})"/>'
 
 
-def outline(places: np.ndarray, close: bool = True) -> str:
-    """The path through places (n × 2) of the figure."""
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places.tolist()) + ("z" if close else "")
+def curve(points: Sequence[tuple[float, float]], head: str = "a") -> str:
+    """A smooth line through points that lie below one another, with a head at its end; it leaves each downwards."""
+    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+    for (x0, y0), (x1, y1) in pairwise(points):
+        middle = (y0 + y1) / 2
+        path += f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
+    return f'<path d="{path}" fill="none" stroke="{_ARROWS[head][0]}" marker-end="url(#{head})"/>'
+
+
+def outline(points: np.ndarray, close: bool = True) -> str:
+    """The path through points (n × 2) of the figure."""
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points.tolist()) + ("z" if close else "")

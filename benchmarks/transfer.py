@@ -41,14 +41,14 @@ from benchmarks.generator_ways import ways
 from benchmarks.orchestration import orchestration
 from benchmarks.servers import prefect_api
 from benchmarks.transfer_bench import Bench, all_batches, bench_of
-from model.faces import load_detector
-from model.images import decode_rgb
-from model.judging import judge_faces
-from storage import write_shard
-from storage.schemas import TRANSFERS
-from tasks.models import load_model
-from tasks.transfer import make_shard, shard_name
-from tasks.transfer_rows import BATCH, Prepared, generated_rows, outcomes, prepared
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb
+from mien.model.quality.gate import judge_faces
+from mien.storage import write_shard
+from mien.storage.schemas import TRANSFERS
+from mien.tasks.generator.weights import load_model
+from mien.tasks.transfer.generate import BATCH, Batch
+from mien.tasks.transfer.transfer_shards import TRANSFER
 
 READ, PREPARE = "read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps"
 DECODE = "(of that: decode the crops)"
@@ -77,19 +77,18 @@ class Clock:
 # --- End to end against the networks alone ----------------------------------------------------------------------------
 
 
-def networks_alone(bench: Bench, batches: list[Prepared]) -> None:
+def networks_alone(bench: Bench, batches: list[Batch]) -> None:
     """Generator and judge on what is prepared."""
     generator, detector = load_model(bench.root, bench.settings.model.sha256), load_detector(bench.settings.faces)
     for batch in batches:
         images = generator.generate(**vars(batch.generator))
-        judge_faces(detector, list(images[: len(batch.asked)]), batch.asked, bench.settings.gate)
+        judge_faces(detector, list(images[: len(batch.targets)]), batch.targets, bench.settings.gate)
 
 
 def end_to_end(bench: Bench) -> None:
     """The shards as a worker makes them; written under names that are not there yet."""
     for number, shard in enumerate(bench.shards):
-        name = shard_name(shard.fingerprint, bench.settings)[:-12] + f"{time.time_ns() + number:x}"[-12:]
-        make_shard(bench.root, name, shard.fingerprint, bench.settings)
+        TRANSFER.make(bench.root, f"{time.time_ns() + number:032x}", shard.fingerprint, bench.settings)
 
 
 def compare(bench: Bench, rounds: int) -> None:
@@ -116,25 +115,24 @@ def compare(bench: Bench, rounds: int) -> None:
 
 def stages(bench: Bench) -> None:
     """Prints where the processor's time goes, each stage by itself."""
-    clock = Clock.new()
-    generator, detector = load_model(bench.root, bench.settings.model.sha256), load_detector(bench.settings.faces)
+    clock, pairs = Clock.new(), bench.generator
     for shard in bench.shards:
         with clock.on(READ):
             rows = bench.rows(shard)
-            faces = bench.faces(rows)
+            faces = pairs.faces(rows)
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
             with clock.on(DECODE):
                 [decode_rgb(faces[row["identity_face_id"]]["crop"]) for row in some]
             with clock.on(PREPARE):
-                batch = prepared(bench.root, some, faces, bench.settings)
+                batch = pairs.batch(some, faces)
             with clock.on("generator"):
-                images = generator.generate(**vars(batch.generator))
+                images = pairs.generator.generate(**vars(batch.generator))
             with clock.on("judge"):
-                judged = judge_faces(detector, list(images[: len(some)]), batch.asked, bench.settings.gate)
+                judged = pairs.judge(images, batch.targets)
             with clock.on("encode"):
-                outcomes(some, images, judged, bench.settings, "")
-    made = [list(generated_rows(bench.root, bench.rows(shard), bench.settings)) for shard in bench.shards]
+                pairs.outcomes(some, images, judged)
+    made = [list(pairs.rows(bench.rows(shard))) for shard in bench.shards]
     with clock.on("write the shard"):
         for number, rows in enumerate(made):
             name = f"{time.time_ns() + number:032x}"

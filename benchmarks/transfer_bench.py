@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.small_job import NAME, prepare_job, untrained_generator
-from storage import Root, ShardRef, read_shard
-from tasks.faces import crop_size_px, detector_of, face_tables, photos_of, read_faces
-from tasks.models import RegisteredModel, keep_model
-from tasks.neutrals import keep_neutrals
-from tasks.plan_shards import store_parts
-from tasks.planning import PlanSettings, make_plan
-from tasks.transfer_rows import BATCH, FACE_COLUMNS, Prepared, prepared
-from tasks.transfer_settings import TransferSettings
+from mien.storage import Root, ShardRef, read_shard
+from mien.tasks.generator.neutrals import keep_neutrals
+from mien.tasks.generator.weights import RegisteredModel, keep_model
+from mien.tasks.plan.pair_shards import store_round
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables
+from mien.tasks.transfer.generate import BATCH, Batch, PairGenerator
+from mien.tasks.transfer.settings import TransferSettings
 
 SIZE_PX, WIDTH, SHARD_PAIRS = 128, 24, 64
 PHOTOS = [f"sample:orl/s{person}" for person in (1, 2, 3, 4)]
@@ -38,14 +38,10 @@ class Bench:
         """Of the plan."""
         return read_shard(self.root, "pairs", shard.fingerprint).to_pylist()
 
-    def faces(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """What a shard reads of its faces and photos."""
-        ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
-        found = read_faces(self.root, self.settings.sets, ids, FACE_COLUMNS)
-        photos = photos_of(
-            self.root, self.settings.sets, {f["image_id"] for f in found.values()}, ["licence", "consent"]
-        )
-        return {face_id: face | {"photo": photos.get(face["image_id"], {})} for face_id, face in found.items()}
+    @property
+    def generator(self) -> PairGenerator:
+        """Of the plan's pairs."""
+        return PairGenerator(self.root, self.settings)
 
 
 def bench_of(folder: Path, pairs: int) -> Bench:
@@ -61,14 +57,14 @@ def bench_of(folder: Path, pairs: int) -> Bench:
     )  # fmt: skip
     settings = replace(settings, neutrals=keep_neutrals(root, settings.sets, sha256, settings.retarget))
     plan = make_plan(root, tables, tables, PlanSettings(per_identity=-(-pairs // len(PHOTOS))))
-    return Bench(root, settings, store_parts(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
+    return Bench(root, settings, store_round(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
 
 
-def all_batches(bench: Bench) -> list[Prepared]:
+def all_batches(bench: Bench) -> list[Batch]:
     """Every batch of the plan, decoded."""
-    out: list[Prepared] = []
+    out: list[Batch] = []
     for shard in bench.shards:
         rows = bench.rows(shard)
-        faces = bench.faces(rows)
-        out += [prepared(bench.root, rows[n : n + BATCH], faces, bench.settings) for n in range(0, len(rows), BATCH)]
+        faces = bench.generator.faces(rows)
+        out += [bench.generator.batch(rows[n : n + BATCH], faces) for n in range(0, len(rows), BATCH)]
     return out

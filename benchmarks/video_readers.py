@@ -16,8 +16,8 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from model.errors import ImageError
-from model.videos import FrameReader
+from mien.model.errors import ImageError
+from mien.model.images.video import FrameReader
 
 
 def by_opencv(path: str) -> Iterator[np.ndarray]:

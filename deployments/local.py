@@ -1,136 +1,167 @@
 """`make up` and `make down`: Prefect server, MLflow server and a worker on loopback, for someone who wants to look.
 
-What runs is noted in `.run/servers.json`; `down` ends exactly these processes. Both servers keep their data in
-`./data/servers`.
+Whoever can call these servers can run commands as their user: a deployment may have a shell command among its steps.
+So both ask for a login, answer to the names of loopback alone, and take no request of another page's. `down` ends
+exactly what `up` started, by pid and start time. Both servers keep their data in `./data/servers`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
+import shlex
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-RUN = PROJECT / ".run"
+from deployments.logins import USER, Logins, logins, write_private
+from deployments.processes import Started, end, read_note, start, write_note
+from deployments.servers import PROJECT, ServerError, mlflow_server, wait_for
+
+RUN = Path(os.environ.get("MIEN_RUN", PROJECT / ".run"))
 NOTE = RUN / "servers.json"
-DATA = PROJECT / "data" / "servers"
+CLIENT = RUN / "environment.sh"
+DATA = Path(os.environ.get("MIEN_SERVERS", PROJECT / "data" / "servers"))
 PREFECT_PORT = int(os.environ.get("MIEN_PREFECT_PORT", "4200"))
 MLFLOW_PORT = int(os.environ.get("MIEN_MLFLOW_PORT", "5000"))
 PREFECT_URL = f"http://127.0.0.1:{PREFECT_PORT}"
 MLFLOW_URL = f"http://127.0.0.1:{MLFLOW_PORT}"
 POOL = "mien"
 
+_HOSTS = ",".join(f"{host}:{MLFLOW_PORT}" for host in ("127.0.0.1", "localhost"))
 
-def _environment() -> dict[str, str]:
-    return os.environ | {
+
+def _client(login: Logins) -> dict[str, str]:
+    return {
         "PREFECT_API_URL": f"{PREFECT_URL}/api",
-        "PREFECT_HOME": str(DATA / "prefect"),
         "MLFLOW_TRACKING_URI": MLFLOW_URL,
-        # Else the server starts eight processes more, for jobs that evaluate language models.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **login.environment(),
     }
 
 
-def _start(name: str, *command: str) -> int:
-    with (RUN / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    return process.pid
+def _environment(login: Logins) -> dict[str, str]:
+    bin_folder = Path(sys.executable).parent
+    return (
+        os.environ
+        | _client(login)
+        | {
+            "PREFECT_HOME": str(DATA / "prefect"),
+            # Else the server starts eight processes more, for jobs that evaluate language models.
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        }
+    )
 
 
-def _note(pids: dict[str, int]) -> None:
-    NOTE.write_text(json.dumps(pids))
+def _prefect_environment(login: Logins) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": login.prefect_auth,
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{PREFECT_URL},http://localhost:{PREFECT_PORT}",
+    }
 
 
-def _wait_for(url: str, log: str, limit_s: float = 120) -> None:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    down()
-    raise SystemExit(f"error: {url} did not answer within {limit_s:.0f} s: see {RUN / log}")
+def _mlflow_environment(login: Logins) -> dict[str, str]:
+    accounts = DATA / "mlflow" / "accounts.ini"
+    write_private(
+        accounts,
+        f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{DATA / 'mlflow' / 'accounts.db'}\n"
+        f"admin_username = {USER}\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        "grant_default_workspace_access = false\n",
+    )
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(accounts),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": login.mlflow,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": login.mlflow,
+    }
+
+
+def _wait_for(url: str, server: Started) -> None:
+    try:
+        wait_for(url, server, RUN / f"{server.name}.log")
+    except ServerError as error:
+        down()
+        raise SystemExit(f"error: {error}") from None
 
 
 def up() -> None:
     """Starts what is not running, deploys the flows and starts a worker."""
-    if NOTE.exists():
-        raise SystemExit("error: already up (or not ended well): make down first")
-    for folder in (RUN, DATA / "prefect", DATA / "mlflow"):
+    if any(process.process() for process in _noted()):
+        raise SystemExit("error: already up: make down first")
+    for folder in (RUN, DATA, DATA / "prefect", DATA / "mlflow"):
         folder.mkdir(parents=True, exist_ok=True)
-    pids = {
-        "prefect": _start("prefect", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(PREFECT_PORT))
-    }
-    _note(pids)
-    store = f"sqlite:///{DATA / 'mlflow' / 'mlflow.db'}"
-    pids["mlflow"] = _start(
-        "mlflow", "mlflow", "server", "--host", "127.0.0.1", "--port", str(MLFLOW_PORT), "--workers", "1",
-        "--backend-store-uri", store, "--artifacts-destination", str(DATA / "mlflow" / "artifacts"),
+        folder.chmod(0o700)  # logs, logins and faces of people
+    login = logins(DATA / "logins.json")
+    environment = _environment(login)
+    running: list[Started] = []
+
+    def begin(name: str, *command: str, extra: dict[str, str] | None = None) -> Started:
+        running.append(start(name, command, environment | (extra or {}), PROJECT, RUN / f"{name}.log"))
+        write_note(NOTE, running)
+        return running[-1]
+
+    prefect = begin(
+        "prefect",
+        sys.executable,
+        "-m",
+        "deployments.prefect_server",
+        str(PREFECT_PORT),
+        extra=_prefect_environment(login),
+    )
+    mlflow = begin(
+        "mlflow",
+        *mlflow_server(
+            MLFLOW_PORT, DATA / "mlflow" / "mlflow.db", DATA / "mlflow" / "artifacts",
+            "--app-name", "basic-auth", "--allowed-hosts", _HOSTS, "--cors-allowed-origins", MLFLOW_URL,
+        ),
+        extra=_mlflow_environment(login),
     )  # fmt: skip
-    _note(pids)
-    _wait_for(f"{PREFECT_URL}/api/health", "prefect.log")
-    _wait_for(f"{MLFLOW_URL}/health", "mlflow.log")
-    _run("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
-    _run("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
-    pids["worker"] = _start("worker", "prefect", "worker", "start", "--pool", POOL)
-    _note(pids)
-    print(_HELP)
+    _wait_for(f"{PREFECT_URL}/api/health", prefect)
+    _wait_for(f"{MLFLOW_URL}/health", mlflow)
+    _run(environment, "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+    _run(environment, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+    begin("worker", "prefect", "worker", "start", "--pool", POOL)
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in _client(login).items()]
+    write_private(CLIENT, "\n".join(exports) + "\n")
+    print(_help(login))
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd=PROJECT, env=_environment(), capture_output=True, text=True, check=False)
+def _run(environment: dict[str, str], *command: str) -> None:
+    done = subprocess.run(  # nosec B603 # our own commands, as lists
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         down()
         raise SystemExit(f"error: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
-_HELP = f"""Prefect   {PREFECT_URL}
-MLflow    {MLFLOW_URL}
+def _help(login: Logins) -> str:
+    return f"""Prefect   {PREFECT_URL}    login  {login.prefect_auth}
+MLflow    {MLFLOW_URL}    user   {USER}    password  {login.mlflow}
 worker    pool {POOL!r}; logs in {RUN}
 
-To use them from this terminal:
-  export PREFECT_API_URL={PREFECT_URL}/api MLFLOW_TRACKING_URI={MLFLOW_URL}
+The logins are kept in {DATA / "logins.json"}, which only you can read. To use the servers from this terminal:
+  source {CLIENT}
   {Path(sys.executable).parent}/prefect deployment run prepare-faces/local
 make down ends them."""
 
 
-def down() -> None:
-    """Ends what `up` started."""
-    if not NOTE.exists():
-        print("nothing to end")
-        return
-    for name, pid in reversed(json.loads(NOTE.read_text()).items()):
-        _end(pid)
-        print(f"ended {name}")
-    NOTE.unlink()
-
-
-def _end(pid: int, patience_s: float = 15) -> None:
-    """Asks the process group to end, then insists."""
+def _noted() -> list[Started]:
     try:
-        os.killpg(pid, signal.SIGTERM)
-        for _ in range(int(patience_s * 10)):
-            os.killpg(pid, 0)
-            time.sleep(0.1)
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+        return read_note(NOTE)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+def down() -> None:
+    """Ends what `up` started, and nothing else."""
+    noted = _noted()
+    if not noted:
+        print("nothing to end")
+    for started in reversed(noted):
+        ended = end(started)
+        print(f"ended {started.name}" if ended else f"{started.name} had ended before")
+    NOTE.unlink(missing_ok=True)
+    CLIENT.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

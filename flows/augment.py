@@ -2,50 +2,120 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from pydantic import Field
 
-from model.devices import Compute
-from model.planning import PlanRules
-from model.provenance import ImageFormat
-from model.retargeting import RetargetKind, RetargetSettings
-from model.settings import Precision
-from storage import Root, ShardRef, TableRef, check_set_name, read_manifest, read_text, write_set
-from tasks import steps
-from tasks.calibration import load_gate
-from tasks.costs import Cost, expected_cost, known_shards, remember
-from tasks.errors import checking_arguments
-from tasks.faces import check_compatible, crop_size_px, detector_of, face_tables
-from tasks.gallery import Gallery
-from tasks.licences import check_generator, check_sets
-from tasks.listed_pairs import listed_rows
-from tasks.plan_numbers import Outlook, Tally
-from tasks.plan_shards import commit_pairs, listed_parts, shard_pairs
-from tasks.planning import PlanSettings, make_plan
-from tasks.pool import available_cores, worker_pool
-from tasks.sharded import Step, over_shards, shard_threads
-from tasks.transfer import commit_transfers, find_transfers
-from tasks.transfer_settings import OutputSettings, TransferSettings
+from mien.flows.at_work import at_work
+from mien.flows.parameters import (
+    CHAMPION,
+    EXPRESSION,
+    GATE,
+    OUTPUT,
+    PLAN,
+    ROOT,
+    RUN,
+    Count,
+    Degrees,
+    HeadPose,
+    ModelUri,
+    RootUrl,
+    Seed,
+    SetName,
+    Text,
+    Workers,
+)
+from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
+from mien.model.device import Compute, Precision
+from mien.model.expression.retargeting import RetargetKind, RetargetSettings
+from mien.model.images.provenance import ImageFormat
+from mien.model.pair_planning import PlanRules
+from mien.storage import Root, TableRef, read_manifest, read_text, set_version, write_set
+from mien.storage.outputs import note_output
+from mien.tasks.errors import checking_arguments
+from mien.tasks.generator.steps import keep_neutrals
+from mien.tasks.generator.weights import check_generator
+from mien.tasks.pages.gallery import Gallery
+from mien.tasks.pages.steps import build_gallery
+from mien.tasks.plan.cost import Cost, expected_cost, remembered_cost
+from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.pair_list import read_list
+from mien.tasks.plan.pair_shards import commit_pairs
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.plan.steps import store_round
+from mien.tasks.runtime.fan_out import run_stage, shard_threads
+from mien.tasks.runtime.workers import available_cores, worker_pool
+from mien.tasks.sets.consent import refused_lines
+from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
+from mien.tasks.sets.licences import check_sets
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
+from mien.tasks.sets.splits import Split
+from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.transfer.gate_limits import load_gate
+from mien.tasks.transfer.settings import OutputSettings, TransferSettings
+from mien.tasks.transfer.transfer_shards import TRANSFER, commit_transfers
 
 
 @dataclass(frozen=True)
-class AugmentedFaces:
+class AugmentedFaces(FlowResult):
     """The outcome of a transfer job; without tables after a dry run."""
 
-    name: str
-    planned: int
+    set: str
+    plan: PlanSummary
+    outcome: PlanOutcome = field(default_factory=PlanOutcome)
+    accepted: int = 0
+    rejected: int = 0
     transfers: TableRef | None = None
     gallery: Gallery | None = None
-    outlook: Outlook | None = None
-    """The plan in numbers; None for a list."""
-    tally: Tally | None = None
-    """What came of it; None for a list."""
     cost: Cost | None = None
     """What it would take, after a dry run."""
+    refused: tuple[str, ...] = ()
+    """Lines on pairs that were not made for want of consent."""
+
+    @property
+    def planned(self) -> int:
+        """Faces asked for."""
+        return self.plan.pairs
+
+    def lines(self) -> list[str]:
+        if self.transfers is None or self.gallery is None:
+            line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
+            return [line, *self.plan.lines(), *([self.cost.line()] if self.cost else [])]
+        return [self.summary(), *self.refused, f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
+
+    def summary(self) -> str:
+        """One line: what became of the plan."""
+        counted = (
+            f"{self.set}: {self.planned} faces asked for, {self.accepted + self.rejected} tried, "
+            f"{self.accepted} accepted, {self.rejected} rejected"
+        )
+        return "; ".join(filter(None, [counted, self.outcome.evenness_line(self.plan)]))
+
+
+def check_arguments(
+    *,
+    identities: str,
+    expressions: str,
+    root: str,
+    pairs: str | None,
+    gate: str | None,
+    settings: dict[str, Any] | str | None,
+    commercial: bool,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        opened_root = Root(root)
+        prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
+        check_compatible(opened_root, prepared)
+        load_gate(opened_root, gate, read_settings(settings).gate)
+        if commercial:
+            check_sets(opened_root, prepared)
+        if pairs is not None:
+            read_text(pairs)
 
 
 @flow(
@@ -53,158 +123,137 @@ class AugmentedFaces:
     flow_run_name="augment {identities} by {expressions}",
     task_runner=shard_threads(),
 )
+@at_work
 def augment_faces(
-    identities: str,
-    expressions: str,
-    model: str = "models:/mien-generator@champion",
-    root: str = "./data",
-    name: str | None = None,
-    per_identity: int = 10,
-    identity_splits: list[str] | None = None,
-    pairs: str | None = None,
-    seed: int = 0,
-    gallery: str | None = None,
-    dry_run: bool = False,
-    workers: int | None = None,
-    retarget: RetargetKind = "offsets",
-    head_pose: float = 1.0,
-    candidates: int | None = None,
-    most_pose_difference: float | None = None,
-    same_identity: bool = False,
-    image_format: ImageFormat = "png",
-    quality: int = 95,
-    keep_rejected: bool = False,
-    require_consent: bool = False,
-    gate: str | None = None,
-    commercial: bool = False,
-    precision: Precision = "auto",
+    *,
+    identities: SetName,
+    expressions: SetName,
+    set: SetName | None = None,
+    root: RootUrl = ROOT,
+    model: ModelUri = CHAMPION,
+    per_identity: Annotated[Count, PLAN] = 10,
+    candidates: Annotated[Count | None, PLAN] = None,
+    identity_splits: Annotated[list[Split] | None, PLAN] = None,
+    same_identity: Annotated[bool, PLAN] = False,
+    max_pose_difference: Annotated[Degrees | None, PLAN] = None,
+    pairs: Annotated[Text | None, PLAN] = None,
+    seed: Annotated[Seed, PLAN] = 0,
+    retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
+    head_pose: HeadPose = 1.0,
+    gate: Annotated[SetName | None, GATE] = None,
+    require_consent: Annotated[bool, GATE] = False,
+    commercial: Annotated[bool, GATE] = False,
+    image_format: Annotated[ImageFormat, OUTPUT] = "png",
+    quality: Annotated[int, Field(ge=1, le=100), OUTPUT] = 95,
+    keep_rejected: Annotated[bool, OUTPUT] = False,
+    gallery: Annotated[Text | None, OUTPUT] = None,
+    dry_run: Annotated[bool, RUN] = False,
+    replace: Annotated[bool, RUN] = False,
+    precision: Annotated[Precision, RUN] = "auto",
+    workers: Workers = None,
+    settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
+
+    Of the settings the sections planning and gate count; the limits of the set that `gate` names win over them.
 
     Args:
         identities: Prepared set whose people are shown.
         expressions: Prepared set whose expressions are taken.
-        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
+        set: Name of the generated set; {identities}-by-{expressions} if empty.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        name: Name of the generated set; IDENTITIES-by-EXPRESSIONS if empty.
+        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         per_identity: Accepted faces for each person: what is rejected is replaced by the plan's next candidate.
+        candidates: Pairs tried for each person at most; three times per_identity if empty.
         identity_splits: Only people of these splits (train, val, test); everyone if empty.
+        same_identity: Let people have their own expressions, too.
+        max_pose_difference: Degrees between the head poses of source and driver; any if empty.
         pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order.
         seed: Another seed, another plan.
-        gallery: Folder for the gallery; {root}/galleries/{name} if empty.
-        dry_run: Only count what would be generated; write nothing.
-        workers: Worker processes; one per core if empty.
         retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
-        candidates: Pairs tried for each person at most; three times per_identity if empty.
-        most_pose_difference: Degrees between the head poses of source and driver; any if empty.
-        same_identity: Whether people may get their own expressions, too.
-        image_format: png, jpeg or webp.
-        quality: Of JPEG and WebP, 1 to 100.
-        keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
-        require_consent: Refuse people whose photos came without consent.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
+        require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
-        precision: float32 or bfloat16 for the generator; auto takes bfloat16 where the processor or GPU computes in it.
+        image_format: How generated faces are encoded.
+        quality: Of JPEG and WebP.
+        keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
+        gallery: Folder for the gallery; {root}/galleries/{set} if empty.
+        dry_run: Only count what would be generated; write nothing.
+        replace: Take the place of a set of other people or expressions, or of one with more than twice as many faces.
+        precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
+        workers: Worker processes; one per core if empty.
+        settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
+            file that has them; docs/settings.md lists them.
     """
-    name = name or f"{identities}-by-{expressions}"
+    check_arguments(
+        identities=identities,
+        expressions=expressions,
+        root=root,
+        pairs=pairs,
+        gate=gate,
+        settings=settings,
+        commercial=commercial,
+    )
+    chosen = read_settings(settings)
+    name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
-        check_set_name(name)
-        place = Root(root)
-        RetargetSettings(retarget, head_pose)
+        opened_root = Root(root)
+        about, version = generated_from(identities, expressions, model, pairs), set_version(opened_root, name)
+        check_replacing(opened_root, name, about, replace)
         listed = None if pairs is None else read_text(pairs)
-    sources, drivers = face_tables(place, identities), face_tables(place, expressions)
-    check_compatible(place, [sources, drivers])
-    if commercial:
-        check_sets(place, [sources, drivers])
+    sources, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
 
     # Plan pairs
-    rules = PlanRules(seed, most_pose_difference, same_identity)
-    settings = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
-    plan = make_plan(place, sources, drivers, settings) if listed is None else None
-    rows = None if listed is None else listed_rows(place, sources, drivers, listed, seed)
-    outlook = None if plan is None else plan.outlook()
-    planned = outlook.pairs if outlook is not None else len(rows or ())
+    rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
+    planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
+    plan = (
+        make_plan(opened_root, sources, drivers, planning)
+        if listed is None
+        else read_list(opened_root, sources, drivers, listed, seed)
+    )
+    if dry_run:
+        return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs))
 
     # Resolve model
-    registered = steps.fetch_model(place, model) if not dry_run else None
-    if registered is None:
-        return AugmentedFaces(name, planned, outlook=outlook, cost=expected_cost(place, planned))
+    registered = fetch_model(opened_root, model)
     if commercial:
-        check_generator(place, registered)
+        check_generator(opened_root, registered)
     sets = tuple(dict.fromkeys((sources, drivers)))
     retarget_by = RetargetSettings(retarget, head_pose)
     transfer = TransferSettings(
         registered,
         sets,
-        crop_size_px(place, sources),
-        detector_of(place, sources),
-        gate=load_gate(place, gate),
+        crop_size_px(opened_root, sources),
+        detector_of(opened_root, sources),
+        gate=load_gate(opened_root, gate, chosen.gate),
         retarget=retarget_by,
-        neutrals=steps.keep_neutrals(place, sets, registered.sha256, retarget_by),
+        neutrals=keep_neutrals(opened_root, sets, registered.sha256, retarget_by),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
         compute=Compute.chosen(precision),
     )
 
-    # Transfer: a round of the plan after another, until each identity has its faces or no candidates are left
-    pairs_shards: list[ShardRef] = []
-    done: list[ShardRef] = []
-    tally = Tally() if plan is not None else None
-    started_s, known = time.monotonic(), known_shards(place)
-    with worker_pool(workers):
-        asked = {} if plan is None else plan.first()
-        while rows is not None or asked:
-            size = shard_pairs(planned)
-            parts = partial(listed_parts, rows or [], size) if plan is None else partial(plan.parts, asked, size)
-            shards = steps.store_plan(place, parts, len(pairs_shards))
-            step = Step("transfer expressions", "faces", sum(shard.rows for shard in shards), find_transfers)
-            made = over_shards(step, steps.transfer_shard, place, [shard.fingerprint for shard in shards], transfer)
-            pairs_shards, done = pairs_shards + shards, done + made
-            if plan is None or tally is None or not shards:
-                break
-            tally.count(place, shards, made)
-            asked = plan.next(tally, asked)
-    remember(
-        place,
-        (shard for shard in done if f"{shard.fingerprint}.parquet" not in known),
-        time.monotonic() - started_s,
-        workers or available_cores(),
-    )
-    pairs_ref = commit_pairs(place, pairs_shards, sources, drivers, None if plan is None else settings)
-    transfers = commit_transfers(place, pairs_ref, done, transfer)
-    write_set(place, name, {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint})
+    # Transfer, in rounds: what is rejected in one is replaced in the next
+    outcome = PlanOutcome()
+    with remembered_cost(opened_root, outcome.transfers, workers or available_cores()), worker_pool(workers):
+        for pairs_round in plan.rounds(outcome):
+            shards = store_round(opened_root, pairs_round, len(outcome.pairs))
+            names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)
+            outcome.count(opened_root, shards, run_stage(TRANSFER, opened_root, names, transfer, faces))
+    pairs_ref = commit_pairs(opened_root, plan, outcome, sources, drivers)
+    transfers = commit_transfers(opened_root, pairs_ref, outcome.transfers, transfer)
+    tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
+    check_kept_rows(opened_root, name, tables, version, replace)
+    write_set(opened_root, name, tables, after=version, about=about)
 
     # Report
-    page = steps.build_gallery(place, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
+    note_output(opened_root, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
+    page = build_gallery(opened_root, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
-    return AugmentedFaces(name, planned, transfers, page, outlook, tally)
-
-
-def outcome(root: Root, augmented: AugmentedFaces) -> str:
-    """Lines that say what became of the plan."""
-    if augmented.transfers is None:
-        line = f"{augmented.name}: {augmented.planned} faces would be generated; nothing was written"
-        return "\n".join([line, *_outlook(augmented), *([augmented.cost.told()] if augmented.cost else [])])
-    counts = read_manifest(root, "transfers", augmented.transfers.fingerprint).counts
-    tried = counts["ok"] + counts["rejected"]
-    line = f"{augmented.name}: {augmented.planned} faces asked for, {tried} tried, {counts['ok']} accepted"
-    if augmented.tally is None or augmented.outlook is None:
-        return f"{line}, {counts['rejected']} rejected"
-    groups = list(augmented.outlook.by_group)
-    return (
-        f"{line}, {counts['rejected']} rejected; evenness over {len(groups)} expressions "
-        f"{augmented.tally.entropy(groups):.2f} (planned {augmented.outlook.entropy:.2f}, 1 is even)"
+    counts = read_manifest(opened_root, "transfers", transfers.fingerprint).counts
+    refused = tuple(refused_lines(opened_root, transfers.fingerprint))
+    return AugmentedFaces(
+        name, plan.summary, outcome, counts["ok"], counts["rejected"], transfers, page, refused=refused
     )
-
-
-def _outlook(augmented: AugmentedFaces) -> list[str]:
-    if augmented.outlook is None:
-        return []
-    outlook = augmented.outlook
-    groups = ", ".join(f"{group} {count}" for group, count in outlook.by_group.items())
-    return [
-        f"{outlook.identities} identities; evenness over expressions {outlook.entropy:.2f} (1 is even)",
-        f"by expression: {groups}",
-    ]

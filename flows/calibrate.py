@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from prefect import flow
+from pydantic import Field
 
-from storage import Root
-from tasks import steps
-from tasks.calibration import PAIRS, keep_gate
-from tasks.faces import face_tables
-from tasks.pool import worker_pool
+from mien.flows.parameters import GATE, ROOT, RootUrl, SetName
+from mien.flows.result import FlowResult
+from mien.storage import Root
+from mien.tasks.errors import checking_arguments
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.consent import with_consent
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.transfer.gate_limits import PAIRS, Calibration, keep_gate
+from mien.tasks.transfer.steps import calibrate
 
 
-@flow(name="calibrate-gate", flow_run_name="calibrate on {data}")
-def calibrate_gate(data: str, root: str = "./data", pairs: int = PAIRS) -> str:
-    """Measure what real photos of one person and of different people reach, and keep the limits for `augment --gate`.
+@dataclass(frozen=True)
+class CalibratedGate(FlowResult):
+    """The limits of a set, what they were read from, and where they are kept."""
+
+    set: str
+    calibration: Calibration
+    uri: str
+    left_out: tuple[str, ...] = ()
+    """A line on photos that consent left out."""
+
+    def lines(self) -> list[str]:
+        return [
+            *self.left_out,
+            *self.calibration.table().splitlines(),
+            "",
+            f"kept in {self.uri}; mien augment --gate {self.set} judges by it",
+        ]
+
+
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        face_tables(Root(root), set)
+
+
+@flow(name="calibrate-gate", flow_run_name="calibrate on {set}")
+def calibrate_gate(
+    *,
+    set: SetName,
+    root: RootUrl = ROOT,
+    pairs: Annotated[int, Field(ge=10)] = PAIRS,
+    require_consent: Annotated[bool, GATE] = False,
+) -> CalibratedGate:
+    """Measure what real photos reach, and keep it as the limits that generated faces are judged by.
 
     Args:
-        data: Prepared set with several photos of each person.
+        set: Prepared set with several photos of each person.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pairs: Pairs of photos to compare.
+        require_consent: Compare photos only for which consent was given.
     """
-    place = Root(root)
+    check_arguments(set=set, root=root)
+    opened_root = Root(root)
+    consenting = with_consent(opened_root, [face_tables(opened_root, set)], require_consent)
     with worker_pool(1):
-        calibration = steps.calibrate(place, face_tables(place, data), pairs)
-    kept = keep_gate(place, data, calibration)
-    return f"{calibration.table()}\n\nkept in {kept}; mien augment --gate {data} judges by it"
+        calibration = calibrate(opened_root, consenting.sets[0], pairs)
+    kept = keep_gate(opened_root, set, calibration)
+    return CalibratedGate(set, calibration, kept, tuple(consenting.lines()))

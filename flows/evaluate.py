@@ -2,46 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from prefect import flow
+from pydantic import Field
 
-from storage import Root
-from tasks import steps
-from tasks.evaluation import EvaluationSettings, as_table
-from tasks.faces import face_tables
+from mien.flows.at_work import at_work
+from mien.flows.parameters import CHAMPION, ROOT, Count, ModelUri, RootUrl, Seed, SetName, Text, Workers
+from mien.flows.result import FlowResult
+from mien.storage import Root
+from mien.storage.outputs import note_output
+from mien.tasks.errors import checking_arguments
+from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_table
+from mien.tasks.evaluate.steps import evaluate, write_evaluation_page
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.tracking.steps import fetch_model
 
 
-@flow(name="evaluate-generator", flow_run_name="evaluate {model} on {data}")
+@dataclass(frozen=True)
+class EvaluatedGenerator(FlowResult):
+    """What a generator reaches."""
+
+    model: str
+    """`models:/name/version`."""
+    evaluation: Evaluation
+    gallery: str | None
+    """URI of the page, if one was asked for."""
+
+    def lines(self) -> list[str]:
+        page = [] if self.gallery is None else ["", f"gallery: {self.gallery}"]
+        return [*as_table(self.evaluation).splitlines(), *page]
+
+
+def check_arguments(*, set: str, root: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        face_tables(Root(root), set)
+
+
+@flow(name="evaluate-generator", flow_run_name="evaluate {model} on {set}")
+@at_work
 def evaluate_generator(
-    data: str,
-    model: str = "models:/mien-generator@champion",
-    root: str = "./data",
-    pairs: int = 100,
-    seed: int = 0,
-    workers: int | None = None,
-    against: list[str] | None = None,
-    cross_pairs: int = 100,
-    gallery: str | None = None,
-) -> str:
-    """Measure a registered generator on the held-out people of a set; returns the table that is printed.
+    *,
+    set: SetName,
+    root: RootUrl = ROOT,
+    model: ModelUri = CHAMPION,
+    against: list[ModelUri] | None = None,
+    pairs: Count = 100,
+    cross_pairs: Annotated[int, Field(ge=0)] = 100,
+    seed: Seed = 0,
+    gallery: Text | None = None,
+    workers: Workers = None,
+) -> EvaluatedGenerator:
+    """Measure a registered generator on the held-out people of a set.
 
     Args:
-        data: Prepared set; its held-out people are used.
+        set: Prepared set; its held-out people are used.
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
-        root: Where the tables lie.
-        pairs: Same-person pairs, evenly over the people.
-        seed: Another seed, other pairs.
-        workers: Worker processes; one per core if empty.
         against: Registered generators to measure beside it, named like the model.
-        cross_pairs: Pairs of two people, evenly over the people; 0 leaves them out.
-        gallery: Folder to write the tables and sheets of pictures into; none if empty.
+        pairs: Same-person pairs for each split, in turns over the people.
+        cross_pairs: Pairs of two people for each split, in turns over the people; 0 leaves them out.
+        seed: Another seed, other pairs.
+        gallery: Folder for a page with the tables and sheets of pictures; none if empty.
+        workers: Worker processes; one per core if empty.
     """
-    place = Root(root)
-    tables = face_tables(place, data)
-    registered = steps.fetch_model(place, model)
-    others = [steps.fetch_model(place, uri) for uri in against or []]
+    check_arguments(set=set, root=root)
+    opened_root = Root(root)
+    tables = face_tables(opened_root, set)
+    registered = fetch_model(opened_root, model)
+    others = [fetch_model(opened_root, uri) for uri in against or []]
     settings = EvaluationSettings(pairs=pairs, cross_pairs=cross_pairs, seed=seed)
-    evaluation = steps.evaluate(place, registered.sha256, [tables], settings, workers, others)
-    if gallery is None:
-        return as_table(evaluation)
-    page = steps.write_evaluation_page(place, evaluation, Root(gallery), f"{registered.uri} on {data}")
-    return f"{as_table(evaluation)}\n\ngallery: {page}"
+    evaluation = evaluate(opened_root, registered.sha256, [tables], settings, workers, others)
+    page = None
+    if gallery is not None:
+        note_output(opened_root, "page", Root(gallery), set)
+        page = write_evaluation_page(opened_root, evaluation, Root(gallery), f"{registered.uri} on {set}")
+    return EvaluatedGenerator(registered.uri, evaluation, page)

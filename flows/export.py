@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from prefect import flow, unmapped
 
-from storage import Root, read_manifest
-from storage.exports import ExportForm
-from tasks import steps
-from tasks.errors import checking_arguments
-from tasks.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
-from tasks.pool import work_progress, worker_pool
-from tasks.sharded import results, shard_threads
+from mien.flows.parameters import ROOT, RootUrl, SetName, Text, Workers
+from mien.flows.result import FlowResult
+from mien.storage import Root, read_manifest
+from mien.storage.exports import ExportForm
+from mien.storage.outputs import note_output
+from mien.tasks.errors import checking_arguments
+from mien.tasks.export.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
+from mien.tasks.export.steps import export_part
+from mien.tasks.runtime.fan_out import results, shard_threads
+from mien.tasks.runtime.workers import work_progress, worker_pool
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedFaces(FlowResult):
     """Where an export lies."""
 
     uri: str
@@ -25,47 +28,53 @@ class Exported:
     left_out: tuple[str, ...] = ()
     """Why a face is not there, for each that could not be pasted back."""
 
+    def lines(self) -> list[str]:
+        if self.pictures is None:
+            return [f"{self.uri} holds it already"]
+        without = f"; {len(self.left_out)} faces left out, e.g. {self.left_out[0]}" if self.left_out else ""
+        return [f"{self.pictures} pictures in {self.uri}{without}"]
 
-@flow(name="export-faces", flow_run_name="export {data} as {form}", task_runner=shard_threads())
+
+def check_arguments(*, set: str, root: str, out: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        Root(out)
+        transfers_of(Root(root), set)
+
+
+@flow(name="export-faces", flow_run_name="export {set} as {format}", task_runner=shard_threads())
 def export_faces(
-    data: str,
-    out: str,
-    form: ExportForm = "images",
-    root: str = "./data",
+    *,
+    set: SetName,
+    out: Text,
+    root: RootUrl = ROOT,
+    format: ExportForm = "images",
     paste_back: bool = False,
     rejected: bool = False,
-    workers: int | None = None,
-) -> Exported:
-    """Write a generated set as folders of images, WebDataset shards or Hugging Face Parquet.
+    workers: Workers = None,
+) -> ExportedFaces:
+    """Write a generated set in the form that a trainer reads.
 
     Args:
-        data: Generated set.
+        set: Generated set.
         out: Empty folder or URL to write to; an export of the same set goes on there.
-        form: images, webdataset or huggingface.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        format: images is a folder per person, webdataset tar shards, huggingface Parquet for datasets.load_dataset.
         paste_back: Put each face back into the photo of its source, at the photo's resolution.
         rejected: Write rejected faces, too, if their pixels were kept.
         workers: Worker processes; one per core if empty.
     """
-    place, settings = Root(root), ExportSettings(form, rejected, paste_back)
-    with checking_arguments():
-        there = Root(out)
-        transfers = transfers_of(place, data)
-    if finished(there, transfers, settings):
-        return Exported(there.url, None)
-    start_export(there, transfers, settings)
-    manifest, folders = read_manifest(place, "transfers", transfers), people_of(place, transfers)
+    check_arguments(set=set, root=root, out=out)
+    opened_root, out_root = Root(root), Root(out)
+    settings, transfers = ExportSettings(format, rejected, paste_back), transfers_of(opened_root, set)
+    if finished(out_root, transfers, settings):
+        return ExportedFaces(out_root.url, None)
+    note_output(opened_root, "export", out_root, transfers)
+    start_export(out_root, transfers, settings)
+    manifest, folders = read_manifest(opened_root, "transfers", transfers), people_of(opened_root, transfers)
     with worker_pool(workers), work_progress("export", manifest.rows, "faces"):
         shards = [shard.fingerprint for shard in manifest.shards]
-        fixed = [unmapped(value) for value in (transfers, there, folders, settings)]
-        parts = results(steps.export_part.map(unmapped(place), range(len(shards)), shards, *fixed))
-    left_out = tuple(why for part in parts for why in part["left_out"])
-    return Exported(there.url, finish_export(there, transfers, settings, parts), left_out)
-
-
-def outcome(done: Exported) -> str:
-    """One line for users."""
-    if done.pictures is None:
-        return f"{done.uri} holds it already"
-    without = f"; {len(done.left_out)} faces left out, e.g. {done.left_out[0]}" if done.left_out else ""
-    return f"{done.pictures} pictures in {done.uri}{without}"
+        fixed = [unmapped(value) for value in (transfers, out_root, folders, settings)]
+        parts = results(export_part.map(unmapped(opened_root), range(len(shards)), shards, *fixed))
+    left_out = tuple(reason for part in parts for reason in part["left_out"])
+    return ExportedFaces(out_root.url, finish_export(out_root, transfers, settings, parts), left_out)

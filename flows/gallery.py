@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prefect import flow
 
-from storage import Root, list_sets, newest_first
-from tasks import steps
-from tasks.errors import UsageError
-from tasks.gallery import Gallery
+from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
+from mien.flows.result import FlowResult
+from mien.storage import Root, list_sets, newest_first
+from mien.storage.outputs import note_output
+from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.pages.steps import build_gallery
+
+
+@dataclass(frozen=True)
+class WrittenGallery(FlowResult):
+    """Where a gallery lies and what it shows."""
+
+    uri: str
+    summary: str
+    """Markdown: counts, reasons, medians."""
+
+    def lines(self) -> list[str]:
+        return [self.uri]
+
+
+def check_arguments(*, set: str | None, root: str, out: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        Root(out)
+        chosen_transfers(Root(root), set)
 
 
 @flow(name="write-gallery")
-def write_gallery(out: str, root: str = "./data", name: str | None = None, most: int = 96) -> Gallery:
+def write_gallery(
+    *, out: Text, set: SetName | None = None, root: RootUrl = ROOT, max_faces: Count = 96
+) -> WrittenGallery:
     """Write a page of generated faces beside their sources and drivers.
 
     Args:
         out: Folder to write index.html into.
-        root: Where the tables lie.
-        name: Generated set; the newest if empty.
-        most: Faces to show at most.
+        set: Generated set; the newest if empty.
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        max_faces: Faces to show at most.
     """
-    place = Root(root)
-    return steps.build_gallery(place, chosen_transfers(place, name), Root(out), most)
+    check_arguments(set=set, root=root, out=out)
+    opened_root = Root(root)
+    transfers = chosen_transfers(opened_root, set)
+    note_output(opened_root, "page", Root(out), transfers)
+    page = build_gallery(opened_root, transfers, Root(out), max_faces)
+    return WrittenGallery(page.uri, page.summary)
 
 
 def chosen_transfers(root: Root, name: str | None) -> str:

@@ -6,80 +6,129 @@ photos ──prepare──▶ faces, heatmaps ──train──▶ registered ge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from prefect import flow
+from pydantic import Field
 
-from flows.augment import AugmentedFaces, augment_faces
-from flows.prepare import PreparedFaces, prepare_faces
-from flows.train import TrainedGenerator, train_generator
-from tasks.pool import worker_pool
+from mien.flows.augment import AugmentedFaces, augment_faces
+from mien.flows.parameters import (
+    CHAMPION,
+    ROOT,
+    Count,
+    CropPx,
+    Detector,
+    Minutes,
+    RootUrl,
+    Seed,
+    SetName,
+    Share,
+    SizePx,
+    Text,
+    Workers,
+)
+from mien.flows.prepare import PreparedFaces, prepare_faces
+from mien.flows.result import FlowResult
+from mien.flows.train import TrainedGenerator, train_generator
+from mien.model.training.recipes import Recipe
+from mien.tasks.runtime.workers import worker_pool
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(FlowResult):
     """What the pipeline leaves behind."""
 
     prepared: PreparedFaces
     trained: TrainedGenerator
     augmented: AugmentedFaces
 
+    def lines(self) -> list[str]:
+        return [*self.prepared.lines()[:-1], *self.trained.lines(), *self.augmented.lines()]
 
-@flow(name="face-augmentation", flow_run_name="augment {name}")
+
+@flow(name="face-augmentation", flow_run_name="augment {set}")
 def face_augmentation(
-    images: list[str],
-    name: str,
-    root: str = "./data",
-    faces: str = "dlib",
-    crop_size: int = 256,
-    size: int = 128,
-    minutes: float | None = None,
-    steps: int | None = None,
-    per_identity: int = 10,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.1,
+    images: Annotated[list[Text], Field(min_length=1)],
+    *,
+    set: SetName,
+    root: RootUrl = ROOT,
+    faces: Detector = "dlib",
+    crop_size: CropPx | None = None,
+    size: SizePx | None = None,
+    minutes: Minutes | None = None,
+    steps: Count | None = None,
+    per_identity: Count = 10,
+    val_fraction: Share = 0.1,
+    test_fraction: Share = 0.1,
     split_salt: str = "",
-    gallery: str | None = None,
-    seed: int = 0,
-    workers: int | None = None,
+    gallery: Text | None = None,
+    seed: Seed | None = None,
+    workers: Workers = None,
     commercial: bool = False,
+    recipe: Recipe = "default",
+    settings: dict[str, Any] | str | None = None,
+    replace: bool = False,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
     Args:
-        images: Folders, files, globs or URLs of photos; `sample:orl` for the AT&T faces of the demo.
-        name: Name of the set.
+        images: Folders, files, globs or URLs of photos; sample:orl for the AT&T faces of the demo.
+        set: Name of the prepared set; the generated one is {set}-augmented.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
-        crop_size: Side of the aligned crops, in pixels.
-        size: Side of the generated faces, in pixels, at most the crop size.
-        minutes: How long to train; give this or steps.
-        steps: How many steps to train.
+        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
+        size: Side of the generated faces, in pixels, at most the crop size; the settings' (128) if empty.
+        minutes: Minutes to train; give this or steps.
+        steps: Steps to train.
         per_identity: Generated faces for each held-out person.
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
-        gallery: Folder for the gallery; {root}/galleries/{name}-augmented if empty.
-        seed: Another seed, another training and plan.
+        gallery: Folder for the gallery; {root}/galleries/{set}-augmented if empty.
+        seed: Another seed, another training and plan; the training's settings' and 0 if empty.
         workers: Worker processes; one per core if empty.
         commercial: Refuse whatever depends on weights that exclude commercial use.
+        recipe: Of the training: default, or patent: the patent application as written.
+        settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
+        replace: Take the place of sets with other sources or settings, or of those that keep less than half their rows.
     """
     with worker_pool(workers):
         prepared = prepare_faces(
-            images, name, root, faces, crop_size, val_fraction, test_fraction, split_salt, commercial=commercial
+            images=images,
+            set=set,
+            root=root,
+            faces=faces,
+            crop_size=crop_size,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            split_salt=split_salt,
+            commercial=commercial,
+            settings=settings,
+            replace=replace,
         )
         trained = train_generator(
-            [name], root, size=size, minutes=minutes, steps=steps, seed=seed, commercial=commercial
+            sets=[set],
+            root=root,
+            size=size,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            recipe=recipe,
+            settings=settings,
+            commercial=commercial,
         )
         augmented = augment_faces(
-            name,
-            name,
-            "models:/mien-generator@champion",
-            root,
-            f"{name}-augmented",
-            per_identity,
+            identities=set,
+            expressions=set,
+            set=f"{set}-augmented",
+            root=root,
+            model=CHAMPION,
+            per_identity=per_identity,
             identity_splits=["val", "test"],
-            seed=seed,
+            seed=seed or 0,
             gallery=gallery,
             commercial=commercial,
+            settings=settings,
+            replace=replace,
         )
     return Augmentation(prepared, trained, augmented)

@@ -2,102 +2,202 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from prefect import flow
+from pydantic import Field
 
-from model.faces import check_detector
-from model.heatmaps import HeatmapSpec
-from model.reference import AlignmentSettings
-from model.videos import FrameSettings
-from storage import IdentityFrom, LabelRule, Root, TableRef, check_set_name, list_images, read_manifest, write_set
-from tasks import steps
-from tasks.comparison import CompareSettings, check_rules
-from tasks.detect import DetectSettings, FacesPerImage, check_loads, commit_faces, find_detected
-from tasks.errors import checking_arguments
-from tasks.failures import check_failures, left_out_lines
-from tasks.heatmaps import commit_heatmaps, find_heatmaps
-from tasks.identity_lines import identity_lines
-from tasks.ingest import commit_images, find_index, plan_index
-from tasks.pool import worker_pool
-from tasks.sharded import Step, over_shards, over_videos, shard_threads
-from tasks.splits import SplitSettings
-from tasks.videos import VideoSettings, with_frames
+from mien.flows.at_work import at_work
+from mien.flows.parameters import (
+    FACES,
+    PEOPLE,
+    PHOTOS,
+    ROOT,
+    RUN,
+    Count,
+    CropPx,
+    Detector,
+    RootUrl,
+    SetName,
+    Share,
+    Text,
+    Workers,
+)
+from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
+from mien.model.detection.load import check_detector
+from mien.storage import (
+    IdentityFrom,
+    LabelRule,
+    Root,
+    TableRef,
+    check_sources,
+    list_sources,
+    read_manifest,
+    set_version,
+    write_set,
+)
+from mien.tasks.errors import checking_arguments
+from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
+from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
+from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads
+from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
+from mien.tasks.prepare.identity_lines import identity_lines
+from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
+from mien.tasks.prepare.steps import compare_faces, video_frames
+from mien.tasks.prepare.summary import check_failures, left_out_lines
+from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_frames
+from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
+from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
 """Images per shard: what a killed run loses at most, for each worker."""
 
 
 @dataclass(frozen=True)
-class PreparedFaces:
-    """The tables of a prepared set."""
+class PreparedFaces(FlowResult):
+    """The tables of a prepared set, and what became of its photos."""
 
-    name: str
+    set: str
+    root: str
+    """As the caller named it."""
     images: TableRef
     faces: TableRef
     heatmaps: TableRef
+    photos: int
+    unreadable: int
+    usable: int
+    """Faces, as `rejected` and `failed`."""
+    rejected: int
+    failed: int
+    left_out: tuple[str, ...]
+    """A line for each reason for which photos were left out before a face was looked for."""
+    identities: tuple[str, ...]
+    """Lines on identities, where they were grouped or checked."""
+
+    def summary(self) -> str:
+        """One line: photos and faces in numbers."""
+        return (
+            f"{self.set}: {self.photos} photos ({self.unreadable} unreadable), "
+            f"{self.usable} faces usable, {self.rejected} rejected, {self.failed} failed"
+        )
+
+    def lines(self) -> list[str]:
+        return [self.summary(), *self.left_out, *self.identities, self.next_step()]
+
+    def next_step(self) -> str:
+        """What a user does now."""
+        if not self.usable:
+            return f"no face is usable: mien report --root {self.root} --set {self.set} shows why"
+        return f"next: mien train --root {self.root} --set {self.set} --minutes 30"
 
 
-@flow(name="prepare-faces", flow_run_name="prepare {name}", task_runner=shard_threads())
-def prepare_faces(
+def check_arguments(
+    *,
     images: list[str],
-    name: str,
-    root: str = "./data",
-    faces: str = "dlib",
-    crop_size: int = 256,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_salt: str = "",
-    workers: int | None = None,
-    pattern: str | None = None,
-    identity: IdentityFrom = "source",
-    faces_per_image: FacesPerImage = "largest",
-    fps: float = 2.0,
-    every: int | None = None,
-    max_failed: float = 0.5,
-    check_identities: bool = False,
-    group_similarity: float | None = None,
-    commercial: bool = False,
+    faces: str,
+    pattern: str | None,
+    identity: IdentityFrom,
+    check_identities: bool,
+    group_similarity: float | None,
+    settings: dict[str, Any] | str | None,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        check_detector(faces)
+        check_rules(identity, check_identities, group_similarity)
+        check_sources(images, LabelRule(pattern, identity))
+        read_settings(settings)
+
+
+@flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
+@at_work
+def prepare_faces(
+    images: Annotated[list[Text], Field(min_length=1)],
+    *,
+    set: SetName,
+    root: RootUrl = ROOT,
+    pattern: Annotated[Text | None, PHOTOS] = None,
+    fps: Annotated[float | None, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = None,
+    every: Annotated[Count | None, PHOTOS] = None,
+    max_failed: Annotated[Share, PHOTOS] = 0.5,
+    faces: Detector = "dlib",
+    faces_per_image: Annotated[FacesPerImage, FACES] = "largest",
+    crop_size: CropPx | None = None,
+    commercial: Annotated[bool, FACES] = False,
+    identity: Annotated[IdentityFrom, PEOPLE] = "source",
+    check_identities: Annotated[bool, PEOPLE] = False,
+    group_similarity: Annotated[float | None, Field(allow_inf_nan=False), PEOPLE] = None,
+    val_fraction: Annotated[Share, PEOPLE] = 0.1,
+    test_fraction: Annotated[Share, PEOPLE] = 0.1,
+    split_salt: Annotated[str, PEOPLE] = "",
+    settings: Annotated[dict[str, Any] | str | None, FACES] = None,
+    allow: Annotated[list[Text] | None, PHOTOS] = None,
+    allow_synthetic: Annotated[bool, PHOTOS] = False,
+    replace: Annotated[bool, RUN] = False,
+    workers: Workers = None,
 ) -> PreparedFaces:
-    """Turn photos into aligned faces with cached landmark heatmaps, as the named set of a root.
+    """Find, align and cache the faces of photos, as a named set.
+
+    Of the settings the sections frames, frame_changes, alignment, quality and heatmaps count; crop_size, fps and every
+    win over them.
 
     Args:
-        images: Folders, files, globs or URLs of photos, videos, archives, lists or Parquet files with pictures;
-            `sample:orl` for the AT&T faces of the demo.
-        name: Name of the set, under which later flows find the faces.
+        images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
+            for the AT&T faces of the demo.
+        set: Name of the prepared set, under which later steps find the faces.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: `dlib`; `insightface:` and a pack name or the folder of a pack; or `module:Class`.
-        crop_size: Side of the aligned crops, in pixels.
+        pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
+        fps: Frames of a video looked at for each of its seconds; the settings' (2) if empty.
+        every: Look at every Nth frame of a video instead.
+        max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
+        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces_per_image: largest uses the largest face of a photo, all uses every one.
+        crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
+        commercial: Refuse a detector whose weights exclude commercial use.
+        identity: source takes the labels of the source, image makes each photo and each video a person of its own,
+            cluster groups the faces by their embeddings.
+        check_identities: Compare the labels with the embeddings, and list the photos whose face disagrees.
+        group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
+            if empty.
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
+        replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
         workers: Worker processes; one per core if empty.
-        pattern: Where a path tells labels, such as {identity}/{expression}_*.jpg; folders are identities if empty.
-        identity: source takes the labels of the source, image makes each photo and each video a person of its own,
-            cluster groups the faces by their embeddings.
-        faces_per_image: largest uses the largest face of a photo, all uses every one.
-        fps: Frames of a video looked at for each of its seconds.
-        every: Look at every Nth frame instead.
-        max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
-        check_identities: Hold the labels against the embeddings, and tell which photos disagree.
-        group_similarity: With identity cluster, faces this similar on average are one person; the embedder's own limit
-            if empty.
-        commercial: Refuse a detector whose weights may not be used commercially.
+        settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
+            has them; docs/settings.md lists them.
+        allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
+            https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
+        allow_synthetic: Take pictures that say that a model made them, such as those of this project.
     """
-    with checking_arguments():
-        check_set_name(name)
-        check_detector(faces)
-        check_rules(identity, check_identities, group_similarity)
-        place = Root(root)
-        listed = list_images(images, LabelRule(pattern, identity), place)
-    splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    settings = DetectSettings(
-        faces, AlignmentSettings(size_px=crop_size), splits, faces_per_image=faces_per_image, identity=identity
+    check_arguments(
+        images=images,
+        faces=faces,
+        pattern=pattern,
+        identity=identity,
+        check_identities=check_identities,
+        group_similarity=group_similarity,
+        settings=settings,
     )
-    looked_at = VideoSettings(faces, FrameSettings(fps, every))
-    spec = HeatmapSpec()
-
-    compare = CompareSettings(settings, check_identities, group_similarity)
+    chosen = read_settings(settings)
+    with checking_arguments():
+        opened_root = Root(root)
+        chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
+        about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(opened_root, set)
+        check_replacing(opened_root, set, about, replace)
+        listing = list_sources(images, LabelRule(pattern, identity), opened_root, allow or ())
+        listed = with_terms(listing.items)
+        indexing = IndexSettings(allow_synthetic)
+    splits = SplitSettings(val_fraction, test_fraction, split_salt)
+    detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
+    looked_at = VideoSettings(faces, chosen.frames, chosen.frame_changes)
+    compare = CompareSettings(detect, check_identities, group_similarity)
+    drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 
     with worker_pool(workers):
         with checking_arguments():
@@ -105,53 +205,49 @@ def prepare_faces(
 
         # Choose frames
         videos = [item for item in listed if item.is_video]
-        photos = with_frames(listed, over_videos(videos, steps.video_frames, place, looked_at))
+        frames = over_videos(videos, video_frames, opened_root, looked_at)
+        photos, notes = with_frames(listed, frames), [*listing.notes, *frame_notes(frames)]
 
         # Index
-        plan = plan_index(place, name, photos, SHARD_IMAGES)
-        total = sum(len(shard.items) for shard in plan)
-        indexed = over_shards(Step("index photos", "photos", total, find_index), steps.index_shard, place, plan)
-        images_ref = commit_images(place, indexed)
+        plan = plan_index(opened_root, set, photos, SHARD_IMAGES)
+        indexed = run_stage(INDEX, opened_root, plan, indexing, sum(map(len, plan)))
+        indexed = reject_withdrawn(opened_root, indexed, identity)
+        images_ref = INDEX.commit(opened_root, indexed, {"notes": [dataclasses.asdict(note) for note in notes]})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
         readable = sum(shard.counts["ok"] for shard in indexed)
-        detected = over_shards(
-            Step("detect and align", "photos", readable, find_detected), steps.detect_shard, place, names, settings
-        )
+        detected = run_stage(DETECT, opened_root, names, detect, readable)
 
         # Compare
-        compared = steps.compare_faces(place, name, detected, compare)
-        faces_ref = commit_faces(place, images_ref, compared.shards, settings, compared.told)
+        compared = compare_faces(opened_root, set, detected, compare)
+        compared = dataclasses.replace(compared, shards=reject_withdrawn_faces(opened_root, indexed, compared.shards))
+        faces_ref = commit_faces(opened_root, images_ref, compared, detect, detected)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)
-        rendered = over_shards(
-            Step("render heatmaps", "faces", found, find_heatmaps), steps.heatmap_shard, place, names, crop_size, spec
-        )
-        heatmaps_ref = commit_heatmaps(place, faces_ref, rendered, spec)
+        rendered = run_stage(HEATMAPS, opened_root, names, drawn, found)
+        heatmaps_ref = commit_heatmaps(opened_root, faces_ref, rendered, drawn)
 
-    refs = {"images": images_ref, "faces": faces_ref, "heatmaps": heatmaps_ref}
-    write_set(place, name, {table: ref.fingerprint for table, ref in refs.items()})
-    prepared = PreparedFaces(name, **refs)
-    check_failures(place, images_ref, faces_ref, max_failed, outcome(place, prepared))
-    return prepared
-
-
-def outcome(root: Root, prepared: PreparedFaces) -> str:
-    """Lines that say what became of the photos, and of their identities where that was asked for."""
-    images = read_manifest(root, "images", prepared.images.fingerprint)
-    faces = read_manifest(root, "faces", prepared.faces.fingerprint)
-    line = (
-        f"{prepared.name}: {images.rows} photos ({images.counts['failed']} unreadable), "
-        f"{faces.counts['ok']} faces usable, {faces.counts['rejected']} rejected, {faces.counts['failed']} failed"
+    tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
+    check_kept_rows(opened_root, set, tables, version, replace)
+    write_set(opened_root, set, tables, after=version, about=about)
+    found_images, found_faces = (
+        read_manifest(opened_root, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref)
     )
-    return "\n".join([line, *left_out_lines(root, images), *identity_lines(root, faces)])
-
-
-def next_step(root: str, prepared: PreparedFaces) -> str:
-    """What a user does now."""
-    faces = read_manifest(Root(root), "faces", prepared.faces.fingerprint)
-    if not faces.counts["ok"]:
-        return f"no face is usable: mien report --root {root} --data {prepared.name} shows why"
-    return f"next: mien train --root {root} --data {prepared.name} --minutes 30"
+    prepared = PreparedFaces(
+        set=set,
+        root=root,
+        images=images_ref,
+        faces=faces_ref,
+        heatmaps=heatmaps_ref,
+        photos=found_images.rows,
+        unreadable=found_images.counts["failed"],
+        usable=found_faces.counts["ok"],
+        rejected=found_faces.counts["rejected"],
+        failed=found_faces.counts["failed"],
+        left_out=(*left_out_lines(opened_root, found_images), *terms_lines(opened_root, found_images)),
+        identities=tuple(identity_lines(opened_root, found_faces)),
+    )
+    check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())
+    return prepared

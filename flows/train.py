@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from prefect import flow
+from pydantic import Field
 
-from model.networks.generator import GeneratorKind
-from storage import Root
-from tasks import steps as task_runs
-from tasks.evaluation import Evaluation, as_brief
-from tasks.faces import face_tables
-from tasks.licences import check_sets
-from tasks.models import RegisteredModel
-from tasks.registration import rivals
-from tasks.tracking import find_trained
-from tasks.training import default_settings, training_fingerprint
+from mien.flows.at_work import at_work
+from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
+from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
+from mien.model.networks.config import GeneratorKind
+from mien.model.training.recipes import Recipe
+from mien.storage import Root
+from mien.tasks.errors import checking_arguments
+from mien.tasks.evaluate import Evaluation, as_brief
+from mien.tasks.evaluate.steps import evaluate
+from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.sets.consent import with_consent
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.sets.licences import check_sets
+from mien.tasks.tracking import find_trained
+from mien.tasks.train.register import rivals
+from mien.tasks.train.steps import register, train
+from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
 
 
 @dataclass(frozen=True)
-class TrainedGenerator:
+class TrainedGenerator(FlowResult):
     """The registered version of a training."""
 
     model: RegisteredModel
@@ -29,61 +39,96 @@ class TrainedGenerator:
     """None if it had been done before: MLflow has it."""
     promotion: str = ""
     """Why it is the champion or not."""
+    left_out: tuple[str, ...] = ()
+    """A line on photos that consent left out."""
+
+    def lines(self) -> list[str]:
+        champion = " and is the champion" if self.model.champion else "; the champion stays another"
+        if self.evaluation is None:
+            return [*self.left_out, f"{self.model.uri} came of this training before{champion}"]
+        return [
+            *self.left_out,
+            *as_brief(self.evaluation).splitlines(),
+            "",
+            "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
+            f"{self.model.uri} is registered{champion}: {self.promotion} (training ended by: {self.stopped})",
+        ]
 
 
-@flow(name="train-generator", flow_run_name="train on {data}")
+def check_arguments(
+    *,
+    sets: list[str],
+    root: str,
+    minutes: float | None,
+    steps: int | None,
+    recipe: Recipe,
+    settings: dict[str, Any] | str | None,
+    commercial: bool,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    chosen = TrainOptions(minutes=minutes, steps=steps).over(read_settings(settings, recipe).train)
+    check_limit(chosen.minutes, chosen.steps)
+    with checking_arguments():
+        opened_root = Root(root)
+        prepared = [face_tables(opened_root, name) for name in sets]
+        if commercial:
+            check_sets(opened_root, prepared)
+
+
+@flow(name="train-generator", flow_run_name="train on {sets}")
+@at_work
 def train_generator(
-    data: list[str],
-    root: str = "./data",
-    generator: GeneratorKind = "motion",
-    size: int = 128,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    workers: int | None = None,
-    commercial: bool = False,
+    *,
+    sets: Annotated[list[SetName], Field(min_length=1)],
+    root: RootUrl = ROOT,
+    minutes: Minutes | None = None,
+    steps: Count | None = None,
+    generator: Annotated[GeneratorKind | None, GENERATOR] = None,
+    size: Annotated[SizePx | None, GENERATOR] = None,
+    seed: Annotated[Seed | None, GENERATOR] = None,
+    recipe: Annotated[Recipe, GENERATOR] = "default",
+    settings: Annotated[dict[str, Any] | str | None, GENERATOR] = None,
+    require_consent: Annotated[bool, RUN] = False,
+    commercial: Annotated[bool, RUN] = False,
+    workers: Workers = None,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
 
+    The recipe is the start, `settings` change it, and generator, size, minutes, steps and seed win over both.
+
     Args:
-        data: Prepared sets; their training people are trained on.
+        sets: Prepared sets; their training people are trained on.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        generator: Kind of generator: motion moves the source, residual draws every pixel.
-        size: Side of the generated faces, in pixels: 64, 96, 128, 256 or 512, at most the crop size of the sets.
-        minutes: How long to train; give this or steps.
-        steps: How many steps to train; repeats exactly.
-        seed: Another seed, another training.
-        workers: Worker processes for the evaluation; one per core if empty.
+        minutes: Minutes to train; give this or steps, here or in the settings.
+        steps: Steps to train; repeats exactly.
+        generator: Kind of generator: motion moves the source, residual draws every pixel. The settings' if empty.
+        size: Side of the generated faces, in pixels, at most the crop size of the sets. The settings' if empty.
+        seed: Another seed, another training. The settings' if empty.
+        recipe: default, or patent: the patent application as written.
+        settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has
+            them; docs/settings.md lists them.
+        require_consent: Train on, and measure with, photos only for which consent was given.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
+        workers: Worker processes for the evaluation; one per core if empty.
     """
-    place = Root(root)
-    sets = [face_tables(place, name) for name in data]
-    if commercial:
-        check_sets(place, sets)
-    settings = default_settings(place, sets, generator, size, minutes, steps, seed)
-    training = training_fingerprint(sets, settings)
-    if found := find_trained(place, training):
-        return TrainedGenerator(found, "found")
+    check_arguments(
+        sets=sets, root=root, minutes=minutes, steps=steps, recipe=recipe, settings=settings, commercial=commercial
+    )
+    opened_root = Root(root)
+    consenting = with_consent(opened_root, [face_tables(opened_root, name) for name in sets], require_consent)
+    prepared, left_out = consenting.sets, tuple(consenting.lines())
+    options = TrainOptions(generator, size, minutes, steps, seed)
+    resolved = resolve_settings(opened_root, prepared, read_settings(settings, recipe).train, options)
+    training = training_fingerprint(prepared, resolved)
+    if found := find_trained(opened_root, training):
+        return TrainedGenerator(found, "found", left_out=left_out)
 
     # Load, pretrain the discriminators, fit
-    trained = task_runs.train(place, sets, settings, training)
+    trained = train(opened_root, prepared, resolved, training, recipe)
 
     # Evaluate
-    evaluation = task_runs.evaluate(place, trained.sha256, sets, workers=workers, against=rivals(place))
+    evaluation = evaluate(opened_root, trained.sha256, prepared, workers=workers, against=rivals(opened_root))
 
     # Register
-    registered = task_runs.register(place, sets, trained, evaluation, workers)
-    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion)
-
-
-def outcome(trained: TrainedGenerator) -> list[str]:
-    """Lines that say what came of the training."""
-    champion = " and is the champion" if trained.model.champion else "; the champion stays another"
-    if trained.evaluation is None:
-        return [f"{trained.model.uri} came of this training before{champion}"]
-    return [
-        as_brief(trained.evaluation),
-        "",
-        "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
-        f"{trained.model.uri} is registered{champion}: {trained.promotion} (training ended by: {trained.stopped})",
-    ]
+    registered = register(opened_root, prepared, trained, evaluation, workers)
+    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out)

@@ -2,40 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from prefect import flow
 
-from model.retargeting import RetargetKind, RetargetSettings
-from storage import Root
-from tasks import steps
-from tasks.errors import checking_arguments
+from mien.flows.at_work import at_work
+from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
+from mien.flows.result import FlowResult
+from mien.model.detection.load import check_detector
+from mien.model.expression.retargeting import RetargetKind, RetargetSettings
+from mien.storage import Root, read_source
+from mien.tasks.errors import checking_arguments
+from mien.tasks.sets.photo_consent import check_photos
+from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.transfer.steps import transfer_photos
+
+
+@dataclass(frozen=True)
+class TransferredPair(FlowResult):
+    """The picture that was written, and how the gate judges it."""
+
+    out: str
+    identity_similarity: float | None
+    """None where no face is found on the picture, as `expression_error`."""
+    expression_error: float | None
+    reason: str | None
+    """Why the gate would reject it; None where it is accepted."""
+
+    def lines(self) -> list[str]:
+        if self.identity_similarity is None or self.expression_error is None:
+            return [f"{self.out}: written, but {self.reason}"]
+        verdict = "accepted" if self.reason is None else f"would be rejected: {self.reason}"
+        return [
+            f"{self.out}: identity similarity {self.identity_similarity:.3f}, "
+            f"expression error {self.expression_error:.3f}, {verdict}"
+        ]
+
+
+def check_arguments(*, source: str, driver: str, faces: str) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        check_detector(faces)
+        for photo in (source, driver):
+            read_source(photo)
 
 
 @flow(name="transfer-pair")
+@at_work
 def transfer_pair(
-    source: str,
-    driver: str,
-    out: str,
-    model: str = "models:/mien-generator@champion",
-    root: str = "./data",
-    faces: str = "dlib",
-    retarget: RetargetKind = "offsets",
-    head_pose: float = 1.0,
-) -> str:
-    """Give the person of one photo the expression of another; returns a line that says what became of it.
+    source: Text,
+    driver: Text,
+    out: Text,
+    *,
+    model: ModelUri = CHAMPION,
+    root: RootUrl = ROOT,
+    faces: Detector = "dlib",
+    retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
+    head_pose: HeadPose = 1.0,
+    require_consent: Annotated[bool, GATE] = False,
+) -> TransferredPair:
+    """Give the person of one photo the expression of another.
 
     Args:
         source: Photo of the person.
         driver: Photo of the expression.
         out: PNG file to write.
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
-        root: Root whose registry holds the generator.
-        faces: Detector: `dlib`, or `insightface:` and a pack name or the folder of a pack.
+        root: Root whose registry holds the generator: a folder or any fsspec URL such as s3://bucket/prefix.
+        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
         retarget: offsets puts the driver's expression on the source's face shape, shape_model does so by the
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+        require_consent: Refuse photos unless a prepared set of the root says that consent was given for them.
     """
+    check_arguments(source=source, driver=driver, faces=faces)
     with checking_arguments():
-        settings = RetargetSettings(retarget, head_pose)
-    place = Root(root)
-    registered = steps.fetch_model(place, model)
-    return steps.transfer_photos(place, registered, source, driver, out, faces, settings)
+        check_photos(Root(root), (source, driver), require_consent)
+    opened_root, settings = Root(root), RetargetSettings(retarget, head_pose)
+    registered = fetch_model(opened_root, model)
+    judged = transfer_photos(opened_root, registered, source, driver, out, faces, settings)
+    return TransferredPair(out, judged.identity_similarity, judged.expression_error, judged.reason)

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
 
 class ModelError(Exception):
     """Base of the errors that this package raises on purpose."""
 
 
+class SettingsError(ModelError):
+    """A setting that is unknown, of another type or out of its bounds."""
+
+
 class ImageError(ModelError):
     """Bytes that are not a usable picture."""
+
+    kind: ClassVar[Literal["source", "content"]] = "content"
+    """Whether the same bytes stay unusable, or may be used when this machine has what it lacks now."""
+
+
+class DecoderError(ImageError):
+    """A picture or video that this machine cannot decode now: a codec is missing, or memory."""
+
+    kind: ClassVar[Literal["source", "content"]] = "source"
 
 
 class DetectorError(ModelError):

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TypeAlias
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -56,31 +54,3 @@ def fingerprint(value: object) -> str:
 def is_fingerprint(text: str) -> bool:
     """Whether the text could be a whole fingerprint."""
     return len(text) == FINGERPRINT_LENGTH and set(text) <= set("0123456789abcdef")
-
-
-def source_digest(*module_names: str) -> str:
-    """Fingerprint of the source files of these modules and packages (with all below them): the code version of a stage.
-
-    The files decide, not where they are installed. The modules are found, not imported; only the packages above a
-    dotted name are.
-
-    Raises:
-        ModuleNotFoundError: there is no such module, or it has no source file.
-    """
-    files = {name: digest for module in module_names for name, digest in _source_files(module)}
-    return fingerprint(files)
-
-
-def _source_files(module: str) -> Iterator[tuple[str, str]]:
-    spec = find_spec(module)
-    if spec is None:
-        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
-    if spec.submodule_search_locations is not None:
-        paths = [(Path(top), path) for top in spec.submodule_search_locations for path in Path(top).rglob("*.py")]
-        found = [(f"{module}/{path.relative_to(top).as_posix()}", path) for top, path in paths]
-    else:
-        found = [(module, Path(spec.origin or ""))]
-    if not found or not all(path.is_file() for _, path in found):
-        raise ModuleNotFoundError(f"{module!r} has no source file", name=module)
-    for name, path in found:
-        yield name, hashlib.sha256(path.read_bytes()).hexdigest()

@@ -79,7 +79,7 @@ FACES = pa.schema(
         pa.field("landmark_scatter", pa.float32()),  # share of the inter-ocular distance; null after a single look
         pa.field("outside", pa.float32()),  # share of the landmarks of eyes and lips
         pa.field("perceptual_hash", pa.binary()),  # 32 bytes
-        pa.field("duplicate_of", pa.string()),  # face_id of the face that is kept in its place
+        pa.field("duplicate_of", pa.string()),  # face_id of the face that is kept instead
         pa.field("label_similarity", pa.float32()),  # to the other photos of the identity; null unless checked
         pa.field("identity_doubt", pa.string()),  # why the face and its label disagree; null where they agree
         pa.field("detector", pa.string()),
@@ -99,7 +99,7 @@ PAIRS = pa.schema(
         pa.field("identity", pa.string()),  # of the source; its image where it has no label
         pa.field("expression", pa.string()),  # the driver's label
         pa.field("expression_group", pa.string()),  # that label, or the cluster of the expression
-        pa.field("rank", pa.int32()),  # place among the pairs of its identity; null in a list
+        pa.field("rank", pa.int32()),  # index among the pairs of its identity; null in a list
         _required("seed", pa.int64()),
         *_OUTCOME,
     ]
@@ -118,7 +118,7 @@ TRANSFERS = pa.schema(
         pa.field("split", pa.string()),  # of the identity
         pa.field("licence", pa.string()),  # of the source's photo, as its source gave it
         pa.field("consent", pa.string()),
-        pa.field("rank", pa.int32()),  # place among the pairs of its identity; null in a list
+        pa.field("rank", pa.int32()),  # index among the pairs of its identity; null in a list
         _required("model_uri", pa.string()),  # models:/name/version, never an alias
         _required("model_sha256", pa.string()),
         pa.field("run_id", pa.string()),  # the MLflow run that trained the model

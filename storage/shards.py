@@ -6,24 +6,32 @@ and two processes that compute the same one write the same bytes.
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import is_fingerprint
-from storage.roots import Root, storage_errors
-from storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
+from mien.storage.errors import DamagedError, MissingError, StorageError
+from mien.storage.fingerprints import is_fingerprint
+from mien.storage.root import Root, storage_errors
+from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
+from mien.storage.seal import CHUNKS, SEAL, SealedFile, SealError, sealed, unsealed_metadata
 
-_COUNTS = b"mien.counts"
-"""Key in the file's metadata: rows by status, so that the footer alone tells what a shard holds."""
+T = TypeVar("T")
+
+_log = logging.getLogger("mien.storage")
+
+_COUNTS, _NAME = b"mien.counts", b"mien.fingerprint"
+"""Keys in the file's metadata: rows by status, so that the footer alone tells what a shard holds; the shard's own name,
+so that it is not taken for another."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class ShardRef:
     rows: int
     counts: Mapping[Status, int]
     """Rows by status; every status is a key."""
+    sha256: str
+    """The file's seal (`storage/seal.py`): the SHA-256 of its footer, which has the SHA-256 of everything before it."""
 
 
 def shard_path(table: TableName, fingerprint: str) -> str:
@@ -62,9 +72,10 @@ def write_shard(root: Root, table: TableName, fingerprint: str, arrow_table: pa.
     path = shard_path(table, fingerprint)
     checked = _checked(table, arrow_table)
     counts = _counts(checked)
-    metadata = {**(checked.schema.metadata or {}), _COUNTS: json.dumps(counts).encode()}
-    root.write_bytes(path, _parquet(checked.replace_schema_metadata(metadata)))
-    return ShardRef(table, fingerprint, checked.num_rows, counts)
+    own = {_COUNTS: json.dumps(counts).encode(), _NAME: fingerprint.encode()}
+    data = sealed(_parquet(checked.replace_schema_metadata((checked.schema.metadata or {}) | own)))
+    root.write_bytes(path, data)
+    return ShardRef(table, fingerprint, checked.num_rows, counts, SealedFile(io.BytesIO(data)).seal)
 
 
 def _checked(table: TableName, given: pa.Table) -> pa.Table:
@@ -118,7 +129,8 @@ def _parquet(table: pa.Table) -> bytes:
     one_group = max(1, table.num_rows)
     # pyarrow has no types of its own; from its default, True, pyright takes the option for a mere switch.
     options: Any = {"compression": "zstd", "use_dictionary": words, "row_group_size": one_group}
-    pq.write_table(table, sink, **options)
+    room = unsealed_metadata(len(table.schema))  # one row group; no column is a struct
+    pq.write_table(table.replace_schema_metadata((table.schema.metadata or {}) | room), sink, **options)
     return sink.getvalue().to_pybytes()
 
 
@@ -130,14 +142,80 @@ def find_shard(root: Root, table: TableName, fingerprint: str) -> ShardRef | Non
     """
     path = shard_path(table, fingerprint)
     try:
-        with _opened(root, path) as file:
+        with _opened(root, table, fingerprint) as (file, seal):
             rows: int = file.metadata.num_rows
             counts: dict[Status, int] = json.loads((file.metadata.metadata or {}).get(_COUNTS, b"{}"))
     except MissingError:
         return None
     if sum(counts.values()) != rows or set(counts) != set(STATUSES):
-        raise _damaged(root, path)
-    return ShardRef(table, fingerprint, rows, counts)
+        raise damaged(root, path)
+    return ShardRef(table, fingerprint, rows, counts, seal)
+
+
+def find_good_shard(root: Root, table: TableName, fingerprint: str) -> ShardRef | None:
+    """The shard if it exists and is as it was written; a damaged one is told in one line of the log and counts as none.
+
+    So a run makes it again. In a local root every byte is compared. In an object store, which compares what it stores
+    itself, the footer is: to fetch whole shards would take longer than to make some of them.
+
+    Raises:
+        StorageError: the root cannot be read.
+    """
+    try:
+        found = find_shard(root, table, fingerprint)
+        if found is not None and root.local_path("") is not None:
+            check_shard(root, found)
+        return found
+    except DamagedError:
+        _log.warning("%s is damaged: it is made again", root.uri(shard_path(table, fingerprint)))
+        return None
+    except MissingError:  # it was deleted between the two looks
+        return None
+
+
+def check_shard(root: Root, shard: ShardRef) -> None:
+    """Compares every byte of a shard with what was committed.
+
+    Raises:
+        StorageError: there is no such shard, a byte is not as it was written, or it is another shard's file.
+    """
+    path = shard_path(shard.table, shard.fingerprint)
+    with storage_errors(root.uri(path)), root.open(path) as binary:
+        try:
+            file = SealedFile(binary)
+            file.check()
+        except SealError as error:
+            raise damaged(root, path) from error
+    if file.seal != shard.sha256:
+        raise DamagedError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
+
+
+def read_whole_shard(root: Root, shard: ShardRef, columns: Sequence[str]) -> pa.Table:
+    """Rows of a committed shard, of the given columns, after every byte of its file was compared. It is fetched once.
+
+    Raises:
+        StorageError: there is no such shard or column, or the file is not the one that was committed.
+    """
+    path = shard_path(shard.table, shard.fingerprint)
+    try:
+        sealed_file = SealedFile(io.BytesIO(root.read_bytes(path)))
+        sealed_file.check()
+        file = pq.ParquetFile(sealed_file)
+    except MissingError as error:
+        raise MissingError(f"{root.uri(path)} is gone: run the step that made it again") from error
+    except (pa.ArrowInvalid, SealError) as error:
+        raise damaged(root, path) from error
+    about: dict[bytes, bytes] = file.metadata.metadata or {}
+    if sealed_file.seal != shard.sha256 or about.get(_NAME) != shard.fingerprint.encode():
+        raise DamagedError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
+    schema = without_own_metadata(file.schema_arrow)
+    try:
+        expected = _expected_schema(shard.table, schema)
+    except StorageError as error:
+        raise DamagedError(f"{root.uri(path)}: {error}") from error
+    if not schema.equals(expected, check_metadata=shard.table == "heatmaps"):
+        raise DamagedError(f"{root.uri(path)} has other columns than {shard.table}: run the step that made it again")
+    return file.read(list(columns)).select(list(columns)).replace_schema_metadata(schema.metadata)
 
 
 def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -146,8 +224,8 @@ def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence
     Raises:
         StorageError: there is no such shard or column, the file is damaged, or the root cannot be read.
     """
-    with _opened(root, shard_path(table, fingerprint)) as file:
-        schema = _without_counts(file.schema_arrow)
+    with _opened(root, table, fingerprint) as (file, _):
+        schema = without_own_metadata(file.schema_arrow)
         chosen = schema.names if columns is None else list(columns)
         if unknown := [name for name in chosen if name not in schema.names]:
             raise StorageError(f"{table} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
@@ -161,27 +239,60 @@ def shard_schema(root: Root, table: TableName, fingerprint: str) -> pa.Schema:
     Raises:
         StorageError: as `read_shard`.
     """
-    with _opened(root, shard_path(table, fingerprint)) as file:
-        return _without_counts(file.schema_arrow)
+    with _opened(root, table, fingerprint) as (file, _):
+        return without_own_metadata(file.schema_arrow)
 
 
-def _without_counts(schema: pa.Schema) -> pa.Schema:
-    metadata = {key: value for key, value in (schema.metadata or {}).items() if key != _COUNTS}
+def without_own_metadata(schema: pa.Schema) -> pa.Schema:
+    """The schema without what only this module reads."""
+    own = (_COUNTS, _NAME, SEAL, CHUNKS)
+    metadata = {key: value for key, value in (schema.metadata or {}).items() if key not in own}
     return schema.with_metadata(metadata or None)
 
 
 @contextmanager
-def _opened(root: Root, path: str) -> Generator[pq.ParquetFile, None, None]:
-    """The file of a shard. Raises MissingError where there is none, StorageError where it is damaged."""
+def _opened(root: Root, table: TableName, fingerprint: str) -> Generator[tuple[pq.ParquetFile, str], None, None]:
+    """The file of a shard, and its seal. Raises MissingError where there is none, StorageError where it is damaged."""
+    path = shard_path(table, fingerprint)
     try:
         with storage_errors(root.uri(path)), root.open(path) as binary:
             try:
-                yield pq.ParquetFile(binary)
-            except pa.ArrowInvalid as error:
-                raise _damaged(root, path) from error
+                sealed_file = SealedFile(binary)
+                file = pq.ParquetFile(sealed_file)
+                if (file.metadata.metadata or {}).get(_NAME) != fingerprint.encode():
+                    raise SealError("it is another shard's file")
+                yield file, sealed_file.seal
+            except (pa.ArrowInvalid, SealError) as error:
+                raise damaged(root, path) from error
     except MissingError as error:
         raise MissingError(f"{root.uri(path)} is gone: run the step that made it again") from error
 
 
-def _damaged(root: Root, path: str) -> StorageError:
-    return StorageError(f"{root.uri(path)} is damaged: delete it and run the step that made it again")
+def damaged(root: Root, path: str) -> DamagedError:
+    """The error of a file of a root whose bytes are not the ones that were written."""
+    return DamagedError(f"{root.uri(path)} is damaged: delete it and run the step that made it again")
+
+
+def plan_shards(
+    items: Sequence[T], key: Callable[[T], Hashable], kept: Sequence[Sequence[Hashable]], size: int
+) -> list[list[T]]:
+    """Shards of the items, such that what was computed before stays.
+
+    First the shards of `kept` (each the keys of a former shard's items) whose items are all still there, as they were
+    and in their order; then all other items, in order, in new shards of at most `size`. So a new item makes a new
+    shard, and a changed or deleted one costs only the shard that it was in.
+
+    Raises:
+        ValueError: two items have the same key, or `size` is below 1.
+    """
+    if size < 1:
+        raise ValueError(f"a shard holds at least 1 item, not {size}")
+    left = {key(item): item for item in items}
+    if len(left) != len(items):
+        raise ValueError("two items have the same key")
+    shards: list[list[T]] = []
+    for keys in kept:
+        if keys and len(set(keys)) == len(keys) and left.keys() >= set(keys):
+            shards.append([left.pop(key) for key in keys])
+    rest = list(left.values())
+    return shards + [rest[start : start + size] for start in range(0, len(rest), size)]

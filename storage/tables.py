@@ -7,6 +7,7 @@ What was killed before it left shards that belong to no table, and that the next
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +15,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from storage.errors import MissingError, StorageError
-from storage.fingerprints import JSON, fingerprint, is_fingerprint
-from storage.roots import Root
-from storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
-from storage.sets import list_sets
-from storage.shards import ShardRef, shard_path, shard_schema
+from mien.storage.errors import DamagedError, MissingError, StorageError
+from mien.storage.fingerprints import JSON, fingerprint, is_fingerprint
+from mien.storage.root import Root
+from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
+from mien.storage.sealed_filesystem import sealed_filesystem
+from mien.storage.sets import list_sets, read_set
+from mien.storage.shards import ShardRef, shard_path, shard_schema
 
-FORMAT = 1
+FORMAT = 2
 """Of the manifests. A reader refuses another one."""
 
+_FORMAT_ADVICE = "prepare the set again if this is an older format, upgrade mien if it is a newer one"
+_log = logging.getLogger("mien.storage")
 _SHORTEST_PREFIX = 6
 _HEX = frozenset("0123456789abcdef")
 
@@ -76,10 +80,24 @@ def commit(root: Root, table: TableName, shards: Sequence[ShardRef], about: Mapp
         raise StorageError(f"the shard {odd[0].fingerprint} is of {odd[0].table}: it cannot be committed to {table}")
     if len(set(names)) != len(names):
         raise StorageError(f"a shard is listed twice for {table}: each belongs to a table once")
-    name = fingerprint({"table": table, "shards": names, "about": about})
+    name = _name(table, shards, about)
     manifest = Manifest(table, name, tuple(shards), about)
     root.write_bytes(_manifest_path(table, name), _manifest_json(manifest).encode())
     return TableRef(root.url, table, name)
+
+
+def _name(table: TableName, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> str:
+    """The table's fingerprint: of everything that its manifest says."""
+    return fingerprint({"format": FORMAT, "table": table, "shards": [_shard_json(s) for s in shards], "about": about})
+
+
+def _shard_json(shard: ShardRef) -> dict[str, JSON]:
+    return {
+        "fingerprint": shard.fingerprint,
+        "rows": shard.rows,
+        "counts": {str(status): count for status, count in shard.counts.items()},
+        "sha256": shard.sha256,
+    }
 
 
 def _manifest_path(table: TableName, name: str) -> str:
@@ -89,7 +107,6 @@ def _manifest_path(table: TableName, name: str) -> str:
 
 
 def _manifest_json(manifest: Manifest) -> str:
-    shards = [{"fingerprint": s.fingerprint, "rows": s.rows, "counts": dict(s.counts)} for s in manifest.shards]
     content = {
         "format": FORMAT,
         "table": manifest.table,
@@ -97,7 +114,7 @@ def _manifest_json(manifest: Manifest) -> str:
         "rows": manifest.rows,
         "counts": manifest.counts,
         "about": manifest.about,
-        "shards": shards,
+        "shards": [_shard_json(shard) for shard in manifest.shards],
     }
     return json.dumps(content, indent=1)
 
@@ -113,25 +130,41 @@ def read_manifest(root: Root, table: TableName, fingerprint: str) -> Manifest:
     try:
         content: dict[str, Any] = json.loads(root.read_bytes(path))
         if content["format"] != FORMAT:
-            raise StorageError(f"{root.uri(path)} has format {content['format']}: upgrade mien to read it")
-        shards = tuple(ShardRef(table, s["fingerprint"], s["rows"], s["counts"]) for s in content["shards"])
-        return Manifest(table, fingerprint, shards, content["about"])
+            raise StorageError(f"{root.uri(path)} has format {content['format']}, not {FORMAT}: {_FORMAT_ADVICE}")
+        shards = tuple(
+            ShardRef(table, s["fingerprint"], s["rows"], s["counts"], s["sha256"]) for s in content["shards"]
+        )
+        manifest = Manifest(table, fingerprint, shards, content["about"])
+        if _name(table, shards, content["about"]) != fingerprint or json.loads(_manifest_json(manifest)) != content:
+            raise ValueError("the content is not what the name says")
+        return manifest
     except MissingError as error:
         raise _unknown(root, table, fingerprint) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{root.uri(path)} is damaged: delete it and run the flow that made it again") from error
+        raise DamagedError(f"{root.uri(path)} is damaged: run the flow that made it again, or mien rollback") from error
 
 
 def list_manifests(root: Root, table: TableName) -> list[Manifest]:
     """All committed versions of a table, sorted by fingerprint (a version does not know its age).
 
+    One that is damaged or of another format is told in one line of the log, and left out.
+
     Raises:
-        StorageError: the root cannot be read, or a manifest is damaged.
+        StorageError: the root cannot be read.
     """
-    return [read_manifest(root, table, name) for name in _fingerprints(root, table)]
+    found: list[Manifest] = []
+    for name in manifest_names(root, table):
+        try:
+            found.append(read_manifest(root, table, name))
+        except StorageError as error:
+            if not root.exists(_manifest_path(table, name)):
+                continue  # deleted meanwhile
+            _log.warning("%s", error)
+    return found
 
 
-def _fingerprints(root: Root, table: TableName) -> list[str]:
+def manifest_names(root: Root, table: TableName) -> list[str]:
+    """Fingerprints of all committed versions of a table, sorted; no manifest is read."""
     files = root.list(_manifest_path(table, "").rpartition("/")[0])
     names = [file.removesuffix(".json") for file in files if file.endswith(".json")]
     return [name for name in names if is_fingerprint(name)]
@@ -152,8 +185,9 @@ def open_table(root: Root | str, table: TableName, name_or_fingerprint: str) -> 
     schema = _schema(root, manifest)
     if not manifest.shards:
         return ds.dataset(schema.empty_table())
-    kind, filesystem = ds.ParquetFileFormat(), root.arrow_filesystem()
     paths = [root.full_path(shard_path(table, shard.fingerprint)) for shard in manifest.shards]
+    seals = {path: shard.sha256 for path, shard in zip(paths, manifest.shards, strict=True)}
+    kind, filesystem = ds.ParquetFileFormat(), sealed_filesystem(root, seals)
     # Fragments rather than a list of files: the given order is kept, and no file is opened here.
     fragments = [kind.make_fragment(path, filesystem) for path in paths]
     return ds.FileSystemDataset(fragments, schema, kind, filesystem)
@@ -178,7 +212,7 @@ def _resolve(root: Root, table: TableName, name: str) -> str:
         if table not in tables:
             raise StorageError(f"the set {name!r} in {root.url} has no {table}; it has {', '.join(tables)}")
         return tables[table]
-    found = [each for each in _fingerprints(root, table) if _is_prefix(name) and each.startswith(name)]
+    found = [each for each in manifest_names(root, table) if _is_prefix(name) and each.startswith(name)]
     if len(found) > 1:
         raise StorageError(f"{name} begins {len(found)} fingerprints of {table}: give more digits")
     if not found:
@@ -192,7 +226,19 @@ def _is_prefix(text: str) -> bool:
 
 def _unknown(root: Root, table: TableName, name: str) -> StorageError:
     sets = [known.name for known in list_sets(root) if table in known.tables]
-    versions = [each[:12] for each in _fingerprints(root, table)]
+    versions = [each[:12] for each in manifest_names(root, table)]
     known = f"sets {', '.join(sets) or 'none'}; versions {', '.join(versions[:10]) or 'none'}"
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return StorageError(f"{root.url} has no {table} named {name!r}; it has {known}{more}")
+
+
+def former_manifest(root: Root, name: str, table: TableName) -> Manifest | None:
+    """The set's table as it stands, if there is one. A damaged manifest is told in one line and counts as none."""
+    if name not in {known.name for known in list_sets(root)}:
+        return None
+    fingerprint = read_set(root, name).tables.get(table)
+    try:
+        return read_manifest(root, table, fingerprint) if fingerprint else None
+    except DamagedError as error:
+        _log.warning("%s", error)
+        return None

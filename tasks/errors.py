@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from model.errors import ModelError
-from storage import StorageError
+from mien.model.errors import ModelError
+from mien.storage import StorageError
 
 
 class UsageError(Exception):

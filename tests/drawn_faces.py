@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model.heatmaps import HeatmapSpec, render_heatmaps
-from model.pairs import FaceArrays
-from model.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.training.batches import FaceArrays
 
 HEATMAP_PX = 32
 LOWER_LIP = (55, 56, 57, 58, 59, 65, 66, 67)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from model.faces import FoundFace
-from model.landmarks import LandmarkScheme
-from model.licences import WeightsLicence
-from model.reference import AlignmentSettings, reference_landmarks
+from mien.model.detection.detector import FoundFace
+from mien.model.detection.licences import WeightsLicence
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+from mien.model.landmarks.schemes import LandmarkScheme
 
 _LEAST_PX = 24
 

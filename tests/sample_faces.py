@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 
-from model.faces import load_detector
-from model.images import decode_rgb
-from storage import list_images, read_source
+from mien.model.detection.load import load_detector
+from mien.model.images.codec import decode_rgb
+from mien.storage import list_images, read_source
 
 
 @cache

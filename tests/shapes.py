@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.neutral import at_rest
-from model.reference import AlignmentSettings, reference_landmarks, reference_shape
+from mien.model.expression.neutral import at_rest
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks, reference_shape
 
 EYES = (slice(36, 42), slice(42, 48))
 UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
@@ -41,6 +41,6 @@ def narrow_mouth(shape: np.ndarray, share: float) -> np.ndarray:
 
 def in_crop(shapes: np.ndarray) -> np.ndarray:
     """Reference units to [-1, 1] over the crop, as the alignment puts the reference face there."""
-    reference, placed = reference_shape(), reference_landmarks(AlignmentSettings(size_px=2)) - 1
+    reference, placed = reference_shape(), reference_landmarks(AlignmentSettings(size_px=128)) / 64 - 1
     scale = np.ptp(placed[:, 0]) / np.ptp(reference[:, 0])
     return shapes * scale + (placed - reference * scale)[0]

@@ -68,5 +68,5 @@ def resize_heatmaps(
 def folded_heatmaps(
     heatmaps: Float[Tensor, "batch parts side side"], side_px: int
 ) -> Float[Tensor, "batch channels size size"]:
-    """Heatmaps for a grid of `side_px`, at twice its resolution: 2 × 2 places of each part become four channels."""
+    """Heatmaps for a grid of `side_px`, at twice its resolution: 2 × 2 pixels of each part become four channels."""
     return F.pixel_unshuffle(resize_heatmaps(heatmaps, 2 * side_px), 2) * HEATMAP_GAIN

@@ -6,10 +6,11 @@ from functools import cache
 
 import torch
 
-from model.errors import DetectorError
-from model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
-from model.networks.embedder import DlibEmbedder
-from model.networks.generator import Generator, GeneratorConfig, build_generator
+from mien.model.errors import DetectorError
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from mien.model.networks.embedder import DlibEmbedder
+from mien.model.networks.generator import Generator, build_generator
 
 
 def build_networks(

@@ -1,4 +1,4 @@
-"""The two discriminators. Both return logits: sigmoid(logit) is the likelihood that the application speaks of.
+"""The two discriminators. Both return logits: sigmoid(logit) is the likelihood of the patent.
 
 Neither knows any particular person or expression. They judge whether their two inputs belong together, and images
 that were drawn rather than photographed.
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.networks.blocks import activate, conv, folded_heatmaps
+from mien.model.networks.blocks import activate, conv, folded_heatmaps
 
 
 class IdentityDiscriminator(nn.Module):
@@ -60,7 +60,7 @@ class IdentityDiscriminator(nn.Module):
 class ExpressionDiscriminator(nn.Module):
     """D_e: does an image match a heatmap?
 
-    It answers for each of 8 × 8 places (at 128 px) and so tells the generator where the match fails; the likelihood of
+    It answers for each of 8 × 8 positions (at 128 px), so the generator learns where the match fails; the likelihood of
     the whole is that of the mean logit.
     """
 
@@ -78,8 +78,8 @@ class ExpressionDiscriminator(nn.Module):
 
     def forward(
         self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
-    ) -> Float[Tensor, "batch places"]:
-        """Logits, one per place, that `image` (in [-1, 1]) matches `heatmaps` (0..1)."""
+    ) -> Float[Tensor, "batch positions"]:
+        """Logits, one per position, that `image` (in [-1, 1]) matches `heatmaps` (0..1)."""
         return self.judge(self.features(image, heatmaps)[-1])
 
     def features(
@@ -93,6 +93,6 @@ class ExpressionDiscriminator(nn.Module):
             seen.append(x)
         return seen
 
-    def judge(self, last: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch places"]:
+    def judge(self, last: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch positions"]:
         """Logits from the last of the features."""
         return self.answer(last).flatten(1)

@@ -2,7 +2,7 @@
 
 The network is `anet_type` of dlib's dnn_face_recognition_ex.cpp: a ResNet of 29 convolutions (King, 2017), 0.99 on LFW.
 Its residual blocks are 3 of 32 channels, 4 of 64, 3 of 128 and 4 of 256; the first of each greater width and the last
-one halve the grid. Its weights are those of `model.dlib_faces`, in the public domain (CC0). No layer behaves
+one halve the grid. Its weights are those of `dlib_detector.py`, in the public domain (CC0). No layer behaves
 differently in training.
 """
 
@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.dlib_faces import EMBEDDING, weight_file
-from model.dlib_weights import Convolution, DlibWeights, read_dlib_weights
+from mien.model.detection.dlib_weights import EMBEDDING, Convolution, DlibWeights, read_dlib_weights, weight_file
 
 _PIXEL_UNIT = 256.0
 Grid = Float[Tensor, "batch channels height width"]
@@ -45,17 +44,12 @@ class DlibEmbedder(nn.Module):
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads
 
     def forward(self, chips: Float[Tensor, "batch 3 150 150"]) -> Float[Tensor, "batch 128"]:
-        """Embeddings of aligned faces with values from 0 to 255, as `model.chips` makes them."""
+        """Embeddings of aligned faces with values from 0 to 255, as `model/warping/face_chip.py` makes them."""
         x = F.relu(self.first((chips - self.mean) / _PIXEL_UNIT))
         x = F.max_pool2d(x, 3, 2)
         for block in self.blocks:
             x = block(x)
         return self.output(x.mean((2, 3)))
-
-
-def identity_distance(a: Float[Tensor, "*batch 128"], b: Float[Tensor, "*batch 128"]) -> Float[Tensor, "*batch"]:
-    """‖a − b‖ of embeddings; dlib's author takes less than 0.6 for the same person."""
-    return torch.linalg.vector_norm(a - b, dim=-1)
 
 
 class _Block(nn.Module):

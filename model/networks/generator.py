@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model.networks.interface import Generated, Generator, GeneratorConfig, GeneratorKind
-from model.networks.motion import MotionGenerator
-from model.networks.residual import ResidualGenerator
+from mien.model.networks.base import Generated, Generator
+from mien.model.networks.config import GeneratorConfig, GeneratorKind
+from mien.model.networks.motion import MotionGenerator
+from mien.model.networks.residual import ResidualGenerator
 
-__all__ = ["GENERATORS", "WIDTHS", "Generated", "Generator", "GeneratorConfig", "GeneratorKind", "build_generator"]
+__all__ = ["GENERATORS", "Generated", "Generator", "build_generator"]
 
 GENERATORS: dict[GeneratorKind, Callable[[GeneratorConfig], Generator]] = {
     "motion": MotionGenerator,
     "residual": ResidualGenerator,
 }
-
-WIDTHS: dict[GeneratorKind, int] = {"motion": 24, "residual": 32}
-"""What each kind is trained with if nothing else is asked for."""
 
 
 def build_generator(config: GeneratorConfig) -> Generator:

@@ -8,13 +8,13 @@
 
     Î_t = m · warp(I_s, motion + residual flow) + drawn
 
-The landmarks (`model.face_motion`) give most of the motion in closed form. An encoder-decoder of convolutions
+The landmarks (`warping/landmark_flow.py`) give most of the motion in closed form. An encoder-decoder of convolutions
 and residual blocks looks at the source so moved. From the coarsest scale to the finest its decoder adds to the motion
 what the landmarks do not tell, and takes the encoder's features along; at last it draws a layer (teeth, lids, folds)
 and the mask m under it. The layer comes with its own weight (premultiplied, as in compositing: Porter and Duff 1984),
 so it can also shade what is shown through the mask, and learns sooner than behind a mask that is shut to it.
 
-It is the application's G(I_s, L_s, L_t): the layer alone would be its plain generator.
+It is the patent's G(I_s, L_s, L_t): the layer alone would be the patent's plain generator.
 
 Layers at full resolution cost most and give least: the finest grid has half the side, patches of 2 × 2 pixels become
 channels on the way in (pixel-unshuffle) and channels become pixels on the way out (pixel-shuffle; Shi et al. 2016).
@@ -27,19 +27,20 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.face_motion import face_grid
-from model.keypoints import KeypointInfo
-from model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
-from model.networks.interface import Generated, Generator, GeneratorConfig, Motion
-from model.openings import OPENINGS, opening_maps
-from model.places import pixel_grid
-from model.spline import resized_grid, warp
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Generated, Generator, Motion
+from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
+from mien.model.networks.config import GeneratorConfig
+from mien.model.warping.landmark_flow import face_grid
+from mien.model.warping.masks import OPENINGS, opening_maps
+from mien.model.warping.pixel_grid import pixel_grid
+from mien.model.warping.thin_plate_spline import resized_grid, warp
 
 MOTION_PX = 32
 """The landmarks' motion is computed on a grid of this side and interpolated: it is smooth between landmarks."""
 CHANNELS = (1, 2, 5, 8)
 """Of the four grids, in multiples of the config's width. What is deep costs little and knows most."""
-MOST_FLOW = 0.3
+MAX_FLOW = 0.3
 """No head can add more than this to the motion, in units of the crop's half side: what lies farther away is to be
 drawn. Without a bound a training that is thrown off sends the flow out of the picture, from where it never returns."""
 FLOW_GAIN = 1 / 3
@@ -87,7 +88,7 @@ class MotionGenerator(Generator):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
         fold = config.size_px // config.fine_px
-        fine, wide, deep, deepest = (times * config.width for times in CHANNELS)
+        fine, wide, deep, deepest = (times * config.channels for times in CHANNELS)
         self.stem = conv(3 * fold**2 + 2 * config.parts + len(OPENINGS) + 2, fine)
         self.encode = Down(fine, wide, 1)
         self.encode_deep = Down(wide, deep, 1)
@@ -132,7 +133,7 @@ class MotionGenerator(Generator):
         moves = _resized((motion - pixel_grid(motion.permute(0, 3, 1, 2))).permute(0, 3, 1, 2), fine_px)
         heatmaps = [resize_heatmaps(keypoints.heatmaps, fine_px) * HEATMAP_GAIN for keypoints in (source, target)]
         folded = F.pixel_unshuffle(moved, self.config.size_px // fine_px)
-        return torch.cat([folded, *heatmaps, opening_maps(target.points, fine_px), moves / MOST_FLOW], dim=1)
+        return torch.cat([folded, *heatmaps, opening_maps(target.points, fine_px), moves / MAX_FLOW], dim=1)
 
 
 def _doubled(x: Float[Tensor, "batch channels side side"]) -> Float[Tensor, "batch channels double double"]:
@@ -151,4 +152,4 @@ def _added(
 
 
 def _bounded(x: Float[Tensor, "batch 2 side side"]) -> Float[Tensor, "batch 2 side side"]:
-    return MOST_FLOW * torch.tanh(FLOW_GAIN * x)
+    return MAX_FLOW * torch.tanh(FLOW_GAIN * x)

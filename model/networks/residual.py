@@ -1,4 +1,4 @@
-"""The application's plain generator: an encoder-decoder of convolutions and residual blocks.
+"""The patent's plain generator: an encoder-decoder of convolutions and residual blocks.
 
     128² image ── unshuffle ─┐
     L_s, L_t ─────────────────┴─ 32²: width ──────────── skip ──────────── 32²: width ── 64²: width/2 ── 128² image
@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.keypoints import KeypointInfo
-from model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
-from model.networks.interface import Generated, Generator, GeneratorConfig
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Generated, Generator
+from mien.model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
+from mien.model.networks.config import GeneratorConfig
 
 
 class Up(nn.Module):
@@ -46,7 +47,8 @@ class ResidualGenerator(Generator):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
-        width, deep, deepest = config.width, 2 * config.width, 3 * config.width
+        width = config.channels
+        deep, deepest = 2 * width, 3 * width
         self.stem = conv(3 * config.patch_px**2 + 2 * 4 * config.parts, width)
         self.encode = ResidualBlock(width)
         self.down = conv(width, deep, stride=2)

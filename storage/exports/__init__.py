@@ -4,8 +4,8 @@ Each shard of a table becomes a part, a pure function of its rows, so parts are 
 workers; the index is written last and lists them all. A part that is there is not written again.
 """
 
-from storage.exports.forms import EXPORTS, ExportForm, Picture, part_files
-from storage.exports.index import INDEX, finish, is_finished
-from storage.exports.names import folder_names
+from mien.storage.exports.folders import folder_names
+from mien.storage.exports.formats import EXPORTS, ExportForm, Picture, part_files
+from mien.storage.exports.index import INDEX, finish, is_finished
 
 __all__ = ["EXPORTS", "INDEX", "ExportForm", "Picture", "finish", "folder_names", "is_finished", "part_files"]

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.errors import MissingError
-from storage.exports.forms import SPLITS, ExportForm, head_csv
-from storage.roots import Root
+from mien.storage.errors import MissingError
+from mien.storage.exports.formats import SPLITS, ExportForm, head_csv
+from mien.storage.root import Root
 
 INDEX = "mien-export.json"
 

@@ -1,29 +1,39 @@
 """Sources: the pictures that a user points at, wherever they lie.
 
-Each kind of source is one small reader: `files` (folders, globs, single files, the sample), `lists` (CSV or Parquet
-with URIs), `archives` (tar, WebDataset) and `columns` (Parquet with pictures in it). All give `SourceItem`s, and
-`SourceReader` gets the bytes of one. Bytes and tables only: frames of videos are chosen and decoded elsewhere.
+`listing` puts together what each kind of source gives: `files` (folders, globs, single files), `lists` (CSV or Parquet
+with URIs), `archives` (tar, ZIP, WebDataset) and `parquet` (pictures in a column). All give `SourceItem`s, and
+`SourceReader` gets the bytes of one. `limits` says how much of anything is read, `policy` where data may lead. Bytes
+and tables only: pixels are decoded elsewhere.
 """
 
-from storage.sources.item import KEY_COLUMNS, MOST_BYTES, SourceItem, image_name, is_video
-from storage.sources.labels import IdentityFrom, LabelRule
-from storage.sources.listing import check_sources, list_images
-from storage.sources.places import local_copy, open_source
-from storage.sources.reading import SourceReader, read_source, read_text
+from mien.storage.sources.access import local_copy, open_source
+from mien.storage.sources.grants import public_specs
+from mien.storage.sources.item import KEY_COLUMNS, SourceItem, image_name, is_video
+from mien.storage.sources.labels import IdentityFrom, LabelRule
+from mien.storage.sources.limits import SourceLimits
+from mien.storage.sources.listing import Listing, check_sources, list_images, list_sources
+from mien.storage.sources.notes import Note
+from mien.storage.sources.policy import SourcePolicy
+from mien.storage.sources.reader import SourceReader, read_source, read_text
 
 __all__ = [
     "KEY_COLUMNS",
-    "MOST_BYTES",
     "IdentityFrom",
     "LabelRule",
+    "Listing",
+    "Note",
     "SourceItem",
+    "SourceLimits",
+    "SourcePolicy",
     "SourceReader",
     "check_sources",
     "image_name",
     "is_video",
     "list_images",
+    "list_sources",
     "local_copy",
     "open_source",
+    "public_specs",
     "read_source",
     "read_text",
 ]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
+from mien.storage.sources.item import is_hidden
+
 BYTES_SCHEME = "bytes:"
 """Of the URI of a local file whose name is no text: Parquet keeps no such strings."""
 
@@ -32,6 +34,10 @@ class FoundFile:
     """`{size}-{time of change in ns}`; `unreadable` for a dangling link."""
     error: str | None = None
     """Why the folder could not be listed."""
+    outside: str | None = None
+    """Why a link is not followed."""
+    hidden: bool = False
+    """A file or folder that people do not mean; a folder is not looked into."""
 
 
 def is_local(spec: str) -> bool:
@@ -40,12 +46,21 @@ def is_local(spec: str) -> bool:
 
 
 def local_path(spec: str) -> str:
-    """The absolute path of a local spec or URI."""
+    """The absolute path of a local spec or URI. In a `file://` URI, `%20` is a blank, unless a file is called so."""
     if spec.startswith(BYTES_SCHEME):
         return os.fsdecode(unquote_to_bytes(spec.removeprefix(BYTES_SCHEME)))
     for scheme in ("file://", "local://"):
-        spec = spec.removeprefix(scheme)
+        if spec.startswith(scheme):
+            return _path_of_url(spec.removeprefix(scheme))
     return os.path.abspath(os.path.expanduser(spec))
+
+
+def _path_of_url(rest: str) -> str:
+    host, slash, path = rest.partition("/")
+    written = slash + path if host.lower() == "localhost" else rest
+    if "%" in written and not os.path.lexists(written):
+        written = os.fsdecode(unquote_to_bytes(written))
+    return os.path.abspath(os.path.expanduser(written))
 
 
 def local_uri(path: str) -> str:
@@ -88,6 +103,21 @@ def open_file(path: str) -> BinaryIO:
         raise
 
 
+def read_head(path: str, size: int) -> bytes:
+    """The beginning of a regular file. (Done for each file of a folder: plain calls of the system.)
+
+    Raises:
+        OSError: as `open_file`.
+    """
+    number = _open(path, _FILE)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError("it is no regular file")
+        return os.read(number, size)
+    finally:
+        os.close(number)
+
+
 def _open(path: str, flags: int) -> int:
     """As os.open, in several steps where the path is too long for one."""
     if len(path) < _LONGEST_PATH // 4 or len(os.fsencode(path)) < _LONGEST_PATH:
@@ -114,11 +144,16 @@ def _pieces(path: str) -> list[str]:
     return [*pieces, piece]
 
 
-def walk(top: str, wanted: Callable[[str], bool], most_levels: int | None = None) -> Iterator[FoundFile]:
-    """Files below a folder whose name is wanted, and the folders that cannot be listed.
+def walk(top: str, refusal: Callable[[str], str | None], max_levels: int | None = None) -> Iterator[FoundFile]:
+    """Files below a folder, and the folders that cannot be listed.
 
-    Links to folders are followed, each folder once and by its real place rather than by a link to it, so that a link
-    back up ends. Hidden files and folders are left out.
+    Links to folders are followed, each folder once and by its real path rather than by a link to it, so that a link
+    back up ends.
+
+    Args:
+        top: The folder.
+        refusal: Why the target of a link is not to be read; None where it may be.
+        max_levels: How many folders deep; all if empty.
     """
     seen: set[tuple[int, int]] = set()
     folders, links = [(top, 0)], deque[tuple[str, int]]()
@@ -135,15 +170,18 @@ def walk(top: str, wanted: Callable[[str], bool], most_levels: int | None = None
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(number) as listing:
-                entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
-                deeper = most_levels is None or level < most_levels
+                entries = sorted(listing, key=lambda e: e.name)
+                deeper = max_levels is None or level < max_levels
                 for entry in reversed(entries):
                     path = f"{folder.rstrip('/')}/{entry.name}"
-                    if _is_folder(entry):
-                        if deeper:
-                            (links if entry.is_symlink() else folders).append((path, level + 1))
-                    elif wanted(entry.name):
+                    if is_hidden(entry.name):
+                        yield FoundFile(path, "", hidden=True)
+                    elif entry.is_symlink() and (outside := refusal(path)) is not None:
+                        yield FoundFile(path, "unreadable", outside=outside)
+                    elif not _is_folder(entry):
                         yield FoundFile(path, _entry_version(entry))
+                    elif deeper:
+                        (links if entry.is_symlink() else folders).append((path, level + 1))
         except OSError as error:
             yield FoundFile(folder, "unreadable", f"the folder cannot be listed: {error.strerror}")
         finally:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.tracking.connection import check_connection, tracking_uri
-from tasks.tracking.registry import (
+from mien.tasks.tracking.connection import check_connection, tracking_uri
+from mien.tasks.tracking.registry import (
     PROMOTION_TAG,
     TRAINING_TAG,
     Registration,
@@ -13,7 +13,7 @@ from tasks.tracking.registry import (
     newest_of_kind,
     register,
 )
-from tasks.tracking.runs import TrackedRun, tracked_run
+from mien.tasks.tracking.runs import TrackedRun, tracked_run
 
 __all__ = [
     "PROMOTION_TAG",

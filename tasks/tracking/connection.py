@@ -19,21 +19,29 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from storage import Root
-from tasks.errors import RunError
+from mien.model.errors import first_line
+from mien.storage import Root
+from mien.storage.private import make_folder
+from mien.tasks.errors import RunError, UsageError
+from mien.tasks.tracking.embedded import (
+    URI_VARIABLE,
+    artifacts_folder,
+    embedded_database,
+    is_embedded,
+    move_artifact_uris,
+)
 
 EXPERIMENT = "mien"
 _PATIENCE_S = 10.0
-_URI_VARIABLE = "MLFLOW_TRACKING_URI"
+_SHOWN = 200
+"""Characters of what MLflow says."""
+_KEYWORDS = ("databricks", "uc")
+"""What MLflow takes without a scheme."""
 
 
 def tracking_uri(root: Root) -> str:
     """The MLflow in force for `root` (see the module's docstring)."""
-    return os.environ.get(_URI_VARIABLE) or f"sqlite:///{_embedded_folder(root) / 'mlflow.db'}"
-
-
-def _embedded_folder(root: Root) -> Path:
-    return root.local_path("") or Path("data").resolve()
+    return os.environ.get(URI_VARIABLE) or f"sqlite:///{embedded_database(root)}"
 
 
 def connect(root: Root) -> MlflowClient:
@@ -41,6 +49,7 @@ def connect(root: Root) -> MlflowClient:
 
     Raises:
         RunError: it cannot be reached.
+        UsageError: it is a folder, which MLflow does not take any more.
     """
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -48,16 +57,17 @@ def connect(root: Root) -> MlflowClient:
     for chatty in ("mlflow.models.model", "mlflow.pyfunc", "mlflow.tracking", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     uri = tracking_uri(root)
+    _check_kind(uri)
     if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(uri.removeprefix("sqlite:///")).parent)
     _use(uri)
     try:
-        _knock(uri)
+        _check_reachable(uri)
         client = MlflowClient()
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
         raise RunError(
-            f"MLflow at {uri} does not answer ({_first_line(error)}): start it or set MLFLOW_TRACKING_URI"
+            f"MLflow at {uri} does not answer ({first_line(error)[:_SHOWN]}): start it or set MLFLOW_TRACKING_URI"
         ) from error
     return client
 
@@ -67,7 +77,21 @@ def check_connection(root: Root) -> None:
     connect(root)
 
 
-def _knock(uri: str) -> None:
+def _check_kind(uri: str) -> None:
+    """Raises UsageError for a folder: MLflow answers that with a stack trace and advice on moving to a database."""
+    scheme = urlsplit(uri).scheme
+    if scheme == "file" or (not scheme and not uri.startswith(_KEYWORDS)):
+        raise UsageError(
+            f"{URI_VARIABLE} is the folder {uri}, and MLflow keeps nothing in plain folders any more: set it to "
+            f"{_as_database(uri)} or to a server's URL, or unset it to use the database in the root"
+        )
+
+
+def _as_database(uri: str) -> str:
+    return f"sqlite:///{uri.removeprefix('file://').rstrip('/') or '.'}/mlflow.db"
+
+
+def _check_reachable(uri: str) -> None:
     """Raises OSError where nobody listens: MLflow's client would try for minutes. Behind a proxy it must find out."""
     url = urlsplit(uri)
     proxied = url.scheme in getproxies() and url.hostname and not proxy_bypass(url.hostname)
@@ -79,21 +103,18 @@ def _knock(uri: str) -> None:
 def _use(uri: str) -> None:
     """Makes `uri` the one of this process. mlflow writes it into the environment too, where it would pass for the
     user's choice and outlive a change of root."""
-    chosen = os.environ.get(_URI_VARIABLE)
+    chosen = os.environ.get(URI_VARIABLE)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     if chosen is None:
-        os.environ.pop(_URI_VARIABLE, None)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+        os.environ.pop(URI_VARIABLE, None)
 
 
 def experiment_id(client: MlflowClient, root: Root) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
+    location = artifacts_folder(root).as_uri() if is_embedded() else None
     if found is not None:
+        if location is not None:
+            move_artifact_uris(embedded_database(root), str(found.artifact_location), location)
         return str(found.experiment_id)
-    embedded = _URI_VARIABLE not in os.environ
-    location = (_embedded_folder(root) / "mlartifacts").as_uri() if embedded else None
     return str(client.create_experiment(EXPERIMENT, artifact_location=location))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
@@ -15,14 +19,17 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-import model
-from model.networks.generator import GeneratorKind
-from storage import Root
-from tasks.errors import UsageError
-from tasks.models import MODEL_NAME, RegisteredModel, keep_model
-from tasks.tracking.connection import connect
-from tasks.tracking.runs import TrackedRun
+import mien
+from mien.model.networks.config import GeneratorKind
+from mien.storage import Root
+from mien.tasks.errors import RunError, UsageError
+from mien.tasks.generator.known_generators import is_kept, newest_champion, pinned_generator, remember_generator
+from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel, keep_model
+from mien.tasks.tracking.connection import connect
+from mien.tasks.tracking.embedded import in_this_root, is_away, registry_name
+from mien.tasks.tracking.runs import TrackedRun
 
+_log = logging.getLogger("mien.tasks")
 CHAMPION = "champion"
 TRAINING_TAG = "mien.training"
 WEIGHTS_TAG = "mien.weights_sha256"
@@ -98,15 +105,16 @@ class Registration:
 def register(root: Root, run: TrackedRun, registration: Registration) -> RegisteredModel:
     """Registers the model as a new version of `mien-generator`, with the alias `champion` if it has won."""
     client = connect(root)
-    info = mlflow.pyfunc.log_model(
-        name="generator",
-        loader_module="model.serving",
-        data_path=str(registration.folder),
-        code_paths=[str(Path(model.__file__ or "").parent)],
-        signature=_signature(registration.example),
-        input_example=registration.example,
-        pip_requirements=_serving_requirements(),
-    )
+    with _serving_code() as code:
+        info = mlflow.pyfunc.log_model(
+            name="generator",
+            loader_module="mien.model.inference.pyfunc",
+            data_path=str(registration.folder),
+            code_paths=[str(code)],
+            signature=_signature(registration.example),
+            input_example=registration.example,
+            pip_requirements=_serving_requirements(),
+        )
     run.text("model_card.md", registration.card)
     _ensure_registered_model(client)
     version = client.create_model_version(
@@ -126,7 +134,9 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
     )
     if registration.champion:
         client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
-    return _registered(client, client.get_model_version(MODEL_NAME, version.version))
+    registered = _registered(client, client.get_model_version(MODEL_NAME, version.version))
+    remember_generator(root, registered, registry_name())
+    return registered
 
 
 def _ensure_registered_model(client: MlflowClient) -> None:
@@ -140,8 +150,19 @@ def _signature(example: Mapping[str, np.ndarray]) -> ModelSignature:
     return ModelSignature(Schema(inputs), Schema([TensorSpec(image.dtype, (-1, *image.shape[1:]))]))  # pyright: ignore[reportArgumentType]
 
 
-def _serving_requirements() -> list[str]:
+@contextmanager
+def _serving_code() -> Iterator[Path]:
+    """A folder `mien/` with the code that a registered model carries: `mien.model` alone, under its own name, so that
+    it loads beside any package `model` of the reader's."""
+    package = Path(mien.__file__).parent
+    with TemporaryDirectory() as folder:
+        code = Path(folder) / package.name
+        shutil.copytree(package / "model", code / "model", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(package / "__init__.py", code)
+        yield code
 
+
+def _serving_requirements() -> list[str]:
     # Without the local label (`+cpu`), which no package index serves.
     return [f"{name}=={installed_version(name).split('+')[0]}" for name in _SERVING_PACKAGES]
 
@@ -149,28 +170,48 @@ def _serving_requirements() -> list[str]:
 def fetch_model(root: Root, uri: str) -> RegisteredModel:
     """Pins a model URI to a version and keeps its files in the root.
 
+    A version that was fetched from this registry before is taken from the root. Where the registry is away, so is any
+    other that was fetched; in the place of an alias the newest champion is, which is told in one line.
+
     Raises:
         UsageError: the registry has no such model.
+        RunError: the registry does not answer, and the root has no such model either.
         WeightsError: the weights are not the registered ones.
     """
-    registered, folder = resolve_model(root, uri)
-    keep_model(root, folder, registered.sha256)
+    registry = registry_name()
+    kept = pinned_generator(root, uri, registry)
+    if kept is not None:
+        return kept
+    try:
+        if is_away(root) and (found := _without_registry(root, uri, "it has no database")) is not None:
+            return found
+        connect(root)
+    except RunError as error:
+        if (found := _without_registry(root, uri, str(error))) is None:
+            raise
+        return found
+    registered = _registered(client := connect(root), _find_version(client, uri))
+    if not is_kept(root, registered.sha256):
+        keep_model(root, _fetched(root, client, registered), registered.sha256)
+    remember_generator(root, registered, registry)
     return registered
 
 
-def resolve_model(root: Root, uri: str) -> tuple[RegisteredModel, Path]:
-    """Pins `models:/name@alias` or `models:/name/version` to a version and fetches it.
+def _without_registry(root: Root, uri: str, why: str) -> RegisteredModel | None:
+    name, alias = uri.removeprefix("models:/").partition("@")[::2]
+    found = newest_champion(root, name) if alias == CHAMPION else pinned_generator(root, uri, None)
+    if found is not None:
+        _log.warning("the registry is away (%s): %s in %s is used for %s", why, found.uri, root.url, uri)
+    return found
 
-    Returns the version and the local folder of the application model.
 
-    Raises:
-        UsageError: no such model, version or alias.
-    """
-    client = connect(root)
-    version = _find_version(client, uri)
-    registered = _registered(client, version)
-    local = Path(mlflow.artifacts.download_artifacts(registered.uri))
-    return registered, next(path.parent for path in sorted(local.glob("data/**/config.json")))
+def _fetched(root: Root, client: MlflowClient, registered: RegisteredModel) -> Path:
+    """Local folder of the application model of a version."""
+    version = client.get_model_version(*registered.uri.removeprefix("models:/").split("/", 1))
+    stored = client.get_model_version_download_uri(version.name, str(version.version))
+    # In a root that was moved the database still names the old folder.
+    local = in_this_root(root, stored) or Path(mlflow.artifacts.download_artifacts(registered.uri))
+    return next(path.parent for path in sorted(local.glob("data/**/config.json")))
 
 
 def _find_version(client: MlflowClient, uri: str) -> ModelVersion:

@@ -17,9 +17,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from model.images import encode_png
-from storage import Root, TableRef
-from tasks.tracking.connection import connect, experiment_id
+from mien.model.images.codec import encode_png
+from mien.storage import Root, TableRef
+from mien.tasks.tracking.connection import connect, experiment_id
 
 
 class TrackedRun:

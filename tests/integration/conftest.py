@@ -1,13 +1,108 @@
-"""Real servers for the integration tests, on loopback."""
+"""What the integration tests share: servers on loopback, worker processes, a root that went through the pipeline."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
+
+from mien.tasks.errors import AbandonedError
+from mien.tasks.runtime import workers
+from mien.tasks.runtime.workers import WorkerPool
+from tests.integration.faulty_job import Job, make_job, use_registry
+from tests.integration.flow_calls import run_pipeline
+from tests.made_once import made_once
+
+# --- Worker processes -------------------------------------------------------------------------------------------------
+
+
+class _SharedPool:
+    """Two worker processes, made when they are first needed and anew when a step that failed has given them up."""
+
+    def __init__(self) -> None:
+        self._pool: WorkerPool | None = None
+
+    def get(self) -> WorkerPool:
+        try:
+            if self._pool is not None:
+                self._pool.run(os.getpid)
+        except AbandonedError:
+            self.close()
+        self._pool = self._pool or WorkerPool(2)
+        return self._pool
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+
+@pytest.fixture(scope="session")
+def _shared_pool() -> Iterator[_SharedPool]:
+    pool = _SharedPool()
+    yield pool
+    pool.close()
+
+
+@contextmanager
+def _in_force(pool: WorkerPool) -> Iterator[None]:
+    """`worker_pool` makes no processes while there are some, and those of a test session outlive its flows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "_pool", pool)
+        patch.setattr(workers, "_ticks", pool.ticks)
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared_workers(_shared_pool: _SharedPool) -> Iterator[None]:
+    """The flows of this module share the worker processes of the session. They keep the environment that they were
+    started in: what a test sets for its flows does not reach them."""
+    with _in_force(_shared_pool.get()):
+        yield
+
+
+# --- Roots -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def pipeline_root(
+    tmp_path_factory: pytest.TempPathFactory, prefect_server: None, _shared_pool: _SharedPool
+) -> tuple[Path, Any]:
+    """A root that went through the whole pipeline, and what came of it. To read; `done` is one to write to."""
+    with _in_force(_shared_pool.get()):
+        return made_once(tmp_path_factory, "six", run_pipeline)
+
+
+@pytest.fixture(scope="module")
+def done(
+    pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFactory, shared_workers: None
+) -> tuple[Path, Any]:
+    """A copy of the root, for the tests of a module, and what came of the pipeline. The copy has the registry; the
+    artefacts that it names stay where they are."""
+    root, augmentation = pipeline_root
+    left = shutil.ignore_patterns("checkpoints", "mlartifacts")
+    return shutil.copytree(root, tmp_path_factory.mktemp("done") / "root", ignore=left), augmentation
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, _shared_pool: _SharedPool) -> Iterator[Job]:
+    """What the tests of faults begin with; its registry is the one in force."""
+    with _in_force(_shared_pool.get()):
+        folder, made = made_once(tmp_path_factory, "job", make_job)
+    with pytest.MonkeyPatch.context() as patch:
+        use_registry(patch, folder)
+        yield made
+
+
+# --- S3 ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command line, run as a user runs it."""
+"""The command line, run as a user runs it. What is wrong with arguments: tests/unit/flows/cli/test_app.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 MIEN = str(Path(sys.executable).parent / "mien")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Nothing set that would quiet the servers: the command has to do it."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "DO_NOT_TRACK"))}
@@ -25,115 +25,55 @@ def mien(environment: dict[str, str], *arguments: object, cwd: Path | None = Non
     )
 
 
-def test_help_names_every_command(environment: dict[str, str]) -> None:
-    told = mien(environment, "--help")
-    assert told.returncode == 0
-    known = ("demo", "prepare", "train", "evaluate", "augment", "transfer", "gallery", "report", "doctor", "ls", "show")
-    for command in (*known, "calibrate", "reproduce", "export", "verify"):
-        assert f" {command} " in told.stdout
-
-
-@pytest.mark.parametrize(
-    ("command", "options"),
-    [
-        ("demo", ["--root", "--minutes"]),
-        (
-            "prepare",
-            [
-                *(
-                    "--root",
-                    "--name",
-                    "--faces",
-                    "--crop-size",
-                    "--pattern",
-                    "--identity",
-                    "--faces-per-image",
-                    "--fps",
-                ),
-                *("--every", "--max-failed", "--check-identities", "--group-similarity", "--commercial"),
-            ],
-        ),
-        ("train", ["--root", "--data", "--generator", "--size", "--minutes", "--steps"]),
-        ("evaluate", ["--root", "--model", "--data", "--pairs", "--cross-pairs", "--against", "--gallery"]),
-        (
-            "augment",
-            [
-                *("--root", "--model", "--identities", "--expressions", "--per-identity", "--pairs", "--seed"),
-                *("--dry-run", "--retarget", "--head-pose", "--candidates", "--most-pose-difference", "--gate"),
-                *("--image-format", "--keep-rejected", "--require-consent", "--precision"),
-            ],
-        ),
-        ("transfer", ["--root", "--model", "--retarget", "--head-pose"]),
-        ("gallery", ["--root", "--out"]),
-        ("calibrate", ["--root", "--data", "--pairs"]),
-        ("reproduce", ["--root", "--name", "--out"]),
-        ("export", ["--root", "--data", "--out", "--format", "--paste-back", "--rejected"]),
-        ("verify", ["--root", "--data"]),
-        ("report", ["--root", "--data", "--out"]),
-    ],
-)
-def test_the_options_stay(environment: dict[str, str], command: str, options: list[str]) -> None:
-    told = mien(environment, command, "--help").stdout
-    assert [option for option in options if option not in told] == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["prepare", "nowhere", "--name", "x"], "nowhere"),
-        (["prepare", "sample:orl", "--name", "x", "--faces", "other"], "unknown detector 'other'"),
-        (["prepare", "sample:orl", "--name", "a/b"], "a/b"),
-        (["prepare", "sample:orl", "--name", "x", "--pattern", "*.jpg"], "names no label"),
-        (["prepare", "sample:orl", "--name", "x", "--faces", "no_such_file:Detector"], "no module 'no_such_file'"),
-        (["prepare", "sample:orl", "--name", "x", "--identity", "cluster", "--check-identities"], "takes no labels"),
-        (["train", "--data", "nobody", "--steps", "1"], "nobody"),
-        (["train", "--data", "x"], "--minutes"),
-        (["augment", "--identities", "a", "--expressions", "b"], "mien prepare"),
-        (["show", "no/such/thing"], "names no table"),
-        (["transfer", "nowhere.jpg", "elsewhere.jpg", "out.png"], "nowhere.jpg"),
-        (["gallery", "--out", "g"], "mien augment"),
-        (["verify", "--data", "nobody"], "nobody"),
-        (["calibrate", "--data", "nobody"], "nobody"),
-        (["export", "--data", "nobody", "--out", "o"], "nobody"),
-    ],
-)
-def test_a_wrong_argument_is_one_clear_line(
-    environment: dict[str, str], tmp_path: Path, arguments: list[str], says: str
-) -> None:
-    told = mien(environment, *arguments, cwd=tmp_path)
-    assert told.returncode == 2, told.stderr
-    errors = [line for line in told.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, told.stderr
-    assert says in errors[0]
-    assert "Traceback" not in told.stderr
+def test_a_wrong_argument_starts_no_server(environment: dict[str, str], tmp_path: Path) -> None:
+    done = mien(environment, "augment", "--identities", "a", "--expressions", "b", "--per-identity", "-5", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: Invalid value for '--per-identity'")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    done = mien(environment, "verify", "--data", "nobody", cwd=tmp_path)
+    assert done.returncode == 2
+    note, error = done.stderr.splitlines()
+    assert note == "note: --data is called --set now; the next release takes the new name only"
+    assert error.startswith("error: there is no set 'nobody'")
+    assert list(Path(environment["PREFECT_HOME"]).rglob("*.db")) == []
 
 
 def test_prepare_tells_of_photos_that_fit_no_pattern(environment: dict[str, str], tmp_path: Path) -> None:
     photo = tmp_path / "photos" / "anna.jpg"
     photo.parent.mkdir()
     photo.write_bytes(b"never read")
-    options = ("--pattern", "{identity}/*.jpg", "--name", "none", "--root", "root")
-    told = mien(environment, "prepare", "photos", *options, cwd=tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert "1 left out: its path does not fit the pattern {identity}/*.jpg" in told.stdout
-    assert "no face is usable: mien report --root root --data none shows why" in told.stdout
+    options = ("--pattern", "{identity}/*.jpg", "--set", "none", "--root", "root")
+    done = mien(environment, "prepare", "photos", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 left out: its path does not fit the pattern {identity}/*.jpg" in done.stdout
+    assert "no face is usable: mien report --root root --set none shows why" in done.stdout
 
 
 def test_prepare_tells_what_became_of_the_photos_and_nothing_else(environment: dict[str, str], tmp_path: Path) -> None:
     photos = tmp_path / "photos" / "anna"
     photos.mkdir(parents=True)
     (photos / "broken.jpg").write_bytes(b"not a picture")
-    told = mien(environment, "prepare", photos.parent, "sample:orl/s1", "--name", "mixed", "--root", tmp_path / "root")
-    assert told.returncode == 0, told.stderr
-    assert "11 photos (1 unreadable), 10 faces usable" in told.stdout
+    root = tmp_path / "root"
+    done = mien(environment, "prepare", photos.parent, "sample:orl/s1", "--set", "mixed", "--root", root)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "mixed: 11 photos (1 unreadable), 10 faces usable, 0 rejected, 0 failed",
+        f"next: mien train --root {root} --set mixed --minutes 30",
+    ]
     noise = [
         line
-        for line in told.stderr.splitlines()
+        for line in done.stderr.splitlines()
         if not line.startswith(("index photos:", "detect and align:", "render heatmaps:"))
     ]
     assert noise == []
-    listed = mien(environment, "ls", "--root", tmp_path / "root").stdout
+    listed = mien(environment, "ls", "--root", root).stdout
     assert "mixed" in listed
     assert "10 ok, 1 failed" in listed
-    shown = mien(environment, "show", f"{tmp_path}/root/images/mixed", "--rows", "20").stdout
+    shown = mien(environment, "show", f"{root}/images/mixed", "--rows", "20").stdout
     assert "broken.jpg" in shown
+    next((root / "faces" / "shards").iterdir()).unlink()
+    verified = mien(environment, "verify", "--root", root, "--set", "mixed")
+    assert verified.returncode == 1
+    assert "is gone" in verified.stdout
+    assert "mixed: 1 fault; 11 images, 0 faces" in verified.stdout

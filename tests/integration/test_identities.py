@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-import storage
-from tasks.errors import UsageError
+from mien import storage
+from mien.tasks.errors import UsageError
+from tests.integration.flow_calls import prepare, table_rows, train
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 OWN = "tests.own_detector:DarkSquares"
 COLOURS = ((90, 20, 20), (20, 90, 20), (20, 20, 90))
@@ -30,47 +32,35 @@ def draw_squares(folder: Path, people: range, each: int = 4) -> None:
 
 def identities(root: Path, name: str) -> dict[str, tuple[str, str]]:
     """Identity and split by file."""
-    images = storage.open_table(str(root), "images", name).to_table().to_pylist()
-    files = {row["image_id"]: Path(row["uri"]).name for row in images}
-    faces = storage.open_table(str(root), "faces", name).to_table().to_pylist()
-    return {files[row["image_id"]]: (row["identity"], row["split"]) for row in faces}
+    files = {row["image_id"]: Path(row["uri"]).name for row in table_rows(root, "images", name)}
+    return {files[row["image_id"]]: (row["identity"], row["split"]) for row in table_rows(root, "faces", name)}
 
 
 def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_path: Path) -> None:
-    from flows.prepare import outcome, prepare_faces
-    from flows.report import write_report
+    from mien.flows.report import write_report
 
-    def prepare():
-        return prepare_faces(
-            [str(tmp_path / "squares")],
-            "squares",
-            str(tmp_path),
-            OWN,
-            64,
-            workers=1,
-            identity="cluster",
-            commercial=True,
-        )
+    def prepared() -> Any:
+        return prepare([tmp_path / "squares"], "squares", tmp_path, faces=OWN, identity="cluster", commercial=True)
 
     draw_squares(tmp_path / "squares", range(2))
-    first = prepare()
+    first = prepared()
     before = identities(tmp_path, "squares")
     assert len({identity for identity, _ in before.values()}) == 2
     for person in range(2):
         assert len({identity for file, (identity, _) in before.items() if file.startswith(f"{person}-")}) == 1
-    assert "2 people by their faces, 4 to 4 faces each" in outcome(storage.Root(str(tmp_path)), first)
+    assert "2 people by their faces, 4 to 4 faces each" in first.identities[0]
 
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/shards/*")}
-    assert prepare() == first
+    assert prepared() == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/shards/*")} == written
 
     draw_squares(tmp_path / "squares", range(3))
-    prepare()
+    prepared()
     after = identities(tmp_path, "squares")
     assert before.items() <= after.items()
     assert len({identity for identity, _ in after.values()}) == 3
 
-    report = write_report("squares", str(tmp_path))
+    report = write_report(set="squares", root=str(tmp_path))
     assert "3 people by their faces" in report.summary
     assert "3 people by their faces" in Path(tmp_path / "reports/squares/index.html").read_text()
     faces = storage.open_table(str(tmp_path), "faces", "squares").to_table(["weights_licences", "commercial_use"])
@@ -79,27 +69,25 @@ def test_faces_are_grouped_by_a_detector_of_ones_own_and_keep_their_names(tmp_pa
 
 
 def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path) -> None:
-    from flows.prepare import outcome, prepare_faces
-    from flows.report import write_report
-    from flows.train import train_generator
+    from mien.flows.report import write_report
 
     people = {f"sample:orl/s{p}/{n}.pgm": f"s{p}" for p in (1, 2, 3) for n in range(1, 6)}
     people["sample:orl/s1/2.pgm"], people["sample:orl/s2/3.pgm"] = "s2", "s1"
     listed = tmp_path / "list.csv"
     listed.write_text("\n".join(["uri,identity", *(f"{uri},{who}" for uri, who in people.items())]))
     root = str(tmp_path / "root")
-    done = prepare_faces([str(listed)], "swapped", root, crop_size=64, workers=2, check_identities=True)
-    told = outcome(storage.Root(root), done)
+    done = prepare([listed], "swapped", root, check_identities=True)
+    told = "\n".join(done.lines())
     assert "2 of 15 labelled faces disagree with their label" in told
     assert "sample:orl/s1/2.pgm: nearer to s1" in told
     assert "sample:orl/s2/3.pgm: nearer to s2" in told
-    report = write_report("swapped", root)
+    report = write_report(set="swapped", root=root)
     assert "`sample:orl/s1/2.pgm`: nearer to s1" in report.summary
-    rows = storage.open_table(root, "faces", "swapped").to_table().to_pylist()
+    rows = table_rows(root, "faces", "swapped")
     assert sum(row["identity_doubt"] is not None for row in rows) == 2
     assert {row["commercial_use"] for row in rows} == {False}
 
     with pytest.raises(UsageError, match="the detector dlib may not be used commercially"):
-        prepare_faces([str(listed)], "swapped", root, crop_size=64, workers=1, commercial=True)
+        prepare([listed], "swapped", root, commercial=True)
     with pytest.raises(UsageError, match="the faces of swapped may not be used commercially"):
-        train_generator(["swapped"], root, size=64, steps=1, commercial=True)
+        train(["swapped"], root, steps=1, commercial=True)

@@ -9,34 +9,36 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import storage
-
-PROJECT = Path(__file__).resolve().parents[2]
+from mien import storage
+from tests.paths import REPOSITORY
 
 # Small shards, so that there is something between the kills.
 PREPARE = """
 import sys
-import flows.prepare
+import mien.flows.prepare
 if __name__ == "__main__":
-    flows.prepare.SHARD_IMAGES = 3
+    mien.flows.prepare.SHARD_IMAGES = 3
     images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-    flows.prepare.prepare_faces(images, "three", sys.argv[1], crop_size=64, workers=2)
+    mien.flows.prepare.prepare_faces(images, set="three", root=sys.argv[1], crop_size=64, workers=2)
 """
 
 TRAIN = """
 import sys
-from dataclasses import replace
-from storage import Root
-from tasks.faces import face_tables
-from tasks.training import default_settings, train, training_fingerprint
+from mien.model.training.settings import TrainSettings
+from mien.storage import Root
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.train.train import TrainOptions, resolve_settings, train, training_fingerprint
 if __name__ == "__main__":
     root = Root(sys.argv[1])
     sets = [face_tables(root, "six")]
-    settings = replace(default_settings(root, sets, "residual", 64, None, 12, 0), checkpoint_every_s=0)
+    options = TrainOptions("residual", 64, steps=12, seed=0)
+    settings = resolve_settings(root, sets, TrainSettings(checkpoint_every_s=0.0), options)
     done = train(root, sets, settings, training_fingerprint(sets, settings))
     print(done.sha256, done.run_id, done.steps)
 """
@@ -47,7 +49,7 @@ def start(script: str, root: Path) -> subprocess.Popen[str]:
 
     environment = os.environ | {
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": str(REPOSITORY),
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     return subprocess.Popen(
@@ -62,7 +64,7 @@ def start(script: str, root: Path) -> subprocess.Popen[str]:
 
 def finish(script: str, root: Path) -> str:
     process = start(script, root)
-    told, _ = process.communicate(timeout=400)
+    told, _ = process.communicate(timeout=1200)
     assert process.returncode == 0
     return told
 
@@ -71,7 +73,8 @@ def kill(process: subprocess.Popen[str], parent_only: bool) -> None:
     if parent_only:
         process.kill()
     else:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
@@ -84,13 +87,14 @@ def shards(root: Path) -> list[Path]:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: Path, kills: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     finish(PREPARE, whole)
     chance = random.Random(7)
-    for attempt in range(3):
-        process, wanted = start(PREPARE, broken), len(shards(broken)) + chance.randint(1, 6)
-        while process.poll() is None and len(shards(broken)) < wanted:
+    for attempt in range(kills):
+        process, enough = start(PREPARE, broken), len(shards(broken)) + chance.randint(1, 6)
+        while process.poll() is None and len(shards(broken)) < enough:
             time.sleep(0.02)
         kill(process, parent_only=attempt % 2 == 0)
         kept = {path: path.read_bytes() for path in shards(broken)}
@@ -101,20 +105,21 @@ def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path:
     assert [p.relative_to(broken) for p in shards(broken)] == [p.relative_to(whole) for p in shards(whole)]
 
 
-@pytest.mark.usefixtures("prefect_server")
-def test_a_killed_training_has_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
-    from flows.prepare import prepare_faces
-
+@pytest.mark.parametrize(
+    "killed_after", [(0, 5), pytest.param(tuple(range(12)), marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
+)
+def test_a_killed_training_has_the_weights_of_an_unbroken_one(
+    pipeline_root: tuple[Path, Any], tmp_path: Path, killed_after: tuple[int, ...]
+) -> None:
     outcomes: list[list[str]] = []
-    people = [f"sample:orl/s{n}" for n in range(1, 7)]
-    splits = {"val_fraction": 0.2, "test_fraction": 0.2, "split_salt": "six-2"}
-    prepare_faces(people, "six", str(tmp_path / "whole"), crop_size=64, workers=2, **splits)
-    shutil.copytree(tmp_path / "whole", tmp_path / "broken")
+    trained = shutil.ignore_patterns("checkpoints", "models", "mlartifacts", "mlflow.db")
+    for name in ("whole", "broken"):
+        shutil.copytree(pipeline_root[0], tmp_path / name, ignore=trained)
     for name in ("whole", "broken"):
         root = tmp_path / name
-        for wanted in (0, 5) if name == "broken" else ():
+        for kept in killed_after if name == "broken" else ():
             process = start(TRAIN, root)
-            while process.poll() is None and newest_checkpoint(root) <= wanted:
+            while process.poll() is None and newest_checkpoint(root) <= kept:
                 time.sleep(0.01)
             kill(process, parent_only=False)
             assert newest_checkpoint(root) > 0

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage import Root, SourceReader, list_images
-from tests.test_archives import tar_of
+from mien.storage import Root, SourceReader, list_images
+from tests.unit.storage.sources.test_archives import tar_of
 
 PHOTOS = {"anna/1.jpg": b"first", "anna/2.png": b"second", "ben/3.webp": b"third"}
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from storage import (
+from mien.storage import (
     MissingError,
     Root,
     ShardRef,
@@ -28,7 +28,7 @@ from storage import (
     write_set,
     write_shard,
 )
-from storage.schemas import IMAGES
+from mien.storage.schemas import IMAGES
 
 
 def _images(first: int, count: int) -> pa.Table:

@@ -1,0 +1,1 @@
+"""The `mien` command: made from the flows, and what a terminal needs."""

@@ -1,0 +1,73 @@
+"""Types of the flows' parameters: their bounds, and the group that the help of a command lists them in.
+
+A flow states each parameter once: name, type and default in its signature, the description in its docstring. Prefect
+validates a run's parameters by these types and shows them in its form; `flows/cli/build.py` makes the command from the
+same signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from mien.storage import StorageError, check_set_name
+from mien.storage.sets import SET_NAME
+
+
+@dataclass(frozen=True)
+class Group:
+    """The title under which the help of a command lists a parameter; without one it is among the first."""
+
+    title: str
+
+
+PHOTOS = Group("Photos and videos")
+FACES = Group("Faces")
+PEOPLE = Group("People")
+GENERATOR = Group("Generator")
+PLAN = Group("Plan")
+EXPRESSION = Group("Expression")
+GATE = Group("Gate and terms")
+OUTPUT = Group("Output")
+RUN = Group("Run")
+
+
+def _set_name(name: str) -> str:
+    try:
+        check_set_name(name)
+    except StorageError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+def _model_uri(uri: str) -> str:
+    name, _, version = uri.removeprefix("models:/").replace("@", "/").partition("/")
+    if not (uri.startswith("models:/") and name and version):
+        raise ValueError(f"{uri!r} is no registered model: write models:/NAME@ALIAS or models:/NAME/VERSION")
+    return uri
+
+
+Text = Annotated[str, Field(min_length=1)]
+"""A path, URL or name; never empty."""
+RootUrl = Text
+SetName = Annotated[str, AfterValidator(_set_name), Field(json_schema_extra={"pattern": f"^{SET_NAME}$"})]
+ModelUri = Annotated[str, AfterValidator(_model_uri), Field(json_schema_extra={"pattern": "^models:/[^@/]+[@/].+$"})]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Degrees = Annotated[float, Field(ge=0, le=180, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(ge=0.05, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+"""What numpy, torch and scikit-learn all take."""
+SizePx = Literal[64, 96, 128, 256, 512]
+"""Sides of the generators that can be built."""
+CropPx = Annotated[int, Field(ge=64, le=1024), FACES]
+Detector = Annotated[Text, FACES]
+Workers = Annotated[Count | None, RUN]
+HeadPose = Annotated[Share, EXPRESSION]
+
+CHAMPION = "models:/mien-generator@champion"
+"""The generator that is used where none is named."""
+ROOT = "./data"
+"""The root that is used where none is named."""

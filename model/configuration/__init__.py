@@ -1,0 +1,1 @@
+"""Settings from a mapping and as text: frozen dataclasses, validated by name, type and bounds."""

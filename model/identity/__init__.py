@@ -1,0 +1,1 @@
+"""Who is who, by embeddings: clustering people and checking labels."""

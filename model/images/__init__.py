@@ -1,0 +1,1 @@
+"""Pixels in and out: codecs, video frames, provenance marks, contact sheets."""

@@ -1,0 +1,1 @@
+"""The ground floor: landmark schemes, the reference face, alignment, heatmaps."""

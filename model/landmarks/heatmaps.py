@@ -1,0 +1,53 @@
+"""Landmark heatmaps, the keypoint information of the method: one channel per facial part.
+
+A heatmap's pixel (column, row) stands for the point (column + 0.5, row + 0.5), in the coordinates of
+`model/landmarks/schemes.py`; so landmarks of the crop are multiplied by size_px / crop_size_px and nothing is shifted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.model.configuration.bounds import Bounds, check_bounds
+from mien.model.landmarks.schemes import PARTS, LandmarkScheme, part_indices
+
+
+@dataclass(frozen=True)
+class HeatmapSpec:
+    """Size of the heatmaps, and width of their Gaussians."""
+
+    size_px: Annotated[int, Bounds(min=8, max=256)] = 64
+    """Side of the square heatmaps."""
+    sigma_px: Annotated[float, Bounds(above=0, max=64)] = 1.5
+    """Of the Gaussian around each landmark, in pixels of the heatmap."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+def render_heatmaps(
+    landmarks_xy: Float[np.ndarray, "n points 2"], scheme: LandmarkScheme, crop_size_px: int, spec: HeatmapSpec
+) -> UInt8[np.ndarray, "n parts {spec.size_px} {spec.size_px}"]:
+    """Heatmaps of the parts, in the order of `PARTS`, for landmarks in pixels of square crops.
+
+    A channel is the maximum of exp(−d² / 2σ²) over the landmarks of its part, d being the distance from the pixel's
+    centre; 1 is stored as 255. Landmarks beyond the border fade out.
+    """
+    columns, rows = _profiles(landmarks_xy * (spec.size_px / crop_size_px), spec)
+    out = np.empty((len(landmarks_xy), len(PARTS), spec.size_px, spec.size_px), np.uint8)
+    for channel, indices in enumerate(part_indices(scheme).values()):
+        # A Gaussian of two dimensions is the product of its profiles along the axes.
+        blobs = rows[:, indices, :, None] * columns[:, indices, None, :]
+        out[:, channel] = np.rint(255 * blobs.max(axis=1))
+    return out
+
+
+def _profiles(points_xy: Float[np.ndarray, "n points 2"], spec: HeatmapSpec) -> Float[np.ndarray, "2 n points size"]:
+    """exp(−(c − p)² / 2σ²) at the pixel centres c, for the x and for the y of each point p."""
+    centres = np.arange(spec.size_px, dtype=np.float32) + 0.5
+    distance = centres - np.moveaxis(points_xy, -1, 0).astype(np.float32)[..., None]
+    return np.exp(-(distance**2) / (2 * spec.sigma_px**2))

@@ -1,0 +1,1 @@
+"""How good a face is: its measures, their limits, the gate."""

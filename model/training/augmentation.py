@@ -1,0 +1,76 @@
+"""Changes that leave a pair a pair: both photos and their keypoints get the same.
+
+A generator soon learns a few dozen people by heart. Stretched, turned and shifted a little, each photo is new to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.training.settings import AugmentationSettings
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happens to each pair of a batch."""
+
+    flips: Bool[Tensor, " batch"]
+    placement: Float[Tensor, "batch 2 3"]
+    """From positions in the new image to positions in the old one, in [-1, 1] over the crop."""
+    gain: Float[Tensor, " batch"]
+    offset: Float[Tensor, " batch"]
+
+    def photos(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
+        """Changed photos in [-1, 1]; what comes in from outside repeats the border."""
+        flipped = torch.where(_wide(self.flips), images.flip(-1), images)
+        moved = self._moved(flipped, "border")
+        return moved.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
+
+    def keypoints(self, keypoints: KeypointInfo) -> KeypointInfo:
+        """Keypoints of the changed photos."""
+        flipped = keypoints.flipped(self.flips)
+        back = torch.linalg.inv(self.placement[:, :, :2])
+        points = torch.einsum("bij,bpj->bpi", back, flipped.points - self.placement[:, None, :, 2])
+        return KeypointInfo(self._moved(flipped.heatmaps, "zeros"), points)
+
+    def _moved(self, maps: Float[Tensor, "batch channels side side"], outside: str) -> Tensor:
+        grid = F.affine_grid(self.placement, list(maps.shape), align_corners=False)
+        return F.grid_sample(maps, grid, mode="bilinear", padding_mode=outside, align_corners=False)
+
+
+def draw_changes(
+    augmentation: AugmentationSettings, count: int, random: np.random.Generator, device: torch.device | str
+) -> Changes:
+    """Changes for `count` pairs."""
+    values = random.uniform(-1, 1, (count, 7)) * [
+        *[augmentation.stretch] * 2,
+        *[augmentation.shift * 2] * 2,  # the side is 2 units long
+        np.radians(augmentation.rotation_degrees),
+        augmentation.contrast,
+        augmentation.brightness,
+    ]
+    flips = random.random(count) < (0.5 if augmentation.flip else 0)
+    cos, sin = np.cos(values[:, 4]), np.sin(values[:, 4])
+    width, height = 1 + values[:, 0], 1 + values[:, 1]
+    placement = np.stack([cos * width, -sin * height, values[:, 2], sin * width, cos * height, values[:, 3]], 1)
+    return Changes(
+        torch.from_numpy(flips).to(device),
+        _tensor(placement.reshape(count, 2, 3), device),
+        _tensor(1 + values[:, 5], device),
+        _tensor(values[:, 6], device),
+    )
+
+
+def _wide(per_pair: Tensor) -> Tensor:
+    return per_pair[:, None, None, None]
+
+
+def _tensor(values: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32)).to(device)

@@ -1,0 +1,172 @@
+"""Training faces in memory and the pairs drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from mien.model.errors import ModelError
+from mien.model.evaluation.pairs import usable_people
+from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.images.tensors import from_uint8
+from mien.model.landmarks.crop_units import to_px
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.training.augmentation import draw_changes
+from mien.model.training.settings import AugmentationSettings
+
+
+@dataclass(frozen=True)
+class FaceArrays:
+    """Aligned faces of several people, row by row. About 80 kB per face at 128 px."""
+
+    images: UInt8[np.ndarray, "faces 3 size size"]
+    heatmaps: UInt8[np.ndarray, "faces parts side side"]
+    points: Float[np.ndarray, "faces 68 2"]
+    """The 68 common landmarks in [-1, 1] over the crop."""
+    identities: Int[np.ndarray, " faces"]
+    """A number per person."""
+    sets: Int[np.ndarray, " faces"] | None = None
+    """A number per set that the faces come from; None if they are of one."""
+    sigma_px: float = HeatmapSpec.sigma_px
+    """Of the Gaussians in the heatmaps, in pixels of the heatmap."""
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def keypoints(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> KeypointInfo:
+        """L of the given rows."""
+        heatmaps = heatmaps_to_float(torch.from_numpy(self.heatmaps[rows]).to(device))
+        return KeypointInfo(heatmaps, torch.from_numpy(self.points[rows]).float().to(device))
+
+    @classmethod
+    def joined(cls, parts: Sequence[FaceArrays]) -> FaceArrays:
+        """Faces of different people as one set, the people numbered on."""
+        parts = [part for part in parts if len(part)]
+        starts = np.cumsum([0, *(part.identities.max() + 1 for part in parts)])
+        return cls(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.heatmaps for part in parts]),
+            np.concatenate([part.points for part in parts]),
+            np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
+            sigma_px=parts[0].sigma_px,
+        )
+
+    def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
+        """I of the given rows, in [-1, 1]."""
+        return from_uint8(torch.from_numpy(self.images[rows]).to(device))
+
+
+class PairBatch(NamedTuple):
+    """Pairs of two photos of one person each; the people of a batch differ as long as there are enough."""
+
+    source: Float[Tensor, "batch 3 size size"]
+    """I_s in [-1, 1]."""
+    target: Float[Tensor, "batch 3 size size"]
+    """I_t in [-1, 1]."""
+    source_keypoints: KeypointInfo
+    target_keypoints: KeypointInfo
+    identities: Int[Tensor, " batch"]
+
+
+class CrossBatch(NamedTuple):
+    """Photos of people, and for each the expression of another person, retargeted. No photo shows the result."""
+
+    source: Float[Tensor, "batch 3 size size"]
+    """I_s in [-1, 1]."""
+    source_keypoints: KeypointInfo
+    target_keypoints: KeypointInfo
+
+
+def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
+    """How often each person is drawn: each set as often as any other, and in it each photo.
+
+    So thousands of frames of a few videos do not drown the photos of another set.
+    """
+    sizes = np.array([len(rows) for rows in people], np.float64)
+    sets = np.zeros(len(people), np.int64) if faces.sets is None else faces.sets[[rows[0] for rows in people]]
+    shares = sizes / np.bincount(sets, sizes)[sets]
+    return shares / shares.sum()
+
+
+class TargetExpressions:
+    """Target keypoints with another person's expression: the driver's, retargeted; the head turns as the driver's."""
+
+    def __init__(self, faces: FaceArrays) -> None:
+        _, self._person_of = np.unique(faces.identities, return_inverse=True)
+        self._points, self._heatmaps = faces.points, HeatmapSpec(faces.heatmaps.shape[-1], faces.sigma_px)
+        self._neutrals = neutrals_by_person(faces.points, self._person_of)
+
+    def keypoints(
+        self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"], device: torch.device | str = "cpu"
+    ) -> KeypointInfo:
+        """The keypoints of the expression of each driver on the face of the source in the same row."""
+        points = retarget(self._faces(source), self._faces(driver), RetargetSettings())
+        side_px = self._heatmaps.size_px
+        heatmaps = render_heatmaps(to_px(points, side_px), "ibug68", side_px, self._heatmaps)
+        return KeypointInfo(
+            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(points).float().to(device)
+        )
+
+    def _faces(self, rows: Int[np.ndarray, " rows"]) -> Faces:
+        return Faces(self._points[rows], self._neutrals[self._person_of[rows]])
+
+
+class PairSampler:
+    """Draws batches of pairs; its random generator is the only one of a training."""
+
+    def __init__(self, faces: FaceArrays, augmentation: AugmentationSettings, seed: int, candidates: int = 1) -> None:
+        """Of `candidates` pairs the one whose landmarks move most is taken: pairs that hardly differ teach little."""
+        self.faces, self.augmentation, self.candidates = faces, augmentation, candidates
+        self.random = np.random.default_rng(seed)
+        self._people = usable_people(faces.identities)
+        if len(self._people) < 2:
+            raise ModelError("training compares people: it needs several photos each of at least two")
+        self._share = _shares(faces, self._people)
+        self._targets = TargetExpressions(faces)
+
+    def draw(self, count: int, device: torch.device | str) -> PairBatch:
+        """The next `count` pairs, augmented."""
+        people = self._draw_people(count * self.candidates)
+        rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in people])
+        moved = np.linalg.norm(self.faces.points[rows[:, 0]] - self.faces.points[rows[:, 1]], axis=-1).mean(-1)
+        chosen = moved.reshape(count, self.candidates).argmax(1)
+        source, target = rows.reshape(count, self.candidates, 2)[np.arange(count), chosen].T
+        changes = draw_changes(self.augmentation, count, self.random, device)
+        return PairBatch(
+            changes.photos(self.faces.photos(source, device)),
+            changes.photos(self.faces.photos(target, device)),
+            changes.keypoints(self.faces.keypoints(source, device)),
+            changes.keypoints(self.faces.keypoints(target, device)),
+            torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
+        )
+
+    def draw_cross(self, count: int, device: torch.device | str) -> CrossBatch:
+        """The next `count` cross-person pairs, augmented; heads turn as the driver's do."""
+        people = self._draw_people(2 * count)
+        rows = np.array([self.random.choice(self._people[n]) for n in people])
+        source, driver = rows[:count], rows[count:]
+        keypoints = self._targets.keypoints(source, driver, device)
+        changes = draw_changes(self.augmentation, count, self.random, device)
+        return CrossBatch(
+            changes.photos(self.faces.photos(source, device)),
+            changes.keypoints(self.faces.keypoints(source, device)),
+            changes.keypoints(keypoints),
+        )
+
+    def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
+        """By their shares; no person is drawn twice before all have been drawn once."""
+        rounds: list[np.ndarray] = []
+        left = count
+        while left > 0:
+            rounds.append(
+                self.random.choice(len(self._people), min(left, len(self._people)), replace=False, p=self._share)
+            )
+            left -= len(rounds[-1])
+        return np.concatenate(rounds)

@@ -1,0 +1,133 @@
+"""Everything that decides a training, in one frozen record that is logged and fingerprinted.
+
+Free of torch, so that settings are read without loading it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from mien.model.configuration.bounds import (
+    BelowOne,
+    Bounds,
+    Count,
+    CountOrZero,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    check_bounds,
+)
+from mien.model.errors import SettingsError
+from mien.model.networks.config import GeneratorConfig
+from mien.model.precision import Precision
+from mien.model.training.loss_weights import GanLoss, LossWeights, RealPair
+from mien.model.training.stopping import StopSettings
+
+OptimizerKind = Literal["muon", "adam", "sgd"]
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """How far both photos of a pair are changed, alike; each change is drawn evenly from -max to +max for each pair."""
+
+    flip: bool = True
+    """Mirror half of the pairs; left and right parts are exchanged."""
+    stretch: BelowOne = 0.1
+    """Relative change of width and, drawn separately, of height."""
+    rotation_degrees: Annotated[float, Bounds(min=0, max=180)] = 5.0
+    """Turn about the middle of the crop."""
+    shift: Share = 0.04
+    """Along each axis, as a share of the side."""
+    contrast: Share = 0.2
+    """Relative change."""
+    brightness: Annotated[float, Bounds(min=0, max=2)] = 0.15
+    """In units of the range [-1, 1]."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of a training. `steps` and `minutes` may both be set: the first limit reached ends it."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator_width: Count = 32
+    """Channels of the first layer of both discriminators."""
+    batch_size: Count = 4
+    """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
+    pair_candidates: Count = 2
+    """Each pair is the one of so many whose landmarks move most."""
+    pretrain_batch_size: Annotated[int, Bounds(min=2)] = 8
+    """Pairs per update of the discriminators before the generator starts; n pairs are n² to D_id."""
+    steps: Count | None = None
+    """Generator updates."""
+    minutes: Positive | None = None
+    """Time spent in training, pretraining included, summed over resumed runs."""
+    pretrain_steps: CountOrZero = 600
+    """Updates of the two discriminators before the generator starts; no more than `steps`, so that a short training
+    does not spend its time on the discriminators."""
+    pretrain_share: Share = 0.1
+    """Of `minutes`, at most this much goes into pretraining."""
+    optimizer: OptimizerKind = "muon"
+    """muon: Muon for the convolutions inside the generator and Adam for the rest; adam: Adam for the generator; the
+    discriminators have Adam with both. sgd: plain stochastic gradient descent for all three networks."""
+    learning_rate: Positive = 1e-3
+    """Of the generator, by Adam or SGD; rises over the first updates, then falls to a twentieth along a half cosine
+    over whichever limit is nearer."""
+    muon_learning_rate: Positive = 2e-2
+    """Muon's, of the generator; rises and falls likewise."""
+    warmup_steps: Count = 100
+    """Updates over which the generator's learning rates rise."""
+    max_gradient: Positive = 60.0
+    """Longer gradients of the generator are shortened to this: a pair with wrong landmarks is not to throw it off."""
+    discriminator_learning_rate: Positive = 5e-4
+    """Of both discriminators beside the generator; falls likewise."""
+    pretrain_learning_rate: Positive = 5e-4
+    """Of both discriminators before it."""
+    beta1: BelowOne = 0.9
+    """Adam's first moment for the generator."""
+    discriminator_beta1: BelowOne = 0.5
+    """Adam's first moment for the discriminators (Radford et al. 2016)."""
+    weights: LossWeights = field(default_factory=LossWeights)
+    gan_loss: GanLoss = "bce"
+    """How the adversarial terms score a logit: bce, the patent's, by log D; hinge; least_squares."""
+    adversarial_from: Share = 0.6
+    """Fraction of the training after which the discriminators and λ_GAN come in; 0 is the schedule of the patent. Until
+    then the generator learns from the photos alone, at half the cost: what it draws first is too poor to learn from
+    being found out."""
+    expression_real_pair: RealPair = "matched"
+    """The real pair of D_e beside the generator: matched takes the target photo with its landmarks, literal the source
+    photo with the target's, as the patent's formula is written."""
+    mismatched: NotNegative = 0.5
+    """Weight of real pairs that do not belong together in the discriminators' losses beside the generator; 0 is the
+    patent's loss alone."""
+    cross_every_steps: CountOrZero = 4
+    """In the adversarial part every so many updates are of cross-person pairs: another person's expression, retargeted,
+    with no photo to compare with. 0 leaves them out."""
+    identity_share: Share = 0.25
+    """Of a batch, this much goes through the embedder of the identity term, which is costly."""
+    average_decay: BelowOne = 0.998
+    """Of the moving average of the generator's weights, which is what is validated and registered; 0 registers the
+    generator itself."""
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    stop: StopSettings = field(default_factory=StopSettings)
+    seed: Seed = 0
+    """Of the first weights, and of everything that is drawn."""
+    precision: Precision = "auto"
+    """auto: bfloat16 where the processor or GPU computes in it, else float32."""
+    validate_every_steps: Count = 500
+    """Updates between validations."""
+    validation_pairs: Count = 64
+    """Pairs of held-out people that a validation draws."""
+    checkpoint_every_s: NotNegative = 30.0
+    """Seconds between checkpoints; at each update if 0."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.batch_size == 1 and self.mismatched:
+            raise SettingsError("a batch_size of 1 has no pairs that do not belong together: set mismatched = 0")
+        if self.weights.identity and not self.identity_share:
+            raise SettingsError("identity_share is 0: set the weight identity to 0 to leave the identity term out")

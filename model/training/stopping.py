@@ -1,0 +1,85 @@
+"""When a training ends, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mien.model.configuration.bounds import Count, NotNegative, check_bounds
+
+StopMetric = Literal["l1", "ssim", "psnr"]
+HIGHER_IS_BETTER = frozenset[StopMetric]({"ssim", "psnr"})
+
+StopReason = Literal["step limit", "time limit", "discriminators settled", "early stop"]
+
+
+@dataclass(frozen=True)
+class StopSettings:
+    """The patent's stop rule, and early stopping beside it."""
+
+    settled_identity: float | None = None
+    """Preset value of -L_Did. Where it is not set, the Nash equilibrium of `gan_loss`: 2·ln 2 of bce, 2 of hinge, 0.5
+    of least_squares."""
+    settled_expression: float | None = None
+    """Preset value of -L_De, likewise."""
+    tolerance: NotNegative = 0.01
+    """Both losses have settled when their means over the window are this near to the preset values."""
+    window_steps: Count = 500
+    """Adversarial updates that the means are taken over."""
+    patience_validations: Count = 20
+    """Validations without a better metric before training ends."""
+    metric: StopMetric = "l1"
+    """The validation metric that counts."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass
+class StopState:
+    """What the stop rules remember; saved with the checkpoint."""
+
+    identity_sum: float = 0.0
+    expression_sum: float = 0.0
+    window_step: int = 0
+    settled: bool = False
+    best: float | None = None
+    """Of the validation metric, negated where higher is better."""
+    validations_since_best: int = 0
+
+    def after_step(self, losses: Mapping[str, float], settings: StopSettings, equilibrium: float) -> None:
+        """Takes the discriminators' losses of a step, if they took part; judges them at the end of each window."""
+        if "discriminator_identity" not in losses:
+            return
+        self.identity_sum += losses["discriminator_identity"]
+        self.expression_sum += losses["discriminator_expression"]
+        self.window_step += 1
+        if self.window_step < settings.window_steps:
+            return
+        off = [
+            abs(total / self.window_step - (equilibrium if preset is None else preset))
+            for total, preset in (
+                (self.identity_sum, settings.settled_identity),
+                (self.expression_sum, settings.settled_expression),
+            )
+        ]
+        self.settled = max(off) <= settings.tolerance
+        self.identity_sum = self.expression_sum = 0.0
+        self.window_step = 0
+
+    def after_validation(self, value: float, metric: StopMetric = "l1") -> None:
+        """Takes the value of the validation metric."""
+        cost = -value if metric in HIGHER_IS_BETTER else value
+        if self.best is None or cost < self.best:
+            self.best, self.validations_since_best = cost, 0
+        else:
+            self.validations_since_best += 1
+
+    def reason(self, settings: StopSettings) -> StopReason | None:
+        """Why to stop now, if at all. Step and time limits are the trainer's."""
+        if self.settled:
+            return "discriminators settled"
+        if self.validations_since_best >= settings.patience_validations:
+            return "early stop"
+        return None

@@ -1,0 +1,281 @@
+"""The adversarial training of the method, one update at a time.
+
+A `Trainer` holds the three networks, their optimisers and all state that decides the next update. `fit.py`
+runs it to its end.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Generator as Yielding
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from mien.model.device import pick_device, uses_bfloat16
+from mien.model.networks.build import build_networks, embedder_at_hand
+from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler
+from mien.model.training.losses import EQUILIBRIUM
+from mien.model.training.muon import Muon
+from mien.model.training.objectives import (
+    Networks,
+    Terms,
+    adversarial_terms,
+    cross_terms,
+    photo_terms,
+    pretraining_terms,
+)
+from mien.model.training.optimizers import (
+    discriminator_optimizer,
+    generator_optimizers,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    scheduled,
+    set_learning_rate,
+)
+from mien.model.training.settings import TrainSettings
+from mien.model.training.stopping import StopReason, StopState
+from mien.model.training.validation import draw_samples, expression_auc, identity_auc, validate_generator
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors, and what JSON holds."""
+
+
+class Trainer:
+    """Trains on `faces`. Two trainers with the same settings, faces and state make the same updates."""
+
+    def __init__(self, settings: TrainSettings, faces: FaceArrays, device: str = "auto") -> None:
+        self.settings = settings
+        self.device = pick_device(device)
+        self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
+        self.generator, self.identity, self.expression = build_networks(
+            settings.generator, settings.discriminator_width, settings.seed, self.device
+        )
+        self._networks_at_work = Networks(
+            self.generator,
+            self.identity,
+            self.expression,
+            embedder_at_hand(self.device) if settings.weights.identity else None,
+        )
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self._optimize_generator = generator_optimizers(self.generator, settings)
+        self._optimize_discriminators = discriminator_optimizer([self.identity, self.expression], settings)
+        self._bfloat16 = uses_bfloat16(settings.precision, self.device)
+        self.pretrained_steps = 0
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.stopping = StopState()
+
+    # --- What is next -------------------------------------------------------------------------------------------------
+
+    @property
+    def fraction_done(self) -> float:
+        """Of whichever limit is nearer, 0..1; 0 without a limit."""
+        by_steps = self.step / self.settings.steps if self.settings.steps else 0.0
+        by_time = self.elapsed_s / (60 * self.settings.minutes) if self.settings.minutes else 0.0
+        return min(max(by_steps, by_time), 1.0)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the discriminators are ready for the generator."""
+        settings, endless = self.settings, float("inf")
+        limit_steps = min(settings.pretrain_steps, endless if settings.steps is None else settings.steps)
+        limit_s = settings.pretrain_share * (endless if settings.minutes is None else 60 * settings.minutes)
+        return self.step > 0 or self.pretrained_steps >= limit_steps or self.elapsed_s >= limit_s
+
+    def stop_reason(self) -> StopReason | None:
+        """Why training is over, if it is."""
+        if self.settings.steps is not None and self.step >= self.settings.steps:
+            return "step limit"
+        if self.settings.minutes is not None and self.elapsed_s >= 60 * self.settings.minutes:
+            return "time limit"
+        return self.stopping.reason(self.settings.stop)
+
+    # --- Updates ------------------------------------------------------------------------------------------------------
+
+    def pretrain(self) -> dict[str, float]:
+        """One update of both discriminators on real photos alone; its losses by name."""
+        with self._timed():
+            set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
+            batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
+            with self._autocast():
+                terms = pretraining_terms(self._networks_at_work, batch, self.settings)
+            loss = terms["pretrain_identity"] + terms["pretrain_expression"]
+            self._backward(loss, [self._optimize_discriminators])
+            self._optimize_discriminators.step()
+            self.pretrained_steps += 1
+        return _numbers(terms)
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether the discriminators take part in the next update."""
+        return self.fraction_done >= self.settings.adversarial_from
+
+    def train_step(self) -> dict[str, float]:
+        """One update of the generator and, adversarially, one of both discriminators; the losses by name."""
+        with self._timed():
+            self._schedule()
+            terms = self._update()
+            self._update_average()
+            self.step += 1
+        named = _numbers(terms)
+        self.stopping.after_step(named, self.settings.stop, EQUILIBRIUM[self.settings.gan_loss])
+        return named
+
+    def _update(self) -> Terms:
+        count, every = self.settings.batch_size, self.settings.cross_every_steps
+        if not self.adversarial:
+            return self._photo_update(self.sampler.draw(count, self.device))
+        if every and self.step % every == every - 1:
+            return self._cross_update(self.sampler.draw_cross(count, self.device))
+        return self._adversarial_update(self.sampler.draw(count, self.device))
+
+    def _photo_update(self, batch: PairBatch) -> Terms:
+        """The generator learns from the target photos alone."""
+        with self._autocast():
+            terms = photo_terms(self._networks_at_work, batch, self.settings)
+        self._backward_generator(terms["generator"])
+        self._step_generator()
+        return terms
+
+    def _cross_update(self, batch: CrossBatch) -> Terms:
+        """The generator learns from being judged; the discriminators stay as they are."""
+        with self._autocast():
+            terms = cross_terms(self._networks_at_work, batch, self.settings)
+        self._backward_generator(terms["generator"])
+        self._step_generator()
+        return terms
+
+    def _adversarial_update(self, batch: PairBatch) -> Terms:
+        """All three networks learn; the gradient of each side of the game goes to its own weights only."""
+        with self._autocast():
+            terms = adversarial_terms(self._networks_at_work, batch, self.settings)
+        self._backward_generator(terms["generator"], retain_graph=True)
+        self._backward(terms["discriminators"], [self._optimize_discriminators])
+        self._step_generator()
+        self._optimize_discriminators.step()
+        return terms
+
+    def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
+        self._backward(loss, self._optimize_generator, retain_graph)
+        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.max_gradient)
+
+    def _step_generator(self) -> None:
+        for optimizer in self._optimize_generator:
+            optimizer.step()
+
+    @staticmethod
+    def _backward(
+        loss: Float[Tensor, ""], optimizers: Sequence[torch.optim.Optimizer], retain_graph: bool = False
+    ) -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        weights = [weight for optimizer in optimizers for group in optimizer.param_groups for weight in group["params"]]
+        loss.backward(inputs=weights, retain_graph=retain_graph)
+
+    def _update_average(self) -> None:
+        # Early on the average would hold on to random weights: it follows faster until it has seen enough.
+        decay = min(self.settings.average_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for average, weight in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                average.lerp_(weight, 1 - decay)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Those of the next update."""
+        settings, done = self.settings, self.fraction_done
+        warm = min(1.0, (self.step + 1) / settings.warmup_steps)
+        return {
+            "learning_rate": scheduled(settings.learning_rate, done) * warm,
+            "muon_learning_rate": scheduled(settings.muon_learning_rate, done) * warm,
+            "discriminator_learning_rate": scheduled(settings.discriminator_learning_rate, done),
+        }
+
+    def _schedule(self) -> None:
+        rates = self.learning_rates()
+        for optimizer in self._optimize_generator:
+            of_muon = isinstance(optimizer, Muon)
+            set_learning_rate(optimizer, rates["muon_learning_rate" if of_muon else "learning_rate"])
+        set_learning_rate(self._optimize_discriminators, rates["discriminator_learning_rate"])
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)
+
+    @contextmanager
+    def _timed(self) -> Yielding[None]:
+        started_s = time.perf_counter()
+        yield
+        self.elapsed_s += time.perf_counter() - started_s
+
+    # --- Measuring ----------------------------------------------------------------------------------------------------
+
+    def validate(self, held_out: FaceArrays) -> dict[str, float]:
+        """How well the averaged generator draws people it never saw, and how the discriminators generalise to them."""
+        measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
+        measured |= self.validate_discriminators(held_out)
+        if self.adversarial:  # sharper images cost some L1: what came before is no measure of what comes after
+            metric = self.settings.stop.metric
+            self.stopping.after_validation(measured[metric], metric)
+        return measured
+
+    def validate_discriminators(self, held_out: FaceArrays) -> dict[str, float]:
+        """`identity_auc` (same person against another) and `expression_auc` (own heatmap against another)."""
+        return {
+            "identity_auc": identity_auc(self.identity, held_out),
+            "expression_auc": expression_auc(self.expression, held_out),
+        }
+
+    def sample_grid(self, held_out: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
+        """A sheet of samples of the averaged generator."""
+        return draw_samples(self.average, held_out, rows)
+
+    # --- State --------------------------------------------------------------------------------------------------------
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {
+            "generator.": self.generator,
+            "average.": self.average,
+            "identity.": self.identity,
+            "expression.": self.expression,
+        }
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "optimize_discriminators.": self._optimize_discriminators,
+            **{f"optimize_generator_{n}.": optimizer for n, optimizer in enumerate(self._optimize_generator)},
+        }
+
+    def state(self) -> State:
+        """All that the next updates depend on."""
+        tensors = {
+            f"{p}{name}": value for p, net in self._networks().items() for name, value in net.state_dict().items()
+        }
+        for prefix, optimizer in self._optimizers().items():
+            tensors |= optimizer_tensors(optimizer, prefix)
+        return tensors, {
+            "pretrained_steps": self.pretrained_steps,
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "random": self.sampler.random.bit_generator.state,
+            "stopping": vars(self.stopping),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
+        """Goes on from what `state` returned."""
+        for prefix, network in self._networks().items():
+            own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            network.load_state_dict(own)
+        for prefix, optimizer in self._optimizers().items():
+            load_optimizer_tensors(optimizer, prefix, tensors)
+        self.pretrained_steps, self.step, self.elapsed_s = rest["pretrained_steps"], rest["step"], rest["elapsed_s"]
+        self.sampler.random.bit_generator.state = rest["random"]
+        self.stopping = StopState(**rest["stopping"])
+
+
+def _numbers(terms: Mapping[str, Float[Tensor, ""]]) -> dict[str, float]:
+    return {name: term.item() for name, term in terms.items()}

@@ -1,0 +1,1 @@
+"""Moving pixels: splines, flows, masks, face chips, paste-back."""

@@ -1,0 +1,20 @@
+"""Pixel positions of a picture in [-1, 1], as torch's samplers count them (align_corners=False)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def pixel_centres(side_px: int, like: Tensor) -> Float[Tensor, "pixels 2"]:
+    """(x, y) of the pixels' centres of a square picture, row by row, on the device and of the type of `like`."""
+    along = (torch.arange(side_px, device=like.device, dtype=like.dtype) + 0.5) * (2 / side_px) - 1
+    y, x = torch.meshgrid(along, along, indexing="ij")
+    return torch.stack([x, y], dim=-1).reshape(-1, 2)
+
+
+def pixel_grid(like: Float[Tensor, "batch channels side side"]) -> Float[Tensor, "side side 2"]:
+    """The backward flow that moves nothing, at the size of `like`."""
+    side_px = like.shape[-1]
+    return pixel_centres(side_px, like).unflatten(0, (side_px, side_px))

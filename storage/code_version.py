@@ -1,0 +1,184 @@
+"""The code version of a stage: a digest of its module and of every first-party module that this one imports.
+
+The imports are followed in the parsed source, so no list has to be kept by hand, and nothing is imported. What decides
+the digest is the syntax tree without docstrings: comments, docstrings and layout may change, code may not. Beside it
+count the files that a module names and that lie next to it (`reference_face.json`), and the versions of the libraries
+that compute pixels and numbers.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from mien.storage.fingerprints import fingerprint
+
+NUMERIC_LIBRARIES = {
+    "numpy": "numpy",
+    "cv2": "opencv-python",
+    "PIL": "pillow",
+    "torch": "torch",
+    "onnxruntime": "onnxruntime",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "scipy": "scipy",
+}
+"""Import name and distribution. dlib and insightface are optional: the version of a detector names them."""
+
+WITHOUT_CONTENT = (
+    "mien.tasks.runtime",  # how work runs, not what it does
+    "mien.tasks.errors",
+    "mien.tasks.tracking",
+    "mien.storage.root",  # bytes in, the same bytes out
+    "mien.storage.sets",
+    "mien.storage.artefacts",
+    "mien.storage.code_version",
+    "mien.storage.rows",  # types alone
+    "mien.storage.retries",  # how often is asked
+    "mien.storage.secrets",  # what a message leaves out
+)
+"""Modules and packages that decide nothing of what a stage writes. They are not followed."""
+
+
+@dataclass(frozen=True)
+class _Module:
+    name: str
+    path: Path
+    digest: str
+    imports: tuple[tuple[str, str | None], ...]
+    """Module and name, for `from module import name`; no name for `import module`."""
+    libraries: frozenset[str]
+
+    @property
+    def is_package(self) -> bool:
+        return self.path.name == "__init__.py"
+
+
+@cache
+def source_digest(*module_names: str) -> str:
+    """Fingerprint of these modules, of the first-party modules that they import, directly or not, and of the major and
+    minor versions of the numeric libraries that any of them uses.
+
+    A package counts as its `__init__.py`. First-party is what lies in the same top-level package.
+
+    Raises:
+        ModuleNotFoundError: there is no such module, or it has no source file.
+    """
+    modules: dict[str, _Module] = {}
+    for name in module_names:
+        _follow(_read(name), modules)
+    libraries = sorted(set().union(*(module.libraries for module in modules.values())))
+    return fingerprint(
+        {
+            "modules": {name: module.digest for name, module in modules.items()},
+            "libraries": {name: _major_minor(NUMERIC_LIBRARIES[name]) for name in libraries},
+        }
+    )
+
+
+def followed_modules(*module_names: str) -> list[str]:
+    """The names of the modules that decide `source_digest` of these, sorted."""
+    modules: dict[str, _Module] = {}
+    for name in module_names:
+        _follow(_read(name), modules)
+    return sorted(modules)
+
+
+def _follow(module: _Module, seen: dict[str, _Module]) -> None:
+    if module.name in seen:
+        return
+    seen[module.name] = module
+    top = module.name.partition(".")[0]
+    for imported, name in module.imports:
+        if imported.partition(".")[0] != top:
+            continue
+        origin = _origin(imported, name)
+        if not any(origin == skipped or origin.startswith(f"{skipped}.") for skipped in WITHOUT_CONTENT):
+            _follow(_read(origin), seen)
+
+
+def _origin(module: str, name: str | None) -> str:
+    """The module that an import means: a submodule, or where a package has the name from."""
+    if name is None:
+        return module
+    if not _read(module).is_package:
+        return module
+    if _exists(f"{module}.{name}"):
+        return f"{module}.{name}"
+    for imported, known in _read(module).imports:
+        if known == name and imported != module:
+            return _origin(imported, name)
+    return module
+
+
+@cache
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the name above it is a module, not a package
+        return False
+
+
+@cache
+def _read(module: str) -> _Module:
+    spec = find_spec(module)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    path = Path(spec.origin or "")
+    if not path.is_file() or path.suffix != ".py":
+        raise ModuleNotFoundError(f"{module!r} has no source file", name=module)
+    tree = ast.parse(path.read_bytes())
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    imports = tuple(_imports(tree, package))
+    libraries = frozenset(name for imported, _ in imports if (name := imported.partition(".")[0]) in NUMERIC_LIBRARIES)
+    beside = {name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest() for name in _files_named(tree, path)}
+    _strip_docstrings(tree)
+    # Without attributes: line numbers move with every comment.
+    return _Module(module, path, fingerprint([ast.dump(tree), beside]), imports, libraries)
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str | None]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((module, alias.name) for alias in node.names)
+
+
+def _files_named(tree: ast.Module, path: Path) -> list[str]:
+    """Files beside the module that one of its strings names."""
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    beside = {file.name for file in path.parent.iterdir() if file.is_file() and file.suffix not in (".py", ".pyc")}
+    return sorted(words & beside)
+
+
+def _strip_docstrings(tree: ast.Module) -> None:
+    """Removes every string that stands alone: docstrings, also those of fields."""
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            body = getattr(node, field, None)
+            if isinstance(body, list):
+                setattr(node, field, [statement for statement in body if not _is_text(statement)])
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _major_minor(distribution: str) -> str | None:
+    try:
+        return ".".join(version(distribution).split(".")[:2])
+    except PackageNotFoundError:
+        return None

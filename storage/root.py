@@ -1,0 +1,309 @@
+"""A root: the folder, bucket prefix or other fsspec URL under which all tables lie.
+
+Everything that touches a filesystem goes through here, so that a local folder and an object store behave alike:
+a file appears whole or not at all, listings are never stale, and errors say what to do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from uuid import uuid4
+
+import fsspec
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from mien.storage.errors import MissingError, StorageError, TransientError
+from mien.storage.private import make_folder, private_opener
+from mien.storage.retries import is_transient
+
+_REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
+"""botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""
+
+
+_RUN_TEMPLATES = ("reference", "kerchunk")
+"""Protocols of fsspec whose files hold templates (Jinja), which are run."""
+
+
+@contextmanager
+def storage_errors(url: str) -> Generator[None, None, None]:
+    """Turns whatever a filesystem raises inside the block into a StorageError about `url`.
+
+    It is a MissingError where there is no file, a TransientError where asking again may help. fsspec's implementations
+    raise their libraries' own errors, which have no base class in common.
+    """
+    url = printable(url)
+    try:
+        yield
+    except StorageError:
+        raise
+    except FileNotFoundError as error:
+        if _is_missing_bucket(error):
+            raise StorageError(f"the bucket of {url} does not exist: create it or correct the URL") from error
+        raise MissingError(f"{url} does not exist: correct the path or URL") from error
+    except Exception as error:
+        raise (TransientError if is_transient(error) else StorageError)(_advice(error, url)) from error
+
+
+def printable(text: str) -> str:
+    """The text on one line: what cannot be printed, line breaks first of all, is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def _advice(error: Exception, url: str) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, PermissionError) and "://" not in url:
+        return f"access to {url} was refused: check the permissions of the file and its folder"
+    # S3 answers a question about a file (HEAD) with a bare 400 where the credentials have expired.
+    bare = isinstance(error, OSError) and "Bad Request" in text and "://" in url
+    if isinstance(error, PermissionError) or type(error).__name__ in _REFUSED or bare:
+        return (
+            f"access to {url} was refused ({text}): check the credentials and their rights "
+            "(for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"
+        )
+    if isinstance(error, ValueError) and "not known" in text:
+        return f"{url} has an unknown protocol: write a folder or an fsspec URL such as s3://bucket/prefix"
+    if isinstance(error, ImportError):
+        return f"{url} needs a package that is not installed: {text}"
+    return f"{url} cannot be read or written ({type(error).__name__}: {text}): check that it is reachable and has space"
+
+
+def _is_missing_bucket(error: BaseException) -> bool:
+    cause: Any = error.__cause__
+    response: Any = getattr(cause, "response", None) or {}
+    return isinstance(error, FileNotFoundError) and response.get("Error", {}).get("Code") == "NoSuchBucket"
+
+
+def open_url(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Filesystem of a path or fsspec URL, and the path on it (absolute for a local one).
+
+    Raises:
+        StorageError: the protocol is unknown, needs a package that is not installed, or is refused: fsspec's chains and
+            reference files name further filesystems and templates, which are run.
+    """
+    if "::" in url or url.partition("://")[0].lower() in _RUN_TEMPLATES:
+        raise StorageError(f"{printable(url)} is a chain of filesystems or a reference file: name the file or folder")
+    with storage_errors(url):
+        # Other processes write to the same root: a cached listing would hide what they did.
+        filesystem, path = url_to_fs(url, use_listings_cache=False)
+    return filesystem, str(path)
+
+
+def _normalised(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url.rstrip("/") or url[:1]
+    return f"{scheme}://{rest.rstrip('/') or rest[:1]}"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file as a listing tells of it."""
+
+    name: str
+    bytes: int
+    written: datetime
+
+
+class Root:
+    """Any fsspec URL under which tables lie: `./data`, `s3://bucket/prefix`, `memory://name`.
+
+    Two roots of one URL are equal; a pickled root is its URL, so it can be sent to worker processes. All paths are
+    relative to the root, with `/`; "" is the root itself. Every method raises StorageError where the storage fails.
+    """
+
+    url: str
+    """As given, without a trailing slash. A relative path is taken from the working directory at construction."""
+
+    filesystem: fsspec.AbstractFileSystem
+    """Where the root lies."""
+
+    def __init__(self, url: str) -> None:
+        if not url.strip():
+            raise StorageError("the root is empty: give a folder or an fsspec URL such as s3://bucket/prefix")
+        self.url = _normalised(url)
+        self.filesystem, base = open_url(self.url)
+        self._base = base.rstrip("/")
+
+    def __reduce__(self) -> tuple[type[Root], tuple[str]]:
+        return (Root, (self.url,))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Root) and self.url == other.url
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+    def __repr__(self) -> str:
+        return f"Root({self.url!r})"
+
+    def full_path(self, path: str) -> str:
+        """The path as the filesystem takes it.
+
+        Raises:
+            StorageError: the path leads out of the root.
+        """
+        if ".." in path.split("/") or path.startswith("/"):
+            raise StorageError(f"{path} leads out of {self.url}: give a path below it")
+        return f"{self._base}/{path}" if path else self._base
+
+    def uri(self, path: str) -> str:
+        """The path as a user writes it."""
+        return f"{self.url.rstrip('/')}/{path}" if path else self.url
+
+    def local_path(self, path: str) -> Path | None:
+        """Absolute path on this machine; None for a remote root."""
+        if not isinstance(self.filesystem, LocalFileSystem):
+            return None
+        return Path(self.full_path(path) or "/")
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+        with storage_errors(self.uri(path)):
+            return bool(self.filesystem.exists(self.full_path(path)))
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from; on an object store, only what is read is fetched."""
+        with storage_errors(self.uri(path)):
+            return cast("BinaryIO", self.filesystem.open(self.full_path(path), "rb"))
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of a file."""
+        with storage_errors(self.uri(path)):
+            return cast("bytes", self.filesystem.cat_file(self.full_path(path)))
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Writes a file, which appears whole or not at all; an existing one is replaced.
+
+        On a local filesystem by a temporary file that takes the name at last, on an object store by one put.
+        """
+        with storage_errors(self.uri(path)):
+            if (local := self.local_path(path)) is not None:
+                _replace_file(local, data)
+            else:
+                self.filesystem.pipe_file(self.full_path(path), data)
+
+    def create_bytes(self, path: str, data: bytes) -> bool:
+        """Writes a file unless there is one; whether it was written. Of several writers at once exactly one gets True.
+
+        A local filesystem does so by linking a whole file to the name, S3 by a conditional put, memory in its process.
+        A filesystem that has no such call is asked before the file is written: there two writers at the very same
+        moment may both get True, and the later one's content stays.
+        """
+        with storage_errors(self.uri(path)):
+            if (local := self.local_path(path)) is not None:
+                return _create_file(local, data)
+            full = self.full_path(path)
+            try:
+                self.filesystem.pipe_file(full, data, mode="create")
+                return True
+            except FileExistsError:
+                return False
+            except (NotImplementedError, TypeError):
+                if self.filesystem.exists(full):
+                    return False
+                self.filesystem.pipe_file(full, data)
+                return True
+
+    def list(self, path: str) -> list[str]:
+        """Sorted names of the files directly in a folder, without hidden ones; empty where there is no such folder."""
+        folder = self.full_path(path)
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(folder, detail=True)
+        except MissingError:
+            return []
+        names = [str(info["name"]).rsplit("/", 1)[-1] for info in found if info["type"] != "directory"]
+        return sorted(name for name in names if name and not name.startswith("."))
+
+    def files(self, path: str) -> list[FileInfo]:
+        """The files directly in a folder, sorted by name, hidden ones included; empty where there is no such folder."""
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
+        except MissingError:
+            return []
+        files = [self._described(path, info) for info in found if info["type"] != "directory"]
+        return sorted(files, key=lambda file: file.name)
+
+    def _described(self, folder: str, info: dict[str, Any]) -> FileInfo:
+        name = str(info["name"]).rsplit("/", 1)[-1]
+        written = info.get("LastModified")  # S3 tells it with the listing, and each question would be a request
+        return FileInfo(name, int(info["size"] or 0), written or self.modified(f"{folder}/{name}" if folder else name))
+
+    def folders(self, path: str) -> list[str]:
+        """Sorted names of the folders directly in a folder; empty where there is no such folder."""
+        try:
+            with storage_errors(self.uri(path)):
+                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
+        except MissingError:
+            return []
+        return sorted(str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in found if i["type"] == "directory")
+
+    def files_below(self, path: str = "") -> list[str]:
+        """Sorted paths of all files below a folder, hidden ones too, relative to the root."""
+        folder = self.full_path(path)
+        try:
+            with storage_errors(self.uri(path)):
+                found = cast("list[str]", self.filesystem.find(folder))
+        except MissingError:
+            return []
+        base = f"{self._base}/"
+        return sorted(name.removeprefix(base) for name in found if name.startswith(base))
+
+    def modified(self, path: str) -> datetime:
+        """When a file was last written."""
+        with storage_errors(self.uri(path)):
+            return self.filesystem.modified(self.full_path(path))
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        with storage_errors(self.uri(path)):
+            return int(self.filesystem.info(self.full_path(path))["size"])
+
+    def delete(self, path: str) -> None:
+        """Deletes a file; one that is already gone is no error."""
+        with suppress(MissingError), storage_errors(self.uri(path)):
+            self.filesystem.rm_file(self.full_path(path))
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    with _written_beside(path, data) as temporary:
+        os.replace(temporary, path)
+
+
+def _create_file(path: Path, data: bytes) -> bool:
+    with _written_beside(path, data) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a filesystem without links; then the content may be seen half written for a moment
+            try:
+                with open(path, "xb", opener=private_opener) as file:
+                    file.write(data)
+            except FileExistsError:
+                return False
+        return True
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Generator[Path, None, None]:
+    """A whole file under another name in the same folder, gone when the block ends."""
+    make_folder(path.parent)
+    # Hidden, so that what a killed process leaves behind is never listed; unique, since two may write at once.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb", opener=private_opener) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # else the name could outlive a power cut that the content does not
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""The evaluation itself: plan the pairs, measure them in worker processes, summarise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from mien.storage import Root
+from mien.tasks.errors import UsageError
+from mien.tasks.evaluate.measure import MeasuredPair, measure_chunk
+from mien.tasks.evaluate.pairs import cross_person, held_out_rows, same_person, telling_pairs
+from mien.tasks.evaluate.results import (
+    HELD_OUT,
+    Evaluation,
+    EvaluationInputs,
+    EvaluationPair,
+    EvaluationSettings,
+    Kind,
+    Section,
+    SheetPlan,
+)
+from mien.tasks.evaluate.sheets import UNCHOSEN, cross_person_sheets, same_person_sheets, unchosen_sheet
+from mien.tasks.evaluate.summary import summarise
+from mien.tasks.generator.neutrals import keep_neutrals
+from mien.tasks.generator.weights import RegisteredModel, short_name
+from mien.tasks.runtime.workers import in_worker, work_progress, worker_pool
+from mien.tasks.sets.faces import FaceTables
+
+CHUNK = 16
+_DEFAULTS = EvaluationSettings()
+
+
+def evaluate(
+    root: Root,
+    sha256: str,
+    sets: Sequence[FaceTables],
+    settings: EvaluationSettings = _DEFAULTS,
+    workers: int | None = None,
+    against: Sequence[RegisteredModel] = (),
+) -> Evaluation:
+    """Measures the generator with these weights on the held-out people of the sets, beside the baselines and `against`.
+
+    Raises:
+        UsageError: nobody is held out, or no held-out person has two usable photos.
+    """
+    rivals = {model.sha256: short_name(model.uri) for model in against if model.sha256 != sha256}
+    neutrals = keep_neutrals(root, sets, sha256, settings.retarget)
+    named = tuple((name, weights) for weights, name in rivals.items())
+    inputs = EvaluationInputs(sha256, named, tuple(sets), settings.retarget, neutrals)
+    rows = held_out_rows(root, sets)
+    by_split = {split: [row for row in rows if row["split"] == split] for split in HELD_OUT}
+    planned: dict[tuple[str, Kind], list[EvaluationPair]] = {}
+    for split, held_out in by_split.items():
+        planned[split, "same"] = same_person(held_out, settings.pairs, settings.seed)
+        planned[split, "cross"] = cross_person(held_out, settings.cross_pairs, settings.seed)
+    if not any(pairs for (_, kind), pairs in planned.items() if kind == "same"):
+        raise UsageError("no held-out person has two usable photos: add people, or raise --val-fraction in prepare")
+    sections: list[Section] = []
+    sheets: list[SheetPlan] = []
+    with worker_pool(workers), work_progress("evaluate", sum(map(len, planned.values())), "pairs"):
+        for (split, kind), pairs in planned.items():
+            if pairs:
+                measured = _measure_all(root, inputs, kind, pairs)
+                sections.append(summarise(split, kind, measured, settings.seed))
+                sheets += (same_person_sheets if kind == "same" else cross_person_sheets)(split, measured)
+            if pairs and kind == "cross":
+                sheets += unchosen_sheet(split, telling_pairs(root, sets, by_split[split], UNCHOSEN, settings.seed))
+    return Evaluation(inputs, settings, tuple(sections), tuple(sheets))
+
+
+def _measure_all(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:
+    chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
+    with ThreadPoolExecutor() as threads:
+        done = threads.map(lambda chunk: in_worker(measure_chunk, root, inputs, kind, chunk), chunks)
+        return [measured for chunk in done for measured in chunk]

@@ -1,0 +1,79 @@
+"""The pictures that are measured: what each method makes of the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.model.images.codec import resize_rgb
+from mien.model.inference.baselines import spline_warped
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.storage import Root
+from mien.storage.rows import FaceRow
+from mien.tasks.evaluate.results import COPY, GENERATED, TPS, EvaluationInputs, EvaluationPair, Kind
+from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
+from mien.tasks.generator.weights import load_model
+from mien.tasks.sets.face_rows import FaceWithHeatmap, common_points, crop_of, heatmap_of
+from mien.tasks.sets.faces import crop_size_px, read_faces
+
+COLUMNS = ["crop", "landmarks_xy", "landmark_scheme", "embedding"]
+
+Photos = UInt8[np.ndarray, "pairs side side 3"]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Photos and results of some pairs, all of the size that the evaluated generator makes."""
+
+    faces: dict[str, FaceWithHeatmap]
+    """The rows by id."""
+    sources: Photos
+    targets: Photos
+    source_points: Float[np.ndarray, "pairs 68 2"]
+    asked_points: Float[np.ndarray, "pairs 68 2"]
+    """In [-1, 1]."""
+    results: dict[str, Photos]
+    """By method."""
+
+
+def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair]) -> Pictures:
+    """Reads the faces and lets each generator and baseline do its work."""
+    ids = {face_id for p in pairs for face_id in (p.source, p.target, p.photo) if face_id}
+    faces, side_px = read_faces(root, inputs.sets, ids, COLUMNS), crop_size_px(root, inputs.sets[0])
+    sources, targets = [faces[p.source] for p in pairs], [faces[p.target] for p in pairs]
+    own_points = np.stack([common_points(row, side_px) for row in sources])
+    generators = {method: load_model(root, sha256) for method, sha256 in inputs.generators.items()}
+    evaluated = generators[GENERATED]
+    retargeted = retargeted_points(
+        root,
+        inputs.neutrals if kind == "cross" else None,
+        inputs.retarget,
+        evaluated.shape_model,
+        list(zip(sources, targets, strict=True)),
+        side_px,
+    )
+    asked, size_px = target_keypoints(targets, side_px, retargeted, evaluated.heatmap_spec), evaluated.size_px
+    photos = _photos(sources, size_px)
+    drawn = {method: _generate(generator, sources, own_points, asked) for method, generator in generators.items()}
+    results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}
+    results |= {TPS: spline_warped(photos, own_points, asked.points), COPY: photos}
+    return Pictures(faces, photos, _photos(targets, size_px), own_points, asked.points, results)
+
+
+def _photos(rows: Sequence[FaceRow], size_px: int) -> Photos:
+    return np.stack([resize_rgb(crop_of(row), size_px) for row in rows])
+
+
+def _generate(
+    generator: ExportedGenerator, sources: Sequence[FaceWithHeatmap], points: np.ndarray, asked: TargetKeypoints
+) -> UInt8[np.ndarray, "pairs size size 3"]:
+    return generator.generate(
+        np.stack([crop_of(face) for face in sources]),
+        source_heatmaps=np.stack([heatmap_of(face) for face in sources]),
+        target_heatmaps=asked.heatmaps,
+        source_points=points,
+        target_points=asked.points,
+    )

@@ -1,0 +1,134 @@
+"""What an evaluation is asked for, and what it finds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mien.model.evaluation.bootstrap import Estimate
+from mien.model.expression.retargeting import RetargetSettings
+from mien.tasks.sets.faces import FaceTables
+
+Kind = Literal["same", "cross"]
+"""Of pairs: two photos of one person, or of two."""
+HELD_OUT = ("val", "test")
+GENERATED = "generated"
+"""The method that is evaluated."""
+TPS, COPY, PHOTO, ASKED = "tps", "copy", "photo", "asked"
+"""What it stands beside: the source warped; the source; another photo of the source's person; the asked landmarks."""
+
+Estimates = dict[str, Estimate]
+"""By measure."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Which pairs are measured."""
+
+    pairs: int = 100
+    """Same-person, for each split, in turns over its people."""
+    cross_pairs: int = 100
+    """Of two people, for each split, in turns over the people of the sources; 0 leaves them out."""
+    seed: int = 0
+    """Of the pairs and of the bootstrap."""
+    retarget: RetargetSettings = field(default_factory=RetargetSettings)
+    """How cross-person pairs ask for the driver's expression."""
+
+
+@dataclass(frozen=True)
+class EvaluationPair:
+    """Two faces, by id."""
+
+    source: str
+    target: str
+    """Same-person: the photo to come to. Cross-person: the driver, whose expression is asked for."""
+    person: str
+    """Of the source."""
+    photo: str | None = None
+    """Another photo of the source's person, where there is one; for cross-person pairs."""
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The generator that is evaluated, those beside it, and the sets whose faces they are given."""
+
+    sha256: str
+    rivals: tuple[tuple[str, str], ...]
+    """Name and hash of the weights."""
+    sets: tuple[FaceTables, ...]
+    retarget: RetargetSettings
+    neutrals: str | None
+    """Fingerprint of the people's neutrals; None asks for the drivers' own points."""
+
+    @property
+    def generators(self) -> dict[str, str]:
+        """Hashes of the weights by method."""
+        return {GENERATED: self.sha256, **dict(self.rivals)}
+
+
+@dataclass(frozen=True)
+class Section:
+    """The pairs of one kind in one split."""
+
+    split: str
+    kind: Kind
+    pairs: int
+    people: int
+    means: dict[str, Estimates]
+    """By method."""
+    differences: dict[str, Estimates]
+    """Generated − method, of the pairs that both have."""
+    ratios: dict[str, dict[str, float]]
+    """By method and measure, against the warped source of the same run: × of errors, + of SSIM."""
+
+    @property
+    def prefix(self) -> str:
+        """Of metric names: `val`, or `val.cross`."""
+        return self.split if self.kind == "same" else f"{self.split}.{self.kind}"
+
+
+@dataclass(frozen=True)
+class SheetPlan:
+    """A sheet of pictures to be drawn: which pairs, and what is said of each."""
+
+    name: str
+    title: str
+    kind: Kind
+    pairs: tuple[EvaluationPair, ...]
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found. `sheets.draw_sheet` draws the pictures."""
+
+    inputs: EvaluationInputs
+    settings: EvaluationSettings
+    sections: tuple[Section, ...]
+    sheets: tuple[SheetPlan, ...]
+
+    def section(self, split: str, kind: Kind) -> Section | None:
+        """None if there were no such pairs."""
+        return next((s for s in self.sections if (s.split, s.kind) == (split, kind)), None)
+
+    @property
+    def deciding_split(self) -> str:
+        """The split that generators are chosen by: val, if anybody is in it."""
+        return next(s.split for s in self.sections if s.kind == "same")
+
+    def metrics(self) -> dict[str, float]:
+        """Flat names for MLflow: `val.generated.l1`, `…l1_low`, `…l1_high`, `val.cross.generated_minus_tps.nme`."""
+        return {name: value for s in self.sections for name, value in _flat(s) if math.isfinite(value)}
+
+
+def _flat(section: Section) -> Iterator[tuple[str, float]]:
+    differences = {f"{GENERATED}_minus_{method}": values for method, values in section.differences.items()}
+    for method, estimates in {**section.means, **differences}.items():
+        for measure, estimate in estimates.items():
+            name = f"{section.prefix}.{method}.{measure}"
+            yield from ((name, estimate.value), (f"{name}_low", estimate.low), (f"{name}_high", estimate.high))
+    for method, ratios in section.ratios.items():
+        for measure, ratio in ratios.items():
+            yield f"{section.prefix}.{method}_to_{TPS}.{measure}", ratio

@@ -1,0 +1,1 @@
+"""Generated faces in the form that a trainer reads; paste-back."""

@@ -1,0 +1,177 @@
+"""Generated faces out of their table, in the form that a trainer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from mien.model.images.provenance import SUFFIXES
+from mien.storage import MissingError, Root, read_manifest, read_set, read_shard, source_digest
+from mien.storage.artefacts import (
+    EXPORT_BEGUN,
+    EXPORT_INDEX,
+    EXPORT_PARTS,
+    DamagedError,
+    json_artefact,
+    keep,
+    load,
+    read,
+)
+from mien.storage.exports import ExportForm, Picture, finish, folder_names, is_finished, part_files
+from mien.storage.exports.formats import COLUMNS, rows_csv
+from mien.storage.rows import TransferRow
+from mien.tasks.errors import UsageError
+from mien.tasks.export.paste_back import paste_rows
+from mien.tasks.runtime.workers import in_worker, tick
+
+_PASTING = source_digest("mien.tasks.export.paste_back")
+"""A folder is not to hold faces that were put back in two ways."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What is exported, and how."""
+
+    form: ExportForm = "images"
+    rejected: bool = False
+    """Rejected faces too, if their pixels were kept."""
+    paste_back: bool = False
+    """Into the photo that the source was found in, at its own resolution."""
+
+
+class ExportedPart(TypedDict):
+    """A part that is written: a killed export goes on after it."""
+
+    rows: int
+    pictures: int
+    left_out: list[str]
+    """Why, for each face that could not be pasted back."""
+    splits: dict[str, int]
+    """Pictures by split."""
+    index: str
+    """Lines of index.csv."""
+
+
+_INDEX, _BEGUN = json_artefact(EXPORT_INDEX, dict[str, Any]), json_artefact(EXPORT_BEGUN, dict[str, Any])
+_PART = json_artefact(EXPORT_PARTS, ExportedPart)
+
+
+def transfers_of(root: Root, name: str) -> str:
+    """Fingerprint of the generated faces of a set.
+
+    Raises:
+        UsageError: it has none.
+    """
+    tables = read_set(root, name).tables
+    if "transfers" not in tables:
+        raise UsageError(f"the set {name!r} holds no generated faces: mien augment makes one")
+    return tables["transfers"]
+
+
+def people_of(root: Root, transfers: str) -> dict[str, str]:
+    """The folder of each person of a table; people without a label are named by their photo."""
+    shards = read_manifest(root, "transfers", transfers).shards
+    labels: set[str] = set()
+    for shard in shards:
+        rows = read_shard(root, "transfers", shard.fingerprint, ["identity", "source_image_id"]).to_pylist()
+        labels |= {_person(row) for row in rows}
+    return folder_names(labels)
+
+
+def _person(row: TransferRow) -> str:
+    return row["identity"] or f"unlabelled {(row['source_image_id'] or 'photo')[:16]}"
+
+
+def about_export(transfers: str, settings: ExportSettings) -> dict[str, Any]:
+    """What decides an export."""
+    pasted = settings.paste_back and _PASTING
+    return {"transfers": transfers, "form": settings.form, "rejected": settings.rejected, "pasted": pasted}
+
+
+def finished(out: Root, transfers: str, settings: ExportSettings) -> bool:
+    """Whether it is there already, whole."""
+    return is_finished(out, about_export(transfers, settings))
+
+
+def start_export(out: Root, transfers: str, settings: ExportSettings) -> None:
+    """Claims the folder.
+
+    Raises:
+        UsageError: another export lies there, or one was begun.
+    """
+    about = about_export(transfers, settings)
+    for artefact in (_INDEX, _BEGUN):
+        try:
+            found = read(out, artefact, "")
+        except MissingError:
+            continue
+        except DamagedError as error:  # it could be of another export
+            raise UsageError(f"{error}: empty the folder and export again") from error
+        if found.get("about") != about:
+            raise UsageError(f"{out.url} holds another export: choose an empty folder")
+    keep(out, _BEGUN, "", {"about": about})
+
+
+def export_part(
+    root: Root, number: int, shard: str, transfers: str, out: Root, folders: dict[str, str], settings: ExportSettings
+) -> ExportedPart:
+    """Writes the part of one shard; how many pictures it has of which split. One that is written is left alone."""
+    part = f"{number:06d}-{shard}"
+    done = load(out, _PART, part)
+    if done is None:
+        return in_worker(_export, root, number, shard, transfers, out, folders, settings, part)
+    tick(done["rows"])
+    return done
+
+
+def _export(
+    root: Root,
+    number: int,
+    shard: str,
+    transfers: str,
+    out: Root,
+    folders: dict[str, str],
+    settings: ExportSettings,
+    part: str,
+) -> ExportedPart:
+    rows: list[TransferRow] = read_shard(root, "transfers", shard).to_pylist()
+    chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
+    left_out: list[str] = []
+    if settings.paste_back:
+        pasted = paste_rows(root, transfers, chosen)
+        left_out = [str(row["reason"]) for row in pasted if not row["image"]]
+        chosen = [row for row in pasted if row["image"]]
+    pictures = [_picture(row, folders) for row in {row["output_id"]: row for row in chosen}.values()]
+    for path, data in part_files(settings.form, number, pictures):
+        out.write_bytes(path, data)
+    splits: dict[str, int] = {}
+    for picture in pictures:
+        split = str(picture.labels["split"])
+        splits[split] = splits.get(split, 0) + 1
+    done: ExportedPart = {
+        "rows": len(rows),
+        "pictures": len(pictures),
+        "left_out": left_out,
+        "splits": splits,
+        "index": rows_csv(pictures).decode("utf-8", "surrogateescape"),
+    }
+    keep(out, _PART, part, done)
+    tick(len(rows))
+    return done
+
+
+def _picture(row: TransferRow, folders: dict[str, str]) -> Picture:
+    columns: dict[str, Any] = dict(row)
+    suffix = SUFFIXES[columns["image_format"]]
+    return Picture(columns["image"], suffix, folders[_person(row)], {name: columns[name] for name in COLUMNS})
+
+
+def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[ExportedPart]) -> int:
+    """Writes the index; the number of pictures."""
+    rows = [part["index"].encode("utf-8", "surrogateescape") for part in parts]
+    finish(out, settings.form, about_export(transfers, settings), parts, rows)
+    folder = EXPORT_PARTS.path("").rpartition("/")[0]
+    for name in out.list(folder):
+        out.delete(f"{folder}/{name}")
+    return sum(part["pictures"] for part in parts)

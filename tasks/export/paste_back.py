@@ -1,0 +1,71 @@
+"""Rows of generated crops in, rows of whole photos with the generated faces out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mien.model.device import Compute
+from mien.model.errors import ImageError
+from mien.model.images.codec import decode_rgb
+from mien.model.images.provenance import encode_image, read_provenance
+from mien.model.landmarks.crop_units import to_px
+from mien.model.landmarks.schemes import to_common
+from mien.model.warping.paste_back import paste_back
+from mien.storage import KEY_COLUMNS, Root, StorageError, read_manifest
+from mien.storage.rows import FaceRow, TransferRow
+from mien.tasks.sets.face_rows import FaceWithHeatmap, landmarks_px, scheme_of
+from mien.tasks.sets.faces import photos_of
+from mien.tasks.sets.photo_reader import PictureReader, item_of
+from mien.tasks.transfer.generate import PairGenerator
+from mien.tasks.transfer.pair_faces import read_pair_faces
+from mien.tasks.transfer.settings import settings_of
+
+_COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
+
+
+def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[TransferRow]:
+    """The rows with each generated face in the photo that its source was found in, encoded as the crop was.
+
+    A row whose photo cannot be read any more stays away from the result's pictures, with its reason.
+    """
+    settings = settings_of(read_manifest(root, "transfers", transfers).about)
+    faces = read_pair_faces(root, settings, rows, _COLUMNS)
+    image_ids = {face["image_id"] for face in faces.sources.values()}
+    photos = photos_of(root, [settings.source_set], image_ids, list(KEY_COLUMNS))
+    # Nothing is generated, so it does not matter what kind of device the faces were made on.
+    generator = PairGenerator(root, replace(settings, compute=Compute()))
+    out: list[TransferRow] = []
+    with PictureReader() as reader:
+        for row in rows:
+            source, driver = faces.of(row)
+            try:
+                photo = reader.pixels(item_of(photos[source["image_id"]]), source["image_id"])
+            except (StorageError, ImageError) as error:
+                out.append({**row, "image": None, "status": "failed", "reason": f"not pasted back: {error}"})
+                continue
+            data = _pasted(row, photo, source, driver, generator)
+            out.append({**row, "image": data, "sha256": hashlib.sha256(data).hexdigest()})
+    return out
+
+
+def _points(face: FaceRow) -> np.ndarray:
+    return to_common(landmarks_px(face), scheme_of(face))
+
+
+def _pasted(
+    row: TransferRow, photo: np.ndarray, source: FaceWithHeatmap, driver: FaceWithHeatmap, generator: PairGenerator
+) -> bytes:
+    """The encoded photo; the row has its picture."""
+    assert row["image"] is not None
+    crop_px = generator.settings.crop_size_px
+    points = generator.target_points([(source, driver)])
+    reached = _points(driver) if points is None else to_px(points[0], crop_px)
+    matrix = np.asarray(source["source_to_crop"], np.float64).reshape(2, 3)
+    whole = paste_back(photo, decode_rgb(row["image"]), matrix, crop_px, _points(source), reached)
+    provenance = {key: value for key, value in read_provenance(row["image"]).items() if key != "synthetic"}
+    output = generator.settings.output
+    return encode_image(whole, output.image_format, provenance, output.quality)

@@ -1,0 +1,8 @@
+"""The Prefect tasks of this package: wrappers, and nothing else."""
+
+from __future__ import annotations
+
+from mien.tasks.export.export import export_part as _export_part
+from mien.tasks.runtime.prefect_tasks import retried
+
+export_part = retried("export-part")(_export_part)

@@ -1,0 +1,1 @@
+"""A registered generator's weights, its neutral faces and its inputs."""

@@ -1,0 +1,1 @@
+"""Pages to look at: the gallery, the report of a set, their templates."""

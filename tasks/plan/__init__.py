@@ -1,0 +1,1 @@
+"""Which identity gets which expression, as stored pairs."""

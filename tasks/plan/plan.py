@@ -1,0 +1,154 @@
+"""The plan of a transfer job as rows of `pairs`: which identity gets which expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mien.model.pair_planning import CandidateSlice, Planner, PlanRules, plan_faces
+from mien.storage import Root
+from mien.storage.schemas import PAIRS
+from mien.tasks.errors import UsageError
+from mien.tasks.plan.counts import PlanOutcome, PlanSummary, evenness
+from mien.tasks.plan.faces import driver_groups, read_usable
+from mien.tasks.plan.rounds import Round, in_parts, shard_pairs
+from mien.tasks.sets.faces import FaceTables
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """What decides the pairs, besides the faces."""
+
+    per_identity: int = 10
+    """Accepted faces that each identity is to have."""
+    candidates: int | None = None
+    """Pairs tried for each identity at most, rejected ones included; None: three times `per_identity`."""
+    identity_splits: tuple[str, ...] = ()
+    """Only identities of these splits (train, val, test); empty takes all."""
+    rules: PlanRules = field(default_factory=PlanRules)
+
+    @property
+    def max_candidates(self) -> int:
+        """Of an identity."""
+        return max(self.per_identity, 3 * self.per_identity if self.candidates is None else self.candidates)
+
+
+class Plan:
+    """The candidate orders of a job's identities (`model/pair_planning.py`), as rows of `pairs`."""
+
+    def __init__(self, planner: Planner, labels: Sequence[str | None], settings: PlanSettings) -> None:
+        """`labels` are the expression labels of the drivers."""
+        self.planner, self.settings = planner, settings
+        self._labels = labels
+
+    @property
+    def identities(self) -> list[str]:
+        """Names of the identities, sorted."""
+        return self.planner.identities
+
+    @property
+    def groups(self) -> list[str]:
+        """Labels or clusters of the drivers."""
+        return self.planner.groups
+
+    def rounds(self, outcome: PlanOutcome) -> Iterator[Round]:
+        """A round after another, until each identity has its faces or no candidates are left."""
+        size, ranks = shard_pairs(self.summary.pairs), self.first()
+        while ranks:
+            yield partial(self.parts, ranks, size)
+            ranks = self.next(outcome, ranks)
+
+    def first(self) -> dict[str, tuple[int, int]]:
+        """The ranks of the first round, for `parts`."""
+        return dict.fromkeys(self.identities, (0, self.settings.per_identity))
+
+    def next(self, outcome: PlanOutcome, ranks: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        """The ranks of the round after this one: of each identity as many pairs as it lacks accepted faces.
+
+        An identity whose candidate order gave fewer than were asked for is done.
+        """
+        following: dict[str, tuple[int, int]] = {}
+        for name, (first, count) in ranks.items():
+            tried, accepted = outcome.tried.get(name, 0), outcome.accepted.get(name, 0)
+            missing = min(self.settings.per_identity - accepted, self.settings.max_candidates - tried)
+            if missing > 0 and tried == first + count:
+                following[name] = (tried, missing)
+        return following
+
+    def parts(self, ranks: Mapping[str, tuple[int, int]], size: int) -> Iterator[pa.Table]:
+        """Rows of `pairs` in tables of `size`, the last one shorter, one at a time: a plan need not fit in memory.
+
+        For each identity (first rank, count); fewer where its candidate order ends.
+        """
+        return in_parts(self._tables(ranks, size), size)
+
+    def _tables(self, ranks: Mapping[str, tuple[int, int]], min_rows: int) -> Iterator[pa.Table]:
+        """Tables of at least so many rows (the last one of fewer), each of whole identities."""
+        slices: list[CandidateSlice] = []
+        for identity, (first, count) in ranks.items():
+            slices.append(self.planner.take(identity, first, count))
+            if sum(len(taken.drivers) for taken in slices) >= min_rows:
+                yield self._table(slices)
+                slices = []
+        if slices:
+            yield self._table(slices)
+
+    def _table(self, slices: Sequence[CandidateSlice]) -> pa.Table:
+        drivers = np.concatenate([taken.drivers for taken in slices])
+        pairs = [pair for taken in slices for pair in self.planner.pairs(taken)]
+        groups = self.planner.drivers.groups
+        columns: dict[str, Any] = {
+            "pair_id": [pair.pair_id for pair in pairs],
+            "identity_face_id": [pair.identity_face_id for pair in pairs],
+            "expression_face_id": [pair.expression_face_id for pair in pairs],
+            "identity": [taken.identity for taken in slices for _ in range(len(taken.drivers))],
+            "expression": [self._labels[driver] for driver in drivers],
+            "expression_group": [groups.names[number] for number in groups.numbers[drivers]],
+            "rank": np.concatenate([taken.first_rank + np.arange(len(taken.drivers)) for taken in slices]),
+            "seed": [pair.seed for pair in pairs],
+            "status": ["ok"] * len(pairs),
+            "reason": pa.nulls(len(pairs), pa.string()),
+        }
+        return pa.table(columns, schema=PAIRS)
+
+    @cached_property
+    def summary(self) -> PlanSummary:
+        """What the first round will be, counted without making its rows."""
+        counts, pairs, entropies = np.zeros(len(self.groups), np.int64), 0, []
+        for identity in self.identities:
+            taken = self.planner.take(identity, 0, self.settings.per_identity)
+            of_groups = self.planner.group_counts(taken)
+            counts, pairs = counts + of_groups, pairs + len(taken.drivers)
+            entropies.append(evenness(of_groups))
+        by_group = dict(zip(self.groups, counts.tolist(), strict=True))
+        return PlanSummary(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
+
+
+def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, settings: PlanSettings) -> Plan:
+    """The plan for two sets.
+
+    Raises:
+        UsageError: a set has no usable face, or there is no driver of another identity.
+    """
+    sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
+    groups = driver_groups(root, expressions, drivers, settings.rules)
+    planner = Planner(
+        plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
+        plan_faces(drivers.face_ids, drivers.people, groups, drivers.poses),
+        settings.rules,
+    )
+    if not any(len(planner.take(name, 0, 1).drivers) for name in planner.identities):
+        limit = settings.rules.max_pose_difference
+        posed = "" if limit is None else f" with a head pose within {limit:g}° of the source's"
+        raise UsageError(
+            f"no pair can be planned: {identities.name} gives {len(sources.face_ids)} usable faces, "
+            f"{expressions.name} {len(drivers.face_ids)}, and a driver must be of another identity{posed}; "
+            f"add images or choose other sets"
+        )
+    rows = np.unique(drivers.face_ids, return_index=True)[1]  # as `plan_faces` sorts them
+    return Plan(planner, [drivers.expressions[row] for row in rows.tolist()], settings)

@@ -1,0 +1,185 @@
+"""Detection and alignment: each readable image becomes rows of `faces`, a found face with its aligned crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from mien.model.detection.crop import AlignedFace, align_face
+from mien.model.detection.detector import FaceDetector, FoundFace, find_faces
+from mien.model.detection.licences import allow_commercial, as_line, check_commercial
+from mien.model.detection.load import KINDS, detector_version, load_detector
+from mien.model.errors import ImageError
+from mien.model.images.codec import encode_png
+from mien.model.landmarks.reference import AlignmentSettings, reference_shape
+from mien.model.quality.limits import QualityLimits, broken_limit
+from mien.model.quality.measures import exposure, outside_share, perceptual_hash, pose_degrees, shape_error, sharpness
+from mien.storage import (
+    KEY_COLUMNS,
+    IdentityFrom,
+    Root,
+    ShardRef,
+    StorageError,
+    fingerprint,
+    read_shard,
+    write_shard,
+)
+from mien.storage.rows import ImageRow
+from mien.storage.schemas import FACES
+from mien.tasks.runtime.stage import Stage
+from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.sets.photo_reader import PictureReader, item_of
+from mien.tasks.sets.splits import SplitSettings, split_of
+
+FacesPerImage = Literal["all", "largest"]
+
+_IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "status"]
+
+_DECISIVE = ["image_id", "uri", "member", "offset_bytes", "row", "frame", "identity", "expression"]
+
+
+Columns = dict[str, Any]
+"""Some columns of a row that is being made; the schema of the table checks them when it is written."""
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """What decides the content of `faces`, besides the images."""
+
+    faces: str = "dlib"
+    """`dlib` or `insightface:PACK_OR_FOLDER`."""
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+    splits: SplitSettings = field(default_factory=SplitSettings)
+    limits: QualityLimits = field(default_factory=QualityLimits)
+    faces_per_image: FacesPerImage = "largest"
+    """`largest`: the photo's subject; the others are rejected. `all`: every face is used. Labels of the photo are
+    the largest face's; each of the others is a person of its own."""
+    identity: IdentityFrom = "source"
+    """`image`: a photo without an identity is a person of its own. `cluster`: no face has one before all are there."""
+
+
+def check_loads(faces: str, commercial: bool) -> None:
+    """Loads a detector; one of the user's own also where the work will be done, so that it fails before that starts.
+
+    Raises:
+        DetectorError: it cannot be loaded.
+        LicenceError: it may not be used commercially, and that is asked for.
+    """
+    detector = load_detector(faces)
+    if faces.partition(":")[0] not in KINDS:
+        in_worker(detector_version, faces)
+    if commercial:
+        check_commercial(f"the detector {faces}", detector.weights_licences)
+
+
+def _usable(root: Root, images: str) -> list[ImageRow]:
+    """The rows of a shard of `images` that can be used."""
+    return [row for row in read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist() if row["status"] == "ok"]
+
+
+def _decides(root: Root, images: str, settings: DetectSettings) -> dict[str, Any]:
+    return {
+        "detector": detector_version(settings.faces),
+        "settings": asdict(settings),
+        "reference": reference_shape().tolist(),
+        # The bytes of an image decide, not when it was written. The path tells copies apart.
+        "images": [[dict(row)[column] for column in _DECISIVE] for row in _usable(root, images)],
+    }
+
+
+def _make(root: Root, name: str, images: str, settings: DetectSettings) -> ShardRef:
+    detector = load_detector(settings.faces)
+    rows: list[Columns] = []
+    with PictureReader() as reader:
+        for image in _usable(root, images):
+            rows += _face_rows(image, reader, detector, settings)
+            tick()
+    return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
+
+
+def _face_rows(
+    image: ImageRow, reader: PictureReader, detector: FaceDetector, settings: DetectSettings
+) -> Iterator[Columns]:
+    image_id = image["image_id"]
+    assert image_id is not None  # of a photo that could be read
+    identity = image["identity"] or (image_id if settings.identity == "image" else None)
+    base: Columns = {
+        "image_id": image_id,
+        "face_id": fingerprint([image_id, 0]),
+        "identity": identity,
+        "expression": image["expression"],
+        "split": split_of(identity or image_id, settings.splits),
+        "detector": settings.faces,
+        "weights_licences": as_line(detector.weights_licences),
+        "commercial_use": allow_commercial(detector.weights_licences),
+        "status": "ok",
+    }
+    try:
+        pixels = reader.pixels(item_of(image), image_id)
+        found = find_faces(detector, pixels)
+    except (StorageError, ImageError) as error:
+        yield base | {"status": "failed", "reason": str(error)}
+        return
+    if not found:
+        yield base | {"status": "rejected", "reason": "no face found"}
+    embeddings = detector.embed(pixels, found)
+    for index, (face, embedding) in enumerate(zip(found, embeddings, strict=True)):
+        face_id = fingerprint([image_id, index])
+        columns: Columns = {"face_id": face_id, **_face_columns(pixels, face, embedding, settings.alignment)}
+        if index:
+            columns |= _aside(face_id, settings)
+        reason = None if columns.get("status") == "rejected" else broken_limit(columns, settings.limits)
+        yield base | columns | ({"status": "rejected", "reason": reason} if reason else {})
+
+
+def _aside(face_id: str, settings: DetectSettings) -> Columns:
+    """What is different of a face that is not the largest in its picture."""
+    if settings.faces_per_image == "largest":
+        return {"status": "rejected", "reason": "not the largest face in its image"}
+    if settings.identity == "cluster":
+        return {"expression": None}
+    # Nobody labelled it, and it must not count as the photo's subject.
+    return {"identity": face_id, "expression": None, "split": split_of(face_id, settings.splits)}
+
+
+def _face_columns(pixels: np.ndarray, face: FoundFace, embedding: np.ndarray, alignment: AlignmentSettings) -> Columns:
+    aligned = align_face(pixels, face, alignment)
+    return {
+        "bbox_xyxy": list(face.bbox_xyxy),
+        "score": float(face.score),
+        "landmarks_xy": aligned.landmarks_xy.astype(np.float32).ravel(),
+        "landmark_scheme": face.scheme,
+        "source_to_crop": aligned.source_to_crop.astype(np.float64).ravel(),
+        "embedding": embedding.astype(np.float32),
+        "sharpness": sharpness(aligned.crop),
+        # Of the photo: alignment has taken the roll out of the crop.
+        "pose": list(pose_degrees(face.landmarks_xy, face.scheme)),
+        **_quality_columns(pixels, face, aligned),
+        "found_by": face.found_by or None,
+        "crop": encode_png(aligned.crop),
+    }
+
+
+def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) -> Columns:
+    (height, width), side = pixels.shape[:2], aligned.crop.shape[0]
+    light = exposure(aligned.crop, aligned.landmarks_xy, face.scheme)
+    return {
+        "face_px": float(np.sqrt(face.area_px)),
+        "brightness": light.brightness,
+        "clipped": light.clipped,
+        "shape_error": shape_error(face.landmarks_xy, face.scheme),
+        "landmark_scatter": face.landmark_scatter,
+        "outside": max(
+            outside_share(face.landmarks_xy, face.scheme, width, height),
+            outside_share(aligned.landmarks_xy, face.scheme, side, side),
+        ),
+        "perceptual_hash": perceptual_hash(aligned.crop),
+    }
+
+
+DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make)
+"""A shard of `images`, by its fingerprint, becomes one of `faces`."""

@@ -1,0 +1,1 @@
+"""Named sets: their faces, rows by key, photos, splits, licences, verification."""

@@ -1,0 +1,1 @@
+"""Training, registration, promotion, the model card."""

@@ -1,0 +1,259 @@
+"""Training: faces of the tables in, a registered generator out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.model.configuration.refine import changes
+from mien.model.configuration.toml import as_toml
+from mien.model.device import keep_freed_memory
+from mien.model.errors import WeightsError
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.images.codec import resize_rgb
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.landmarks.schemes import PARTS
+from mien.model.networks.config import GeneratorConfig, GeneratorKind
+from mien.model.training.batches import FaceArrays
+from mien.model.training.fit import fit
+from mien.model.training.recipes import RECIPES, Recipe
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import Trainer
+from mien.storage import Root, fingerprint, source_digest
+from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
+from mien.tasks import tracking
+from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.generator.weights import keep_model
+from mien.tasks.runtime.progress import progress
+from mien.tasks.sets import licences
+from mien.tasks.sets.face_rows import common_points, crop_of, heatmap_of
+from mien.tasks.sets.faces import (
+    FaceTables,
+    check_compatible,
+    crop_size_px,
+    prepare_settings,
+    read_faces,
+    usable_faces,
+)
+from mien.tasks.train.run_log import RunLog
+from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folder
+
+CODE = source_digest(__name__)
+
+EXPORTED = "exported"
+"""Folder of the trained generator, beside its checkpoints."""
+MAX_VALIDATION_FACES = 400
+
+
+def check_limit(minutes: float | None, steps: int | None) -> None:
+    """Raises UsageError if nothing would end a training."""
+    if minutes is None and steps is None:
+        raise UsageError("how long to train? give --minutes M or --steps N")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The parameters of the flow that win over the settings; None leaves a value to them."""
+
+    generator: GeneratorKind | None = None
+    size: int | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int | None = None
+
+    def over(self, settings: TrainSettings) -> TrainSettings:
+        """The settings with the given options instead of their own values."""
+        config, limits = settings.generator, {"minutes": self.minutes, "steps": self.steps, "seed": self.seed}
+        kind = config.kind if self.generator is None else self.generator
+        config = replace(config, kind=kind, size_px=config.size_px if self.size is None else self.size)
+        given = {name: value for name, value in limits.items() if value is not None}
+        return replace(settings, generator=_with_width(config), **given)
+
+
+def _with_width(config: GeneratorConfig) -> GeneratorConfig:
+    """The config with its width written out: the default of a kind may change, a training does not."""
+    return replace(config, width=config.channels)
+
+
+def resolve_settings(
+    root: Root, sets: Sequence[FaceTables], settings: TrainSettings, options: TrainOptions
+) -> TrainSettings:
+    """The settings of a training on these sets.
+
+    Raises:
+        UsageError: no limit is given, a value is out of its bounds, or the size does not fit the sets.
+    """
+    with checking_arguments():
+        settings = options.over(settings)
+    check_limit(settings.minutes, settings.steps)
+    check_compatible(root, sets)
+    size_px, crop_px = settings.generator.size_px, crop_size_px(root, sets[0])
+    if size_px > crop_px:
+        raise UsageError(
+            f"a generator of {size_px} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
+        )
+    return settings
+
+
+def changed_from_recipe(settings: TrainSettings, recipe: Recipe) -> dict[str, Any]:
+    """What of the settings is not as the recipe has it, by dotted name."""
+    base = RECIPES[recipe]
+    return changes(settings, replace(base, generator=_with_width(base.generator)), "train")
+
+
+def training_fingerprint(sets: Sequence[FaceTables], settings: TrainSettings) -> str:
+    """What decides a training: the data, the settings, the code."""
+    data = [[tables.faces, tables.heatmaps] for tables in sets]
+    return fingerprint({"code": CODE, "data": data, "settings": asdict(settings)})
+
+
+@dataclass(frozen=True)
+class TrainedWeights:
+    """The outcome of a training that ran to its end."""
+
+    training: str
+    """Its fingerprint."""
+    sha256: str
+    """Of the weights, which are kept in the root."""
+    run_id: str
+    stopped: str
+    steps: int
+    people: int
+    faces: int
+    recipe: Recipe
+    changed: dict[str, Any]
+    """Settings that are not as the recipe has them, by dotted name."""
+
+
+_FINISHED = json_artefact(FINISHED, TrainedWeights)
+_RUN = json_artefact(RUNS, str)
+
+
+def train(
+    root: Root, sets: Sequence[FaceTables], settings: TrainSettings, training: str, recipe: Recipe = "default"
+) -> TrainedWeights:
+    """Trains to the end, from the last checkpoint if there is one; the run in MLflow goes on with it.
+
+    Args:
+        root: Where the tables lie.
+        sets: Prepared sets.
+        settings: That decide the training.
+        training: Its fingerprint.
+        recipe: That the settings were made from, to be named in the run and in the model card.
+
+    Raises:
+        UsageError: nobody is held out, or nobody has two usable photos.
+    """
+    folder, local = work_folder(root, training), local_root(root)
+    if finished := _finished(root, training):
+        return finished
+    faces, held_out = (load_faces(root, sets, split, settings.generator.size_px) for split in ("train", "val"))
+    _check_people(faces, held_out)
+    former = load(local, _RUN, training)
+    keep_freed_memory()
+    with tracking.tracked_run(root, f"train {'+'.join(s.name for s in sets)}", former) as run:
+        keep(local, _RUN, training, run.run_id)
+        run.settings({**asdict(settings), "training": training, "data": [tables.name for tables in sets]})
+        run.text("settings.toml", as_toml(settings, "train"))
+        run.tags({"mien.recipe": recipe})
+        run.data([ref for tables in sets for ref in tables.refs(root)], "training")
+        trainer = resumed_trainer(settings, faces, folder)
+        with progress("train", 1, "images") as advance:
+            result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
+        run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
+        run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
+        sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id)
+    done = TrainedWeights(
+        training=training,
+        sha256=sha256,
+        run_id=run.run_id,
+        stopped=result.reason,
+        steps=result.step,
+        people=len(set(faces.identities)),
+        faces=len(faces),
+        recipe=recipe,
+        changed=changed_from_recipe(settings, recipe),
+    )
+    keep(local, _FINISHED, training, done)
+    return done
+
+
+def _finished(root: Root, training: str) -> TrainedWeights | None:
+    """What came of a training, with its weights in the root; None where it has to go on."""
+    done = load(local_root(root), _FINISHED, training)
+    try:
+        if done is not None:
+            keep_model(root, work_folder(root, training) / EXPORTED, done.sha256)
+    except WeightsError as error:
+        warn_damaged(str(error), FINISHED)
+        return None
+    return done
+
+
+def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:
+    """The usable faces of a split, at the generator's size, in the order of the tables."""
+    rows = [
+        r for r in usable_faces(root, sets, ["face_id", "identity", "split"]) if r["split"] == split and r["identity"]
+    ]
+    if split != "train":
+        rows = rows[:: -(-len(rows) // MAX_VALIDATION_FACES) or 1]
+    names = [(row["set"], row["identity"]) for row in rows]
+    people = {name: number for number, name in enumerate(sorted(set(names)))}
+    numbers = {tables.name: number for number, tables in enumerate(sets)}
+    faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
+    found = [faces[row["face_id"]] for row in rows]
+    crop_px = crop_size_px(root, sets[0])
+    side = (size_px, size_px)
+    return FaceArrays(
+        images=_stack([resize_rgb(crop_of(face), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
+        heatmaps=_stack([heatmap_of(face) for face in found], (len(PARTS), 1, 1)),
+        points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
+        identities=np.array([people[name] for name in names], np.int64),
+        sets=np.array([numbers[row["set"]] for row in rows], np.int64),
+        sigma_px=float(prepare_settings(root, sets[0])["heatmaps"]["sigma_px"]),
+    )
+
+
+def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    return np.stack(arrays) if arrays else np.zeros((0, *shape), np.uint8)
+
+
+def _check_people(faces: FaceArrays, held_out: FaceArrays) -> None:
+    for arrays, what in ((faces, "training"), (held_out, "held-out (val)")):
+        counts = np.bincount(arrays.identities) if len(arrays) else np.zeros(0, int)
+        if not (counts >= 2).any():
+            raise UsageError(
+                f"no {what} person has two usable photos: prepare more people, each with several photos, "
+                f"or choose other --val-fraction and --split-salt"
+            )
+
+
+def _save_exported(
+    root: Root,
+    sets: Sequence[FaceTables],
+    trainer: Trainer,
+    faces: FaceArrays,
+    folder: Path,
+    training: str,
+    run_id: str,
+) -> str:
+    """Exports the trained generator and copies it into the root; returns the hash of its weights."""
+    prepared = prepare_settings(root, sets[0])
+    provenance = {
+        "training": training,
+        "run_id": run_id,
+        "data": {s.name: s.faces for s in sets},
+        "steps": trainer.step,
+        "settings": asdict(trainer.settings),
+        "weights": licences.as_json(licences.training_licences(root, sets)),
+    }
+    alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
+    shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
+    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
+    return keep_model(root, folder)

@@ -1,0 +1,43 @@
+"""What a training keeps on a local disk while it runs: checkpoints, its MLflow run, and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from mien.model.errors import WeightsError
+from mien.model.training.batches import FaceArrays
+from mien.model.training.checkpoints import load_checkpoint
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import Trainer
+from mien.storage import Root
+from mien.storage.artefacts import CHECKPOINTS, warn_damaged
+
+
+def local_root(root: Root) -> Root:
+    """The root where trainings keep their files: the given one, or ./data for a remote one."""
+    return root if root.local_path("") is not None else Root(str(Path("data").resolve()))
+
+
+def work_folder(root: Root, training: str) -> Path:
+    """Where the checkpoints of a training lie."""
+    folder = local_root(root).local_path(f"checkpoints/{training}")
+    assert folder is not None
+    return folder
+
+
+def resumed_trainer(settings: TrainSettings, faces: FaceArrays, folder: Path) -> Trainer:
+    """A trainer in the state of the newest checkpoint, if there is one.
+
+    Checkpoints that cannot be used are logged in one line and deleted: the training starts again.
+    """
+    trainer = Trainer(settings, faces)
+    try:
+        if (checkpoint := load_checkpoint(folder)) is not None:
+            trainer.load_state(*checkpoint)
+    except (WeightsError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        warn_damaged(f"the checkpoint in {folder} is damaged ({type(error).__name__})", CHECKPOINTS)
+        for path in folder.glob("updates-*"):
+            shutil.rmtree(path)
+        return Trainer(settings, faces)
+    return trainer

@@ -1,0 +1,1 @@
+"""Pairs to judged faces: the gate, reproduction, one pair of photos."""

@@ -1,0 +1,268 @@
+"""Rows of `pairs` in, rows of `transfers` out: a batch goes through the generator while its neighbours are decoded and
+encoded.
+
+    decode n + 1 │ generator, judge n │ encode n − 1        three threads; images and networks leave Python's lock
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.images.provenance import encode_image
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.crop_units import to_px
+from mien.model.quality.gate import Judgement, TargetFace, judge_faces
+from mien.storage import Root, Status, fingerprint
+from mien.storage.consent import UNKNOWN, Consent
+from mien.storage.rows import FaceRow, PairRow, TransferRow
+from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
+from mien.tasks.generator.weights import load_model
+from mien.tasks.runtime.workers import tick
+from mien.tasks.sets.consent import consents_of, pair_refusal
+from mien.tasks.sets.face_rows import FaceWithHeatmap, embedding_of, landmarks_px, scheme_of
+from mien.tasks.sets.faces import photos_of
+from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
+from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
+
+BATCH = 16
+"""Pairs that go through the generator at once. Always so many: libraries may round differently in a batch of another
+size, and a face is to have the same bytes whatever it was made beside."""
+
+FACE_COLUMNS = [
+    "image_id", "identity", "expression", "split", "crop", "landmarks_xy", "landmark_scheme", "embedding", "sharpness",
+]  # fmt: skip
+
+
+class PairFace(FaceWithHeatmap):
+    """A face of a pair with the terms of its photo."""
+
+    licence: str | None
+    """Of sources alone."""
+    consent: Consent
+
+
+class _Result(TypedDict):
+    """The columns of `transfers` that say what became of a pair."""
+
+    image: bytes | None
+    image_format: str | None
+    sha256: str | None
+    identity_similarity: float | None
+    driver_similarity: float | None
+    expression_error: float | None
+    sharpness_ratio: float | None
+    detector_score: float | None
+    status: Status
+    reason: str | None
+
+
+Faces = PairFaces[PairFace]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some pairs as the networks take them."""
+
+    generator: GeneratorInputs
+    """`BATCH` of them, whatever the number of pairs."""
+    targets: list[TargetFace]
+    """One for each pair."""
+
+
+class PairGenerator:
+    """Makes and judges the faces of pairs. What it makes follows from the settings and each pair alone."""
+
+    def __init__(self, root: Root, settings: TransferSettings, lineage: str | None = None) -> None:
+        """`lineage` is the fingerprint of the settings, where the present ones are not those that decide the ids."""
+        self.root, self.settings = root, settings
+        self._lineage = lineage
+
+    @cached_property
+    def lineage(self) -> str:
+        """Of all that decides a face besides its pair."""
+        return self._lineage or settings_fingerprint(self.settings)
+
+    @property
+    def generator(self) -> ExportedGenerator:
+        """Loaded once per process."""
+        return load_model(self.root, self.settings.model.sha256, self.settings.compute)
+
+    @property
+    def detector(self) -> FaceDetector:
+        """The judge; loaded once per process."""
+        return load_detector(self.settings.faces)
+
+    def rows(self, pairs: Sequence[PairRow]) -> Iterator[TransferRow]:
+        """The rows of `transfers` for rows of `pairs`, in their order.
+
+        A row is a function of its pair and the settings: it does not matter which others are made with it.
+        """
+        faces = self.faces(pairs)
+        refused = {pair["pair_id"]: reason for pair in pairs if (reason := self._refusal(pair, faces)) is not None}
+        made: dict[str, _Result] = {}
+        for pair, row in self._made([pair for pair in pairs if pair["pair_id"] not in refused], faces):
+            made[pair["pair_id"]] = row
+            tick()
+        for pair in pairs:
+            if pair["pair_id"] in refused:
+                tick()
+            yield self._row(pair, faces, made.get(pair["pair_id"]) or _refused(refused[pair["pair_id"]]))
+
+    def faces(self, pairs: Sequence[PairRow]) -> Faces:
+        """The faces of pairs, as far as there are any: a list may name a photo that cannot be read."""
+        sets = self.settings
+        faces = read_pair_faces(self.root, sets, pairs, FACE_COLUMNS)
+        image_ids = {face["image_id"] for face in faces.sources.values()}
+        photos = photos_of(self.root, [sets.source_set], image_ids, ["licence"])
+        consents = consents_of(self.root, sets.sets)
+
+        def with_terms(face: FaceWithHeatmap, licence: str | None) -> PairFace:
+            return {**face, "licence": licence, "consent": consents.get((face["set"], face["image_id"]), UNKNOWN)}
+
+        licences = {image_id: photo["licence"] for image_id, photo in photos.items()}
+        return PairFaces(
+            {key: with_terms(face, licences.get(face["image_id"])) for key, face in faces.sources.items()},
+            {key: with_terms(face, None) for key, face in faces.drivers.items()},
+        )
+
+    def _refusal(self, pair: PairRow, faces: Faces) -> str | None:
+        """Why a pair must not be made, if so."""
+        if pair["status"] != "ok":
+            return pair["reason"]
+        source, driver = faces.of(pair)
+        return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
+
+    def _made(self, pairs: Sequence[PairRow], faces: Faces) -> Iterator[tuple[PairRow, _Result]]:
+        """(pair, what became of it) for each pair, in their order."""
+        batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+        encoded: Future[list[_Result]] | None = None
+        with ThreadPoolExecutor(1) as decoding, ThreadPoolExecutor(1) as encoding:
+            read = [decoding.submit(self.batch, some, faces) for some in batches[:1]]
+            for number, some in enumerate(batches):
+                batch = read.pop().result()
+                read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
+                images = self.generator.generate(**vars(batch.generator))
+                judged = self.judge(images, batch.targets)
+                if encoded is not None:
+                    yield from zip(batches[number - 1], encoded.result(), strict=True)
+                encoded = encoding.submit(self.outcomes, some, images, judged)
+            if encoded is not None:
+                yield from zip(batches[-1], encoded.result(), strict=True)
+
+    def batch(self, pairs: Sequence[PairRow], faces: Faces) -> Batch:
+        """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
+        rows = [faces.of(pair) for pair in pairs]
+        full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
+        points = self.target_points(full)
+        targets = [
+            self._target(source, driver, None if points is None else points[number])
+            for number, (source, driver) in enumerate(rows)
+        ]
+        inputs = generator_inputs(self.generator.heatmap_spec, full, self.settings.crop_size_px, points)
+        return Batch(inputs, targets)
+
+    def target_points(self, pairs: Sequence[FacePair]) -> Float[np.ndarray, "pairs 68 2"] | None:
+        """The landmarks to reach for pairs (source, driver), in [-1, 1] over the crop; None: the drivers' own."""
+        how, shape_model = self.settings.retarget, self.generator.shape_model
+        return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, self.settings.crop_size_px)
+
+    def _target(self, source: FaceRow, driver: FaceRow, points: np.ndarray | None) -> TargetFace:
+        crop_px = self.settings.crop_size_px
+        landmarks, scheme = landmarks_px(driver), scheme_of(driver)
+        if points is not None:
+            landmarks, scheme = to_px(points, crop_px).astype(np.float32), "ibug68"
+        return TargetFace(
+            source_embedding=embedding_of(source),
+            driver_embedding=embedding_of(driver),
+            landmarks_xy=landmarks * (self.generator.size_px / crop_px),
+            scheme=scheme,
+            source_sharpness=source["sharpness"],
+        )
+
+    def judge(self, images: np.ndarray, targets: Sequence[TargetFace]) -> list[Judgement]:
+        """What the gate says of the first images, one for each target."""
+        return judge_faces(self.detector, list(images[: len(targets)]), targets, self.settings.gate)
+
+    def outcomes(self, pairs: Sequence[PairRow], images: np.ndarray, judged: Sequence[Judgement]) -> list[_Result]:
+        """What became of each pair, its image encoded."""
+        made = zip(pairs, images[: len(pairs)], judged, strict=True)
+        return [self._outcome(pair, image, judgement) for pair, image, judgement in made]
+
+    def _outcome(self, pair: PairRow, image: np.ndarray, judged: Judgement) -> _Result:
+        output, model = self.settings.output, self.settings.model
+        provenance = {
+            "generator": model.uri,
+            "weights": model.sha256,
+            "source": pair["identity_face_id"],
+            "driver": pair["expression_face_id"],
+            "output": self._output_id(pair),
+        }
+        encoded = encode_image(image, output.image_format, provenance, output.quality)
+        return {
+            "image": encoded if output.keep_rejected or not judged.reason else None,
+            "image_format": output.image_format,
+            "sha256": hashlib.sha256(encoded).hexdigest(),
+            "identity_similarity": judged.identity_similarity,
+            "driver_similarity": judged.driver_similarity,
+            "expression_error": judged.expression_error,
+            "sharpness_ratio": judged.sharpness_ratio,
+            "detector_score": judged.detector_score,
+            "status": "rejected" if judged.reason else "ok",
+            "reason": judged.reason,
+        }
+
+    def _output_id(self, pair: PairRow) -> str:
+        return fingerprint([pair["pair_id"], self.lineage])
+
+    def _row(self, pair: PairRow, faces: Faces, result: _Result) -> TransferRow:
+        """The result with what it comes from."""
+        source = faces.sources.get(pair["identity_face_id"])
+        driver = faces.drivers.get(pair["expression_face_id"])
+        return {
+            "output_id": self._output_id(pair),
+            "pair_id": pair["pair_id"],
+            "identity_face_id": pair["identity_face_id"],
+            "expression_face_id": pair["expression_face_id"],
+            "source_image_id": source["image_id"] if source else None,
+            "driver_image_id": driver["image_id"] if driver else None,
+            "identity": source["identity"] if source else None,
+            "expression": driver["expression"] if driver else None,
+            "split": source["split"] if source else None,
+            "licence": source["licence"] if source else None,
+            "consent": source["consent"].text if source else UNKNOWN.text,
+            "rank": pair["rank"],
+            "model_uri": self.settings.model.uri,
+            "model_sha256": self.settings.model.sha256,
+            "run_id": self.settings.model.run_id,
+            "settings": self.lineage,
+            "seed": pair["seed"],
+            "uri": None,
+            "synthetic": True,
+            **result,
+        }
+
+
+def _refused(reason: str) -> _Result:
+    """Of a pair that was not made."""
+    return {
+        "image": None,
+        "image_format": None,
+        "sha256": None,
+        "identity_similarity": None,
+        "driver_similarity": None,
+        "expression_error": None,
+        "sharpness_ratio": None,
+        "detector_score": None,
+        "status": "rejected",
+        "reason": reason,
+    }

@@ -1,0 +1,97 @@
+"""The flows as the tests call them: by keyword, small, in this process. The one place that names their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien import storage
+
+SIX_PEOPLE = [f"sample:orl/s{n}" for n in (1, 2, 3, 4, 5, 6)]
+CROP_PX = 64
+HELD_OUT: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": 0.2, "split_salt": "six-2"}
+"""Of the first people of the sample, one is held out in each split."""
+EVALUATED_PAIRS = 20
+"""After a training, for each split and kind: enough for two chunks of work. As many as by default take a minute."""
+
+
+def prepare(images: Sequence[str | Path], name: str, root: Path | str, **settings: Any) -> Any:
+    from mien.flows.prepare import prepare_faces
+
+    return prepare_faces(images=list(map(str, images)), set=name, root=str(root), **{"crop_size": CROP_PX} | settings)
+
+
+def train(sets: Sequence[str], root: Path | str, **settings: Any) -> Any:
+    from mien.flows.train import train_generator
+
+    with _evaluated_on(EVALUATED_PAIRS):
+        return train_generator(sets=list(sets), root=str(root), size=CROP_PX, **settings)
+
+
+def augment(of: str, root: Path | str, **settings: Any) -> Any:
+    """The people of a set with the expressions of one another."""
+    from mien.flows.augment import augment_faces
+
+    return augment_faces(**{"identities": of, "expressions": of, "root": str(root)} | settings)
+
+
+def run_pipeline(root: Path | str) -> Any:
+    """Six people, of whom two are held out, six updates, five faces for each."""
+    from mien.flows.pipeline import face_augmentation
+
+    with _evaluated_on(EVALUATED_PAIRS):
+        return face_augmentation(
+            images=SIX_PEOPLE,
+            set="six",
+            root=str(root),
+            crop_size=CROP_PX,
+            size=CROP_PX,
+            steps=6,
+            per_identity=5,
+            workers=2,
+            **HELD_OUT,
+        )
+
+
+def export(name: str, out: Path | str, form: str, root: Path | str, **settings: Any) -> Any:
+    from mien.flows.export import export_faces
+
+    return export_faces(set=name, out=str(out), format=form, root=str(root), **settings)
+
+
+def verify(name: str, root: Path | str, **settings: Any) -> Any:
+    from mien.flows.verify import verify_set
+
+    return verify_set(set=name, root=str(root), **settings)
+
+
+@contextmanager
+def _evaluated_on(pairs: int) -> Iterator[None]:
+    import mien.flows.train
+    from mien.tasks.evaluate import EvaluationSettings
+
+    fewer = partial(mien.flows.train.evaluate, settings=EvaluationSettings(pairs=pairs, cross_pairs=pairs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mien.flows.train, "evaluate", fewer)
+        yield
+
+
+def table_rows(root: Path | str, table: storage.TableName, name: str) -> list[dict[str, Any]]:
+    return storage.open_table(str(root), table, name).to_table().to_pylist()
+
+
+def generated(root: Path | str, name: str) -> list[dict[str, Any]]:
+    """Rows of the generated faces of a set."""
+    return table_rows(root, "transfers", name)
+
+
+def write_pairs(folder: Path, *pairs: tuple[str, str]) -> str:
+    """A list of pairs, source and driver."""
+    path = folder / "pairs.csv"
+    path.write_text("\n".join(["identity_image,expression_image", *map(",".join, pairs)]))
+    return str(path)

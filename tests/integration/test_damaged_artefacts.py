@@ -1,0 +1,272 @@
+"""A damaged file beside the tables: told in one line, made again with the same content, never a stack trace."""
+
+from __future__ import annotations
+
+import io
+import logging
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.images.codec import encode_png
+from mien.model.images.provenance import encode_image
+from mien.model.images.video import FrameSettings
+from mien.model.networks.generator import GeneratorConfig
+from mien.model.quality.gate import GateSettings
+from mien.model.training.fit import fit
+from mien.model.training.settings import TrainSettings
+from mien.storage import Root, find_shard, fingerprint, list_images, write_shard
+from mien.storage.artefacts import EXPORT_BEGUN, EXPORT_INDEX, EXPORT_PARTS, GATES, KINDS, Kind
+from mien.storage.schemas import TRANSFERS
+from mien.tasks.errors import UsageError
+from mien.tasks.export.export import ExportSettings, export_part, finish_export, finished, start_export
+from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
+from mien.tasks.generator.weights import keep_model, load_model
+from mien.tasks.plan.cost import expected_cost, remember
+from mien.tasks.prepare.compare import CompareSettings, compare_faces
+from mien.tasks.prepare.detect import DetectSettings
+from mien.tasks.prepare.video_frames import VideoSettings, video_frames
+from mien.tasks.train.train import train, training_fingerprint
+from mien.tasks.train.work_folder import resumed_trainer
+from mien.tasks.transfer.gate_limits import calibrate, keep_gate, load_gate
+from tests.drawn_faces import drawn_faces
+from tests.drawn_set import DETECTOR, SIDE_PX, drawn_set, small_generator
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut off": lambda data: data[: len(data) // 2],
+    "garbage": lambda data: bytes(n * 37 % 256 for n in range(len(data))),
+    "of another shape": lambda data: b'{"pictures": ["x"], "shards": 3, "name": null}',
+    "empty": lambda data: b"",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks this small wait for threads longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What makes the file of a kind, or finds it, and gives its content in a form that can be compared."""
+
+    kind: Kind
+    make: Callable[[Root], Any]
+    file: str = "*"
+    """Which of the files that match the kind's pattern is damaged."""
+
+
+def make_model(root: Root) -> Any:
+    name = keep_model(root, small_generator(Path(root.url) / "trained"))
+    return load_model.__wrapped__(root, name).sha256
+
+
+def make_neutrals(root: Root) -> Any:
+    model = keep_model(root, small_generator(Path(root.url) / "trained"))
+    name = keep_neutrals(root, [drawn_set(root)], model, RetargetSettings())
+    assert name is not None
+    found = load_neutrals.__wrapped__(root, name)
+    return name, found.rows, found.shapes.tolist()
+
+
+def make_compared(root: Root) -> Any:
+    drawn_set(root)
+    name = fingerprint(["drawn", "faces"])
+    shard = find_shard(root, "faces", name)
+    assert shard is not None
+    done = compare_faces(root, "drawn", [shard], CompareSettings(DetectSettings(DETECTOR), check_identities=True))
+    assert len(done.shards) == 1
+    assert done.shards[0].fingerprint != name  # the first two are one photo
+    return done
+
+
+def make_frames(root: Root) -> Any:
+    path = Path(root.url) / "clip.avi"
+    if not path.exists():
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+        for index in range(10):
+            writer.write(np.full((48, 64, 3), index * 20, np.uint8))
+        writer.release()
+    (item,) = list_images([str(path)])
+    return video_frames(root, item, VideoSettings(DETECTOR, FrameSettings(every=3)))
+
+
+def make_contents(root: Root) -> Any:
+    path = Path(root.url) / "photos.tar"
+    if not path.exists():
+        with tarfile.open(path, "w") as archive:
+            for n in range(3):
+                data = encode_png(np.full((8, 8, 3), n, np.uint8))
+                info = tarfile.TarInfo(f"anna/{n}.png")
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return list_images([str(path)], cache=root)
+
+
+def make_costs(root: Root) -> Any:
+    """The next job writes what it took; before it, nothing is known."""
+    before = expected_cost(root, 100)
+    name = fingerprint("job")
+    rows = [{**dict.fromkeys(TRANSFERS.names, "x"), **transfer(n)} for n in range(20)]
+    table = pa.Table.from_pylist([{name: row.get(name) for name in TRANSFERS.names} for row in rows], schema=TRANSFERS)
+    remember(root, [write_shard(root, "transfers", name, table)], 10.0, 2)
+    assert before.like in (None, expected_cost(root, 100).like)
+    return expected_cost(root, 100)
+
+
+def transfer(n: int) -> dict[str, Any]:
+    image = encode_image(np.full((8, 8, 3), n, np.uint8), "png", {"output": str(n)}, 95)
+    return {
+        **dict.fromkeys(TRANSFERS.names),
+        **{name: f"{name} {n}" for name in TRANSFERS.names if TRANSFERS.field(name).type == pa.string()},
+        "seed": n,
+        "rank": n,
+        "synthetic": True,
+        "image": image,
+        "image_format": "png",
+        "identity": "anna",
+        "split": "test",
+        "status": "ok",
+        "reason": None,
+    }
+
+
+def make_part(root: Root) -> Any:
+    table = pa.Table.from_pylist([transfer(n) for n in range(3)], schema=TRANSFERS)
+    name = write_shard(root, "transfers", fingerprint("shard"), table).fingerprint
+    done = export_part(root, 0, name, "none", Root(root.uri("out")), {"anna": "anna"}, ExportSettings())
+    return done, sorted(path.name for path in Path(root.url).glob("out/images/**/*.png"))
+
+
+SETTINGS = TrainSettings(
+    generator=GeneratorConfig(size_px=SIDE_PX, width=16, blocks=1),
+    discriminator_width=8,
+    batch_size=4,
+    steps=2,
+    pretrain_steps=1,
+    validation_pairs=2,
+    checkpoint_every_s=0.0,
+)
+
+
+def make_training(root: Root) -> Any:
+    sets = [drawn_set(root)]
+    done = train(root, sets, SETTINGS, training_fingerprint(sets, SETTINGS))
+    return replace(done, run_id="")
+
+
+class Silent:
+    """Listens to a training and says nothing."""
+
+    def losses(self, step: int, values: dict[str, float]) -> None: ...
+
+    def metrics(self, step: int, values: dict[str, float]) -> None: ...
+
+    def grid(self, step: int, sheet: np.ndarray) -> None: ...
+
+    def checkpoint(self, step: int) -> None: ...
+
+
+def make_checkpoint(root: Root) -> Any:
+    folder, faces = Path(root.url) / "checkpoints" / "drawn", drawn_faces(people=2, each=4, size_px=SIDE_PX)
+    trainer = resumed_trainer(SETTINGS, faces, folder)
+    fit(trainer, faces, Silent(), folder)
+    return {name: tensor.tolist() for name, tensor in trainer.average.state_dict().items()}
+
+
+def make_unfinished_training(root: Root) -> Any:
+    """As one that was killed after its last checkpoint."""
+    for path in Path(root.url).glob("checkpoints/*/finished.json"):
+        path.unlink()
+    return make_training(root)
+
+
+CASES = {
+    "neutrals": Case(KINDS[1], make_neutrals),
+    "weights": Case(KINDS[2], make_model, "*/generator.safetensors"),
+    "configuration": Case(KINDS[2], make_model, "*/config.json"),
+    "compared": Case(KINDS[3], make_compared),
+    "frames": Case(KINDS[4], make_frames),
+    "contents": Case(KINDS[5], make_contents),
+    "costs": Case(KINDS[6], make_costs),
+    "checkpoint tensors": Case(KINDS[7], make_checkpoint, "*/updates-*/tensors.safetensors"),
+    "checkpoint state": Case(KINDS[7], make_checkpoint, "*/updates-*/state.json"),
+    "run": Case(KINDS[8], make_unfinished_training),
+    "finished": Case(KINDS[9], make_training),
+    "exported part": Case(EXPORT_PARTS, make_part),
+}
+
+
+def test_every_kind_has_a_case() -> None:
+    assert {case.kind for case in CASES.values()} | {GATES} == {*KINDS, EXPORT_PARTS}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_it_is_told_in_one_line_and_made_again(
+    case: Case, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    root = Root(str(tmp_path))
+    made = case.make(root)
+    pattern = case.kind.path("*").split("*")[0]
+    for name, damage in DAMAGES.items():
+        (path,) = tmp_path.glob(f"**/{pattern}{case.file}" if case.file != "*" else f"**/{case.kind.path('*')}")
+        whole = path.read_bytes()
+        path.write_bytes(damage(whole))
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "mien"):
+            assert case.make(root) == made, name
+        told = [record.getMessage() for record in caplog.records if record.name.startswith("mien")]
+        assert len(told) == 1, (name, told)
+        assert "is damaged" in told[0]
+        assert told[0].endswith(f"{case.kind.made_by} makes it again")
+        assert "\n" not in told[0]
+        assert path.name != "config.json" or path.read_bytes() == whole
+        caplog.clear()
+        assert case.make(root) == made, name
+        assert not [record for record in caplog.records if record.name.startswith("mien")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_limits_stop_a_job_in_one_line_and_are_calibrated_again(tmp_path: Path, damage: str) -> None:
+    """They are a user's choice: a job must not go on with other limits."""
+    root = Root(str(tmp_path))
+    tables = drawn_set(root)
+    keep_gate(root, "drawn", calibrate(root, tables, 8))
+    path, kept = tmp_path / "gates/drawn.json", load_gate(root, "drawn", GateSettings())
+    whole = path.read_bytes()
+    path.write_bytes(DAMAGES[damage](whole))
+    with pytest.raises(UsageError, match=r"gates/drawn\.json is damaged .*: run mien calibrate again") as caught:
+        load_gate(root, "drawn", GateSettings())
+    assert "\n" not in str(caught.value)
+    keep_gate(root, "drawn", calibrate(root, tables, 8))
+    assert path.read_bytes() == whole
+    assert load_gate(root, "drawn", GateSettings()) == kept
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", [EXPORT_BEGUN, EXPORT_INDEX])
+def test_a_folder_whose_export_is_unknown_is_left_alone(tmp_path: Path, kind: Kind, damage: str) -> None:
+    """It may hold another export, whose files must not be mixed with this one."""
+    root, out = Root(str(tmp_path)), Root(str(tmp_path / "out"))
+    start_export(out, "a" * 32, ExportSettings())
+    if kind == EXPORT_INDEX:
+        finish_export(out, "a" * 32, ExportSettings(), [make_part(root)[0]])
+        assert finished(out, "a" * 32, ExportSettings())
+    path = tmp_path / "out" / kind.path("")
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(UsageError, match=r"empty the folder and export again|holds another export") as caught:
+        start_export(out, "a" * 32, ExportSettings())
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,69 @@
+"""Generated faces in the forms that a trainer reads, and back in their photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mien import storage
+from mien.model.images.codec import decode_rgb
+from mien.model.images.provenance import read_provenance
+from tests.integration.flow_calls import augment, export, generated, prepare, table_rows, write_pairs
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
+
+
+def test_exports_hold_every_accepted_face_and_go_on_after_a_kill(done, tmp_path: Path) -> None:
+    from mien.tasks.errors import UsageError
+
+    root, _ = done
+    accepted = {row["output_id"]: row for row in generated(root, "six-augmented") if row["status"] == "ok"}
+    first = export("six-augmented", tmp_path / "a", "images", root)
+    files = {path.stem: path for path in (tmp_path / "a" / "images").rglob("*.png")}
+    assert first.pictures == len(files) == len(accepted)
+    assert all(files[name].read_bytes() == row["image"] for name, row in accepted.items())
+    assert all(files[name].parent.name == row["identity"] for name, row in accepted.items())
+    assert export("six-augmented", tmp_path / "a", "images", root).pictures is None
+    with pytest.raises(UsageError, match="holds another export"):
+        export("six-augmented", tmp_path / "a", "webdataset", root)
+
+    export("six-augmented", tmp_path / "b", "webdataset", root)
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "b").rglob("*") if path.is_file()}
+    (tmp_path / "b" / "mien-export.json").unlink()  # as if killed before the end
+    next((tmp_path / "b").glob("*.tar")).unlink()
+    export("six-augmented", tmp_path / "b", "webdataset", root)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "b").rglob("*") if path.is_file()} == whole
+
+
+def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
+    root, _ = done
+    made = export("six-augmented", tmp_path, "images", root, paste_back=True)
+    pasted = sorted((tmp_path / "images").rglob("*.png"))
+    assert made.pictures == len(pasted) > 0
+    rows = {row["output_id"]: row for row in generated(root, "six-augmented")}
+    images = {row["image_id"]: row for row in table_rows(root, "images", "six")}
+    for path in pasted[:5]:
+        row = rows[path.stem]
+        photo = decode_rgb(storage.read_source(images[row["source_image_id"]]["uri"]))
+        result = decode_rgb(path.read_bytes())
+        assert result.shape == photo.shape
+        assert (result != photo).any()
+        assert read_provenance(path.read_bytes())["output"] == path.stem
+
+
+def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path: Path) -> None:
+    root, _ = done
+    photos = [tmp_path / "photos" / person / "1.png" for person in ("a", "b")]
+    for number, photo in enumerate(photos, start=1):
+        photo.parent.mkdir(parents=True)
+        cv2.imwrite(str(photo), decode_rgb(storage.read_source(f"sample:orl/s{number}/1.pgm"))[..., ::-1])
+    prepare([tmp_path / "photos"], "gone", root)
+    first, second = map(str, photos)
+    augment("gone", root, pairs=write_pairs(tmp_path, (first, second), (second, first)), keep_rejected=True)
+    photos[0].unlink()
+    out = tmp_path / "out"
+    made = export("gone-by-gone", out, "images", root, paste_back=True, rejected=True)
+    assert (made.pictures, len(made.left_out)) == (1, 1)
+    assert made.lines()[0].startswith(f"1 pictures in {out}; 1 faces left out, e.g. not pasted back: ")

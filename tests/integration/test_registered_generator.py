@@ -1,0 +1,66 @@
+"""A registered generator used by itself: measured on held-out people, and on one pair of photos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.model.images.codec import decode_rgb, encode_png
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
+
+
+def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp_path: Path) -> None:
+    from mien.flows.evaluate import evaluate_generator
+
+    root, _ = done
+    out = tmp_path / "page"
+    told = "\n".join(evaluate_generator(set="six", root=str(root), pairs=4, gallery=str(out)).lines())
+    assert told.endswith(f"gallery: {out}/evaluation.html")
+    assert (out / "evaluation.md").read_text() in told
+    found = json.loads((out / "evaluation.json").read_text())
+    assert [(s["split"], s["kind"], s["people"]) for s in found["sections"]] == [
+        ("val", "same", 1),
+        ("test", "same", 1),
+    ]
+    means = found["sections"][0]["means"]
+    assert list(means) == ["generated", "tps", "copy"]
+    # Six steps draw mud; a copy is a face, if of another expression.
+    assert means["copy"]["ssim"]["value"] > means["generated"]["ssim"]["value"]
+    assert means["copy"]["found"]["value"] == 1
+    page = (out / "evaluation.html").read_text()
+    sheets = sorted((out / "evaluation").glob("*.png"))
+    assert sheets
+    assert all(f"evaluation/{sheet.name}" in page for sheet in sheets)
+    sheet = decode_rgb((out / "evaluation/val-l1-best.png").read_bytes())
+    assert sheet.shape[1] // 64 == 4  # source, target, generated, warped
+
+
+def test_an_unknown_model_is_told_with_what_there_is(done) -> None:
+    from prefect.exceptions import ParameterTypeError
+
+    from mien.flows.evaluate import evaluate_generator
+    from mien.tasks.errors import UsageError
+
+    root, _ = done
+    with pytest.raises(UsageError, match=r"mien-generator@nobody is not in the registry \(it holds mien-generator/1\)"):
+        evaluate_generator(set="six", model="models:/mien-generator@nobody", root=str(root))
+    with pytest.raises(ParameterTypeError, match="no registered model"):
+        evaluate_generator(set="six", model="generator.pt", root=str(root))
+
+
+def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
+    from mien.flows.transfer import transfer_pair
+    from mien.tasks.errors import RunError
+
+    root, _ = done
+    out = tmp_path / "new" / "out.png"
+    told = transfer_pair("sample:orl/s1/1.pgm", "sample:orl/s2/3.pgm", str(out), root=str(root)).lines()[0]
+    assert decode_rgb(out.read_bytes()).shape == (64, 64, 3)
+    assert str(out) in told
+    (tmp_path / "blank.png").write_bytes(encode_png(np.full((80, 80, 3), 90, np.uint8)))
+    with pytest.raises(RunError, match=r"no face found in .*blank\.png"):
+        transfer_pair(str(tmp_path / "blank.png"), "sample:orl/s2/3.pgm", str(out), root=str(root))

@@ -1,0 +1,101 @@
+"""What the flows' results say at a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mien.flows.augment import AugmentedFaces
+from mien.flows.export import ExportedFaces
+from mien.flows.prepare import PreparedFaces
+from mien.flows.reproduce import ReproducedFace
+from mien.flows.train import TrainedGenerator
+from mien.flows.transfer import TransferredPair
+from mien.flows.verify import VerifiedSet
+from mien.storage import TableRef
+from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.pages.gallery import Gallery
+from mien.tasks.plan.counts import PlanSummary
+
+PREPARED = PreparedFaces(
+    set="team",
+    root="./data",
+    images=TableRef("./data", "images", "a" * 64),
+    faces=TableRef("./data", "faces", "b" * 64),
+    heatmaps=TableRef("./data", "heatmaps", "c" * 64),
+    photos=11,
+    unreadable=1,
+    usable=9,
+    rejected=1,
+    failed=0,
+    left_out=("2 left out: no face",),
+    identities=("1 of 9 labelled faces disagree with their label",),
+)
+
+
+def test_a_prepared_set_says_what_became_of_its_photos_and_what_comes_next() -> None:
+    assert PREPARED.lines() == [
+        "team: 11 photos (1 unreadable), 9 faces usable, 1 rejected, 0 failed",
+        "2 left out: no face",
+        "1 of 9 labelled faces disagree with their label",
+        "next: mien train --root ./data --set team --minutes 30",
+    ]
+    without_faces = replace(PREPARED, usable=0)
+    assert without_faces.lines()[-1] == "no face is usable: mien report --root ./data --set team shows why"
+
+
+def test_a_job_says_what_became_of_its_list() -> None:
+    planned = AugmentedFaces(set="x", plan=PlanSummary(3, 5))
+    assert planned.lines() == ["x: 5 faces would be generated; nothing was written"]
+    made = AugmentedFaces(
+        set="x",
+        plan=PlanSummary(3, 5),
+        accepted=3,
+        rejected=2,
+        transfers=TableRef("./data", "transfers", "d" * 64),
+        gallery=Gallery("./g/index.html", ""),
+    )
+    assert made.lines() == [
+        "x: 5 faces asked for, 5 tried, 3 accepted, 2 rejected",
+        f"table:   ./data/transfers/manifests/{'d' * 64}.json",
+        "gallery: ./g/index.html",
+    ]
+
+
+def test_a_training_that_was_done_before_says_so() -> None:
+    model = RegisteredModel("models:/mien-generator/3", "run", "e" * 64, champion=False)
+    (line,) = TrainedGenerator(model, "found").lines()
+    assert line == "models:/mien-generator/3 came of this training before; the champion stays another"
+
+
+def test_an_export_names_what_it_left_out() -> None:
+    assert ExportedFaces("out", None).lines() == ["out holds it already"]
+    assert ExportedFaces("out", 4).lines() == ["4 pictures in out"]
+    assert ExportedFaces("out", 4, ("gone",)).lines() == ["4 pictures in out; 1 faces left out, e.g. gone"]
+
+
+def test_a_pair_says_how_the_gate_judges_it() -> None:
+    accepted = TransferredPair("out.png", 0.7124, 0.0312, None)
+    numbers = "out.png: identity similarity 0.712, expression error 0.031"
+    assert accepted.lines() == [f"{numbers}, accepted"]
+    assert replace(accepted, reason="too unlike").lines() == [f"{numbers}, would be rejected: too unlike"]
+    assert TransferredPair("out.png", None, None, "no face found").lines() == ["out.png: written, but no face found"]
+
+
+def test_only_the_same_bytes_are_a_success() -> None:
+    same = ReproducedFace("id", True, b"", "")
+    assert (same.lines(), same.ok) == (["id: the same bytes"], True)
+    other = replace(same, same=False, because="the code is another version")
+    assert (other.lines(), other.ok) == (["id: other bytes: the code is another version"], False)
+
+
+def test_only_a_set_without_faults_is_whole() -> None:
+    whole = VerifiedSet("team", {"images": 3, "faces": 2}, 2, (), {"manifests": 3, "rows of images": 3})
+    compared, verdict = "compared: 3 manifests, 3 rows of images", "3 images, 2 faces; 2 pictures decoded"
+    assert (whole.lines(), whole.ok) == ([compared, f"team: whole; {verdict}"], True)
+    broken = replace(whole, faults=("faces shard 1 is gone",))
+    assert broken.lines() == ["faces shard 1 is gone", compared, f"team: 1 fault; {verdict}"]
+    assert not broken.ok
+    partly = replace(whole, left_out=("faces 1: its photo is away",))
+    assert partly.lines()[0] == "not compared: faces 1: its photo is away"
+    assert partly.lines()[-1] == f"team: no fault found, 1 comparisons left out; {verdict}"
+    assert replace(whole, compared={}).lines()[-1] == f"team: nothing was compared; {verdict}"

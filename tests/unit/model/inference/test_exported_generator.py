@@ -1,0 +1,124 @@
+"""An exported generator keeps weights and inputs as they were made, and refuses weights of another one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien.model.errors import WeightsError
+from mien.model.expression.shape_model import ShapeModel
+from mien.model.inference.exported_generator import CONFIG, SHAPE_MODEL, WEIGHTS, ExportedGenerator
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
+from tests.drawn_faces import drawn_faces
+
+FACES = drawn_faces(people=2, each=2)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> ExportedGenerator:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=16, blocks=1))
+    model = ExportedGenerator(generator, AlignmentSettings(size_px=96), HeatmapSpec(size_px=32), {"run": "a"})
+    return model.save(tmp_path)
+
+
+def generate(model: ExportedGenerator, side_px: int = 64) -> np.ndarray:
+    photos = np.repeat(np.repeat(FACES.images.transpose(0, 2, 3, 1), side_px // 64, 1), side_px // 64, 2)
+    return model.generate(
+        photos,
+        source_heatmaps=FACES.heatmaps,
+        target_heatmaps=FACES.heatmaps[::-1],
+        source_points=FACES.points,
+        target_points=FACES.points[::-1],
+    )
+
+
+def test_a_loaded_model_generates_the_same_pixels(saved: ExportedGenerator, tmp_path: Path) -> None:
+    loaded = ExportedGenerator.load(tmp_path, sha256=saved.sha256)
+    first, second = generate(saved), generate(loaded)
+    assert first.shape == (4, 64, 64, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, second)
+    assert loaded.alignment == AlignmentSettings(size_px=96)
+    assert loaded.heatmap_spec == HeatmapSpec(size_px=32)
+    assert loaded.provenance == {"run": "a"}
+    assert loaded.size_px == 64
+
+
+def test_a_width_by_default_is_stored_as_the_number_that_it_is(tmp_path: Path) -> None:
+    generator = build_generator(GeneratorConfig(size_px=64, blocks=0))
+    ExportedGenerator(generator, AlignmentSettings(), HeatmapSpec(), {}).save(tmp_path)
+    assert json.loads((tmp_path / CONFIG).read_text())["generator"]["width"] == 24
+    assert ExportedGenerator.load(tmp_path).generator.config == GeneratorConfig(size_px=64, width=24, blocks=0)
+
+
+def test_larger_crops_are_reduced_to_the_models_size(saved: ExportedGenerator) -> None:
+    # Each pixel four times: averaged over areas, that is the small photo again.
+    assert np.array_equal(generate(saved, side_px=128), generate(saved))
+
+
+def test_the_same_weights_have_the_same_hash(saved: ExportedGenerator, tmp_path: Path) -> None:
+    assert saved.save(tmp_path / "again").sha256 == saved.sha256
+
+
+def test_tampered_weights_are_refused(saved: ExportedGenerator, tmp_path: Path) -> None:
+    weights = bytearray((tmp_path / WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / WEIGHTS).write_bytes(weights)
+    with pytest.raises(WeightsError, match="not the ones that were saved"):
+        ExportedGenerator.load(tmp_path)
+
+
+def test_other_weights_than_the_expected_are_refused(saved: ExportedGenerator, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="not the ones that were saved"):
+        ExportedGenerator.load(tmp_path, sha256="0" * 64)
+
+
+def test_weights_of_another_shape_are_refused(saved: ExportedGenerator, tmp_path: Path) -> None:
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["generator"]["width"] = 32
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="does not fit this version of the code"):
+        ExportedGenerator.load(tmp_path)
+
+
+def with_shapes(saved: ExportedGenerator, folder: Path) -> ExportedGenerator:
+    shapes = ShapeModel.fit(FACES.points.astype(np.float64), FACES.identities)
+    return replace(saved, shape_model=shapes).save(folder)
+
+
+def test_the_shape_model_is_stored_with_the_weights(saved: ExportedGenerator, tmp_path: Path) -> None:
+    loaded = with_shapes(saved, tmp_path / "more")
+    assert loaded.sha256 == saved.sha256
+    assert loaded.shape_model is not None
+    assert loaded.shape_model.mean.shape == (68, 3)
+    assert saved.shape_model is None
+
+
+def test_a_model_from_before_the_shape_model_loads(saved: ExportedGenerator, tmp_path: Path) -> None:
+    config = json.loads((tmp_path / CONFIG).read_text())
+    del config["shape_model_sha256"]
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    assert ExportedGenerator.load(tmp_path).shape_model is None
+
+
+def test_another_shape_model_is_refused(saved: ExportedGenerator, tmp_path: Path) -> None:
+    with_shapes(saved, tmp_path)
+    (tmp_path / SHAPE_MODEL).write_bytes(b"another")
+    with pytest.raises(WeightsError, match="shape model"):
+        ExportedGenerator.load(tmp_path)
+
+
+@pytest.mark.parametrize("missing", [WEIGHTS, CONFIG])
+def test_a_missing_file_is_named(saved: ExportedGenerator, tmp_path: Path, missing: str) -> None:
+    (tmp_path / missing).unlink()
+    with pytest.raises(WeightsError, match=missing):
+        ExportedGenerator.load(tmp_path)

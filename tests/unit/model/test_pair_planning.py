@@ -1,0 +1,176 @@
+"""Plans depend on the faces, the settings and the seed, and on nothing else; they cover the expressions evenly."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.model.pair_planning import (
+    PlanFaces,
+    Planner,
+    PlanningSettings,
+    PlanRules,
+    normalised_entropy,
+    plan_faces,
+    planned_pair,
+)
+
+Row = tuple[str, str, str, tuple[float, float, float] | None]
+ROWS: list[Row] = [(f"{person}{n}", person, "", None) for person in "abcd" for n in range(5)]
+LABELS = ("calm", "happy", "sad")
+
+
+def labelled(people: str, each: int) -> list[Row]:
+    return [(f"{person}{n}", person, LABELS[n % 3], None) for person in people for n in range(each)]
+
+
+def faces_of(rows: list[Row]) -> PlanFaces:
+    ids, people, groups, poses = zip(*rows, strict=True)
+    known = [(np.nan, np.nan, np.nan) if pose is None else pose for pose in poses]
+    return plan_faces(np.array(ids, np.bytes_), people, groups, np.array(known, np.float64))
+
+
+def pairs_of(sources: list[Row], drivers: list[Row], count: int, rules: PlanRules | None = None) -> list[tuple]:
+    """(identity, source, driver) of the first pairs of each identity."""
+    planner = Planner(faces_of(sources), faces_of(drivers), rules or PlanRules())
+    return [
+        (name, pair.identity_face_id, pair.expression_face_id)
+        for name in planner.identities
+        for pair in planner.pairs(planner.take(name, 0, count))
+    ]
+
+
+def test_each_identity_gets_its_number_of_pairs_and_never_a_driver_of_its_own() -> None:
+    pairs = pairs_of(ROWS, ROWS, 7)
+    assert Counter(name for name, _, _ in pairs) == dict.fromkeys("abcd", 7)
+    assert all(source[0] == name != driver[0] for name, source, driver in pairs)
+
+
+@pytest.mark.parametrize("rules", [PlanRules(), PlanRules(max_pose_difference=10.0)])
+def test_who_has_a_face_under_another_name_in_the_other_set_is_no_stranger(rules: PlanRules) -> None:
+    sources = [row for row in ROWS if row[1] == "a"]
+    known = [("a0", "person 7", "", None), ("new0", "person 7", "", None)]  # a0 is in both sets
+    strangers = [(f"x{n}", "x", "", None) for n in range(3)]
+    pairs = pairs_of(sources, [*known, *strangers], 30, rules)
+    assert {driver for _, _, driver in pairs} == {"x0", "x1", "x2"}
+    assert pairs_of(sources, known, 30, rules) == []
+    own = pairs_of(sources, known, 30, PlanRules(same_identity=True))
+    assert {driver for _, _, driver in own} == {"a0", "new0"}
+
+
+def test_own_expressions_come_where_they_are_asked_for() -> None:
+    pairs = pairs_of(ROWS, ROWS, 20, PlanRules(same_identity=True))
+    assert {driver for name, _, driver in pairs if name == "a"} == {row[0] for row in ROWS}
+
+
+def test_the_order_of_the_faces_does_not_matter() -> None:
+    shuffled = random.Random(3).sample(ROWS, len(ROWS))
+    assert pairs_of(shuffled, ROWS[::-1], 9, PlanRules(4)) == pairs_of(ROWS, ROWS, 9, PlanRules(4))
+
+
+def test_another_seed_is_another_plan() -> None:
+    assert set(pairs_of(ROWS, ROWS, 9, PlanRules(0))) != set(pairs_of(ROWS, ROWS, 9, PlanRules(1)))
+
+
+@pytest.mark.parametrize(("sources", "drivers"), [(5, 15), (4, 6), (1, 3), (6, 4)])
+@pytest.mark.parametrize("limit", [None, 10.0])
+def test_every_pair_comes_exactly_once_where_more_are_asked_for_than_there_are(
+    sources: int, drivers: int, limit: float | None
+) -> None:
+    people: list[Row] = [(f"a{n}", "a", "", (0.0, 0.0, 0.0)) for n in range(sources)]
+    others: list[Row] = [(f"b{n}", "b", "", (5.0, 0.0, 0.0)) for n in range(drivers)]
+    pairs = pairs_of(people, others, 1000, PlanRules(max_pose_difference=limit))
+    assert len(set(pairs)) == len(pairs) == sources * drivers
+
+
+def test_drivers_are_used_once_each_before_any_is_used_again() -> None:
+    assert len({driver for _, _, driver in pairs_of(ROWS[:5], ROWS, 15)}) == 15
+
+
+def test_no_more_sources_take_turns_than_are_allowed() -> None:
+    rules = PlanRules(planning=PlanningSettings(max_sources=2))
+    assert len({source for _, source, _ in pairs_of(ROWS[:5], ROWS, 30, rules)}) == 2
+
+
+def test_an_identity_alone_gets_nothing() -> None:
+    assert pairs_of(ROWS[:5], ROWS[:5], 3) == []
+
+
+def test_nobody_and_no_drivers_give_nothing() -> None:
+    nobody = plan_faces(np.zeros(0, np.bytes_), [], [], np.zeros((0, 3)))
+    assert Planner(nobody, faces_of(ROWS), PlanRules()).identities == []
+    planner = Planner(faces_of(ROWS), nobody, PlanRules())
+    assert len(planner.take("a", 0, 3).drivers) == 0
+
+
+def test_labels_come_in_turns() -> None:
+    drivers = [*labelled("wxyz", 30), ("rare", "v", "angry", None)]
+    label_of = {row[0]: row[2] for row in drivers}
+    for name in "ab":
+        of_one = [label_of[d] for n, _, d in pairs_of(ROWS[:10], drivers, 12) if n == name]
+        assert Counter(of_one[:4]) == dict.fromkeys((*LABELS, "angry"), 1)
+        # The one angry photo comes once with each of the five faces before the others have to give more.
+        assert Counter(of_one) == {"angry": 3, "calm": 3, "happy": 3, "sad": 3}
+
+
+def test_all_drivers_of_a_label_are_used_alike_over_many_identities() -> None:
+    sources: list[Row] = [(f"s{n}", f"person {n}", "", None) for n in range(600)]
+    drivers = labelled("wxyz", 15)
+    counts = Counter(driver for _, _, driver in pairs_of(sources, drivers, 3))
+    assert set(counts) == {row[0] for row in drivers}
+    assert max(counts.values()) < 4 * 1800 / 60
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 6), st.integers(1, 25), st.integers(0, 30), st.integers(0, 30), st.sampled_from([None, 15.0]),
+    st.integers(0, 5),
+)  # fmt: skip
+def test_a_later_slice_goes_on_where_the_former_ended(
+    people: int, each: int, first: int, more: int, limit: float | None, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    rows: list[Row] = [
+        (f"{p}-{n}", f"p{p}", LABELS[draw.integers(3)], (float(draw.uniform(-20, 20)), 0.0, 0.0))
+        for p in range(people)
+        for n in range(each)
+    ]
+    planner = Planner(faces_of(rows), faces_of(rows), PlanRules(seed, limit))
+    whole, head, tail = (planner.take("p0", a, n) for a, n in ((0, first + more), (0, first), (first, more)))
+    assert [*whole.sources] == [*head.sources, *tail.sources]
+    assert [*whole.drivers] == [*head.drivers, *tail.drivers]
+    together = list(zip(whole.sources.tolist(), whole.drivers.tolist(), strict=True))
+    assert len(set(together)) == len(together)
+
+
+def test_poses_that_are_too_far_apart_are_never_paired() -> None:
+    turned: list[Row] = [(f"a{n}", "a", "", (10.0 * n, 0.0, 0.0)) for n in range(5)]
+    drivers: list[Row] = [(f"b{n}", "b", "", (8.0 * n - 8, 0.0, 0.0)) for n in range(9)]
+    drivers.append(("unknown", "b", "", None))
+    poses = {row[0]: row[3] for row in turned + drivers}
+    pairs = pairs_of(turned, drivers, 100, PlanRules(max_pose_difference=9.0))
+    known = [(poses[s], poses[d]) for _, s, d in pairs if poses[d] is not None]
+    assert known
+    assert all(abs(s[0] - d[0]) <= 9 for s, d in known)
+    fitting = sum(abs(s[3][0] - d[3][0]) <= 9 for s in turned for d in drivers[:-1])
+    assert len(known) == fitting
+    assert sum(d == "unknown" for _, _, d in pairs) == 5
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"), [([5, 5], 1.0), ([5, 0], 0.0), ([7], 1.0), ([0, 0], 1.0), ([3, 1], 0.8112781)]
+)
+def test_entropy_is_one_where_groups_are_even(counts: list[int], expected: float) -> None:
+    assert normalised_entropy(np.array(counts)) == pytest.approx(expected)
+
+
+def test_the_id_and_the_seed_of_a_pair_follow_from_its_faces() -> None:
+    pair = planned_pair("s", "d", 5)
+    assert pair == planned_pair("s", "d", 5)
+    assert pair.pair_id != planned_pair("d", "s", 5).pair_id
+    assert 0 <= pair.seed < 2**32

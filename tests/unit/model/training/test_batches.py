@@ -1,0 +1,149 @@
+"""Pairs show one person twice; what is done to one side is done to the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mien.model.errors import ModelError
+from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
+from mien.model.training.settings import AugmentationSettings
+from tests.drawn_faces import drawn_faces
+
+PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
+FACES = drawn_faces(people=5, each=3)
+
+
+def alike(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Equal but for the rounding of a resampling that moves nothing."""
+    return torch.allclose(first, second, atol=1e-3)
+
+
+def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -> None:
+    sampler = PairSampler(FACES, PLAIN, seed=0)
+    for _ in range(10):
+        batch = sampler.draw(4, "cpu")
+        assert len(set(batch.identities.tolist())) == 4
+        for n, person in enumerate(batch.identities.tolist()):
+            own = FACES.photos(np.flatnonzero(FACES.identities == person))
+            sides = [[alike(photo, side[n]) for photo in own] for side in (batch.source, batch.target)]
+            assert [sum(side) for side in sides] == [1, 1]
+            assert sides[0] != sides[1]
+
+
+def test_keypoints_go_with_their_photos() -> None:
+    batch = PairSampler(FACES, PLAIN, seed=0).draw(4, "cpu")
+    photos, keypoints = FACES.photos(np.arange(len(FACES))), FACES.keypoints(np.arange(len(FACES)))
+    for n in range(4):
+        row = next(r for r in range(len(FACES)) if alike(photos[r], batch.target[n]))
+        assert alike(batch.target_keypoints.heatmaps[n], keypoints.heatmaps[row])
+        assert alike(batch.target_keypoints.points[n], keypoints.points[row])
+
+
+def test_the_seed_decides_the_draws() -> None:
+    first, second, other = (PairSampler(FACES, AugmentationSettings(), seed).draw(4, "cpu") for seed in (1, 1, 2))
+    assert torch.equal(first.source, second.source)
+    assert not torch.equal(first.source, other.source)
+
+
+def test_more_pairs_than_people_are_drawn_with_repeats() -> None:
+    assert len(PairSampler(FACES, PLAIN, seed=0).draw(12, "cpu").source) == 12
+
+
+def test_both_sides_of_a_pair_are_augmented_alike() -> None:
+    faces = FaceArrays(
+        np.repeat(FACES.images[::3], 2, 0),
+        np.repeat(FACES.heatmaps[::3], 2, 0),
+        np.repeat(FACES.points[::3], 2, 0),
+        np.repeat(np.arange(5), 2),
+    )
+    sampler, changed = PairSampler(faces, AugmentationSettings(), seed=3), 0
+    for _ in range(3):
+        batch = sampler.draw(5, "cpu")
+        assert torch.equal(batch.source, batch.target)
+        assert torch.equal(batch.source_keypoints.heatmaps, batch.target_keypoints.heatmaps)
+        assert torch.equal(batch.source_keypoints.points, batch.target_keypoints.points)
+        photos = faces.photos(2 * batch.identities.numpy())
+        changed += sum(not alike(*pair) for pair in zip(batch.source, photos, strict=True))
+    assert changed > 10
+
+
+def test_people_with_one_photo_take_no_part() -> None:
+    sources, targets = same_person_pairs(np.array([0, 1, 1, 2, 2, 2]), 20, seed=0)
+    assert 0 not in {*sources.tolist(), *targets.tolist()}
+    assert (sources != targets).all()
+    assert {1, 2} == {int(np.array([0, 1, 1, 2, 2, 2])[row]) for row in sources}
+
+
+def test_nobody_with_two_photos_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match="several photos of each person"):
+        same_person_pairs(np.arange(4), 3, seed=0)
+
+
+def test_one_person_alone_cannot_be_trained_on() -> None:
+    alone = drawn_faces(people=1, each=3)
+    with pytest.raises(ModelError, match="at least two"):
+        PairSampler(alone, PLAIN, seed=0)
+
+
+def test_of_several_candidates_the_pair_that_moves_most_is_taken() -> None:
+    def moved(candidates: int) -> float:
+        sampler = PairSampler(FACES, PLAIN, seed=0, candidates=candidates)
+        batches = [sampler.draw(4, "cpu") for _ in range(20)]
+        return float(np.mean([(b.source_keypoints.points - b.target_keypoints.points).abs().mean() for b in batches]))
+
+    assert moved(4) > 1.2 * moved(1)
+
+
+def test_cross_pairs_have_another_persons_expression_on_the_own_face() -> None:
+    # Drawn faces are up to 20% wider than others, which retargeting must not take over.
+    faces = drawn_faces(people=5, each=3)
+    batch = PairSampler(faces, PLAIN, seed=0).draw_cross(5, "cpu")
+
+    def jaw(points: torch.Tensor) -> torch.Tensor:
+        return points[:, 16, 0] - points[:, 0, 0]
+
+    torch.testing.assert_close(
+        jaw(batch.target_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0
+    )
+    assert batch.target_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
+    assert (batch.target_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
+    assert not torch.equal(batch.target_keypoints.points, batch.source_keypoints.points)
+
+
+def test_its_own_expression_asks_a_face_for_what_it_shows() -> None:
+    rows = np.arange(len(FACES))
+    asked = TargetExpressions(FACES).keypoints(rows, rows)
+    np.testing.assert_allclose(asked.points.numpy(), FACES.points, atol=1e-3)
+    others = TargetExpressions(FACES).keypoints(rows, np.roll(rows, 1))
+    assert np.abs(others.points.numpy() - FACES.points).max() > 0.02
+
+
+def test_the_seed_decides_cross_pairs() -> None:
+    first, second, other = (PairSampler(FACES, AugmentationSettings(), seed).draw_cross(4, "cpu") for seed in (1, 1, 2))
+    assert torch.equal(first.target_keypoints.points, second.target_keypoints.points)
+    assert not torch.equal(first.target_keypoints.points, other.target_keypoints.points)
+
+
+def test_sets_are_drawn_evenly_whatever_their_size() -> None:
+    # Three people of the first set have 3 photos each; of the other set two people have 3.
+    faces = replace(FACES, sets=np.repeat([0, 0, 0, 1, 1], 3))
+    sampler = PairSampler(faces, PLAIN, seed=0)
+    drawn = np.concatenate([sampler.draw(1, "cpu").identities.numpy() for _ in range(600)])
+    share = np.bincount(drawn, minlength=5) / 600
+    np.testing.assert_allclose(share, [1 / 6, 1 / 6, 1 / 6, 1 / 4, 1 / 4], atol=0.06)
+
+
+def test_cross_pairs_have_heatmaps_as_wide_as_those_of_the_set() -> None:
+    rows, wide = np.arange(len(FACES)), replace(FACES, sigma_px=3.0)
+    narrow, wider = (TargetExpressions(faces).keypoints(rows, rows).heatmaps for faces in (FACES, wide))
+    assert wider.sum() > 2 * narrow.sum()
+    own = TargetExpressions(wide).keypoints(rows, rows).points.numpy()
+    side_px = FACES.heatmaps.shape[-1]
+    expected = render_heatmaps((own + 1) / 2 * side_px, "ibug68", side_px, HeatmapSpec(side_px, 3.0))
+    np.testing.assert_allclose(wider.numpy() * 255, expected, atol=1.0)

@@ -1,0 +1,205 @@
+"""Single updates do what the method says, with small networks on drawn faces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from mien.model.device import pick_device, uses_bfloat16
+from mien.model.networks.config import GeneratorConfig
+from mien.model.training.loss_weights import PATENT, GanLoss
+from mien.model.training.settings import TrainSettings
+from mien.model.training.trainer import Trainer
+from tests.drawn_faces import drawn_faces
+
+FACES = drawn_faces(people=4, each=4)
+HELD_OUT = drawn_faces(people=2, each=3, seed=9)
+SETTINGS = TrainSettings(
+    generator=GeneratorConfig(size_px=64, width=16, blocks=1),
+    discriminator_width=8,
+    batch_size=4,
+    steps=6,
+    pretrain_steps=3,
+    validation_pairs=4,
+    adversarial_from=0.0,
+    precision="float32",
+)
+
+
+def weights(network: torch.nn.Module) -> list[torch.Tensor]:
+    return [weight.detach().clone() for weight in network.parameters()]
+
+
+def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_pretraining_moves_the_discriminators_alone() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    generator, identity, expression = map(weights, (trainer.generator, trainer.identity, trainer.expression))
+    assert set(trainer.pretrain()) == {"pretrain_identity", "pretrain_expression"}
+    assert same(generator, weights(trainer.generator))
+    assert not same(identity, weights(trainer.identity))
+    assert not same(expression, weights(trainer.expression))
+
+
+def test_a_step_moves_all_networks_and_the_average_follows() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    networks = (trainer.generator, trainer.identity, trainer.expression, trainer.average)
+    before = [weights(network) for network in networks]
+    named = trainer.train_step()
+    assert all(not same(old, weights(network)) for old, network in zip(before, networks, strict=True))
+    assert {"generator", "discriminator_identity", "discriminator_expression"} < set(named)
+    assert all(np.isfinite(value) for value in named.values())
+
+
+def test_the_patents_loss_is_there_as_it_is_written() -> None:
+    named = Trainer(replace(SETTINGS, weights=PATENT, mismatched=0.0), FACES, "cpu").train_step()
+    terms = {"generator_identity", "generator_expression", "generator_l1"}
+    discriminators = {"discriminator_identity", "discriminator_expression"}
+    assert terms | discriminators | {"generator", "discriminators"} == set(named)
+    assert named["discriminators"] == pytest.approx(sum(named[name] for name in discriminators), rel=1e-5)
+    gan = 0.5 * (named["generator_identity"] + named["generator_expression"])
+    assert named["generator"] == pytest.approx(gan + named["generator_l1"], rel=1e-5)
+
+
+def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
+    plain = Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu").train_step()
+    for name, term in (
+        ("coarse", "generator_coarse"),
+        ("structure", "generator_structure"),
+        ("moved", "generator_moved"),
+        ("smoothness", "generator_smoothness"),
+        ("features", "generator_features"),
+        ("identity", "generator_embedding"),
+    ):
+        weights = replace(PATENT, **{name: 2.0})
+        named = Trainer(replace(SETTINGS, weights=weights), FACES, "cpu").train_step()
+        assert set(named) - set(plain) == {term}
+        assert named["generator"] == pytest.approx(plain["generator"] + 2 * named[term], rel=1e-4)
+
+
+def test_mismatched_photos_count_among_the_false_pairs() -> None:
+    named = Trainer(replace(SETTINGS, mismatched=0.25), FACES, "cpu").train_step()
+    game = named["discriminator_identity"] + named["discriminator_expression"]
+    mismatched = named["mismatched_identity"] + named["mismatched_expression"]
+    assert named["discriminators"] == pytest.approx(game + 0.25 * mismatched, rel=1e-5)
+
+
+def test_cross_person_updates_come_in_turn_and_leave_the_discriminators_alone() -> None:
+    trainer = Trainer(replace(SETTINGS, cross_every_steps=2), FACES, "cpu")
+    assert "generator_l1" in trainer.train_step()
+    identity, generator = weights(trainer.identity), weights(trainer.generator)
+    named = trainer.train_step()
+    assert {"cross_identity", "cross_expression", "cross_embedding", "cross_cycle"} < set(named)
+    assert same(identity, weights(trainer.identity))
+    assert not same(generator, weights(trainer.generator))
+    assert "generator_l1" in trainer.train_step()
+
+
+@pytest.mark.parametrize("loss", get_args(GanLoss))
+def test_adversarial_losses_can_be_chosen(loss: GanLoss) -> None:
+    trainer = Trainer(replace(SETTINGS, gan_loss=loss), FACES, "cpu")
+    trainer.pretrain()
+    assert all(np.isfinite(value) for value in trainer.train_step().values())
+
+
+def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone() -> None:
+    trainer = Trainer(replace(SETTINGS, weights=replace(PATENT, gan=0.0)), FACES, "cpu")
+    named = trainer.train_step()
+    assert named["generator"] == pytest.approx(named["generator_l1"])
+
+
+def test_the_generator_may_learn_from_photos_alone_at_first() -> None:
+    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5, cross_every_steps=0, weights=PATENT), FACES, "cpu")
+    before = weights(trainer.identity)
+    alone = [trainer.train_step() for _ in range(3)]
+    assert all(set(named) == {"generator", "generator_l1"} for named in alone)
+    assert same(before, weights(trainer.identity))
+    assert "discriminator_identity" in trainer.train_step()
+    assert not same(before, weights(trainer.identity))
+
+
+def test_the_literal_real_pair_is_another_training() -> None:
+    literal, matched = (
+        Trainer(replace(SETTINGS, expression_real_pair=pair), FACES, "cpu").train_step()
+        for pair in ("literal", "matched")
+    )
+    assert literal["discriminator_identity"] == matched["discriminator_identity"]
+    assert literal["discriminator_expression"] != matched["discriminator_expression"]
+
+
+def test_torchs_own_random_state_is_neither_read_nor_moved() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first = Trainer(SETTINGS, FACES, "cpu")
+    first.train_step()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    second = Trainer(SETTINGS, FACES, "cpu")
+    second.train_step()
+    assert same(weights(first.generator), weights(second.generator))
+
+
+def test_learning_rates_rise_at_first_and_fall_with_the_fraction_done() -> None:
+    trainer = Trainer(replace(SETTINGS, warmup_steps=2), FACES, "cpu")
+    assert trainer.learning_rates()["learning_rate"] == SETTINGS.learning_rate / 2
+    trainer.step = 3
+    assert trainer.fraction_done == 0.5
+    half = SETTINGS.learning_rate * (0.05 + 0.95 / 2)
+    assert trainer.learning_rates()["learning_rate"] == pytest.approx(half)
+    trainer.step = 6
+    assert trainer.learning_rates()["learning_rate"] == pytest.approx(SETTINGS.learning_rate / 20)
+
+
+def test_limits_are_reasons() -> None:
+    trainer = Trainer(replace(SETTINGS, minutes=1.0), FACES, "cpu")
+    assert trainer.stop_reason() is None
+    trainer.elapsed_s = 60.0
+    assert trainer.stop_reason() == "time limit"
+    trainer.step = 6
+    assert trainer.stop_reason() == "step limit"
+
+
+def test_pretraining_takes_at_most_its_share_of_the_time() -> None:
+    trainer = Trainer(replace(SETTINGS, minutes=1.0, pretrain_share=0.1), FACES, "cpu")
+    assert not trainer.pretrained
+    trainer.elapsed_s = 6.0
+    assert trainer.pretrained
+
+
+def test_pretraining_takes_no_more_updates_than_the_training() -> None:
+    trainer = Trainer(replace(SETTINGS, pretrain_steps=600, steps=2), FACES, "cpu")
+    trainer.pretrained_steps = 1
+    assert not trainer.pretrained
+    trainer.pretrained_steps = 2
+    assert trainer.pretrained
+
+
+def test_validation_measures_generator_and_discriminators_without_moving_them() -> None:
+    trainer = Trainer(SETTINGS, FACES, "cpu")
+    trainer.train_step()
+    state = trainer.state()[0]
+    state = {name: value.clone() for name, value in state.items()}
+    measured = trainer.validate(HELD_OUT)
+    assert set(measured) == {"l1", "psnr", "ssim", "identity_auc", "expression_auc"}
+    assert all(np.isfinite(value) for value in measured.values())
+    assert trainer.stopping.best == measured["l1"]
+    assert all(torch.equal(value, state[name]) for name, value in trainer.state()[0].items())
+
+
+def test_the_sample_sheet_has_a_row_per_sample() -> None:
+    sheet = Trainer(SETTINGS, FACES, "cpu").sample_grid(HELD_OUT, rows=3)
+    assert sheet.shape == (18 + 3 * 66, 5 * 66, 3)
+
+
+def test_precision_and_device() -> None:
+    assert pick_device("cpu").type == "cpu"
+    assert uses_bfloat16("bfloat16", torch.device("cpu"))
+    assert not uses_bfloat16("float32", torch.device("cpu"))
+    named = Trainer(replace(SETTINGS, precision="bfloat16"), FACES, "cpu").train_step()
+    assert all(np.isfinite(value) for value in named.values())

@@ -1,0 +1,234 @@
+"""Evaluation: which pairs are measured, and what becomes of the measures. On numbers made up for the purpose."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from mien.model.evaluation.promotion import Decision
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.landmarks.reference import reference_shape
+from mien.tasks.evaluate import EvaluationSettings, as_brief, as_json, as_table
+from mien.tasks.evaluate.measure import Measured, MeasuredPair
+from mien.tasks.evaluate.pairs import asks_much, cross_person, same_person
+from mien.tasks.evaluate.results import Evaluation, EvaluationInputs, EvaluationPair
+from mien.tasks.evaluate.sheets import cross_person_sheets, same_person_sheets
+from mien.tasks.evaluate.summary import summarise
+from mien.tasks.generator.weights import RegisteredModel, short_name
+from mien.tasks.train.promote import as_text, decide_promotion
+
+PEOPLE = ("ann", "ben", "cem")
+ROWS = [{"face_id": f"{name}{n}", "identity": name, "split": "val"} for name in PEOPLE for n in range(4)]
+SHAPE = reference_shape().astype(np.float32)
+
+
+def test_same_person_pairs_take_turns_over_people() -> None:
+    pairs = same_person(ROWS, 9, seed=0)
+    assert pairs == same_person(ROWS, 9, seed=0)
+    assert [pair.person for pair in pairs[:3]] == ["ann", "ben", "cem"]
+    assert all(pair.source[:3] == pair.target[:3] == pair.person for pair in pairs)
+    assert all(pair.source != pair.target for pair in pairs)
+    assert same_person(ROWS[::4], 9, seed=0) == []
+
+
+def test_cross_person_pairs_take_turns_over_people_and_drivers() -> None:
+    pairs = cross_person(ROWS, 12, seed=0)
+    assert pairs == cross_person(ROWS, 12, seed=0)
+    assert pairs != cross_person(ROWS, 12, seed=1)
+    assert [(pair.person, pair.target[:3]) for pair in pairs[:6]] == [
+        ("ann", "ben"), ("ben", "cem"), ("cem", "ann"), ("ann", "cem"), ("ben", "ann"), ("cem", "ben"),
+    ]  # fmt: skip
+    for pair in pairs:
+        assert pair.photo
+        assert pair.photo[:3] == pair.source[:3] == pair.person
+        assert pair.photo != pair.source
+    assert cross_person(ROWS[:4], 12, seed=0) == []
+    assert {pair.photo for pair in cross_person(ROWS[::4], 12, seed=0)} == {None}
+
+
+def _face(mouth: float, eyes: float) -> dict[str, object]:
+    """A row of `faces` with this mouth opening and this eye opening."""
+    points = np.zeros((68, 2), np.float32)
+    for left, x in ((36, 0.0), (42, 7.0)):  # eyes 3 wide, outer corners 10 apart
+        points[left : left + 6] = np.array([[0, 0], [1, -eyes], [2, -eyes], [3, 0], [2, eyes], [1, eyes]]) * [1, 1.5]
+        points[left : left + 6, 0] += x
+    points[[61, 62, 63], 1], points[[67, 66, 65], 1] = 20, 20 + 10 * mouth
+    return {"landmarks_xy": points.ravel(), "landmark_scheme": "ibug68"}
+
+
+@pytest.mark.parametrize(
+    ("source", "driver", "much"),
+    [
+        ((0.01, 0.3), (0.2, 0.3), True),  # a closed mouth opens
+        ((0.05, 0.3), (0.2, 0.3), False),
+        ((0.01, 0.3), (0.05, 0.1), True),  # open eyes close
+        ((0.01, 0.2), (0.05, 0.1), False),
+        ((0.2, 0.3), (0.01, 0.3), False),
+    ],
+)
+def test_telling_pairs_open_a_mouth_or_close_eyes(
+    source: tuple[float, float], driver: tuple[float, float], much: bool
+) -> None:
+    assert asks_much(_face(*source), _face(*driver)) is much
+
+
+def _same_pairs(l1: dict[str, list[float]]) -> list[MeasuredPair]:
+    """Two pairs of each of three people, with these values of L1 and some SSIM by method."""
+    return [
+        MeasuredPair(
+            EvaluationPair(f"{n}a", f"{n}b", PEOPLE[n // 2]),
+            SHAPE,
+            {m: Measured({"l1": its[n], "ssim": 1 - its[n], "found": 1.0}, SHAPE) for m, its in l1.items()},
+        )
+        for n in range(6)
+    ]
+
+
+L1 = {
+    "generated": [0.1, 0.1, 0.2, 0.2, 0.3, 0.3],
+    "v1": [0.2] * 6,
+    "tps": [0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
+    "copy": [0.4] * 6,
+}
+
+
+def test_means_differences_and_ratios_of_same_person_pairs() -> None:
+    section = summarise("val", "same", _same_pairs(L1), seed=0)
+    assert (section.pairs, section.people) == (6, 3)
+    mean = section.means["generated"]["l1"]
+    assert (mean.value, mean.low, mean.high) == pytest.approx((0.2, 0.1, 0.3))
+    # Every person is better than warped by the same 0.1: that is certain, whoever is drawn.
+    better = section.differences["tps"]["l1"]
+    assert (better.value, better.low, better.high) == pytest.approx((-0.1, -0.1, -0.1))
+    assert section.ratios["generated"] == pytest.approx({"l1": 0.2 / 0.3, "ssim": 0.1})
+    assert "nme" not in section.means["generated"]  # nothing had one
+
+
+def test_what_one_method_lacks_is_left_out_of_the_difference() -> None:
+    measured = _same_pairs(L1)
+    measured[4].methods["tps"].values.pop("l1")
+    section = summarise("val", "same", measured, seed=0)
+    assert section.means["tps"]["l1"].value == pytest.approx((0.2 * 2 + 0.3 * 2 + 0.4) / 5)
+    assert section.differences["tps"]["l1"].value == pytest.approx(-0.1)
+
+
+def _cross_pairs(reached: float) -> list[MeasuredPair]:
+    asked = np.linspace(-0.2, 0.2, 6)
+
+    def moved(by: float) -> Measured:
+        values = {"mouth_asked": 0.0, "eyes_asked": 0.0, "mouth_change": 0.0, "eyes_change": 0.0}
+        return Measured(values | {"nme": by, "identity_distance": by, "leak": float(by > 0.35)}, SHAPE)
+
+    out: list[MeasuredPair] = []
+    for n in range(6):
+        generated = moved(0.1 * n)
+        generated.values.update(
+            mouth_asked=asked[n], mouth_change=reached * asked[n], eyes_asked=-asked[n], eyes_change=0.01 + 0 * asked[n]
+        )
+        methods = {"generated": generated, "tps": moved(0.1), "photo": Measured({"identity_distance": 0.3})}
+        out.append(MeasuredPair(EvaluationPair(f"{n}a", f"{n}b", PEOPLE[n // 2], f"{n}c"), SHAPE, methods))
+    return out
+
+
+def test_expression_reached_is_the_share_of_the_asked_change() -> None:
+    found = summarise("val", "cross", _cross_pairs(0.6), seed=0).means["generated"]
+    assert found["mouth_reached"].value == pytest.approx(0.6)
+    assert found["eyes_reached"].value == pytest.approx(0, abs=1e-9)  # always the same, whatever is asked
+    assert found["expression_reached"].value == pytest.approx(0.3)
+    assert found["leak"].value == pytest.approx(2 / 6)
+    assert found["spread"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_another_photo_and_the_asked_shapes_stand_beside_the_results() -> None:
+    section = summarise("val", "cross", _cross_pairs(0.6), seed=0)
+    assert set(section.means["photo"]) == {"identity_distance"}
+    assert set(section.means["asked"]) == {"spread"}
+    assert section.differences["photo"]["identity_distance"].value == pytest.approx(0.25 - 0.3)
+
+
+def _evaluation(l1: dict[str, list[float]] = L1) -> Evaluation:
+    sections = (
+        summarise("val", "same", _same_pairs(l1), seed=0),
+        summarise("val", "cross", _cross_pairs(0.6), seed=0),
+    )
+    return Evaluation(
+        EvaluationInputs("new", (("v1", "old"),), (), RetargetSettings(), None), EvaluationSettings(), sections, ()
+    )
+
+
+def test_metrics_are_named_for_mlflow() -> None:
+    metrics = _evaluation().metrics()
+    assert metrics["val.generated.l1"] == pytest.approx(0.2)
+    assert metrics["val.generated.l1_low"] == pytest.approx(0.1)
+    assert metrics["val.generated_minus_tps.l1_high"] == pytest.approx(-0.1)
+    assert metrics["val.generated_to_tps.l1"] == pytest.approx(2 / 3)
+    assert metrics["val.cross.generated.expression_reached"] == pytest.approx(0.3)
+    assert np.isfinite(list(metrics.values())).all()
+
+
+def test_tables_show_means_ratios_and_differences() -> None:
+    text = as_table(_evaluation())
+    assert "val, one person: 6 pairs, 3 people" in text
+    assert "0.2000 ±0.1000" in text
+    assert "×0.667" in text
+    assert "-0.1000 [-0.1000, -0.1000]" in text
+    widths = {len(line) for line in text.split("\n\n")[1].splitlines()}
+    assert len(widths) == 1
+
+
+def test_the_brief_table_has_a_line_for_each_chosen_measure_and_a_column_for_each_method() -> None:
+    title, table = as_brief(_evaluation()).split("\n\n")
+    assert title == "**val: 3 people never trained on**"
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert head == ["", "generated", "v1", "tps", "copy"]
+    found = {row[0]: row[1:] for row in rows}
+    assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.4000"]
+    assert found["two people: reached"][0] == "0.300"
+
+
+def test_json_is_plain_json() -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(as_json(_evaluation()), parse_constant=refuse)
+    assert found["weights_sha256"] == {"generated": "new", "v1": "old"}
+    assert found["sections"][0]["means"]["generated"]["l1"]["value"] == pytest.approx(0.2)
+
+
+def test_sheets_show_both_ends_and_the_middle() -> None:
+    l1 = {"generated": [0.01 * n for n in (5, 0, 4, 2, 1, 3)]}
+    measured = _same_pairs(l1) * 3  # 18 pairs: three of each value
+    plans = {plan.name: plan for plan in same_person_sheets("val", measured)}
+    assert list(plans) == ["val-l1-best", "val-l1-median", "val-l1-worst"]  # no mouth, no identity was measured
+    assert [caption.split(": ")[1] for caption in plans["val-l1-best"].captions] == ["0.0000"] * 3 + ["0.0100"] * 3
+    assert [caption.split(": ")[1] for caption in plans["val-l1-median"].captions] == ["0.0200"] * 3 + ["0.0300"] * 3
+    assert plans["val-l1-worst"].captions[0] == "ann: 0.0500"
+    assert [plan.name for plan in cross_person_sheets("val", _cross_pairs(1.0))] == [
+        "val-cross-identity-distance-worst",
+        "val-cross-nme-worst",
+    ]
+
+
+CHAMPION = RegisteredModel("models:/mien-generator/1", "run", "old", champion=True)
+
+
+def test_promotion_compares_with_the_champion_of_the_same_evaluation() -> None:
+    assert not decide_promotion(_evaluation(L1 | {"v1": [0.19] * 6}), CHAMPION).promoted
+    better = decide_promotion(_evaluation(L1 | {"v1": [0.3] * 6}), CHAMPION)
+    # The champion has no cross-person measures and no landmarks here: what it lacks is no hindrance.
+    assert better.promoted
+    assert "l1 0.2000 against the champion's 0.3000" in better.reason
+    assert "| l1 " in as_text(better)
+    assert as_text(better).endswith(f"Promoted: {better.reason}.")
+
+
+def test_the_first_generator_is_promoted_without_a_comparison() -> None:
+    assert decide_promotion(_evaluation(), None).promoted
+    assert as_text(Decision(True, "it is the first")) == "Promoted: it is the first."
+
+
+def test_methods_are_named_by_version() -> None:
+    assert short_name("models:/mien-generator/3") == "v3"
+    assert short_name("models:/other/12") == "other-v12"

@@ -1,0 +1,196 @@
+"""Stages over shards: what is looked up and made, what one failure does, and what some more do."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import fsspec
+import pyarrow as pa
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+import mien.tasks.runtime.fan_out
+from mien.storage import Root, ShardRef, write_shard
+from mien.storage.schemas import PAIRS
+from mien.tasks.errors import UsageError
+from mien.tasks.runtime.fan_out import MAX_FAILED, run_stage, shard_threads
+from mien.tasks.runtime.stage import Stage
+from mien.tasks.runtime.workers import abandon_work, worker_pool
+
+SHARDS = 40
+IN_HAND = 3
+"""Shards at most that a pool of one process has already taken when it is told to begin nothing more: the one that it
+works on, and what waits in the executor's queue (one more than it has processes)."""
+GIVEN_UP = "given-up"
+
+
+def number_decides(_root: Root, number: int, _settings: object) -> dict[str, int]:
+    return {"number": number}
+
+
+# --- Failures ---------------------------------------------------------------------------------------------------------
+
+
+class Bad(NamedTuple):
+    """Shards that fail."""
+
+    folder: str
+    numbers: tuple[int, ...]
+
+
+def touch(_root: Root, name: str, number: int, bad: Bad) -> ShardRef:
+    """A file for a shard. Where enough shards were bad, what comes then waits until the stage is given up, so that what
+    is made after that shows."""
+    folder = Path(bad.folder)
+    enough = len(list(folder.glob("bad-*"))) >= MAX_FAILED
+    if enough:
+        wait_for(folder / GIVEN_UP)
+    if number in bad.numbers:
+        (folder / f"bad-{number}").touch()
+        raise UsageError(f"{number} is bad")  # which is not tried again
+    (folder / (f"late-{number}" if enough else f"{number}")).touch()
+    return ShardRef("pairs", name, number, {"ok": number, "rejected": 0, "failed": 0}, "0" * 64)
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+TOUCH = Stage("make", "shards", "pairs", __name__, number_decides, touch)
+
+
+@flow(task_runner=shard_threads())
+def touch_shards(folder: str, bad: tuple[int, ...]) -> list[int]:
+    shards = run_stage(TOUCH, Root(folder), range(SHARDS), Bad(folder, bad), SHARDS)
+    return [shard.rows for shard in shards]
+
+
+def touch_all(folder: Path, bad: tuple[int, ...]) -> list[int]:
+    with worker_pool(1):  # around the flow, as a pipeline has it: its end is not what ends the work of a failed stage
+        return touch_shards(str(folder), bad)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_results_come_in_the_order_of_the_items(tmp_path: Path) -> None:
+    assert touch_all(tmp_path, ()) == list(range(SHARDS))
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_bad_shard_fails_the_stage_after_all_others_are_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="7 is bad"):
+        touch_all(tmp_path, (7,))
+    assert len(list(tmp_path.glob("[0-9]*"))) == SHARDS - 1
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_where_many_are_bad_nothing_more_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = tmp_path / GIVEN_UP
+
+    def tell_and_abandon() -> None:
+        abandon_work()
+        given_up.touch()
+
+    monkeypatch.setattr(mien.tasks.runtime.fan_out, "abandon_work", tell_and_abandon)
+    bad = tuple(number for number in range(SHARDS) if number % 3)
+    with pytest.raises(UsageError, match="is bad"):
+        touch_all(tmp_path, bad)
+    assert given_up.exists()
+    assert len(list(tmp_path.glob("late-*"))) <= IN_HAND
+    assert len(list(tmp_path.glob("bad-*"))) < len(bad)
+
+
+# --- Look-ups ---------------------------------------------------------------------------------------------------------
+
+
+class CountingFiles(MemoryFileSystem):
+    """Counts how often each file is asked for."""
+
+    protocol = "counting"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    asked: ClassVar[Counter[str]] = Counter()
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.replace("counting://", "memory://"))
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if "r" in mode:
+            self.asked[path.rpartition("/")[2]] += 1
+        return super().open(path, mode, **options)
+
+
+@pytest.fixture
+def counted() -> Root:
+    fsspec.register_implementation("counting", CountingFiles, clobber=True)
+    CountingFiles.store.clear()
+    CountingFiles.asked.clear()
+    return Root("counting://root")
+
+
+def rows(number: int) -> pa.Table:
+    pair = {"pair_id": f"{number}", "identity_face_id": "a", "expression_face_id": "b", "seed": 0, "status": "ok"}
+    return pa.Table.from_pylist([pair], schema=PAIRS)
+
+
+def write(root: Root, name: str, number: int, _settings: None) -> ShardRef:
+    return write_shard(root, "pairs", name, rows(number))
+
+
+WRITE = Stage("write pairs", "pairs", "pairs", __name__, number_decides, write)
+
+
+@flow(task_runner=shard_threads())
+def write_shards(root: Root, count: int) -> list[ShardRef]:
+    return run_stage(WRITE, root, range(count), None, count)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_shard_that_exists_is_looked_up_once_and_has_no_task_run(counted: Root) -> None:
+    names = [f"{WRITE.name(counted, number, None)}.parquet" for number in range(8)]
+    first = write_shards(counted, 6)
+    # Once by the flow, and once by the worker when its turn has come: another run may have made it since.
+    assert CountingFiles.asked == dict.fromkeys(names[:6], 2)
+    CountingFiles.asked.clear()
+    state = write_shards(counted, 8, return_state=True)
+    again = state.result()
+    assert again[:6] == first
+    assert CountingFiles.asked == dict.fromkeys(names[:6], 1) | dict.fromkeys(names[6:], 2)
+    with get_client(sync_client=True) as client:
+        of_flow = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        runs = client.read_task_runs(flow_run_filter=of_flow)
+    assert sorted(run.name for run in runs) == ["write pairs 7 of 8", "write pairs 8 of 8"]
+
+
+def write_as_two_runs_do(root: Root, name: str, number: int, log: str) -> ShardRef:
+    """While this shard is made, another run makes all that are left."""
+    with Path(log).open("a") as file:
+        file.write(f"{number}\n")
+    for other in range(SHARDS):
+        write(root, TOGETHER.name(root, other, log), other, None)
+    return write(root, name, number, None)
+
+
+TOGETHER = Stage("write pairs", "pairs", "pairs", __name__, number_decides, write_as_two_runs_do)
+
+
+@flow(task_runner=shard_threads())
+def write_together(root: str, log: str) -> list[ShardRef]:
+    with worker_pool(1):
+        return run_stage(TOGETHER, Root(root), range(SHARDS), log, SHARDS)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_another_run_makes_meanwhile_is_not_made_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    shards = write_together(str(tmp_path / "root"), str(log))
+    assert [shard.rows for shard in shards] == [1] * SHARDS
+    assert len(log.read_text().splitlines()) == 1

@@ -1,0 +1,146 @@
+"""Work in spawned processes: results, ticks, and what happens when a process dies."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import mien
+from mien.tasks.errors import RunError
+from mien.tasks.runtime import workers
+from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
+
+
+def where(value: int) -> tuple[int, int, str]:
+    tick(2)
+    return value, os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def code() -> str:
+    return mien.__file__
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail() -> None:
+    raise ValueError("the work's own error")
+
+
+def test_work_runs_elsewhere_with_one_thread_and_its_ticks_arrive() -> None:
+    ticks: list[float] = []
+    pool = WorkerPool(1)
+    try:
+        with pool.reporting(ticks.append):
+            value, pid, threads = pool.run(where, 7)
+        assert ticks == [2]
+    finally:
+        pool.close()
+    assert (value, threads) == (7, "1")
+    assert pid != os.getpid()
+
+
+def test_a_worker_runs_this_code_after_a_model_with_its_own_was_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As MLflow does with a registered generator, which carries mien.model alone.
+    (tmp_path / "mien" / "model").mkdir(parents=True)
+    for folder in ("mien", "mien/model"):
+        (tmp_path / folder / "__init__.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with worker_pool(1):
+        assert in_worker(code) == mien.__file__
+    assert sys.path[0] == str(tmp_path)
+
+
+def test_without_a_pool_work_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert in_worker(where, 3) == (3, os.getpid(), "1")
+
+
+def test_a_killed_process_is_an_error_of_one_line_and_the_next_work_has_a_new_one() -> None:
+    with worker_pool(1):
+        with pytest.raises(RunError, match="killed"):
+            in_worker(die)
+        assert in_worker(where, 5)[0] == 5
+
+
+def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
+    pool = WorkerPool(1)
+    try:
+        _, worker, _ = pool.run(where, 1)
+        os.kill(worker, signal.SIGKILL)
+        time.sleep(1)  # until the pool has met its end
+        value, other, _ = pool.run(where, 2)
+    finally:
+        pool.close()
+    assert value == 2
+    assert other != worker
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_pool_ends_though_a_worker_was_killed_while_it_took_work(
+    killed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of two idle workers one holds the lock of the queue, and the other waits for it.
+    monkeypatch.setattr(workers, "_PATIENCE_S", 2.0)
+    pool = WorkerPool(2)
+    runs = [threading.Thread(target=pool.run, args=(time.sleep, 1.0)) for _ in range(2)]
+    for thread in runs:
+        thread.start()
+    for thread in runs:
+        thread.join()
+    pids = sorted(child.pid for child in mp.active_children() if child.pid)[-2:]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    closing = threading.Thread(target=pool.close, daemon=True)
+    closing.start()
+    time.sleep(0.3)
+    os.kill(pids[killed], signal.SIGKILL)
+    os.kill(pids[1 - killed], signal.SIGCONT)
+    closing.join(30)
+    assert not closing.is_alive()
+    assert not {child.pid for child in mp.active_children()} & set(pids)
+
+
+def test_an_error_of_the_work_arrives_as_it_is() -> None:
+    with worker_pool(1), pytest.raises(ValueError, match="the work's own error"):
+        in_worker(fail)
+
+
+PARENT = """
+import os, sys
+from mien.tasks.runtime.workers import in_worker, worker_pool
+from tests.unit.tasks.runtime.test_workers import where
+import time
+if __name__ == "__main__":
+    with worker_pool(1):
+        print(in_worker(where, 1)[1], flush=True)
+        time.sleep(60)
+"""
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=env)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker is still there 10 s after its parent was killed")
