@@ -6,6 +6,7 @@ rejected and replaced: a job has several rounds.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +64,7 @@ def untrained_generator(
 
 
 def register_generator(root: str, folder: Path) -> None:
-    """Registers an untrained generator in the MLflow of the environment."""
+    """Registers an untrained generator in the MLflow of the environment; its files lie beside `folder`."""
     import numpy as np
 
     from mien.model.landmarks.reference import reference_landmarks
@@ -76,7 +77,8 @@ def register_generator(root: str, folder: Path) -> None:
         "source_landmarks": points,
         "target_landmarks": points,
     }
-    with tracked_run(opened_root, "untrained") as run:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder.parent), tracked_run(opened_root, "untrained") as run:
         register(
             opened_root,
             run,
