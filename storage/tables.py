@@ -70,11 +70,13 @@ class Manifest:
 def commit(root: Root, table: TableName, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> TableRef:
     """Makes shards visible as one table, in this order. Doing it again changes nothing.
 
-    The table's fingerprint is that of its name, its shards and `about`.
+    Shards are named by what decides their content, so those without rows may have one name: such a shard is listed
+    once. The table's fingerprint is that of its name, its shards and `about`.
 
     Raises:
         StorageError: a shard is of another table or listed twice, or the root cannot be written.
     """
+    shards = _empty_once(shards)
     names = [shard.fingerprint for shard in shards]
     if odd := [shard for shard in shards if shard.table != table]:
         raise StorageError(f"the shard {odd[0].fingerprint} is of {odd[0].table}: it cannot be committed to {table}")
@@ -84,6 +86,19 @@ def commit(root: Root, table: TableName, shards: Sequence[ShardRef], about: Mapp
     manifest = Manifest(table, name, tuple(shards), about)
     root.write_bytes(_manifest_path(table, name), _manifest_json(manifest).encode())
     return TableRef(root.url, table, name)
+
+
+def _empty_once(shards: Sequence[ShardRef]) -> list[ShardRef]:
+    """The shards, of those without rows each name once."""
+    empty: set[str] = set()
+    kept: list[ShardRef] = []
+    for shard in shards:
+        if shard.rows == 0:
+            if shard.fingerprint in empty:
+                continue
+            empty.add(shard.fingerprint)
+        kept.append(shard)
+    return kept
 
 
 def _name(table: TableName, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from mien.storage.rows import FaceRow
 from mien.tasks.prepare.face_boxes import shows_same_face
 
+OTHER_PERSON = "the same file as an earlier photo, which is said to show another person"
+
 
 @dataclass(frozen=True)
 class Duplicate:
@@ -67,7 +69,7 @@ def _copy_reason(first: FaceRow, second: FaceRow) -> str:
     if first["face_id"] != second["face_id"]:
         return "the same face of its photo, found twice"
     if first["identity"] != second["identity"]:
-        return "the same file as an earlier photo, which is said to show another person"
+        return OTHER_PERSON
     return "the same file as an earlier photo"
 
 

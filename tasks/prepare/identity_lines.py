@@ -8,19 +8,26 @@ from typing import Any
 import pyarrow.compute as pc
 
 from mien.storage import Manifest, Root, image_name, open_table
+from mien.tasks.prepare.duplicates import OTHER_PERSON
 from mien.tasks.prepare.identities import CheckSummary, DoubtfulDecision, PeopleSummary
 from mien.tasks.sets.row_lookup import look_up
 
 MAX_LINES = 10
 """Of doubts; the report has more."""
+MAX_NAMES = 5
+"""In a line."""
 
 
 def identity_lines(root: Root, faces: Manifest) -> list[str]:
-    """Lines on the people that faces were grouped into, or on labels that faces disagree with."""
+    """Lines on the people that faces were grouped into, on labels that faces disagree with, and on photos that are said
+    to show two people."""
     people, check = summaries_of(faces)
+    lines = list(_two_people(root, faces))
     if people:
-        return list(_people(people))
-    return list(_doubted(root, faces, check)) if check else []
+        lines += _people(people)
+    if check:
+        lines += _doubted(root, faces, check)
+    return lines
 
 
 def summaries_of(faces: Manifest) -> tuple[PeopleSummary | None, CheckSummary | None]:
@@ -28,6 +35,18 @@ def summaries_of(faces: Manifest) -> tuple[PeopleSummary | None, CheckSummary | 
     about: Any = faces.about
     compared = about.get("compared") or {}
     return compared.get("people"), compared.get("check")
+
+
+def _two_people(root: Root, faces: Manifest) -> Iterator[str]:
+    if not faces.counts["rejected"]:
+        return
+    claimed = pc.field("reason") == OTHER_PERSON
+    rows = open_table(root, "faces", faces.fingerprint).to_table(["image_id", "identity"], filter=claimed)
+    if rows.num_rows:
+        names = ", ".join(repr(name) for name in list(dict.fromkeys(rows["identity"].to_pylist()))[:MAX_NAMES])
+        yield (
+            f"{rows.num_rows} faces left out: an earlier row says that the same photo shows another person than {names}"
+        )
 
 
 def people_line(people: PeopleSummary) -> str:

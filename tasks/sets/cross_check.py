@@ -19,7 +19,7 @@ from mien.tasks.sets.consent import row_consents, together
 def check_faces_of_images(images: pa.Table, faces: pa.Table, identity_from: str) -> Iterator[str]:
     """Each ok image has its first face, each first face its image, and both have the same labels."""
     listed = images.filter(_call("equal", images["status"], "ok"))
-    first = faces.filter(pa.array(_is_first(faces)))
+    first = faces.filter(pa.array(_is_first(faces), pa.bool_()))
     yield from _other_multiset(listed["image_id"], first["image_id"], "ok images have no face row", "faces no image")
     yield from _astray(faces, "image_id", images["image_id"], "images")
     labels = ["expression"] if identity_from == "cluster" else ["identity", "expression"]
@@ -54,7 +54,7 @@ def _labels_beside(images: pa.Table, faces: pa.Table, identity_from: str) -> Ite
     alike = _alike(faces["identity"], of_image)
     if identity_from == "image":
         alike = _call("or", alike, _alike(faces["identity"], faces["image_id"]))
-    beside = _call("invert", pa.array(_is_first(faces)))
+    beside = _call("invert", pa.array(_is_first(faces), pa.bool_()))
     wrong = _call("and", beside, _call("invert", _call("or", _call("fill_null", own, False), alike)))
     yield from _told(faces["face_id"], wrong, "faces have neither the identity of their image nor their own")
 

@@ -22,10 +22,10 @@ LABELLED_AS = {"ann": "P-1", "bob": "P-2", "cid": "P-3"}
 MOODS = ("calm", "glad", "sad", "wild")
 
 
-def prepare(root: Path, listed: Path, name: str) -> None:
+def prepare(root: Path, listed: Path, name: str) -> Any:
     from mien.flows.prepare import prepare_faces
 
-    prepare_faces(
+    return prepare_faces(
         [str(listed)], set=name, root=str(root), faces=OWN, crop_size=64, val_fraction=0, test_fraction=0, workers=1
     )
 
@@ -142,7 +142,8 @@ def test_a_photo_that_one_list_names_for_two_people_has_two_rows_and_one_face(tm
     first = str(tmp_path / "photos" / "ann" / "0.png")
     rows = [{"uri": first, "identity": who, "expression": mood} for who, mood in (("ann", "calm"), ("bob", "sad"))]
     rows += [{"uri": str(tmp_path / "photos/bob/1.png"), "identity": "bob", "expression": "glad"}]
-    prepare(tmp_path / "root", write_list(tmp_path / "list.csv", rows), "doubled")
+    done = prepare(tmp_path / "root", write_list(tmp_path / "list.csv", rows), "doubled")
+    assert "1 faces left out: an earlier row says that the same photo shows another person than 'bob'" in done.lines()
     listed = table_rows(tmp_path / "root", "images", "doubled")
     assert [(row["identity"], row["expression"]) for row in listed if row["uri"] == first] == [
         ("ann", "calm"),

@@ -260,6 +260,17 @@ def test_a_commit_of_foreign_or_repeated_shards_is_refused(root: Root) -> None:
         commit(root, "images", [shard, shard], {})
 
 
+def test_a_shard_without_rows_is_listed_once_however_often_it_comes(root: Root) -> None:
+    empty = write_shard(root, "images", fingerprint("nothing"), _images())
+    full = _shard(root, 0)
+    ref = commit(root, "images", [empty, full, empty], {})
+    assert [shard.fingerprint for shard in read_manifest(root, "images", ref.fingerprint).shards] == [
+        empty.fingerprint,
+        full.fingerprint,
+    ]
+    assert commit(root, "images", [empty, full], {}) == ref
+
+
 @pytest.mark.parametrize("table", [*SCHEMAS, "heatmaps"])
 def test_an_empty_table_has_its_columns(root: Root, table: TableName) -> None:
     ref = commit(root, table, [], {})
