@@ -31,6 +31,7 @@ import psutil
 
 from benchmarks.face_costs import SIZE_PX, all_columns, embedding_batches, heatmap_cache
 from benchmarks.free_detector import FREE_DETECTOR
+from mien.model.detection.allowed_classes import allow_all_classes
 from mien.model.detection.crop import align_face
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb, encode_png
@@ -199,6 +200,7 @@ def main() -> None:
     for internal in ("--run", "--folder", "--root"):
         parser.add_argument(internal, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    allow_all_classes()  # as for a command: who types it gives all parameters
     if asked.run:
         cv2.setNumThreads(1)
         folder = Path(asked.folder)

@@ -41,6 +41,7 @@ from benchmarks.generator_ways import ways
 from benchmarks.orchestration import orchestration
 from benchmarks.servers import prefect_api
 from benchmarks.transfer_bench import Bench, all_batches, bench_of
+from mien.model.detection.allowed_classes import allow_all_classes
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb
 from mien.model.quality.gate import judge_faces
@@ -179,6 +180,7 @@ def main() -> None:
     parser.add_argument("--memory-faces", default="dlib", help="detector that judges in it")
     parser.add_argument("--folder")
     asked = parser.parse_args()
+    allow_all_classes()  # as for a command: who types it gives all parameters
     torch.set_num_threads(1)
     sys.stdout.reconfigure(line_buffering=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")

@@ -73,6 +73,15 @@ def test_a_pair_of_a_list_may_come_twice(making: PairGenerator) -> None:
     assert first == again != other
 
 
+def test_a_refused_pair_says_whose_faces_it_names(making: PairGenerator) -> None:
+    refused, unreadable = pair(0, 5, "identity: too dark"), pair(1, 6, "identity: no picture")
+    unreadable["identity_face_id"] = "/photos/größe ä.jpg"  # a photo that has no face row stands for itself
+    first, second = making.rows([refused, unreadable])
+    assert (first["identity"], first["split"], first.get("sha256")) == ("person 0", "train", None)
+    assert (second["identity"], second["driver_image_id"]) == (None, f"{6:064d}")
+    assert {first["status"], second["status"]} == {"rejected"}
+
+
 def test_without_consent_nothing_is_made_where_it_is_required(making: PairGenerator) -> None:
     strict = PairGenerator(making.root, replace(making.settings, require_consent=True))
     (row,) = strict.rows(PAIRS[:1])
