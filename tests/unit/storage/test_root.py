@@ -213,3 +213,14 @@ def test_all_files_are_listed_hidden_ones_too(root: Root) -> None:
         root.write_bytes(path, b"")
     assert root.files_below() == ["a", "b/.one.tmp", "b/c/two"]
     assert root.files_below("b") == ["b/.one.tmp", "b/c/two"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["reference://x.json", "REFERENCE://x", "reference::/x.json", "reference://::https://example.org/x.json",
+     "filecache::s3://bucket", "zip://x::/photos.zip", "kerchunk://x"],
+)  # fmt: skip
+def test_a_root_is_no_chain_and_no_file_of_templates(url: str) -> None:
+    with pytest.raises(StorageError, match="chain of filesystems or a reference file") as caught:
+        Root(url)
+    assert "\n" not in str(caught.value)

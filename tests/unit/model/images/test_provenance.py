@@ -91,6 +91,16 @@ def test_terms_for_generated_media_are_recognised(kind: str, element: bool) -> N
         assert is_synthetic(with_xmp(IPTC + term, kind, element)) is None
 
 
+def test_entities_of_a_packet_are_not_unpacked() -> None:
+    """Each of the lines is ten of the one before: what is read would be gigabytes."""
+    lines = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    packet = f'<!DOCTYPE x [<!ENTITY e0 "x">{lines}]><x>&e11;</x>'
+    out, info = io.BytesIO(), PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet)
+    Image.new("RGB", (4, 4)).save(out, "PNG", pnginfo=info)
+    assert read_provenance(out.getvalue()) == {}
+
+
 def test_a_packed_text_chunk_and_a_signed_manifest_are_looked_into() -> None:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_itxt("XML:com.adobe.xmp", f"<x DigitalSourceType='{IPTC}trainedAlgorithmicMedia'/>", zip=True)
