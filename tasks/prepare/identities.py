@@ -123,7 +123,8 @@ def group_faces(
         index: {"identity": name, "split": split_of(name, grouping.splits)}
         for index, name in zip(good, names, strict=True)
     }
-    sizes = sorted(Counter(names).values()) or [0]
+    named = dict(zip(face_ids, names, strict=True))  # of copies of a file each face once
+    sizes = sorted(Counter(named.values()).values()) or [0]
     close = doubts(similar, groups, grouping.threshold)
     return changes, {
         "threshold": grouping.threshold,
@@ -132,7 +133,7 @@ def group_faces(
         "smallest": sizes[0],
         "median": median(sizes),
         "largest": sizes[-1],
-        "moved": sum(former.get(face_id, name) != name for face_id, name in zip(face_ids, names, strict=True)),
+        "moved": sum(former.get(face_id, name) != name for face_id, name in named.items()),
         "doubtful": len(close),
         "doubts": [_decision(doubt, names, face_ids) for doubt in close[:MAX_DOUBTS]],
     }

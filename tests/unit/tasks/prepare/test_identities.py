@@ -71,6 +71,15 @@ def test_the_people_of_a_group_photo_have_different_names() -> None:
     assert told["people"] == 2
 
 
+def test_copies_of_a_file_make_nobody_larger() -> None:
+    detector = load_detector("dlib")
+    embeddings, _ = orl_faces(2, 3)
+    rows = [face("a"), face("b"), face("a"), face("a")]
+    grouping = Grouping(detector, 0.2, SplitSettings())
+    _, told = group_faces(rows, embeddings[[0, 1, 0, 0]], {"a": "former"}, grouping)
+    assert (told["people"], told["largest"], told["moved"]) == (1, 2, 0)
+
+
 def test_rejected_faces_have_no_part_and_too_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = load_detector("dlib")
     grouping = Grouping(detector, 0.6, SplitSettings())
