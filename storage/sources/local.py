@@ -19,6 +19,7 @@ from mien.storage.sources.item import is_hidden
 BYTES_SCHEME = "bytes:"
 """Of the URI of a local file whose name is no text: Parquet keeps no such strings."""
 
+_OWN_SCHEMES = ("file", "local")
 _LONGEST_PATH = 4000
 """Linux takes paths of up to 4,095 bytes in one call."""
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
@@ -42,16 +43,17 @@ class FoundFile:
 
 def is_local(spec: str) -> bool:
     """Whether a path or URL is one of this machine's."""
-    return "://" not in spec or spec.startswith(("file://", "local://"))
+    scheme, separator, _ = spec.partition("://")
+    return not separator or scheme.lower() in _OWN_SCHEMES
 
 
 def local_path(spec: str) -> str:
     """The absolute path of a local spec or URI. In a `file://` URI, `%20` is a blank, unless a file is called so."""
     if spec.startswith(BYTES_SCHEME):
         return os.fsdecode(unquote_to_bytes(spec.removeprefix(BYTES_SCHEME)))
-    for scheme in ("file://", "local://"):
-        if spec.startswith(scheme):
-            return _path_of_url(spec.removeprefix(scheme))
+    scheme, separator, rest = spec.partition("://")
+    if separator and scheme.lower() in _OWN_SCHEMES:
+        return _path_of_url(rest)
     return os.path.abspath(os.path.expanduser(spec))
 
 

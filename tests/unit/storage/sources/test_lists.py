@@ -147,7 +147,7 @@ def test_file_uris_with_blanks_and_backslashes_in_a_name(photos: Path) -> None:
         (photos / "b c/100%.jpg").as_uri(),
         "back\\slash.jpg",
         "b%20c/100%.jpg",
-        "file://localhost" + str(photos / "anna/1.jpg"),
+        "FILE://localhost" + str(photos / "anna/1.jpg"),
     ]
     (photos / "list.csv").write_text("\n".join(["uri", *uris]))
     found = {

@@ -41,6 +41,7 @@ def test_the_hosts_and_buckets_that_were_given_are_inside(uri: str) -> None:
         "gs://bucket/a.jpg",
         "/etc/passwd",
         "file:///etc/passwd",
+        "File:///etc/passwd",
         "local:///etc/passwd",
         "bytes:/etc/passwd",
         "zip://a.jpg::https://photos.example/a.zip",
@@ -166,7 +167,13 @@ def test_a_link_that_is_changed_between_two_listings_is_noticed(photos: Path) ->
 
 
 @pytest.mark.parametrize(
-    "uri", ["{photos}/photos/anna/1.jpg", "file://{photos}/photos/anna/1.jpg", "memory://other/1.jpg"]
+    "uri",
+    [
+        "{photos}/photos/anna/1.jpg",
+        "file://{photos}/photos/anna/1.jpg",
+        "FILE://{photos}/photos/anna/1.jpg",
+        "memory://other/1.jpg",
+    ],
 )
 def test_a_list_elsewhere_names_no_files_of_this_machine_and_no_other_bucket(photos: Path, uri: str) -> None:
     root = Root(f"memory://{uuid4().hex}")
