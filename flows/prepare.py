@@ -143,7 +143,8 @@ def prepare_faces(
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
 
-    Of the settings the sections frames, alignment, quality and heatmaps count; crop_size, fps and every win over them.
+    Of the settings the sections frames, alignment, quality, heatmaps and work count; crop_size, fps and every win over
+    them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
@@ -198,7 +199,7 @@ def prepare_faces(
     compare = CompareSettings(detect, check_identities, group_similarity)
     drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 
-    with worker_pool(workers):
+    with worker_pool(workers, chosen.work):
         with checking_arguments():
             check_loads(faces, commercial)
 

@@ -17,6 +17,10 @@ class RunError(Exception):
     """The arguments were right, the work could not be done. The command line exits with 1."""
 
 
+class HopelessError(RunError):
+    """Work that fails on item after item; nothing is tried again."""
+
+
 class AbandonedError(Exception):
     """Work that was not begun since the run has failed already, with another error that says why."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,8 +56,9 @@ class FrameReader:
     cut_off_at: int | None = None
     """The first frame that `sampled` did not look at any more, where it has looked at enough of them."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, on_frame: Callable[[], None] | None = None) -> None:
+        """`on_frame` is called for each frame that is decoded."""
+        self._path, self._on_frame = path, on_frame
         self._video: Any = None
         with Path(path).open("rb") as file:
             check_container(file)
@@ -92,6 +93,8 @@ class FrameReader:
             if not self._video.grab():
                 raise self._end(index)
             self._next += 1
+            if self._on_frame is not None:
+                self._on_frame()
         done, bgr = self._video.retrieve()
         if not done:
             raise ImageError(f"frame {index} is damaged")

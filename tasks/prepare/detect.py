@@ -30,6 +30,7 @@ from mien.storage import (
     write_shard,
 )
 from mien.storage.schemas import FACES
+from mien.tasks.runtime.attempts import LostItemError, begin, done
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import in_worker, tick
 from mien.tasks.sets.photo_reader import PictureReader
@@ -91,14 +92,15 @@ def _make(root: Root, name: str, images: str, settings: DetectSettings) -> Shard
     detector = load_detector(settings.faces)
     rows: list[dict[str, Any]] = []
     with PictureReader() as reader:
-        for image in _usable(root, images):
-            rows += _face_rows(image, reader, detector, settings)
+        for index, image in enumerate(_usable(root, images)):
+            rows += _face_rows(index, image, reader, detector, settings)
             tick()
+        done()
     return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
 
 
 def _face_rows(
-    image: dict[str, Any], reader: PictureReader, detector: FaceDetector, settings: DetectSettings
+    index: int, image: dict[str, Any], reader: PictureReader, detector: FaceDetector, settings: DetectSettings
 ) -> Iterator[dict[str, Any]]:
     identity = image["identity"] or (image["image_id"] if settings.identity == "image" else None)
     base = {
@@ -113,8 +115,12 @@ def _face_rows(
         "status": "ok",
     }
     try:
+        begin(index)
         pixels = reader.pixels(SourceItem(**{column: image[column] for column in KEY_COLUMNS}), image["image_id"])
         found = find_faces(detector, pixels)
+    except LostItemError as error:
+        yield base | error.outcome()
+        return
     except (StorageError, ImageError) as error:
         yield base | {"status": "failed", "reason": str(error)}
         return
@@ -177,5 +183,5 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
     }
 
 
-DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make)
+DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make, "the detector")
 """A shard of `images`, by its fingerprint, becomes one of `faces`."""

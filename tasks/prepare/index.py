@@ -28,6 +28,7 @@ from mien.storage.schemas import IMAGES
 from mien.storage.tables import former_manifest
 from mien.storage.tombstones import read_tombstones
 from mien.tasks.prepare.forgotten import ForgottenPhotos
+from mien.tasks.runtime.attempts import LostItemError, begin, done, is_lost_for_good
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.photo_reader import PictureReader
@@ -84,7 +85,8 @@ def _all_read(root: Root, found: ShardRef, photos: Photos) -> bool:
     never = sum(item.status == "failed" for item in photos)
     if found.counts["failed"] <= never:
         return True
-    unread = read_shard(root, "images", found.fingerprint, ["image_id"])["image_id"].null_count
+    rows = read_shard(root, "images", found.fingerprint, ["image_id", "reason"]).to_pylist()
+    unread = sum(row["image_id"] is None and not is_lost_for_good(row["reason"] or "") for row in rows)
     return unread <= sum(item.status != "ok" for item in photos)
 
 
@@ -96,11 +98,14 @@ def _make(root: Root, name: str, photos: Photos, settings: IndexSettings) -> Sha
 
 
 def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[str, object]]:
-    for item in items:
+    for index, item in enumerate(items):
         row: dict[str, object] = asdict(item)
         if item.status == "ok":
             try:
+                begin(index)
                 row |= reader.describe(item)
+            except LostItemError as error:
+                row |= error.outcome()
             except ImageError as error:
                 # Of bytes that were read the name is known, though they are no picture. Where a decoder is missing
                 # there is none, so that the next run asks again.
@@ -111,7 +116,8 @@ def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[s
                 row |= {"status": status, "reason": str(error)}
         yield row
         tick()
+    done()
 
 
-INDEX = Stage("index photos", "photos", "images", __name__, _decides, _make, _all_read)
+INDEX = Stage("index photos", "photos", "images", __name__, _decides, _make, "the image decoder", _all_read)
 """Listed photos become rows of `images`."""

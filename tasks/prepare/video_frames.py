@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 from mien.model.detection.detector import find_faces
 from mien.model.detection.load import detector_version, load_detector
@@ -13,7 +14,12 @@ from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
 from mien.model.landmarks.schemes import to_common
 from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
-from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.runtime.attempts import LostItemError, begin, done
+from mien.tasks.runtime.limits import limits_in_force
+from mien.tasks.runtime.one_bad_item import tried_twice
+from mien.tasks.runtime.reports import still_working
+from mien.tasks.runtime.stage import slow_name
+from mien.tasks.runtime.workers import in_worker_by_steps, tick
 
 CODE = source_digest(__name__)
 
@@ -53,9 +59,11 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
     A video that cannot be read stays one item, which says why.
     """
     name = _name(video, settings)
-    chosen = load(root, _CHOSEN, name)
+    chosen = load(root, _CHOSEN, name) or load(root, _CHOSEN, slow_name(name, limits_in_force().item_seconds))
     if chosen is None:
-        chosen = in_worker(_choose, root, name, video.uri, settings)
+        choose = partial(in_worker_by_steps, "item", _choose, root, name, video.uri, settings)
+        tried = tried_twice("item", "the decoder or the detector", choose)
+        chosen = _lost(root, name, video.uri, tried) if isinstance(tried, LostItemError) else tried
     else:
         tick()
     if chosen.reason:
@@ -69,10 +77,20 @@ def _name(video: SourceItem, settings: VideoSettings) -> str:
     return fingerprint({**what, "uri": video.uri, "version": video.version})
 
 
+def _lost(root: Root, name: str, uri: str, error: LostItemError) -> ChosenFrames:
+    """What is decided on a video that has ended worker processes."""
+    tick()
+    chosen = ChosenFrames(uri, [], str(error))
+    if error.kind == "content":
+        keep(root, _CHOSEN, name if error.limit_s is None else slow_name(name, error.limit_s), chosen)
+    return chosen
+
+
 def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenFrames:
     try:
         with local_copy(uri) as file:
             frames = _distinct_frames(file, settings)
+            done()
         chosen = ChosenFrames(uri, frames, None if frames else "a video without a frame that can be read")
     except ImageError as error:
         chosen = ChosenFrames(uri, [], str(error))
@@ -87,7 +105,8 @@ def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenF
 
 def _distinct_frames(file: str, settings: VideoSettings) -> list[int]:
     detector, distinct = load_detector(settings.faces), DistinctFaces(settings.changes)
-    reader = FrameReader(file)
+    begin(0)
+    reader = FrameReader(file, still_working)
     try:
         chosen = list[int]()
         for index, pixels in reader.sampled(settings.frames):

@@ -13,6 +13,7 @@ from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
 from mien.model.images.provenance import is_synthetic
 from mien.model.images.video import FrameReader
 from mien.storage import SourceItem, SourceReader, StorageError, local_copy, open_source
+from mien.tasks.runtime.reports import still_working, waiting
 
 _HASHED_AT_ONCE = 2**20
 
@@ -83,7 +84,8 @@ class PictureReader:
     def _bytes(self, item: SourceItem) -> bytes:
         if self._last is None or self._last[0] is not item:
             self._last = None  # not two pictures in memory at once
-            self._last = (item, self._sources.read(item))
+            with waiting():
+                self._last = (item, self._sources.read(item))
         return self._last[1]
 
     def _frame(self, item: SourceItem) -> np.ndarray:
@@ -96,9 +98,11 @@ class PictureReader:
             self._close_video()
             copies = ExitStack()
             with copies:
-                reader = FrameReader(copies.enter_context(local_copy(uri)))
+                with waiting():
+                    path, sha256 = copies.enter_context(local_copy(uri)), file_sha256(uri)
+                reader = FrameReader(path, still_working)
                 copies.callback(reader.close)
-                self._video = (uri, file_sha256(uri), reader)
+                self._video = (uri, sha256, reader)
                 self._copies = copies.pop_all()
         return self._video
 

@@ -7,7 +7,7 @@ encoded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,8 @@ from mien.model.quality.gate import Judgement, TargetFace, judge_faces
 from mien.storage import Root, fingerprint
 from mien.tasks.generator.inputs import GeneratorInputs, generator_inputs, retargeted_points
 from mien.tasks.generator.weights import load_model
-from mien.tasks.runtime.workers import tick
+from mien.tasks.runtime.attempts import begin_batch, done, lost_item
+from mien.tasks.runtime.reports import tick
 from mien.tasks.sets.consent import UNKNOWN, consents_of, pair_refusal
 from mien.tasks.sets.faces import photos_of, read_faces
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
@@ -81,16 +82,14 @@ class PairGenerator:
         A row is a function of its pair and the settings: it does not matter which others are made with it.
         """
         faces = self.faces(pairs)
-        refused = {pair["pair_id"]: reason for pair in pairs if (reason := self._refusal(pair, faces)) is not None}
-        made: dict[str, Row] = {}
-        for pair, row in self._made([pair for pair in pairs if pair["pair_id"] not in refused], faces):
-            made[pair["pair_id"]] = row
+        outcomes = {index: row for index, pair in enumerate(pairs) if (row := self._unmade(index, pair, faces))}
+        tick(len(outcomes))
+        for index, row in self._made({i: pair for i, pair in enumerate(pairs) if i not in outcomes}, faces):
+            outcomes[index] = row
             tick()
-        for pair in pairs:
-            if pair["pair_id"] in refused:
-                tick()
-            unmade = {"status": "rejected", "reason": refused.get(pair["pair_id"])}
-            yield self._described(pair, faces) | made.get(pair["pair_id"], unmade)
+        done()
+        for index, pair in enumerate(pairs):
+            yield self._described(pair, faces) | outcomes[index]
 
     def faces(self, pairs: Sequence[Row]) -> dict[str, Row]:
         """The faces of pairs that may be made, by id; each with `heatmap`, `photo` and the photo's `consent`."""
@@ -106,6 +105,13 @@ class PairGenerator:
             for face_id, face in faces.items()
         }
 
+    def _unmade(self, index: int, pair: Row, faces: dict[str, Row]) -> Row | None:
+        """The outcome of a pair that is not made."""
+        if (refusal := self._refusal(pair, faces)) is not None:
+            return {"status": "rejected", "reason": refusal}
+        lost = lost_item(index)
+        return None if lost is None else lost.outcome()
+
     def _refusal(self, pair: Row, faces: dict[str, Row]) -> str | None:
         """Why a pair must not be made, if so."""
         if pair["status"] != "ok":
@@ -113,22 +119,28 @@ class PairGenerator:
         source, driver = faces[pair["identity_face_id"]], faces[pair["expression_face_id"]]
         return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
 
-    def _made(self, pairs: Sequence[Row], faces: dict[str, Row]) -> Iterator[tuple[Row, Row]]:
-        """(pair, what became of it) for each pair, in their order."""
-        batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+    def _made(self, pairs: Mapping[int, Row], faces: dict[str, Row]) -> Iterator[tuple[int, Row]]:
+        """(index of a pair, what became of it) for each pair, in their order."""
+        indices = [list(pairs)[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+        batches = [[pairs[index] for index in some] for some in indices]
         encoded: Future[list[Row]] | None = None
+        if not batches:
+            return
+        generator, _ = self.generator, self.detector  # loaded before the time of the first batch counts
+        begin_batch(range(indices[0][0], indices[0][-1] + 1))
         with ThreadPoolExecutor(1) as decoding, ThreadPoolExecutor(1) as encoding:
             read = [decoding.submit(self.batch, some, faces) for some in batches[:1]]
             for number, some in enumerate(batches):
+                begin_batch(range(indices[max(0, number - 1)][0], indices[min(number + 1, len(indices) - 1)][-1] + 1))
                 batch = read.pop().result()
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
-                images = self.generator.generate(**vars(batch.generator))
+                images = generator.generate(**vars(batch.generator))
                 judged = self.judge(images, batch.targets)
                 if encoded is not None:
-                    yield from zip(batches[number - 1], encoded.result(), strict=True)
+                    yield from zip(indices[number - 1], encoded.result(), strict=True)
                 encoded = encoding.submit(self.outcomes, some, images, judged)
             if encoded is not None:
-                yield from zip(batches[-1], encoded.result(), strict=True)
+                yield from zip(indices[-1], encoded.result(), strict=True)
 
     def batch(self, pairs: Sequence[Row], faces: dict[str, Row]) -> Batch:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
