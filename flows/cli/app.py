@@ -12,6 +12,7 @@ from typer.main import get_group
 
 from mien import __version__
 from mien.flows.cli.commands import COMMANDS, Entry
+from mien.flows.cli.interrupts import meeting_signals
 from mien.flows.cli.old_spellings import with_new_spellings
 
 app = typer.Typer(
@@ -59,6 +60,20 @@ def command_line() -> TyperGroup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
+    with meeting_signals() as interruption:
+        try:
+            code = _run(arguments)
+        except BaseException:  # whatever unwound the command: after a signal that is what ended it
+            if interruption.exit_code is None:
+                raise
+            code = interruption.exit_code
+    if interruption.exit_code is None:
+        return code
+    interruption.wait_until_told()
+    return interruption.exit_code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     given, note = with_new_spellings(sys.argv[1:] if arguments is None else list(arguments))
     if note:
         typer.echo(note, err=True)

@@ -7,6 +7,7 @@ reason.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ from mien.tasks.runtime.worker_process import WorkerDiedError
 from mien.tasks.runtime.workers import in_worker_by_steps
 
 R = TypeVar("R")
+
+_log = logging.getLogger("mien.tasks")
 
 MAX_UNEXPLAINED = 3
 """Deaths in one shard after which no item died alone."""
@@ -59,6 +62,8 @@ def make_in_worker(stage: Stage[Any, Any], root: Root, item: Any, settings: Any,
             if death.in_hand is None or unexplained == MAX_UNEXPLAINED:
                 raise
             lost |= found
+        for error in found.values():
+            _log.warning("%s: one of the %s %s; the others go on", stage.title, stage.unit, error)
         if len(lost) >= MAX_LOST and stage.title not in _stages_that_work:
             raise HopelessError(f"{stage.title}: all of {len(lost)} {stage.unit} failed: {lost[min(lost)]}")
 
