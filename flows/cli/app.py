@@ -62,15 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
     with meeting_signals() as interruption:
         try:
-            code = _run(arguments)
-        except BaseException:  # whatever unwound the command: after a signal that is what ended it
-            if interruption.exit_code is None:
-                raise
-            code = interruption.exit_code
-    if interruption.exit_code is None:
-        return code
-    interruption.wait_until_told()
-    return interruption.exit_code
+            return _run(arguments)
+        finally:  # after a signal, whatever error has unwound the command: it is what the signal has led to
+            if interruption.came:
+                interruption.end_process()
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 GRACE_S = 3.5
 """For the command to end by itself; then its processes are killed."""
@@ -39,13 +40,20 @@ class Interruption:
         self._announced = threading.Event()
 
     @property
-    def exit_code(self) -> int | None:
-        """By the shells' custom, 128 and the number of the signal; None where none has come."""
-        return None if self._number is None else 128 + self._number
+    def came(self) -> bool:
+        """Whether a signal has come."""
+        return self._number is not None
 
-    def wait_until_told(self) -> None:
-        """Until the line is written."""
+    @property
+    def exit_code(self) -> int:
+        """By the shells' custom: 128 and the number of the signal."""
+        return 128 + (self._number or 0)
+
+    def end_process(self) -> NoReturn:
+        """Ends this process and those that it has started. What the command held is given back by now; what libraries
+        do when Python ends, such as Prefect's last calls of a server that is gone, takes seconds."""
         self._announced.wait(GRACE_S)
+        self._kill()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -93,13 +101,15 @@ class Interruption:
         if workers is not None and hasattr(workers, "end_work"):
             workers.end_work()
 
-    def _kill(self) -> None:
+    def _kill(self) -> NoReturn:
         import psutil
 
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 child.kill()
-        os._exit(self.exit_code or 1)
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(self.exit_code)
 
 
 def _say_last(line: str) -> None:
