@@ -60,7 +60,7 @@ def command_line() -> TyperGroup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
-    with meeting_signals() as interruption:
+    with meeting_signals(to_the_end=arguments is None) as interruption:
         try:
             return _run(arguments)
         finally:  # after a signal, whatever error has unwound the command: it is what the signal has led to

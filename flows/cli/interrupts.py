@@ -37,6 +37,7 @@ class Interruption:
     def __init__(self) -> None:
         self._number: int | None = None
         self._raised = False
+        self._over = False
         self._announced = threading.Event()
 
     @property
@@ -56,8 +57,8 @@ class Interruption:
         self._kill()
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """While the block runs, signals are met. After one, the time that is left goes on counting."""
+    def watched(self, to_the_end: bool) -> Iterator[None]:
+        """While the block runs, signals are met; with `to_the_end` also after it, and then end the process at once."""
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
         threading.Thread(target=self._watch, args=(read_end,), daemon=True).start()
@@ -69,7 +70,8 @@ class Interruption:
         try:
             yield
         finally:
-            if self._number is None:
+            self._over = True
+            if not (to_the_end or self.came):
                 signal.set_wakeup_fd(former_pipe)
                 for each, handler in former.items():
                     signal.signal(each, handler)
@@ -77,6 +79,10 @@ class Interruption:
 
     def _unwind(self, number: int, _frame: FrameType | None) -> None:
         self._number = self._number or number
+        if self._over and not self._raised:  # Python is ending, and its threads may not run any more
+            if not self._announced.wait(0.2):
+                _say_last(_LINES[signal.Signals(self._number)])
+            os._exit(self.exit_code)
         if not self._raised:  # once: what unwinds is not to be interrupted again
             self._raised = True
             raise Interrupted(self.exit_code)
@@ -123,11 +129,15 @@ def _say_last(line: str) -> None:
 
 
 @contextmanager
-def meeting_signals() -> Iterator[Interruption]:
-    """While the block runs, a signal ends it with Interrupted. Only the main thread of a process can meet them."""
+def meeting_signals(to_the_end: bool) -> Iterator[Interruption]:
+    """While the block runs, a signal ends it with Interrupted. Only the main thread of a process can meet them.
+
+    Args:
+        to_the_end: Whether the process ends after the block.
+    """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    with interruption.watched():
+    with interruption.watched(to_the_end):
         yield interruption
