@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 
 from mien.model.detection.detector import find_faces
 from mien.model.detection.load import detector_version, load_detector
@@ -61,8 +60,11 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
     name = _name(video, settings)
     chosen = load(root, _CHOSEN, name) or load(root, _CHOSEN, slow_name(name, limits_in_force().item_seconds))
     if chosen is None:
-        choose = partial(in_worker_by_steps, "item", _choose, root, name, video.uri, settings)
-        tried = tried_twice("item", "the decoder or the detector", choose)
+        tried = tried_twice(
+            "item",
+            "the decoder or the detector",
+            lambda: in_worker_by_steps("item", _choose, root, name, video.uri, settings),
+        )
         chosen = _lost(root, name, video.uri, tried) if isinstance(tried, LostItemError) else tried
     else:
         tick()
