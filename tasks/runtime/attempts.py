@@ -19,6 +19,9 @@ R = TypeVar("R")
 class LostItemError(Exception):
     """An item that is not tried, since it has ended worker processes."""
 
+    is_exhausted = True
+    """Nobody is to ask for it again within the run."""
+
     def __init__(self, reason: str, kind: Literal["source", "content"], limit_s: float | None = None) -> None:
         super().__init__(reason, kind, limit_s)
         self.reason = reason
