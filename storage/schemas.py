@@ -5,9 +5,9 @@ tables, and a row's life can be followed through them by its ids
 
     images.image_id → faces.face_id → heatmaps.face_id → pairs.pair_id → transfers.output_id
 
-Every table ends with the columns `status` (`ok`, `rejected`, `failed`) and `reason` (null for `ok`): what came in
-stays in, with its reason if it went no further. Names carry their units. `docs/tables.md` explains each column to
-readers of the tables.
+Every table ends with the columns `status` (`ok`, `rejected`, `failed`), `reason` (null for `ok`) and `failure` (null
+unless `failed`): what came in stays in, with its reason if it went no further. Names carry their units.
+`docs/tables.md` explains each column to readers of the tables.
 """
 
 from __future__ import annotations
@@ -16,15 +16,20 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
+from mien.storage.errors import ErrorKind
+
 TableName = Literal["images", "faces", "heatmaps", "pairs", "transfers"]
 Status = Literal["ok", "rejected", "failed"]
 
 TABLES: tuple[TableName, ...] = get_args(TableName)
 STATUSES: tuple[Status, ...] = get_args(Status)
+FAILURES: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 _OUTCOME: list[pa.Field] = [
     pa.field("status", pa.string(), nullable=False),
     pa.field("reason", pa.string()),
+    # source: not answered for, asked again by the next run; content: what was read, which stays so
+    pa.field("failure", pa.string()),
 ]
 
 
@@ -155,6 +160,18 @@ def heatmaps_schema(parts: tuple[str, ...], size_px: int, sigma_px: float, crop_
     # Null for a face without landmarks, so that each row of `faces` has its row here.
     heatmap = pa.field("heatmap", pa.binary(shape[0] * shape[1] * shape[2]))
     return pa.schema([_required("face_id", pa.string()), heatmap, *_OUTCOME], metadata=metadata)
+
+
+ADDED: dict[str, pa.DataType] = {"failure": pa.string()}
+"""Columns that shards of older versions lack: there they are read as null."""
+
+
+def completed(schema: pa.Schema) -> pa.Schema:
+    """The schema of a shard, with the columns that it lacks since it is of an older version."""
+    for name, kind in ADDED.items():
+        if name not in schema.names:
+            schema = schema.append(pa.field(name, kind))
+    return schema
 
 
 SCHEMAS: dict[TableName, pa.Schema] = {"images": IMAGES, "faces": FACES, "pairs": PAIRS, "transfers": TRANSFERS}

@@ -16,7 +16,7 @@ from mien.storage.schemas import heatmaps_schema
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import tick
 
-_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
+_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason", "failure"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ def _make(root: Root, name: str, faces: str, settings: HeatmapSettings) -> Shard
         )
     ]
     schema = heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, crop_size_px)
-    columns = [table["face_id"], pa.array(heatmaps, schema.field("heatmap").type), table["status"], table["reason"]]
+    outcome = [table[name] for name in ("status", "reason", "failure")]
+    columns = [table["face_id"], pa.array(heatmaps, schema.field("heatmap").type), *outcome]
     tick(table.num_rows)
     return write_shard(root, "heatmaps", name, pa.table(columns, schema=schema))
 

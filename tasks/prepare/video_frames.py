@@ -11,8 +11,10 @@ from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
 from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
 from mien.model.landmarks.schemes import to_common
-from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
+from mien.storage import Root, SourceItem, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
+from mien.tasks.errors import failure_kind
+from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
 from mien.tasks.runtime.workers import in_worker, tick
 
 CODE = source_digest(__name__)
@@ -55,11 +57,14 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
     name = _name(video, settings)
     chosen = load(root, _CHOSEN, name)
     if chosen is None:
-        chosen = in_worker(_choose, root, name, video.uri, settings)
-    else:
-        tick()
+        return in_worker(_choose, root, name, video, settings)
+    tick()
+    return _items(video, chosen)
+
+
+def _items(video: SourceItem, chosen: ChosenFrames) -> list[SourceItem]:
     if chosen.reason:
-        return [replace(video, status="failed", reason=chosen.reason)]
+        return [replace(video, status="failed", reason=chosen.reason, failure="content")]
     return [replace(video, frame=index) for index in chosen.frames]
 
 
@@ -69,20 +74,24 @@ def _name(video: SourceItem, settings: VideoSettings) -> str:
     return fingerprint({**what, "uri": video.uri, "version": video.version})
 
 
-def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenFrames:
-    try:
-        with local_copy(uri) as file:
+def _choose(root: Root, name: str, video: SourceItem, settings: VideoSettings) -> list[SourceItem]:
+    """What the bytes of the video decide is stored, and nothing else: a codec or a network may be there tomorrow."""
+
+    def ask(item: SourceItem) -> list[Row]:
+        with local_copy(item.uri) as file:
             frames = _distinct_frames(file, settings)
-        chosen = ChosenFrames(uri, frames, None if frames else "a video without a frame that can be read")
-    except ImageError as error:
-        chosen = ChosenFrames(uri, [], str(error))
-    except StorageError as error:
-        # Not stored: a network or a permission may be better by now.
-        return ChosenFrames(uri, [], str(error))
-    finally:
-        tick()
+        return [{"frames": frames, "reason": None if frames else "a video without a frame that can be read"}]
+
+    def failed(_: SourceItem, error: Exception) -> Row:
+        stays = isinstance(error, ImageError) and failure_kind(error) == "content"
+        return {"frames": [], "reason": str(error)} if stays else outcome_of(error)
+
+    ((found,),) = ask_each([video], ask, failed, "the videos")
+    if "frames" not in found:
+        return [replace(video, **found)]
+    chosen = ChosenFrames(video.uri, found["frames"], found["reason"])
     keep(root, _CHOSEN, name, chosen)
-    return chosen
+    return _items(video, chosen)
 
 
 def _distinct_frames(file: str, settings: VideoSettings) -> list[int]:

@@ -47,7 +47,12 @@ def test_what_could_not_be_read_is_tried_again_and_what_is_no_picture_is_not(tmp
     assert make_shard(INDEX, root, shard, IndexSettings()).counts["ok"] == 1
 
 
-def test_new_photos_leave_the_shards_of_the_former_index_as_they_are(tmp_path: Path) -> None:
+def test_new_photos_leave_the_shards_of_the_former_index_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a0", "b1", "b2", "b3", "c4"):
+        Path(name).write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
     root = Root(str(tmp_path / "root"))
     first = plan_index(root, "team", items("b1", "b2", "b3"), shard_size=2)
     table = commit(root, "images", [make_shard(INDEX, root, shard, IndexSettings()) for shard in first], {})
