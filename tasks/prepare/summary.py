@@ -27,10 +27,10 @@ def failures_line(root: Root, images: Manifest, faces: Manifest) -> str | None:
         return None
     asked_again = count - damaged
     parts = [
-        f"{asked_again} could not be read at their source and are asked again by the next run" if asked_again else "",
-        f"{damaged} cannot be used as their bytes are (damaged, or of a kind that is not read)" if damaged else "",
+        f"{asked_again} could not be read at the source, to be asked again by the next run" if asked_again else "",
+        f"{damaged} damaged, or of a kind that is not read" if damaged else "",
     ]
-    return f"{count} photos failed: {'; '.join(filter(None, parts))}"
+    return f"{count} {'photo' if count == 1 else 'photos'} failed: {'; '.join(filter(None, parts))}"
 
 
 def check_failures(root: Root, images: TableRef, faces: TableRef, most: float, summary: str) -> None:

@@ -15,6 +15,7 @@ from mien.model.images.codec import encode_png
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import Root, ShardRef, TableRef, find_shard, list_images, read_manifest, retries, write_set
+from mien.tasks.prepare.changed_bytes import with_marks
 from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
@@ -80,7 +81,7 @@ class Prepared:
 
 def prepare(root: Root, source: str, shard_size: int = 64) -> Prepared:
     """The steps of `prepare_faces` that read, without Prefect and worker processes."""
-    plan = plan_index(root, "set", list_images([source], None, root), shard_size)
+    plan = plan_index(root, "set", with_marks(root, list_images([source], None, root)), shard_size)
     indexed = [make_shard(INDEX, root, part, IndexSettings()) for part in plan]
     images = INDEX.commit(root, indexed, {})
     detected = [make_shard(DETECT, root, shard.fingerprint, DETECTING) for shard in indexed]
@@ -159,7 +160,7 @@ def test_a_server_that_is_away_for_a_while(
     away = prepare(root, source)
     assert (away.outcomes("images"), away.outcomes("faces")) == (images, faces)
     assert away.outcomes("heatmaps") == faces
-    assert away.line() == "1 photos failed: 1 could not be read at their source and are asked again by the next run"
+    assert away.line() == "1 photo failed: 1 could not be read at the source, to be asked again by the next run"
     assert not verify(root, "set").faults
     assert prepare(root, source).fingerprints == away.fingerprints, "the same answers, the same names"
 
@@ -214,7 +215,7 @@ def test_what_is_damaged_is_kept_and_is_not_read_again(server: Server, tmp_path:
     root, source = Root(str(tmp_path / "root")), f"{server.url}/list.csv"
     first = prepare(root, source)
     assert first.outcomes("images") == ["ok", "content", "ok"]
-    assert (first.line() or "").startswith("1 photos failed: 1 cannot be used as their bytes are")
+    assert first.line() == "1 photo failed: 1 damaged, or of a kind that is not read"
     server.asked.clear()
     assert prepare(root, source).fingerprints == first.fingerprints
     assert server.asked["GET /b.png"] == 0
