@@ -90,7 +90,8 @@ class FormerRows:
         key_of: KeyOf,
         begins: Callable[[Row], bool] | None = None,
     ) -> None:
-        self._root, self._table, self._scope = root, table, scope
+        self._root, self._scope = root, scope
+        self._table: TableName = table
         self._columns, self._key_of, self._begins = columns, key_of, begins
 
     def take(self, keys: Iterable[Hashable]) -> dict[Hashable, Rows]:
@@ -143,5 +144,5 @@ def _keys(
 
 def _groups(rows: Rows, key_of: KeyOf, begins: Callable[[Row], bool] | None) -> Iterable[tuple[Hashable, Rows]]:
     starts = [index for index, row in enumerate(rows) if begins is None or begins(row)]
-    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+    for start, end in zip(starts, [*starts, len(rows)][1:], strict=True):
         yield key_of(rows[start]), rows[start:end]

@@ -96,5 +96,5 @@ def _compared(root: Root, settings: IndexSettings, photos: Photos) -> Compared:
                 out.same += 1
             else:
                 whole = now if item.frame is None else reader.image_id(replace(item, frame=0)) or now
-                out.marks[replace(item, frame=None).key] = whole[:_MARK_DIGITS]
+                out.marks[replace(item, frame=None).key] = fingerprint(whole)[:_MARK_DIGITS]
     return out

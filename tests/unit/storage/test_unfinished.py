@@ -89,6 +89,13 @@ def test_a_whole_shard_that_waits_for_inputs_is_noted_too(root: Root) -> None:
     assert set(former(root).take(["0.jpg"])) == {"0.jpg"}
 
 
+def test_a_shard_without_rows_gives_nothing(root: Root) -> None:
+    written(root, [], waits=True)
+    assert former(root).take(["0.jpg"]) == {}
+    former(root).release([])
+    assert unfinished_shards(root, SCOPE) == []
+
+
 def test_rows_of_one_input_stay_together(root: Root) -> None:
     rows = [
         {"uri": uri, "version": "1", "frame": frame} | outcome
