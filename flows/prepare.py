@@ -121,9 +121,8 @@ def check_arguments(
 
 def _with_frames(root: Root, listed: list[SourceItem], settings: VideoSettings) -> list[SourceItem]:
     """The listed photos, and frames in the place of videos."""
-    marked = with_marks(root, listed)
-    videos = [item for item in marked if item.is_video]
-    return with_frames(marked, over_videos(videos, video_frames, root, settings))
+    videos = [item for item in listed if item.is_video]
+    return with_frames(listed, over_videos(videos, video_frames, root, settings))
 
 
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
@@ -218,10 +217,16 @@ def prepare_faces(
             check_loads(faces, commercial)
 
         # Choose frames
-        photos = _with_frames(place, listed, looked_at)
-        plan, compared_bytes = plan_index(place, set, photos, SHARD_IMAGES), Compared()
-        if verify_bytes and (compared_bytes := compare_bytes(place, listed, plan, indexing)).marks:
-            plan = plan_index(place, set, _with_frames(place, listed, looked_at), SHARD_IMAGES)
+        marked = with_marks(place, listed)
+        plan = plan_index(place, set, _with_frames(place, marked, looked_at), SHARD_IMAGES)
+
+        # Compare bytes, where that is asked for
+        known = Compared()
+        if verify_bytes:
+            known = compare_bytes(place, list(zip(listed, marked, strict=True)), plan, indexing)
+        if known.marks:
+            marked = with_marks(place, listed)
+            plan = plan_index(place, set, _with_frames(place, marked, looked_at), SHARD_IMAGES)
 
         # Index
         indexed = run_stage(INDEX, place, plan, indexing, sum(map(len, plan)))
@@ -261,7 +266,7 @@ def prepare_faces(
         left_out=(
             *left_out_lines(place, found_images),
             *terms_lines(place, found_images),
-            *(compared_bytes.lines() if verify_bytes else ()),
+            *(known.lines() if verify_bytes else ()),
         ),
         identities=tuple(identity_lines(place, found_faces)),
         failures=failures_line(place, found_images, found_faces),

@@ -162,17 +162,5 @@ def heatmaps_schema(parts: tuple[str, ...], size_px: int, sigma_px: float, crop_
     return pa.schema([_required("face_id", pa.string()), heatmap, *_OUTCOME], metadata=metadata)
 
 
-ADDED: dict[str, pa.DataType] = {"failure": pa.string()}
-"""Columns that shards of older versions lack: there they are read as null."""
-
-
-def completed(schema: pa.Schema) -> pa.Schema:
-    """The schema of a shard, with the columns that it lacks since it is of an older version."""
-    for name, kind in ADDED.items():
-        if name not in schema.names:
-            schema = schema.append(pa.field(name, kind))
-    return schema
-
-
 SCHEMAS: dict[TableName, pa.Schema] = {"images": IMAGES, "faces": FACES, "pairs": PAIRS, "transfers": TRANSFERS}
 """The tables whose schema does not depend on settings; that of `heatmaps` comes from `heatmaps_schema`."""

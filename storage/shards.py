@@ -21,18 +21,9 @@ import pyarrow.parquet as pq
 
 from mien.storage.errors import DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import is_fingerprint
+from mien.storage.older_shards import completed, read_columns
 from mien.storage.root import Root, storage_errors
-from mien.storage.schemas import (
-    ADDED,
-    FAILURES,
-    SCHEMAS,
-    STATUSES,
-    TABLES,
-    Status,
-    TableName,
-    completed,
-    heatmaps_schema,
-)
+from mien.storage.schemas import FAILURES, SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
 from mien.storage.seal import CHUNKS, SEAL, SealedFile, SealError, sealed, unsealed_metadata
 
 T = TypeVar("T")
@@ -229,17 +220,7 @@ def read_whole_shard(root: Root, shard: ShardRef, columns: Sequence[str]) -> pa.
         raise DamagedError(f"{root.uri(path)}: {error}") from error
     if not schema.equals(expected, check_metadata=shard.table == "heatmaps"):
         raise DamagedError(f"{root.uri(path)} has other columns than {shard.table}: run the step that made it again")
-    return _columns(file, columns).replace_schema_metadata(schema.metadata)
-
-
-def _columns(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
-    """The columns in this order, also those that the file lacks since it is of an older version: null."""
-    lacking = [name for name in columns if name in ADDED and name not in file.schema_arrow.names]
-    # The file gives columns in its own order.
-    read = file.read([name for name in columns if name not in lacking])
-    for name in lacking:
-        read = read.append_column(name, pa.nulls(file.metadata.num_rows, ADDED[name]))
-    return read.select(list(columns))
+    return read_columns(file, columns).replace_schema_metadata(schema.metadata)
 
 
 def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -253,7 +234,7 @@ def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence
         chosen = schema.names if columns is None else list(columns)
         if unknown := [name for name in chosen if name not in schema.names]:
             raise StorageError(f"{table} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
-        return _columns(file, chosen).replace_schema_metadata(schema.metadata)
+        return read_columns(file, chosen).replace_schema_metadata(schema.metadata)
 
 
 def shard_schema(root: Root, table: TableName, fingerprint: str) -> pa.Schema:

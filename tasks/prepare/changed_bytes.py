@@ -60,13 +60,16 @@ def _marked(root: Root, item: SourceItem) -> SourceItem:
 
 
 def compare_bytes(
-    root: Root, listed: Sequence[SourceItem], plan: Sequence[Photos], settings: IndexSettings
+    root: Root,
+    listed: Sequence[tuple[SourceItem, SourceItem]],
+    plan: Sequence[Photos],
+    settings: IndexSettings,
 ) -> Compared:
     """Reads the photos again that a former run has indexed, and keeps a mark for each that has other bytes.
 
     Args:
         root: Where the tables lie.
-        listed: As the sources list them, without marks.
+        listed: Each item as its source lists it, and with its mark.
         plan: The photos by their shards, with marks.
         settings: Of the index.
     """
@@ -75,7 +78,7 @@ def compare_bytes(
         for found in threads.map(partial(in_worker, _compared, root, settings), plan):
             out.same, out.unread = out.same + found.same, out.unread + found.unread
             out.marks |= found.marks
-    names = {now.key: _name(item) for item, now in zip(listed, with_marks(root, listed), strict=True)}
+    names = {marked.key: _name(item) for item, marked in listed}
     for key, mark in out.marks.items():
         keep(root, _MARK, names[key], {"mark": mark})
     return out

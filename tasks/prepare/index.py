@@ -105,13 +105,14 @@ def _decides(_root: Root, photos: Photos, settings: IndexSettings) -> dict[str, 
 
 def _make(root: Root, name: str, photos: Photos, settings: IndexSettings) -> ShardRef:
     former, scope = _former_rows(root, settings), _scope(settings)
-    known = former.take(item.key for item in photos if item.status == "ok")
+    taken = former.take(item.key for item in photos if item.status == "ok")
+    # Without an id it was not read: it was the listing that ruled it out then.
+    known = {key: rows[0] for key, rows in taken.items() if rows[0]["image_id"]}
     with PictureReader(settings.allow_synthetic) as reader:
         forgotten = ForgottenPhotos(read_tombstones(root), reader)
 
         def ask(item: SourceItem) -> list[Row]:
-            taken = known.get(item.key)
-            return [forgotten.judged(item, _listed(item) if taken is None else taken[0])]
+            return [forgotten.judged(item, known.get(item.key) or _listed(item))]
 
         def _listed(item: SourceItem) -> Row:
             return _row(item) | (reader.describe(item) if item.status == "ok" else {})

@@ -10,7 +10,7 @@ import pytest
 from mien.storage import Root, list_images
 from mien.tasks.prepare.changed_bytes import Compared, compare_bytes, with_marks
 from mien.tasks.prepare.index import IndexSettings, plan_index
-from tests.unit.tasks.prepare.test_outages import Prepared, photo, photos, prepare
+from tests.unit.tasks.prepare.test_index_outages import Prepared, photo, photos, prepare
 
 
 def changed(path: Path, data: bytes) -> None:
@@ -22,8 +22,9 @@ def changed(path: Path, data: bytes) -> None:
 
 def compared(root: Root, source: str) -> Compared:
     listed = list_images([source])
-    plan = plan_index(root, "set", with_marks(root, listed), 64)
-    return compare_bytes(root, listed, plan, IndexSettings())
+    marked = with_marks(root, listed)
+    plan = plan_index(root, "set", marked, 64)
+    return compare_bytes(root, list(zip(listed, marked, strict=True)), plan, IndexSettings())
 
 
 def ids(prepared: Prepared) -> list[str]:
@@ -66,6 +67,6 @@ def test_a_photo_that_cannot_be_read_is_not_called_the_same(tmp_path: Path, sour
     listed = list_images([source])
     plan = plan_index(root, "set", listed, 64)
     (tmp_path / "photos/b/1.png").unlink()
-    found = compare_bytes(root, listed, plan, IndexSettings())
+    found = compare_bytes(root, list(zip(listed, listed, strict=True)), plan, IndexSettings())
     assert (found.same, found.unread, found.marks) == (2, 1, {})
     assert "1 could not be read, and are not compared" in found.lines()[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import Root, ShardRef, TableRef, find_shard, list_images, read_manifest, retries, write_set
 from mien.tasks.prepare.changed_bytes import with_marks
+from mien.tasks.prepare.consent import reject_withdrawn_faces
 from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
@@ -236,3 +237,26 @@ def test_a_run_that_was_killed_in_an_outage_resumes(server: Server, tmp_path: Pa
     assert prepare(root, source).outcomes("faces") == ["ok", "ok", "ok"]
     assert server.asked["GET /a.png"] == 0
     assert len(searched) == 1
+
+
+def test_what_a_listing_ruled_out_is_read_when_it_does_not_any_more(tmp_path: Path) -> None:
+    """The row that is left of it in an unfinished shard is not taken for an answer."""
+    source, root = photos(tmp_path), Root(str(tmp_path / "root"))
+    listed = list_images([source])
+    before = [
+        replace(listed[0], status="rejected", reason="it does not fit"),
+        replace(listed[1], uri="/away.png"),
+    ]
+    assert make_shard(INDEX, root, tuple(before), IndexSettings()).counts == {"ok": 0, "rejected": 1, "failed": 1}
+    assert make_shard(INDEX, root, tuple(listed), IndexSettings()).counts["ok"] == 3
+
+
+def test_a_face_that_was_not_sought_of_a_person_who_withdrew_is_rejected(tmp_path: Path) -> None:
+    source, root = photos(tmp_path), Root(str(tmp_path / "root"))
+    (part,) = plan_index(root, "set", [replace(item, consent="withdrawn") for item in list_images([source])], 64)
+    indexed = make_shard(INDEX, root, part, IndexSettings())
+    (tmp_path / "photos").rename(tmp_path / "unmounted")
+    detected = make_shard(DETECT, root, indexed.fingerprint, DETECTING)
+    assert detected.counts["failed"] == 3
+    (judged,) = reject_withdrawn_faces(root, [indexed], [detected])
+    assert judged.counts == {"ok": 0, "rejected": 3, "failed": 0}
