@@ -107,6 +107,7 @@ def test_a_photo_that_kept_size_and_time_is_found_where_that_is_asked_for(tmp_pa
 def test_a_video_whose_codec_is_missing_today_is_looked_at_tomorrow(tmp_path: Path) -> None:
     draw_photos(tmp_path / "photos", people=1, each=1)
     picture = cv2.imread(str(tmp_path / "photos/person0/mood0.png"))
+    assert picture is not None
     (tmp_path / "clips").mkdir()
     writer = cv2.VideoWriter(str(tmp_path / "clips/anna.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (200, 200))
     for _ in range(10):

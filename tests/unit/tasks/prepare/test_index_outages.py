@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.model.images.codec import encode_png
+from mien.model.images.codec import decode_rgb, encode_png
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import Root, ShardRef, TableRef, find_shard, list_images, read_manifest, retries, write_set
@@ -196,7 +196,7 @@ def test_a_server_that_is_away_while_its_files_are_listed(server: Server, tmp_pa
 def test_a_detector_that_has_no_memory_for_one_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, root = photos(tmp_path), Root(str(tmp_path / "root"))
     healthy = prepare(Root(str(tmp_path / "healthy")), source)
-    find, large = own_detector.DarkSquares.find, cv2.imread(f"{source}/b/1.png").sum()
+    find, large = own_detector.DarkSquares.find, int(decode_rgb(Path(f"{source}/b/1.png").read_bytes()).sum())
 
     def tired(self: Any, image: np.ndarray) -> Any:
         if int(image.sum()) == large:
