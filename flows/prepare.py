@@ -32,6 +32,7 @@ from mien.storage import (
     IdentityFrom,
     LabelRule,
     Root,
+    SourceItem,
     TableRef,
     check_sources,
     list_sources,
@@ -40,6 +41,7 @@ from mien.storage import (
     write_set,
 )
 from mien.tasks.errors import checking_arguments
+from mien.tasks.prepare.changed_bytes import Compared, compare_bytes, with_marks
 from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
 from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
 from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads
@@ -47,7 +49,7 @@ from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatma
 from mien.tasks.prepare.identity_lines import identity_lines
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.steps import compare_faces, video_frames
-from mien.tasks.prepare.summary import check_failures, left_out_lines
+from mien.tasks.prepare.summary import check_failures, failures_line, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, with_frames
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.workers import worker_pool
@@ -78,6 +80,8 @@ class PreparedFaces(FlowResult):
     """A line for each reason for which photos were left out before a face was looked for."""
     identities: tuple[str, ...]
     """Lines on identities, where they were grouped or checked."""
+    failures: str | None = None
+    """How many photos failed, of each kind, if any did."""
 
     def summary(self) -> str:
         """One line: photos and faces in numbers."""
@@ -87,7 +91,8 @@ class PreparedFaces(FlowResult):
         )
 
     def lines(self) -> list[str]:
-        return [self.summary(), *self.left_out, *self.identities, self.next_step()]
+        failures = [self.failures] if self.failures else []
+        return [self.summary(), *self.left_out, *self.identities, *failures, self.next_step()]
 
     def next_step(self) -> str:
         """What a user does now."""
@@ -114,6 +119,12 @@ def check_arguments(
         read_settings(settings)
 
 
+def _with_frames(root: Root, listed: list[SourceItem], settings: VideoSettings) -> list[SourceItem]:
+    """The listed photos, and frames in the place of videos."""
+    videos = [item for item in listed if item.is_video]
+    return with_frames(listed, over_videos(videos, video_frames, root, settings))
+
+
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
 @at_work
 def prepare_faces(
@@ -138,6 +149,7 @@ def prepare_faces(
     settings: Annotated[dict[str, Any] | str | None, FACES] = None,
     allow: Annotated[list[Text] | None, PHOTOS] = None,
     allow_synthetic: Annotated[bool, PHOTOS] = False,
+    verify_bytes: Annotated[bool, PHOTOS] = False,
     replace: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> PreparedFaces:
@@ -174,6 +186,8 @@ def prepare_faces(
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
             https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
         allow_synthetic: Take pictures that say that a model made them, such as those of this project.
+        verify_bytes: Read and hash the photos again that an earlier run has read: finds those that changed and kept
+            their size and time.
     """
     check_arguments(
         images=images,
@@ -190,7 +204,7 @@ def prepare_faces(
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
         about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(place, set)
         check_replacing(place, set, about, replace)
-        listing = list_sources(images, LabelRule(pattern, identity), place, allow or ())
+        listing = list_sources(images, LabelRule(pattern, identity), None if verify_bytes else place, allow or ())
         listed = with_terms(listing.items)
         indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
@@ -204,11 +218,18 @@ def prepare_faces(
             check_loads(faces, commercial)
 
         # Choose frames
-        videos = [item for item in listed if item.is_video]
-        photos = with_frames(listed, over_videos(videos, video_frames, place, looked_at))
+        marked = with_marks(place, listed)
+        plan = plan_index(place, set, _with_frames(place, marked, looked_at), SHARD_IMAGES)
+
+        # Compare bytes, where that is asked for
+        known = Compared()
+        if verify_bytes:
+            known = compare_bytes(place, list(zip(listed, marked, strict=True)), plan, indexing)
+        if known.marks:
+            marked = with_marks(place, listed)
+            plan = plan_index(place, set, _with_frames(place, marked, looked_at), SHARD_IMAGES)
 
         # Index
-        plan = plan_index(place, set, photos, SHARD_IMAGES)
         indexed = run_stage(INDEX, place, plan, indexing, sum(map(len, plan)))
         indexed = reject_withdrawn(place, indexed, identity)
         images_ref = INDEX.commit(place, indexed, {"notes": [dataclasses.asdict(note) for note in listing.notes]})
@@ -243,8 +264,13 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=(*left_out_lines(place, found_images), *terms_lines(place, found_images)),
+        left_out=(
+            *left_out_lines(place, found_images),
+            *terms_lines(place, found_images),
+            *(known.lines() if verify_bytes else ()),
+        ),
         identities=tuple(identity_lines(place, found_faces)),
+        failures=failures_line(place, found_images, found_faces),
     )
     check_failures(place, images_ref, faces_ref, max_failed, prepared.summary())
     return prepared

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from mien.model.device import Compute
-from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image, read_provenance
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.warping.paste_back import paste_back
-from mien.storage import KEY_COLUMNS, Root, SourceItem, StorageError, read_manifest
+from mien.storage import KEY_COLUMNS, Root, SourceItem, read_manifest
+from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
 from mien.tasks.sets.faces import photos_of, read_faces
 from mien.tasks.sets.photo_reader import PictureReader
 from mien.tasks.transfer.generate import PairGenerator
@@ -24,13 +23,11 @@ from mien.tasks.transfer.settings import settings_of
 
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 
-Row = dict[str, Any]
-
 
 def paste_rows(root: Root, transfers: str, rows: Sequence[Row]) -> list[Row]:
     """The rows with each generated face in the photo that its source was found in, encoded as the crop was.
 
-    A row whose photo cannot be read any more stays away from the result's pictures, with its reason.
+    A row whose photo cannot be read any more has no image, but a reason and a failure. Each row ticks once.
     """
     settings = settings_of(read_manifest(root, "transfers", transfers).about)
     ids = {row[key] for row in rows for key in ("identity_face_id", "expression_face_id")}
@@ -39,17 +36,18 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[Row]) -> list[Row]:
     photos = photos_of(root, settings.sets, sources, list(KEY_COLUMNS))
     # Nothing is generated, so it does not matter what kind of device the faces were made on.
     generator = PairGenerator(root, replace(settings, compute=Compute()))
-    out: list[Row] = []
     with PictureReader() as reader:
-        for row in rows:
+
+        def ask(row: Row) -> list[Row]:
             source, driver = faces[row["identity_face_id"]], faces[row["expression_face_id"]]
-            try:
-                photo = reader.pixels(SourceItem(**photos[source["image_id"]]), source["image_id"])
-            except (StorageError, ImageError) as error:
-                out.append(row | {"image": None, "status": "failed", "reason": f"not pasted back: {error}"})
-                continue
-            out.append(row | _pasted(row, photo, source, driver, generator))
-    return out
+            photo = reader.pixels(SourceItem(**photos[source["image_id"]]), source["image_id"])
+            return [row | _pasted(row, photo, source, driver, generator)]
+
+        def failed(row: Row, error: Exception) -> Row:
+            outcome = outcome_of(error)
+            return row | outcome | {"image": None, "reason": f"not pasted back: {outcome['reason']}"}
+
+        return [row for rows in ask_each(rows, ask, failed, "the photos") for row in rows]
 
 
 def _points(face: Row) -> np.ndarray:

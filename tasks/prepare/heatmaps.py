@@ -17,7 +17,7 @@ from mien.tasks.runtime.attempts import LostItemError, begin, done
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import tick
 
-_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
+_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason", "failure"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _make(root: Root, name: str, faces: str, settings: HeatmapSettings) -> Shard
 
 
 def _row(index: int, face: dict[str, Any], settings: HeatmapSettings) -> dict[str, Any]:
-    row = {name: face[name] for name in ("face_id", "status", "reason")}
+    row = {name: face[name] for name in ("face_id", "status", "reason", "failure")}
     if face["landmarks_xy"] is None:
         return row
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 
 from mien.model.detection.detector import find_faces
@@ -11,12 +12,14 @@ from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
 from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
 from mien.model.landmarks.schemes import to_common
-from mien.storage import Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
+from mien.storage import Root, SourceItem, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
-from mien.tasks.runtime.attempts import LostItemError, begin, done
+from mien.tasks.errors import failure_kind
+from mien.tasks.runtime.attempts import LostItemError
 from mien.tasks.runtime.limits import limits_in_force
 from mien.tasks.runtime.one_bad_item import tried_twice
-from mien.tasks.runtime.reports import still_working
+from mien.tasks.runtime.reports import still_working, waiting
+from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
 from mien.tasks.runtime.stage import slow_name
 from mien.tasks.runtime.workers import in_worker_by_steps, tick
 
@@ -63,13 +66,26 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> list
         tried = tried_twice(
             "item",
             "the decoder or the detector",
-            lambda: in_worker_by_steps("item", _choose, root, name, video.uri, settings),
+            lambda: in_worker_by_steps("item", _choose, root, name, video, settings),
         )
-        chosen = _lost(root, name, video.uri, tried) if isinstance(tried, LostItemError) else tried
-    else:
-        tick()
+        return _lost(root, name, video, tried) if isinstance(tried, LostItemError) else tried
+    tick()
+    return _items(video, chosen)
+
+
+def _lost(root: Root, name: str, video: SourceItem, error: LostItemError) -> list[SourceItem]:
+    """What is decided on a video that has ended worker processes."""
+    tick()
+    if error.kind == "source":
+        return [replace(video, **error.outcome())]
+    chosen = ChosenFrames(video.uri, [], str(error))
+    keep(root, _CHOSEN, name if error.limit_s is None else slow_name(name, error.limit_s), chosen)
+    return _items(video, chosen)
+
+
+def _items(video: SourceItem, chosen: ChosenFrames) -> list[SourceItem]:
     if chosen.reason:
-        return [replace(video, status="failed", reason=chosen.reason)]
+        return [replace(video, status="failed", reason=chosen.reason, failure="content")]
     return [replace(video, frame=index) for index in chosen.frames]
 
 
@@ -79,35 +95,31 @@ def _name(video: SourceItem, settings: VideoSettings) -> str:
     return fingerprint({**what, "uri": video.uri, "version": video.version})
 
 
-def _lost(root: Root, name: str, uri: str, error: LostItemError) -> ChosenFrames:
-    """What is decided on a video that has ended worker processes."""
-    tick()
-    chosen = ChosenFrames(uri, [], str(error))
-    if error.kind == "content":
-        keep(root, _CHOSEN, name if error.limit_s is None else slow_name(name, error.limit_s), chosen)
-    return chosen
+def _choose(root: Root, name: str, video: SourceItem, settings: VideoSettings) -> list[SourceItem]:
+    """What the bytes of the video decide is stored, and nothing else: a codec or a network may be there tomorrow."""
 
-
-def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenFrames:
-    try:
-        with local_copy(uri) as file:
+    def ask(item: SourceItem) -> list[Row]:
+        with ExitStack() as copies:
+            with waiting():
+                file = copies.enter_context(local_copy(item.uri))
             frames = _distinct_frames(file, settings)
-            done()
-        chosen = ChosenFrames(uri, frames, None if frames else "a video without a frame that can be read")
-    except ImageError as error:
-        chosen = ChosenFrames(uri, [], str(error))
-    except StorageError as error:
-        # Not stored: a network or a permission may be better by now.
-        return ChosenFrames(uri, [], str(error))
-    finally:
-        tick()
+        return [{"frames": frames, "reason": None if frames else "a video without a frame that can be read"}]
+
+    def failed(_: SourceItem, error: Exception) -> Row:
+        stays = isinstance(error, ImageError) and failure_kind(error) == "content"
+        return {"frames": [], "reason": str(error)} if stays else outcome_of(error)
+
+    load_detector(settings.faces)  # before the time of the first frame counts
+    ((found,),) = ask_each([video], ask, failed, "the videos")
+    if "frames" not in found:
+        return [replace(video, **found)]
+    chosen = ChosenFrames(video.uri, found["frames"], found["reason"])
     keep(root, _CHOSEN, name, chosen)
-    return chosen
+    return _items(video, chosen)
 
 
 def _distinct_frames(file: str, settings: VideoSettings) -> list[int]:
     detector, distinct = load_detector(settings.faces), DistinctFaces(settings.changes)
-    begin(0)
     reader = FrameReader(file, still_working)
     try:
         chosen = list[int]()

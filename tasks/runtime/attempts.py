@@ -38,15 +38,6 @@ class LostItemError(Exception):
         return {"status": "failed", "reason": self.reason, "failure": self.kind}
 
 
-CRASHED, SLOW = "crashed", "took longer than"
-"""How the reasons of items begin that are lost for good."""
-
-
-def is_lost_for_good(reason: str) -> bool:
-    """Whether a stored reason is of an item that would end a process again."""
-    return reason.startswith((f"{CRASHED} ", f"{SLOW} "))
-
-
 @dataclass(frozen=True)
 class Attempt:
     """What an attempt at a shard is to try."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mien.storage import Root, ShardRef, fingerprint
 from mien.tasks.errors import HopelessError
-from mien.tasks.runtime.attempts import CRASHED, SLOW, Attempt, LostItemError, run_attempt
+from mien.tasks.runtime.attempts import Attempt, LostItemError, run_attempt
 from mien.tasks.runtime.limits import Step, limits_in_force
 from mien.tasks.runtime.stage import Stage, make_shard, slow_name
 from mien.tasks.runtime.worker_process import WorkerDiedError
@@ -104,10 +104,10 @@ def lost_item(death: WorkerDiedError, step: Step, crashes: str) -> LostItemError
     is one of the machine.
     """
     if death.cause == "crash":
-        return LostItemError(f"{CRASHED} {crashes} ({death.detail})", "content")
+        return LostItemError(f"crashed {crashes} ({death.detail})", "content")
     if death.cause == "time":
         limit_s = limits_in_force().seconds(step)
-        return LostItemError(f"{SLOW} {death.detail}", "content", limit_s)
+        return LostItemError(f"took longer than {death.detail}", "content", limit_s)
     if death.cause == "memory":
         return LostItemError(f"took more memory than {death.detail}: set work.worker_mib, or fewer --workers", "source")
     return LostItemError(f"the process that had it in hand was killed twice ({death.detail})", "source")

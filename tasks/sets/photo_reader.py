@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
 from mien.model.images.provenance import is_synthetic
 from mien.model.images.video import FrameReader
-from mien.storage import SourceItem, SourceReader, StorageError, local_copy, open_source
+from mien.storage import SourceItem, SourceReader, StorageError, local_copy
+from mien.storage.root import storage_errors
 from mien.tasks.runtime.reports import still_working, waiting
 
 _HASHED_AT_ONCE = 2**20
@@ -78,7 +80,9 @@ class PictureReader:
             ImageError: it is no picture.
         """
         if self._id(item) != image_id:
-            raise StorageError(f"{item.uri} changed after it was indexed: run prepare again")
+            raise StorageError(
+                f"{item.uri} changed after it was indexed: run prepare again, if need be with --verify-bytes"
+            )
         return decode_rgb(self._bytes(item)) if item.frame is None else self._frame(item)
 
     def _bytes(self, item: SourceItem) -> bytes:
@@ -99,8 +103,10 @@ class PictureReader:
             copies = ExitStack()
             with copies:
                 with waiting():
-                    path, sha256 = copies.enter_context(local_copy(uri)), file_sha256(uri)
-                reader = FrameReader(path, still_working)
+                    copy = copies.enter_context(local_copy(uri))
+                    # Of the copy that is decoded: to ask for the file once more may give another one.
+                    sha256 = file_sha256(copy)
+                reader = FrameReader(copy, still_working)
                 copies.callback(reader.close)
                 self._video = (uri, sha256, reader)
                 self._copies = copies.pop_all()
@@ -111,14 +117,14 @@ class PictureReader:
         self._copies.close()
 
 
-def file_sha256(uri: str) -> str:
-    """sha256 of a file of any size.
+def file_sha256(path: str) -> str:
+    """sha256 of a file of this machine, of any size.
 
     Raises:
         StorageError: it cannot be read.
     """
     digest = hashlib.sha256()
-    with open_source(uri) as file:
+    with storage_errors(path), Path(path).open("rb") as file:
         while block := file.read(_HASHED_AT_ONCE):
             digest.update(block)
     return digest.hexdigest()

@@ -93,7 +93,7 @@ def test_what_repeats_is_the_photos_own_and_is_not_tried_again(
     made = shard.detect()
     rows = shard.rows(made)
     assert [row for row in rows if row["status"] == "failed"] == [rows[5]]
-    assert rows[5]["reason"] == reason
+    assert (rows[5]["reason"], rows[5]["failure"]) == (reason, "content")
     assert rows[5]["image_id"] == shard.expected[5]["image_id"]
     assert rows[:5] + rows[6:] == shard.expected[:5] + shard.expected[6:]
     crash(dict.fromkeys(range(PHOTOS), "exit"))
@@ -123,6 +123,7 @@ def test_what_this_machine_lacks_is_asked_for_again(shard: Shard, crash: Crash, 
     made = shard.detect(replace(QUICK, item_seconds=60.0))
     rows = shard.rows(made)
     assert reason in rows[2]["reason"]
+    assert rows[2]["failure"] == "source"
     assert rows[:2] + rows[3:] == shard.expected[:2] + shard.expected[3:]
     crash({})
     assert shard.rows(shard.detect()) == shard.expected
