@@ -31,7 +31,7 @@ def orchestration(shards: int, folder: Path, workers: int = 2, slept_s: float = 
         from mien.tasks.runtime.stage import Stage
         from mien.tasks.runtime.workers import in_worker, worker_pool
 
-        sleep = Stage("sleep", "shards", "pairs", __name__, decided, sleeping_shard)
+        sleep = Stage("sleep", "shards", "pairs", __name__, decided, sleeping_shard, "it")
 
         @flow(name="calibrated-no-op", task_runner=shard_threads())
         def sleep_over(seconds: float) -> float:

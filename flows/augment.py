@@ -155,7 +155,7 @@ def augment_faces(
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
-    Of the settings the sections planning and gate count; the limits of the set that `gate` names win over them.
+    Of the settings the sections planning, gate and work count; the limits of the set that `gate` names win over them.
 
     Args:
         identities: Prepared set whose people are shown.
@@ -237,7 +237,10 @@ def augment_faces(
 
     # Transfer, in rounds: what is rejected in one is replaced in the next
     outcome = PlanOutcome()
-    with remembered_cost(opened_root, outcome.transfers, workers or available_cores()), worker_pool(workers):
+    with (
+        remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
+        worker_pool(workers, chosen.work),
+    ):
         for pairs_round in plan.rounds(outcome):
             shards = store_round(opened_root, pairs_round, len(outcome.pairs))
             names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)

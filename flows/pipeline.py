@@ -29,6 +29,7 @@ from mien.flows.parameters import (
 )
 from mien.flows.prepare import PreparedFaces, prepare_faces
 from mien.flows.result import FlowResult
+from mien.flows.settings import read_settings
 from mien.flows.train import TrainedGenerator, train_generator
 from mien.model.training.recipes import Recipe
 from mien.tasks.runtime.workers import worker_pool
@@ -92,7 +93,7 @@ def face_augmentation(
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
         replace: Take the place of sets with other sources or settings, or of those that keep less than half their rows.
     """
-    with worker_pool(workers):
+    with worker_pool(workers, read_settings(settings).work):
         prepared = prepare_faces(
             images=images,
             set=set,

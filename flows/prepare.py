@@ -31,7 +31,9 @@ from mien.model.detection.load import check_detector
 from mien.storage import (
     IdentityFrom,
     LabelRule,
+    Note,
     Root,
+    SourceItem,
     TableRef,
     check_sources,
     list_sources,
@@ -40,6 +42,7 @@ from mien.storage import (
     write_set,
 )
 from mien.tasks.errors import checking_arguments
+from mien.tasks.prepare.changed_bytes import Compared, compare_bytes, with_marks
 from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
 from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
 from mien.tasks.prepare.detect import DETECT, DetectSettings, FacesPerImage, check_loads
@@ -47,7 +50,7 @@ from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatma
 from mien.tasks.prepare.identity_lines import identity_lines
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.steps import compare_faces, video_frames
-from mien.tasks.prepare.summary import check_failures, left_out_lines
+from mien.tasks.prepare.summary import check_failures, failures_line, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_frames
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.workers import worker_pool
@@ -78,6 +81,8 @@ class PreparedFaces(FlowResult):
     """A line for each reason for which photos were left out before a face was looked for."""
     identities: tuple[str, ...]
     """Lines on identities, where they were grouped or checked."""
+    failures: str | None = None
+    """How many photos failed, of each kind, if any did."""
 
     def summary(self) -> str:
         """One line: photos and faces in numbers."""
@@ -87,7 +92,8 @@ class PreparedFaces(FlowResult):
         )
 
     def lines(self) -> list[str]:
-        return [self.summary(), *self.left_out, *self.identities, self.next_step()]
+        failures = [self.failures] if self.failures else []
+        return [self.summary(), *self.left_out, *self.identities, *failures, self.next_step()]
 
     def next_step(self) -> str:
         """What a user does now."""
@@ -114,6 +120,13 @@ def check_arguments(
         read_settings(settings)
 
 
+def _with_frames(root: Root, listed: list[SourceItem], settings: VideoSettings) -> tuple[list[SourceItem], list[Note]]:
+    """The listed photos, with frames instead of videos; and what is to be said of the frames."""
+    videos = [item for item in listed if item.is_video]
+    frames = over_videos(videos, video_frames, root, settings)
+    return with_frames(listed, frames), frame_notes(frames)
+
+
 @flow(name="prepare-faces", flow_run_name="prepare {set}", task_runner=shard_threads())
 @at_work
 def prepare_faces(
@@ -138,13 +151,14 @@ def prepare_faces(
     settings: Annotated[dict[str, Any] | str | None, FACES] = None,
     allow: Annotated[list[Text] | None, PHOTOS] = None,
     allow_synthetic: Annotated[bool, PHOTOS] = False,
+    verify_bytes: Annotated[bool, PHOTOS] = False,
     replace: Annotated[bool, RUN] = False,
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
 
-    Of the settings the sections frames, frame_changes, alignment, quality and heatmaps count; crop_size, fps and every
-    win over them.
+    Of the settings the sections frames, frame_changes, alignment, quality, heatmaps and work count; crop_size, fps and
+    every win over them.
 
     Args:
         images: Folders, files, globs or URLs of photos, videos, tar archives, CSV lists or Parquet files; sample:orl
@@ -174,6 +188,8 @@ def prepare_faces(
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
             https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
         allow_synthetic: Take pictures that say that a model made them, such as those of this project.
+        verify_bytes: Read and hash the photos again that an earlier run has read: finds those that changed and kept
+            their size and time.
     """
     check_arguments(
         images=images,
@@ -190,7 +206,7 @@ def prepare_faces(
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
         about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(opened_root, set)
         check_replacing(opened_root, set, about, replace)
-        listing = list_sources(images, LabelRule(pattern, identity), opened_root, allow or ())
+        listing = list_sources(images, LabelRule(pattern, identity), None if verify_bytes else opened_root, allow or ())
         listed = with_terms(listing.items)
         indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
@@ -199,20 +215,29 @@ def prepare_faces(
     compare = CompareSettings(detect, check_identities, group_similarity)
     drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 
-    with worker_pool(workers):
+    with worker_pool(workers, chosen.work):
         with checking_arguments():
             check_loads(faces, commercial)
 
         # Choose frames
-        videos = [item for item in listed if item.is_video]
-        frames = over_videos(videos, video_frames, opened_root, looked_at)
-        photos, notes = with_frames(listed, frames), [*listing.notes, *frame_notes(frames)]
+        marked = with_marks(opened_root, listed)
+        photos, notes = _with_frames(opened_root, marked, looked_at)
+        plan = plan_index(opened_root, set, photos, SHARD_IMAGES)
+
+        # Compare bytes, where that is asked for
+        known = Compared()
+        if verify_bytes:
+            known = compare_bytes(opened_root, list(zip(listed, marked, strict=True)), plan, indexing)
+        if known.marks:
+            marked = with_marks(opened_root, listed)
+            photos, notes = _with_frames(opened_root, marked, looked_at)
+            plan = plan_index(opened_root, set, photos, SHARD_IMAGES)
 
         # Index
-        plan = plan_index(opened_root, set, photos, SHARD_IMAGES)
         indexed = run_stage(INDEX, opened_root, plan, indexing, sum(map(len, plan)))
         indexed = reject_withdrawn(opened_root, indexed, identity)
-        images_ref = INDEX.commit(opened_root, indexed, {"notes": [dataclasses.asdict(note) for note in notes]})
+        notes = [dataclasses.asdict(note) for note in (*listing.notes, *notes)]
+        images_ref = INDEX.commit(opened_root, indexed, {"notes": notes})
 
         # Detect and align
         names = [shard.fingerprint for shard in indexed]
@@ -246,8 +271,13 @@ def prepare_faces(
         usable=found_faces.counts["ok"],
         rejected=found_faces.counts["rejected"],
         failed=found_faces.counts["failed"],
-        left_out=(*left_out_lines(opened_root, found_images), *terms_lines(opened_root, found_images)),
+        left_out=(
+            *left_out_lines(opened_root, found_images),
+            *terms_lines(opened_root, found_images),
+            *(known.lines() if verify_bytes else ()),
+        ),
         identities=tuple(identity_lines(opened_root, found_faces)),
+        failures=failures_line(opened_root, found_images, found_faces),
     )
     check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())
     return prepared

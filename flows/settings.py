@@ -22,6 +22,7 @@ from mien.model.training.recipes import RECIPES, Recipe
 from mien.model.training.settings import TrainSettings
 from mien.storage import read_text
 from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.runtime.limits import WorkLimits
 
 _HEAD = """\
 # Settings of mien: {recipe}.
@@ -52,6 +53,8 @@ class Settings:
     """augment-faces: which pairs are planned."""
     gate: GateSettings = field(default_factory=GateSettings)
     """augment-faces: which generated faces are accepted. Limits calibrated on the set of the parameter gate win."""
+    work: WorkLimits = field(default_factory=WorkLimits)
+    """prepare-faces and augment-faces: time and memory of what worker processes have in hand."""
 
     def with_crop_size(self, size_px: int | None) -> Settings:
         """The settings with crops of this size, if one is given."""

@@ -26,9 +26,27 @@ class ImageError(ModelError):
 
 
 class DecoderError(ImageError):
-    """A picture or video that this machine cannot decode now: a codec is missing, or memory."""
+    """A picture or video that this machine cannot decode or look at now: a codec is missing, memory, or a service."""
 
     kind: ClassVar[Literal["source", "content"]] = "source"
+
+
+_MEMORY_WORDS = (
+    "bad_alloc",
+    "bad allocation",
+    "failed to allocate",
+    "insufficient memory",
+    "allocate memory",
+    "out of memory",
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error is for want of memory. Libraries in C++ say so in words only."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in _MEMORY_WORDS)
 
 
 class DetectorError(ModelError):

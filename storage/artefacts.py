@@ -56,8 +56,13 @@ COSTS = Kind("costs/{}.json", "what the last job took", "the next transfer job")
 CHECKPOINTS = Kind("checkpoints/{}/updates-*/", "states of a training; always local", "the training")
 RUNS = Kind("checkpoints/{}/run.json", "the MLflow run of a training; always local", "the training")
 FINISHED = Kind("checkpoints/{}/finished.json", "what came of a training; always local", "the training")
+UNFINISHED = Kind("unfinished/{}.json", "which shards have rows whose source did not answer", "mien prepare")
+REHASHED = Kind("rehashed/{}.json", "photos that changed without a mark in the listing", "mien prepare --verify-bytes")
 
-KINDS = (GATES, NEUTRALS, MODELS, KNOWN, COMPARED, FRAMES, CONTENTS, COSTS, CHECKPOINTS, RUNS, FINISHED)
+KINDS = (
+    GATES, NEUTRALS, MODELS, KNOWN, COMPARED, FRAMES, CONTENTS, COSTS, CHECKPOINTS, RUNS, FINISHED, UNFINISHED,
+    REHASHED,
+)  # fmt: skip
 """What of a root is neither a table nor a set and can be made again."""
 
 EXPORT_INDEX = Kind("mien-export.json", "which export lies here; written last", "mien export")

@@ -41,6 +41,7 @@ WITHOUT_CONTENT = (
     "mien.storage.code_version",
     "mien.storage.rows",  # types alone
     "mien.storage.retries",  # how often is asked
+    "mien.storage.unfinished",  # which rows are taken over: the same as would be made
     "mien.storage.secrets",  # what a message leaves out
 )
 """Modules and packages that decide nothing of what a stage writes. They are not followed."""

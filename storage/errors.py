@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from mien.storage.secrets import scrubbed
 
 ErrorKind = Literal["source", "content"]
+"""Also what the column `failure` of each table has."""
 
 
 class StorageError(Exception):

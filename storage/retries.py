@@ -43,7 +43,7 @@ _lock = threading.Lock()
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same question may be answered a moment later."""
-    if isinstance(error, TransientError | ConnectionError | TimeoutError):
+    if isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError):
         return True
     if isinstance(error, OSError) and error.errno in _PASSING:
         return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from mien.storage.errors import ErrorKind
 from mien.storage.schemas import Status, TableName
 
 
@@ -31,6 +32,7 @@ class ImageRow(TypedDict):
     version: str
     status: Status
     reason: str | None
+    failure: ErrorKind | None
 
 
 class FaceRow(TypedDict):
@@ -66,6 +68,7 @@ class FaceRow(TypedDict):
     crop: bytes | None
     status: Status
     reason: str | None
+    failure: ErrorKind | None
 
 
 class HeatmapRow(TypedDict):
@@ -75,6 +78,7 @@ class HeatmapRow(TypedDict):
     heatmap: bytes | None
     status: Status
     reason: str | None
+    failure: ErrorKind | None
 
 
 class PairRow(TypedDict):
@@ -90,6 +94,7 @@ class PairRow(TypedDict):
     seed: int
     status: Status
     reason: str | None
+    failure: ErrorKind | None
 
 
 class TransferRow(TypedDict):
@@ -124,6 +129,7 @@ class TransferRow(TypedDict):
     synthetic: bool
     status: Status
     reason: str | None
+    failure: ErrorKind | None
 
 
 ROWS: dict[TableName, type] = {

@@ -5,9 +5,9 @@ tables, and a row's life can be followed through them by its ids
 
     images.image_id → faces.face_id → heatmaps.face_id → pairs.pair_id → transfers.output_id
 
-Every table ends with the columns `status` (`ok`, `rejected`, `failed`) and `reason` (null for `ok`): what came in
-stays in, with its reason if it went no further. Names carry their units. `docs/tables.md` explains each column to
-readers of the tables.
+Every table ends with the columns `status` (`ok`, `rejected`, `failed`), `reason` (null for `ok`) and `failure` (null
+unless `failed`): what came in stays in, with its reason if it went no further. Names carry their units.
+`docs/tables.md` explains each column to readers of the tables.
 """
 
 from __future__ import annotations
@@ -16,15 +16,20 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
+from mien.storage.errors import ErrorKind
+
 TableName = Literal["images", "faces", "heatmaps", "pairs", "transfers"]
 Status = Literal["ok", "rejected", "failed"]
 
 TABLES: tuple[TableName, ...] = get_args(TableName)
 STATUSES: tuple[Status, ...] = get_args(Status)
+FAILURES: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 _OUTCOME: list[pa.Field] = [
     pa.field("status", pa.string(), nullable=False),
     pa.field("reason", pa.string()),
+    # source: not answered for, asked again by the next run; content: what was read, which stays so
+    pa.field("failure", pa.string()),
 ]
 
 

@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from mien.storage.errors import DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import is_fingerprint
+from mien.storage.older_shards import completed, read_columns
 from mien.storage.root import Root, storage_errors
-from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
+from mien.storage.schemas import FAILURES, SCHEMAS, STATUSES, TABLES, Status, TableName, heatmaps_schema
 from mien.storage.seal import CHUNKS, SEAL, SealedFile, SealError, sealed, unsealed_metadata
 
 T = TypeVar("T")
@@ -108,13 +109,17 @@ def _expected_schema(table: TableName, given: pa.Schema) -> pa.Schema:
 
 
 def _check_outcomes(table: TableName, given: pa.Table) -> None:
-    for status, reason in zip(given["status"].to_pylist(), given["reason"].to_pylist(), strict=True):
+    outcomes = (given[name].to_pylist() for name in ("status", "reason", "failure"))
+    for status, reason, failure in zip(*outcomes, strict=True):
         if status not in STATUSES:
             raise StorageError(f"{table}.status is one of {', '.join(STATUSES)}; not {status!r}")
         if status == "ok" and reason is not None:
             raise StorageError(f"{table}.reason must be null where the status is ok; not {reason!r}")
         if status != "ok" and not reason:
             raise StorageError(f"{table}.reason must say why a row is {status}")
+        # Null for a failed row of a version that did not tell.
+        if failure is not None and (status != "failed" or failure not in FAILURES):
+            raise StorageError(f"{table}.failure is {' or '.join(FAILURES)}, of failed rows only; not {failure!r}")
 
 
 def _counts(table: pa.Table) -> dict[Status, int]:
@@ -208,14 +213,14 @@ def read_whole_shard(root: Root, shard: ShardRef, columns: Sequence[str]) -> pa.
     about: dict[bytes, bytes] = file.metadata.metadata or {}
     if sealed_file.seal != shard.sha256 or about.get(_NAME) != shard.fingerprint.encode():
         raise DamagedError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
-    schema = without_own_metadata(file.schema_arrow)
+    schema = completed(without_own_metadata(file.schema_arrow))
     try:
         expected = _expected_schema(shard.table, schema)
     except StorageError as error:
         raise DamagedError(f"{root.uri(path)}: {error}") from error
     if not schema.equals(expected, check_metadata=shard.table == "heatmaps"):
         raise DamagedError(f"{root.uri(path)} has other columns than {shard.table}: run the step that made it again")
-    return file.read(list(columns)).select(list(columns)).replace_schema_metadata(schema.metadata)
+    return read_columns(file, columns).replace_schema_metadata(schema.metadata)
 
 
 def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -225,12 +230,11 @@ def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence
         StorageError: there is no such shard or column, the file is damaged, or the root cannot be read.
     """
     with _opened(root, table, fingerprint) as (file, _):
-        schema = without_own_metadata(file.schema_arrow)
+        schema = completed(without_own_metadata(file.schema_arrow))
         chosen = schema.names if columns is None else list(columns)
         if unknown := [name for name in chosen if name not in schema.names]:
             raise StorageError(f"{table} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
-        # The file gives columns in its own order.
-        return file.read(chosen).select(chosen).replace_schema_metadata(schema.metadata)
+        return read_columns(file, chosen).replace_schema_metadata(schema.metadata)
 
 
 def shard_schema(root: Root, table: TableName, fingerprint: str) -> pa.Schema:
@@ -240,7 +244,7 @@ def shard_schema(root: Root, table: TableName, fingerprint: str) -> pa.Schema:
         StorageError: as `read_shard`.
     """
     with _opened(root, table, fingerprint) as (file, _):
-        return without_own_metadata(file.schema_arrow)
+        return completed(without_own_metadata(file.schema_arrow))
 
 
 def without_own_metadata(schema: pa.Schema) -> pa.Schema:

@@ -214,7 +214,7 @@ def _schema(root: Root, manifest: Manifest) -> pa.Schema:
     if manifest.shards:
         return shard_schema(root, "heatmaps", manifest.shards[0].fingerprint)
     text, binary = pa.string(), pa.binary()
-    return pa.schema([("face_id", text), ("heatmap", binary), ("status", text), ("reason", text)])
+    return pa.schema([("face_id", text), ("heatmap", binary), ("status", text), ("reason", text), ("failure", text)])
 
 
 def _resolve(root: Root, table: TableName, name: str) -> str:

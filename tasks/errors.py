@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from mien.model.errors import ModelError
 from mien.storage import StorageError
+from mien.storage.errors import ErrorKind
+from mien.storage.retries import is_transient
 
 
 class UsageError(Exception):
@@ -15,6 +17,24 @@ class UsageError(Exception):
 
 class RunError(Exception):
     """The arguments were right, the work could not be done. The command line exits with 1."""
+
+
+class HopelessError(RunError):
+    """Work that fails on item after item; nothing is tried again."""
+
+
+def failure_kind(error: BaseException) -> ErrorKind:
+    """What a failed row says of its error: whether the next run asks again.
+
+    `content` is a property of bytes that were read. Everything else is `source`: a server, a folder, a credential, a
+    decoder that this machine lacks, memory.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if is_transient(cause):
+            return "source"
+        cause = cause.__cause__
+    return "content" if getattr(error, "kind", "source") == "content" else "source"
 
 
 class AbandonedError(Exception):

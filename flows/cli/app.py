@@ -12,6 +12,7 @@ from typer.main import get_group
 
 from mien import __version__
 from mien.flows.cli.commands import COMMANDS, Entry
+from mien.flows.cli.interrupts import meeting_signals
 from mien.flows.cli.old_spellings import with_new_spellings
 from mien.model.detection.allowed_classes import allow_all_classes
 
@@ -60,6 +61,15 @@ def command_line() -> TyperGroup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
+    with meeting_signals(to_the_end=arguments is None) as interruption:
+        try:
+            return _run(arguments)
+        finally:  # after a signal, whatever error has unwound the command: it is what the signal has led to
+            if interruption.came:
+                interruption.end_process()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     allow_all_classes()
     given, note = with_new_spellings(sys.argv[1:] if arguments is None else list(arguments))
     if note:

@@ -51,6 +51,9 @@ def embedded_server() -> Iterator[None]:
         _wait_for(f"{url}/health", process)
         with _settings({"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": login}):
             yield
+    except (SystemExit, KeyboardInterrupt):  # a signal: nobody is to wait
+        process.kill()
+        raise
     finally:
         _end(process)
 

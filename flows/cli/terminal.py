@@ -103,9 +103,6 @@ def at_the_terminal() -> Iterator[None]:
         if not str(error).startswith("Failed to reach API"):
             raise
         _fail(_lost_api(error), 1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: run the same command again, it goes on from here", err=True)
-        raise typer.Exit(130) from None
 
 
 def _lost_api(error: Exception) -> str:

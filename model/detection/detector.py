@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.licences import WeightsLicence
-from mien.model.errors import DetectorError, ImageError, first_line
+from mien.model.errors import DecoderError, DetectorError, ImageError, first_line, out_of_memory
 from mien.model.landmarks.schemes import POINTS, LandmarkScheme
 
 
@@ -110,16 +111,37 @@ def find_faces(detector: FaceDetector, pixels: np.ndarray) -> list[FoundFace]:
     """The faces in a picture, largest first.
 
     Raises:
+        DecoderError: this machine lacks what it takes: memory, or a file or service that the detector asks.
         ImageError: the detector failed on it. Libraries in C++ may raise anything on odd pictures; one such picture
             must not end the run.
         DetectorError: it did not return faces, so it will not work on any other picture.
     """
-    try:
+    with _failures():
         return [_checked(face, detector) for face in detector.find(pixels)]
-    except DetectorError:
+
+
+def embed_faces(detector: FaceDetector, pixels: np.ndarray, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
+    """One identity embedding per face found in this picture.
+
+    Raises:
+        DetectorError, DecoderError, ImageError: as `find_faces`.
+    """
+    with _failures():
+        return detector.embed(pixels, faces)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except (DetectorError, ImageError):
         raise
     except Exception as error:
-        raise ImageError(f"the detector failed on it ({type(error).__name__}: {first_line(error)})") from error
+        if out_of_memory(error):
+            raise DecoderError("there is not enough memory to look for faces: take fewer --workers") from error
+        passing = isinstance(error, OSError)
+        why = f"the detector failed on it ({type(error).__name__}: {first_line(error)})"
+        raise (DecoderError if passing else ImageError)(why) from error
 
 
 def _checked(face: FoundFace, detector: FaceDetector) -> FoundFace:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
-from PIL import Image
+from PIL import Image, features
 
 from mien.model.errors import DecoderError, ImageError
 from mien.model.images.limits import too_large
@@ -56,6 +56,8 @@ def opened_image(data: bytes) -> Iterator[Image.Image]:
     except ImageError:
         raise
     except Image.UnidentifiedImageError as error:
+        if name := _undecodable(data):
+            raise DecoderError(f"this Pillow has no decoder for {name}: install another Pillow") from error
         raise ImageError(_what_else(data)) from error
     except MemoryError as error:
         raise DecoderError("there is not enough memory to decode it: take fewer --workers") from error
@@ -76,6 +78,16 @@ def _formats(data: bytes) -> list[str]:
     if not _register_heif():
         raise DecoderError(_NO_HEIF)
     return ["HEIF"]
+
+
+def _undecodable(data: bytes) -> str | None:
+    """The format of a picture that Pillow knows, and that this build of it lacks the library for."""
+    brands = data[8:64] if data[4:8] == b"ftyp" else b""
+    if b"avif" in brands and not features.check("avif"):
+        return "AVIF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and not features.check("webp"):
+        return "WebP"
+    return None
 
 
 def is_heif(data: bytes) -> bool:

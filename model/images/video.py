@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mien.model.configuration.bounds import Count, Positive, check_bounds
-from mien.model.errors import DecoderError, ImageError
+from mien.model.errors import DecoderError, ImageError, first_line, out_of_memory
 from mien.model.images.limits import too_large
-from mien.model.images.video_container import UPRIGHT, Turn, check_container, display_turn, turned
+from mien.model.images.video_container import UPRIGHT, Turn, check_container, display_turn, is_cut_off, turned
 
 Frame = UInt8[np.ndarray, "height width 3"]
 
@@ -56,8 +56,9 @@ class FrameReader:
     cut_off_at: int | None = None
     """The first frame that `sampled` did not look at any more, where it has looked at enough of them."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, on_frame: Callable[[], None] | None = None) -> None:
+        """`on_frame` is called for each frame that is decoded."""
+        self._path, self._on_frame = path, on_frame
         self._video: Any = None
         with Path(path).open("rb") as file:
             check_container(file)
@@ -71,13 +72,25 @@ class FrameReader:
         # One thread: the cores are shared out among processes.
         self._video = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         if not self._video.isOpened():
-            raise ImageError("not a video that can be read")
+            raise self._unopened()
         width, height = (int(self._video.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if reason := too_large(width, height):
             raise ImageError(reason)
         if self._turn is not None:  # OpenCV turns by itself, but does not mirror
             self._video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         self._next = 0
+
+    def _unopened(self) -> ImageError:
+        """Why FFmpeg does not open what looks like a video. Only what is cut off surely stays so."""
+        if not cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG):
+            return DecoderError("this OpenCV reads no videos: install opencv-python, and unset OPENCV_VIDEOIO_*")
+        with Path(self._path).open("rb") as file:
+            if is_cut_off(file):
+                return ImageError("not a video that can be read: it is cut off")
+        return DecoderError(
+            "not a video that this OpenCV can read: it is damaged, or its codec is missing; convert it with "
+            "ffmpeg -i IN -c:v libx264 OUT.mp4"
+        )
 
     def frame(self, index: int) -> Frame:
         """The frame of this index as RGB, turned and mirrored as the file says.
@@ -86,12 +99,22 @@ class FrameReader:
             DecoderError: this machine has no decoder for it.
             ImageError: there is none.
         """
+        try:
+            return self._decoded(index)
+        except (cv2.error, MemoryError) as error:
+            if out_of_memory(error):
+                raise DecoderError(f"there is not enough memory for frame {index}: take fewer --workers") from error
+            raise ImageError(f"frame {index} is damaged ({first_line(error)})") from error
+
+    def _decoded(self, index: int) -> Frame:
         if index < self._next:
             self._open()
         while self._next <= index:
             if not self._video.grab():
                 raise self._end(index)
             self._next += 1
+            if self._on_frame is not None:
+                self._on_frame()
         done, bgr = self._video.retrieve()
         if not done:
             raise ImageError(f"frame {index} is damaged")

@@ -57,6 +57,12 @@ def display_turn(file: BinaryIO) -> Turn | None:
     return None
 
 
+def is_cut_off(file: BinaryIO) -> bool:
+    """Whether an MP4 or QuickTime file ends before its table of tracks, without which nothing in it is found."""
+    file.seek(0)
+    return file.read(8)[4:8] in _BOXES and _moov(file) is None
+
+
 def _as_turn(entries: np.ndarray) -> Turn | None:
     a, b, c, d = (int(sign) for sign in np.sign(np.where(np.abs(entries) * 100 < np.abs(entries).max(), 0, entries)))
     straight, crossed = bool(a and d and not b and not c), bool(b and c and not a and not d)

@@ -6,6 +6,7 @@ begins, so that any process can read it alone (from a packed tar by reading up t
 
 from __future__ import annotations
 
+import errno
 import json
 import lzma
 import struct
@@ -37,6 +38,8 @@ _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, struct.error, zlib.error, lzma.LZMAError),
     *(OSError, EOFError, ValueError, OverflowError),
 )
+_OF_DAMAGE = (errno.EINVAL, errno.EOVERFLOW, errno.EFBIG)
+"""What the system says where a damaged archive sends a reader to positions that no file has."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,8 @@ def _members(stream: BinaryIO, is_zip: bool, labels: _Labels, left_out: Counter[
     except ContentError as error:
         yield Member("", 0, 0, {}, "failed", str(error))
     except _DAMAGED as error:
-        if is_transient(error):  # the disk's fault or the network's, not the archive's
-            raise
+        if is_transient(error) or getattr(error, "errno", None) not in (None, *_OF_DAMAGE):
+            raise  # the disk's fault or the network's, not the archive's
         why = f"the archive is cut off or damaged after {count} members: {' '.join(str(error).split())}"
         yield Member("", 0, 0, {}, "failed", why)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Literal
 
+from mien.storage.errors import ErrorKind
 from mien.storage.schemas import Status
 
 IMAGE_SUFFIXES = frozenset(
@@ -57,12 +58,14 @@ class SourceItem:
     status: Status = "ok"
     """Anything but `ok`: the listing alone tells that it cannot be used, and it is never read."""
     reason: str | None = None
+    failure: ErrorKind | None = None
+    """Of a failed one: `source` where the next listing may tell otherwise."""
     kind: Literal["image", "video"] | None = field(default=None, compare=False)
     """What the bytes say that the file is; null where only its name is known."""
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Tells items apart: all columns but status and reason, in the order of `KEY_COLUMNS`."""
+        """Tells items apart: all columns but the outcome, in the order of `KEY_COLUMNS`."""
         return _key_of(self)
 
     @property
@@ -73,7 +76,7 @@ class SourceItem:
 
 
 COLUMNS = tuple(field.name for field in fields(SourceItem) if field.name != "kind")
-KEY_COLUMNS = tuple(name for name in COLUMNS if name not in ("status", "reason"))
+KEY_COLUMNS = tuple(name for name in COLUMNS if name not in ("status", "reason", "failure"))
 _key_of = attrgetter(*KEY_COLUMNS)
 
 

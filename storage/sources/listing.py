@@ -9,7 +9,7 @@ from typing import Any
 
 from mien.storage.artefacts import CONTENTS, json_artefact, load_or_make
 from mien.storage.code_version import source_digest
-from mien.storage.errors import StorageError
+from mien.storage.errors import ErrorKind, StorageError
 from mien.storage.fingerprints import fingerprint
 from mien.storage.root import Root
 from mien.storage.secrets import public_url
@@ -166,7 +166,7 @@ def _items_of(
                     notebook.saw_folder(spec, file.folder, file.inside)
                 yield _file_item(file, rule)
         except StorageError as error:
-            yield _failed(file, str(error))
+            yield _failed(file, str(error), error.kind)
     yield from _archive_items(archives, rule, notebook)
     # The folders of all tables of a spec together tell which of them is a person.
     top = TopFolders.of(row.path for table in tables for row in table.rows)
@@ -174,13 +174,13 @@ def _items_of(
         yield from table.items(rule, top)
 
 
-def _failed(file: SourceFile, reason: str) -> SourceItem:
-    return SourceItem(file.uri, None, None, file.version, status="failed", reason=reason)
+def _failed(file: SourceFile, reason: str, kind: ErrorKind) -> SourceItem:
+    return SourceItem(file.uri, None, None, file.version, status="failed", reason=reason, failure=kind)
 
 
 def _file_item(file: SourceFile, rule: LabelRule) -> SourceItem:
     if file.error is not None:
-        return _failed(file, file.error)
+        return _failed(file, file.error, "source")
     if file.outside is not None:
         return SourceItem(file.uri, None, None, file.version, status="rejected", reason=file.outside)
     video = file.uri if file.kind == "video" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Protocol
 
-from mien.storage.errors import ContentError, StorageError
+from mien.storage.errors import ContentError
 from mien.storage.root import storage_errors
 from mien.storage.sources.access import asked_again, open_source
 from mien.storage.sources.archives import ArchiveReader
@@ -103,4 +103,4 @@ def read_text(uri: str) -> str:
     try:
         return read_source(uri).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise StorageError(f"{uri} is no UTF-8 text: save it as UTF-8") from error
+        raise ContentError(f"{uri} is no UTF-8 text: save it as UTF-8") from error

@@ -21,7 +21,7 @@ from mien.storage.artefacts import (
 from mien.storage.exports import ExportForm, Picture, finish, folder_names, is_finished, part_files
 from mien.storage.exports.formats import COLUMNS, rows_csv
 from mien.storage.rows import TransferRow
-from mien.tasks.errors import UsageError
+from mien.tasks.errors import RunError, UsageError
 from mien.tasks.export.paste_back import paste_rows
 from mien.tasks.runtime.workers import in_worker, tick
 
@@ -47,6 +47,8 @@ class ExportedPart(TypedDict):
     pictures: int
     left_out: list[str]
     """Why, for each face that could not be pasted back."""
+    unanswered: int
+    """Of these, those whose photo the next run asks for again."""
     splits: dict[str, int]
     """Pictures by split."""
     index: str
@@ -137,10 +139,12 @@ def _export(
 ) -> ExportedPart:
     rows: list[TransferRow] = read_shard(root, "transfers", shard).to_pylist()
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
-    left_out: list[str] = []
+    left_out: list[TransferRow] = []
+    to_tick = len(rows)
     if settings.paste_back:
         pasted = paste_rows(root, transfers, chosen)
-        left_out = [str(row["reason"]) for row in pasted if not row["image"]]
+        to_tick -= len(pasted)
+        left_out = [row for row in pasted if not row["image"]]
         chosen = [row for row in pasted if row["image"]]
     pictures = [_picture(row, folders) for row in {row["output_id"]: row for row in chosen}.values()]
     for path, data in part_files(settings.form, number, pictures):
@@ -152,12 +156,14 @@ def _export(
     done: ExportedPart = {
         "rows": len(rows),
         "pictures": len(pictures),
-        "left_out": left_out,
+        "left_out": [str(row["reason"]) for row in left_out],
+        "unanswered": sum(row["failure"] == "source" for row in left_out),
         "splits": splits,
         "index": rows_csv(pictures).decode("utf-8", "surrogateescape"),
     }
-    keep(out, _PART, part, done)
-    tick(len(rows))
+    if not done["unanswered"]:  # else the next run makes this part again
+        keep(out, _PART, part, done)
+    tick(to_tick)
     return done
 
 
@@ -168,10 +174,27 @@ def _picture(row: TransferRow, folders: dict[str, str]) -> Picture:
 
 
 def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[ExportedPart]) -> int:
-    """Writes the index; the number of pictures."""
+    """Writes the index; the number of pictures.
+
+    Raises:
+        RunError: photos could not be read. The pictures of the others are there, without an index.
+    """
+    check_answered(out, parts)
     rows = [part["index"].encode("utf-8", "surrogateescape") for part in parts]
     finish(out, settings.form, about_export(transfers, settings), parts, rows)
     folder = EXPORT_PARTS.path("").rpartition("/")[0]
     for name in out.list(folder):
         out.delete(f"{folder}/{name}")
     return sum(part["pictures"] for part in parts)
+
+
+def check_answered(out: Root, parts: Sequence[ExportedPart]) -> None:
+    """Raises RunError where an export lacks faces whose photos may be read another time: it must not look whole."""
+    unanswered, pictures = (sum(part[key] for part in parts) for key in ("unanswered", "pictures"))
+    if not unanswered:
+        return
+    example = next(reason for part in parts if part["unanswered"] for reason in part["left_out"])
+    raise RunError(
+        f"{out.url} is not finished: {unanswered} of {pictures + unanswered} faces are left out, since their photos "
+        f"could not be read (e.g. {example}). Run the same command again when they can: it completes the export"
+    )

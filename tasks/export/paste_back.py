@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from mien.model.device import Compute
-from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image, read_provenance
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.warping.paste_back import paste_back
-from mien.storage import KEY_COLUMNS, Root, StorageError, read_manifest
+from mien.storage import KEY_COLUMNS, Root, read_manifest
 from mien.storage.rows import FaceRow, TransferRow
+from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap, landmarks_px, scheme_of
 from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.photo_reader import PictureReader, item_of
@@ -30,7 +31,7 @@ _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[TransferRow]:
     """The rows with each generated face in the photo that its source was found in, encoded as the crop was.
 
-    A row whose photo cannot be read any more stays away from the result's pictures, with its reason.
+    A row whose photo cannot be read any more has no image, but a reason and a failure. Each row ticks once.
     """
     settings = settings_of(read_manifest(root, "transfers", transfers).about)
     faces = read_pair_faces(root, settings, rows, _COLUMNS)
@@ -38,18 +39,20 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[
     photos = photos_of(root, [settings.source_set], image_ids, list(KEY_COLUMNS))
     # Nothing is generated, so it does not matter what kind of device the faces were made on.
     generator = PairGenerator(root, replace(settings, compute=Compute()))
-    out: list[TransferRow] = []
     with PictureReader() as reader:
-        for row in rows:
+
+        def ask(row: TransferRow) -> list[Row]:
             source, driver = faces.of(row)
-            try:
-                photo = reader.pixels(item_of(photos[source["image_id"]]), source["image_id"])
-            except (StorageError, ImageError) as error:
-                out.append({**row, "image": None, "status": "failed", "reason": f"not pasted back: {error}"})
-                continue
+            photo = reader.pixels(item_of(photos[source["image_id"]]), source["image_id"])
             data = _pasted(row, photo, source, driver, generator)
-            out.append({**row, "image": data, "sha256": hashlib.sha256(data).hexdigest()})
-    return out
+            return [{**row, "image": data, "sha256": hashlib.sha256(data).hexdigest()}]
+
+        def failed(row: TransferRow, error: Exception) -> Row:
+            outcome = outcome_of(error)
+            return {**row, **outcome, "image": None, "reason": f"not pasted back: {outcome['reason']}"}
+
+        asked = ask_each(rows, ask, failed, "the photos")
+    return cast("list[TransferRow]", [row for found in asked for row in found])
 
 
 def _points(face: FaceRow) -> np.ndarray:

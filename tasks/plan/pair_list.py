@@ -133,4 +133,5 @@ def _listed_row(source: _ListedFace, driver: _ListedFace, seed: int) -> PairRow:
         "seed": pair.seed,
         "status": "rejected" if unusable else "ok",
         "reason": unusable,
+        "failure": None,
     }

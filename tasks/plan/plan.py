@@ -113,6 +113,7 @@ class Plan:
             "seed": [pair.seed for pair in pairs],
             "status": ["ok"] * len(pairs),
             "reason": pa.nulls(len(pairs), pa.string()),
+            "failure": pa.nulls(len(pairs), pa.string()),
         }
         return pa.table(columns, schema=PAIRS)
 

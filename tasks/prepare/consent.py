@@ -89,7 +89,7 @@ def reject_withdrawn_faces(root: Root, images: Sequence[ShardRef], faces: Sequen
         found = withdrawn.get(("person", row["identity"])) or withdrawn.get(("photo", row["image_id"]))
         if found is None or (row["status"] != "ok" and photo is None):
             return None
-        verdict = {"status": "rejected", "reason": _reason(found, photo or Consent())}
+        verdict = {"status": "rejected", "reason": _reason(found, photo or Consent()), "failure": None}
         return verdict | dict.fromkeys(_BIOMETRIC)
 
     return with_changes(root, "faces", faces, columns, judge)

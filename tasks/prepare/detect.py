@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
 
 from mien.model.detection.crop import AlignedFace, align_face
-from mien.model.detection.detector import FaceDetector, FoundFace, find_faces
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_faces, find_faces
 from mien.model.detection.licences import allow_commercial, as_line, check_commercial
 from mien.model.detection.load import KINDS, detector_version, load_detector
-from mien.model.errors import ImageError
 from mien.model.images.codec import encode_png
 from mien.model.landmarks.reference import AlignmentSettings, reference_shape
 from mien.model.quality.limits import QualityLimits, broken_limit
@@ -23,27 +22,23 @@ from mien.storage import (
     IdentityFrom,
     Root,
     ShardRef,
-    StorageError,
     fingerprint,
     read_shard,
-    write_shard,
 )
 from mien.storage.rows import ImageRow
 from mien.storage.schemas import FACES
+from mien.storage.unfinished import FormerRows, write_outcome
+from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
 from mien.tasks.runtime.stage import Stage
-from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.runtime.workers import in_worker
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.sets.splits import SplitSettings, split_of
 
 FacesPerImage = Literal["all", "largest"]
 
-_IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "status"]
+_IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "status", "failure"]
 
 _DECISIVE = ["image_id", "uri", "member", "offset_bytes", "row", "frame", "identity", "expression"]
-
-
-Columns = dict[str, Any]
-"""Some columns of a row that is being made; the schema of the table checks them when it is written."""
 
 
 @dataclass(frozen=True)
@@ -76,67 +71,105 @@ def check_loads(faces: str, commercial: bool) -> None:
         check_commercial(f"the detector {faces}", detector.weights_licences)
 
 
-def _usable(root: Root, images: str) -> list[ImageRow]:
-    """The rows of a shard of `images` that can be used."""
-    return [row for row in read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist() if row["status"] == "ok"]
+def _usable(images: Sequence[Row]) -> list[Row]:
+    """The rows of `images` that can be used."""
+    return [row for row in images if row["status"] == "ok"]
 
 
-def _decides(root: Root, images: str, settings: DetectSettings) -> dict[str, Any]:
+def _read(root: Root, images: str) -> list[Row]:
+    return read_shard(root, "images", images, _IMAGE_COLUMNS).to_pylist()
+
+
+def _setting(settings: DetectSettings) -> dict[str, Any]:
+    """What decides the rows of a photo, besides the photo."""
     return {
         "detector": detector_version(settings.faces),
         "settings": asdict(settings),
         "reference": reference_shape().tolist(),
+    }
+
+
+def _decides(root: Root, images: str, settings: DetectSettings) -> dict[str, Any]:
+    return {
+        **_setting(settings),
         # The bytes of an image decide, not when it was written. The path tells copies apart.
-        "images": [[dict(row)[column] for column in _DECISIVE] for row in _usable(root, images)],
+        "images": [[row[column] for column in _DECISIVE] for row in _usable(_read(root, images))],
     }
 
 
 def _make(root: Root, name: str, images: str, settings: DetectSettings) -> ShardRef:
-    detector = load_detector(settings.faces)
-    rows: list[Columns] = []
+    detector, listed = load_detector(settings.faces), _read(root, images)
+    scope = fingerprint({"code": DETECT.code, **_setting(settings)})
+    former = FormerRows(root, "faces", scope, _PHOTO_COLUMNS, _photo_key, _begins_photo)
+    bases = [_base(image, detector, settings) for image in _usable(listed)]
+    known = former.take(map(_photo_key, bases))
     with PictureReader() as reader:
-        for image in _usable(root, images):
-            rows += _face_rows(image, reader, detector, settings)
-            tick()
-    return write_shard(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES))
+
+        def ask(photo: tuple[Row, Row]) -> list[Row]:
+            image, base = photo
+            taken = known.get(_photo_key(base))
+            return list(_face_rows(image, base, reader, detector, settings) if taken is None else taken)
+
+        def failed(photo: tuple[Row, Row], error: Exception) -> Row:
+            return photo[1] | outcome_of(error)
+
+        photos = list(zip(_usable(listed), bases, strict=True))
+        rows = [row for rows in ask_each(photos, ask, failed, "the photos") for row in rows]
+    # Photos that could not be indexed come with the next run: then this shard has another name.
+    waits = any(image["failure"] == "source" for image in listed)
+    shard = write_outcome(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES), scope, waits)
+    if shard.fingerprint == name and not waits:
+        former.release(map(_photo_key, bases))
+    return shard
 
 
-def _face_rows(
-    image: ImageRow, reader: PictureReader, detector: FaceDetector, settings: DetectSettings
-) -> Iterator[Columns]:
-    image_id = image["image_id"]
-    assert image_id is not None  # of a photo that could be read
-    identity = image["identity"] or (image_id if settings.identity == "image" else None)
-    base: Columns = {
-        "image_id": image_id,
-        "face_id": fingerprint([image_id, 0]),
+_PHOTO_COLUMNS = ("face_id", "image_id", "identity", "expression")
+
+
+def _photo_key(row: Row) -> tuple[Any, ...]:
+    """Of the first face of a photo: what its rows follow from, besides the settings."""
+    return (row["image_id"], row["identity"], row["expression"])
+
+
+def _begins_photo(row: Row) -> bool:
+    return row["face_id"] == fingerprint([row["image_id"], 0])
+
+
+def _base(image: Row, detector: FaceDetector, settings: DetectSettings) -> Row:
+    """What the rows of a photo's faces have in common."""
+    identity = image["identity"] or (image["image_id"] if settings.identity == "image" else None)
+    return {
+        "image_id": image["image_id"],
+        "face_id": fingerprint([image["image_id"], 0]),
         "identity": identity,
         "expression": image["expression"],
-        "split": split_of(identity or image_id, settings.splits),
+        "split": split_of(identity or image["image_id"], settings.splits),
         "detector": settings.faces,
         "weights_licences": as_line(detector.weights_licences),
         "commercial_use": allow_commercial(detector.weights_licences),
         "status": "ok",
     }
-    try:
-        pixels = reader.pixels(item_of(image), image_id)
-        found = find_faces(detector, pixels)
-    except (StorageError, ImageError) as error:
-        yield base | {"status": "failed", "reason": str(error)}
-        return
+
+
+def _face_rows(
+    image: Row, base: Row, reader: PictureReader, detector: FaceDetector, settings: DetectSettings
+) -> Iterator[Row]:
+    """Raises StorageError, ImageError or MemoryError where faces cannot be sought."""
+    pixels = reader.pixels(item_of(cast("ImageRow", image)), image["image_id"])
+    found = find_faces(detector, pixels)
     if not found:
         yield base | {"status": "rejected", "reason": "no face found"}
-    embeddings = detector.embed(pixels, found)
+    embeddings = embed_faces(detector, pixels, found)
     for index, (face, embedding) in enumerate(zip(found, embeddings, strict=True)):
-        face_id = fingerprint([image_id, index])
-        columns: Columns = {"face_id": face_id, **_face_columns(pixels, face, embedding, settings.alignment)}
+        columns = {"face_id": fingerprint([image["image_id"], index])}
+        columns |= _face_columns(pixels, face, embedding, settings.alignment)
         if index:
-            columns |= _aside(face_id, settings)
+            columns |= _aside(columns["face_id"], settings)
         reason = None if columns.get("status") == "rejected" else broken_limit(columns, settings.limits)
         yield base | columns | ({"status": "rejected", "reason": reason} if reason else {})
 
 
-def _aside(face_id: str, settings: DetectSettings) -> Columns:
+def _aside(face_id: str, settings: DetectSettings) -> dict[str, Any]:
     """What is different of a face that is not the largest in its picture."""
     if settings.faces_per_image == "largest":
         return {"status": "rejected", "reason": "not the largest face in its image"}
@@ -146,7 +179,9 @@ def _aside(face_id: str, settings: DetectSettings) -> Columns:
     return {"identity": face_id, "expression": None, "split": split_of(face_id, settings.splits)}
 
 
-def _face_columns(pixels: np.ndarray, face: FoundFace, embedding: np.ndarray, alignment: AlignmentSettings) -> Columns:
+def _face_columns(
+    pixels: np.ndarray, face: FoundFace, embedding: np.ndarray, alignment: AlignmentSettings
+) -> dict[str, Any]:
     aligned = align_face(pixels, face, alignment)
     return {
         "bbox_xyxy": list(face.bbox_xyxy),
@@ -164,7 +199,7 @@ def _face_columns(pixels: np.ndarray, face: FoundFace, embedding: np.ndarray, al
     }
 
 
-def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) -> Columns:
+def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) -> dict[str, Any]:
     (height, width), side = pixels.shape[:2], aligned.crop.shape[0]
     light = exposure(aligned.crop, aligned.landmarks_xy, face.scheme)
     return {
@@ -181,5 +216,5 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
     }
 
 
-DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make)
+DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make, "the detector")
 """A shard of `images`, by its fingerprint, becomes one of `faces`."""

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
-from mien.model.landmarks.schemes import PARTS
+from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.storage import Root, ShardRef, TableRef, read_shard, write_shard
 from mien.storage.schemas import heatmaps_schema
+from mien.tasks.runtime.attempts import LostItemError, begin, done
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import tick
 
-_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason"]
+_FACE_COLUMNS = ["face_id", "landmarks_xy", "landmark_scheme", "status", "reason", "failure"]
 
 
 @dataclass(frozen=True)
@@ -32,26 +33,34 @@ def _decides(_root: Root, faces: str, settings: HeatmapSettings) -> dict[str, An
 
 
 def _make(root: Root, name: str, faces: str, settings: HeatmapSettings) -> ShardRef:
-    spec, crop_size_px = settings.spec, settings.crop_size_px
-    table = read_shard(root, "faces", faces, _FACE_COLUMNS)
-    heatmaps = [
-        None if landmarks is None else _heatmap(landmarks, scheme, crop_size_px, spec)
-        for landmarks, scheme in zip(
-            table["landmarks_xy"].to_pylist(), table["landmark_scheme"].to_pylist(), strict=True
-        )
+    spec = settings.spec
+    rows = [
+        _row(index, face, settings)
+        for index, face in enumerate(read_shard(root, "faces", faces, _FACE_COLUMNS).to_pylist())
     ]
-    schema = heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, crop_size_px)
-    columns = [table["face_id"], pa.array(heatmaps, schema.field("heatmap").type), table["status"], table["reason"]]
-    tick(table.num_rows)
-    return write_shard(root, "heatmaps", name, pa.table(columns, schema=schema))
+    done()
+    tick(len(rows))
+    schema = heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, settings.crop_size_px)
+    return write_shard(root, "heatmaps", name, pa.Table.from_pylist(rows, schema=schema))
 
 
-def _heatmap(landmarks_xy: list[float], scheme: str, crop_size_px: int, spec: HeatmapSpec) -> bytes:
+def _row(index: int, face: dict[str, Any], settings: HeatmapSettings) -> dict[str, Any]:
+    row = {name: face[name] for name in ("face_id", "status", "reason", "failure")}
+    if face["landmarks_xy"] is None:
+        return row
+    try:
+        begin(index)
+        return row | {"heatmap": _heatmap(face["landmarks_xy"], face["landmark_scheme"], settings)}
+    except LostItemError as error:
+        return row | error.outcome()
+
+
+def _heatmap(landmarks_xy: list[float], scheme: LandmarkScheme, settings: HeatmapSettings) -> bytes:
     points = np.asarray(landmarks_xy, np.float32).reshape(1, -1, 2)
-    return render_heatmaps(points, scheme, crop_size_px, spec).tobytes()  # pyright: ignore[reportArgumentType]
+    return render_heatmaps(points, scheme, settings.crop_size_px, settings.spec).tobytes()
 
 
-HEATMAPS = Stage("render heatmaps", "faces", "heatmaps", __name__, _decides, _make)
+HEATMAPS = Stage("render heatmaps", "faces", "heatmaps", __name__, _decides, _make, "the drawing of heatmaps")
 """A shard of `faces`, by its fingerprint, becomes one of `heatmaps`."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,22 +14,23 @@ from mien.model.errors import ImageError
 from mien.model.images.limits import max_pixels
 from mien.storage import (
     KEY_COLUMNS,
-    OutsideError,
     Root,
     ShardRef,
     SourceItem,
     SourceLimits,
     StorageError,
+    fingerprint,
     plan_shards,
     read_shard,
-    write_shard,
 )
 from mien.storage.schemas import IMAGES
 from mien.storage.tables import former_manifest
 from mien.storage.tombstones import read_tombstones
+from mien.storage.unfinished import FormerRows, Row, write_outcome
+from mien.tasks.errors import failure_kind
 from mien.tasks.prepare.forgotten import ForgottenPhotos
+from mien.tasks.runtime.second_look import ask_each, outcome_of
 from mien.tasks.runtime.stage import Stage
-from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.photo_reader import PictureReader
 
 _FOOTERS_AT_ONCE = 16
@@ -50,26 +51,50 @@ Photos = tuple[SourceItem, ...]
 """The inputs of one shard of `images`."""
 
 
+@dataclass(frozen=True)
+class _Former:
+    """A shard of the set's former index."""
+
+    keys: list[tuple[Any, ...]]
+    """Of its photos; empty where it cannot be read."""
+    is_whole: bool
+    """Whether every source answered."""
+
+
 def plan_index(root: Root, name: str, items: Sequence[SourceItem], shard_size: int) -> list[Photos]:
-    """Shards for the listed images; those of the set's former index whose images are unchanged stay as they are."""
-    kept = _former_keys(root, name)
-    return [tuple(shard) for shard in plan_shards(items, key=lambda item: item.key, kept=kept, size=shard_size)]
+    """Shards for the listed images; those of the set's former index whose images are unchanged stay as they are.
+
+    Where photos take the place of such as did not answer (a list that named them by another version, a video that had
+    no frames), their shard stands where it would stand if all had answered.
+    """
+    former = _former(root, name)
+    kept = [shard.keys for shard in former]
+    planned = [tuple(shard) for shard in plan_shards(items, key=lambda item: item.key, kept=kept, size=shard_size)]
+    listed = {item.key: index for index, item in enumerate(items)}
+    stays = [bool(shard.keys) and all(key in listed for key in shard.keys) for shard in former]
+    gaps = [index for index, shard in enumerate(former) if not shard.is_whole and not stays[index]]
+    if not gaps:
+        return planned
+    before = sum(stays[: gaps[0]])
+    return planned[:before] + sorted(planned[before:], key=lambda shard: listed[shard[0].key])
 
 
-def _former_keys(root: Root, name: str) -> list[list[tuple[Any, ...]]]:
+def _former(root: Root, name: str) -> list[_Former]:
     manifest = former_manifest(root, name, "images")
     if manifest is None:
         return []
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
-        return list(threads.map(lambda shard: _keys(root, shard.fingerprint), manifest.shards))
+        return list(threads.map(lambda shard: _former_shard(root, shard), manifest.shards))
 
 
-def _keys(root: Root, shard: str) -> list[tuple[Any, ...]]:
+def _former_shard(root: Root, shard: ShardRef) -> _Former:
+    columns = list(KEY_COLUMNS) if not shard.counts["failed"] else [*KEY_COLUMNS, "failure"]
     try:
-        table = read_shard(root, "images", shard, KEY_COLUMNS)
+        table = read_shard(root, "images", shard.fingerprint, columns)
     except StorageError:
-        return []  # deleted, or of a former version: its images go into new shards
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        return _Former([], True)  # deleted, or of a former version: its images go into new shards
+    keys = zip(*(table[column].to_pylist() for column in KEY_COLUMNS), strict=True)
+    return _Former(list(keys), "failure" not in columns or "source" not in table["failure"].to_pylist())
 
 
 def _decides(_root: Root, photos: Photos, settings: IndexSettings) -> dict[str, Any]:
@@ -78,40 +103,57 @@ def _decides(_root: Root, photos: Photos, settings: IndexSettings) -> dict[str, 
     return {"settings": asdict(settings), "items": listed}
 
 
-def _all_read(root: Root, found: ShardRef, photos: Photos) -> bool:
-    """Whether no photo is left that could not be read: a network or a permission may be better by now. (Bytes that were
-    read and are no picture stay none, and so does what the listing alone has ruled out.)"""
-    never = sum(item.status == "failed" for item in photos)
-    if found.counts["failed"] <= never:
-        return True
-    unread = read_shard(root, "images", found.fingerprint, ["image_id"])["image_id"].null_count
-    return unread <= sum(item.status != "ok" for item in photos)
-
-
 def _make(root: Root, name: str, photos: Photos, settings: IndexSettings) -> ShardRef:
+    former, scope = _former_rows(root, settings), _scope(settings)
+    taken = former.take(item.key for item in photos if item.status == "ok")
+    # Without an id it was not read: it was the listing that ruled it out then.
+    known = {key: rows[0] for key, rows in taken.items() if rows[0]["image_id"]}
     with PictureReader(settings.allow_synthetic) as reader:
         forgotten = ForgottenPhotos(read_tombstones(root), reader)
-        rows = [forgotten.judged(item, row) for item, row in zip(photos, _rows(photos, reader), strict=True)]
-    return write_shard(root, "images", name, pa.Table.from_pylist(rows, schema=IMAGES))
+
+        def ask(item: SourceItem) -> list[Row]:
+            return [forgotten.judged(item, known.get(item.key) or _listed(item))]
+
+        def _listed(item: SourceItem) -> Row:
+            return _row(item) | (reader.describe(item) if item.status == "ok" else {})
+
+        def failed(item: SourceItem, error: Exception) -> Row:
+            # Of bytes that were read the name is known, though they are no picture.
+            named = isinstance(error, ImageError) and failure_kind(error) == "content"
+            return _row(item) | outcome_of(error) | {"image_id": reader.image_id(item) if named else None}
+
+        rows = [row for rows in ask_each(photos, ask, failed, "the photos") for row in rows]
+    shard = write_outcome(root, "images", name, pa.Table.from_pylist(rows, schema=IMAGES), scope)
+    if shard.fingerprint == name:
+        former.release(item.key for item in photos)
+    return shard
 
 
-def _rows(items: Sequence[SourceItem], reader: PictureReader) -> Iterator[dict[str, object]]:
-    for item in items:
-        row: dict[str, object] = asdict(item)
-        if item.status == "ok":
-            try:
-                row |= reader.describe(item)
-            except ImageError as error:
-                # Of bytes that were read the name is known, though they are no picture. Where a decoder is missing
-                # there is none, so that the next run asks again.
-                image_id = reader.image_id(item) if error.kind == "content" else None
-                row |= {"status": "failed", "reason": str(error), "image_id": image_id}
-            except StorageError as error:
-                status = "rejected" if isinstance(error, OutsideError) else "failed"
-                row |= {"status": status, "reason": str(error)}
-        yield row
-        tick()
+def _scope(settings: IndexSettings) -> str:
+    return fingerprint({"code": INDEX.code, "settings": asdict(settings)})
 
 
-INDEX = Stage("index photos", "photos", "images", __name__, _decides, _make, _all_read)
+def _former_rows(root: Root, settings: IndexSettings) -> FormerRows:
+    return FormerRows(root, "images", _scope(settings), KEY_COLUMNS, _key)
+
+
+def known_rows(root: Root, photos: Photos, settings: IndexSettings) -> dict[Hashable, Row]:
+    """The rows of photos that would be taken for theirs without reading them, by the key of the photo."""
+    found = INDEX.find(root, INDEX.name(root, photos, settings), photos)
+    if found is None:
+        taken = _former_rows(root, settings).take(item.key for item in photos)
+        return {key: rows[0] for key, rows in taken.items()}
+    return {_key(row): row for row in read_shard(root, "images", found.fingerprint).to_pylist()}
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row[column] for column in KEY_COLUMNS)
+
+
+def _row(item: SourceItem) -> Row:
+    """What the listing tells. What is damaged in a list or an archive stays so until that changes."""
+    return asdict(item) | ({"failure": item.failure or "content"} if item.status == "failed" else {})
+
+
+INDEX = Stage("index photos", "photos", "images", __name__, _decides, _make, "the image decoder")
 """Listed photos become rows of `images`."""

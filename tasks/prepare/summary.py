@@ -14,6 +14,25 @@ MAX_REASONS = 10
 """Lines on rejected pictures: each may name an address of its own."""
 
 
+def failures_line(root: Root, images: Manifest, faces: Manifest) -> str | None:
+    """How many photos failed, of each kind; None where none did."""
+    kinds: Counter[str | None] = Counter()
+    for manifest in (images, faces):
+        if manifest.counts["failed"]:
+            table = open_table(root, manifest.table, manifest.fingerprint)
+            failed = table.to_table(columns=["failure"], filter=pc.field("status") == "failed")
+            kinds.update(failed["failure"].to_pylist())
+    count, damaged = kinds.total(), kinds["content"]
+    if not count:
+        return None
+    asked_again = count - damaged
+    parts = [
+        f"{asked_again} could not be read at the source, to be asked again by the next run" if asked_again else "",
+        f"{damaged} damaged, or of a kind that is not read" if damaged else "",
+    ]
+    return f"{count} {'photo' if count == 1 else 'photos'} failed: {'; '.join(filter(None, parts))}"
+
+
 def check_failures(root: Root, images: TableRef, faces: TableRef, max_failed: float, summary: str) -> None:
     """Raises RunError with the summary and the commonest reason where more than this share of the images failed."""
     listed = read_manifest(root, "images", images.fingerprint)
@@ -23,9 +42,10 @@ def check_failures(root: Root, images: TableRef, faces: TableRef, max_failed: fl
         return
     table: TableName = "images" if listed.counts["failed"] else "faces"
     reason = _commonest(root, table, (images if table == "images" else faces).fingerprint)
+    kinds = failures_line(root, listed, detected)
     raise RunError(
         f"{summary}: {failed / listed.rows:.0%} of the photos failed, more than {max_failed:.0%} (mostly: {reason}). "
-        "What could be used is stored; correct the photos, or allow more with --max-failed"
+        f"{kinds}. What could be used is stored; correct the photos, or allow more with --max-failed"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 
 from mien.model.detection.detector import find_faces
@@ -11,9 +12,16 @@ from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
 from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
 from mien.model.landmarks.schemes import to_common
-from mien.storage import Note, Root, SourceItem, StorageError, fingerprint, local_copy, source_digest
+from mien.storage import Note, Root, SourceItem, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
-from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.errors import failure_kind
+from mien.tasks.runtime.attempts import LostItemError
+from mien.tasks.runtime.limits import limits_in_force
+from mien.tasks.runtime.one_bad_item import tried_twice
+from mien.tasks.runtime.reports import still_working, waiting
+from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
+from mien.tasks.runtime.stage import slow_name
+from mien.tasks.runtime.workers import in_worker_by_steps, tick
 
 CODE = source_digest(__name__)
 
@@ -48,8 +56,8 @@ class VideoFrames:
 
     items: list[SourceItem]
     """One for each chosen frame; one for all of a video that cannot be read."""
-    looked_at: int
-    cut_off_at: int | None
+    looked_at: int = 0
+    cut_off_at: int | None = None
 
 
 _CHOSEN = json_artefact(FRAMES, ChosenFrames)
@@ -88,14 +96,32 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> Vide
     A video that cannot be read stays one item, which says why.
     """
     name = _name(video, settings)
-    chosen = load(root, _CHOSEN, name)
+    chosen = load(root, _CHOSEN, name) or load(root, _CHOSEN, slow_name(name, limits_in_force().item_seconds))
     if chosen is None:
-        chosen = in_worker(_choose, root, name, video.uri, settings)
-    else:
-        tick()
+        tried = tried_twice(
+            "item",
+            "the decoder or the detector",
+            lambda: in_worker_by_steps("item", _choose, root, name, video, settings),
+        )
+        return _lost(root, name, video, tried) if isinstance(tried, LostItemError) else tried
+    tick()
+    return _frames(video, chosen)
+
+
+def _lost(root: Root, name: str, video: SourceItem, error: LostItemError) -> VideoFrames:
+    """What is decided on a video that has ended worker processes."""
+    tick()
+    if error.kind == "source":
+        return VideoFrames([replace(video, **error.outcome())])
+    chosen = ChosenFrames(video.uri, [], str(error))
+    keep(root, _CHOSEN, name if error.limit_s is None else slow_name(name, error.limit_s), chosen)
+    return _frames(video, chosen)
+
+
+def _frames(video: SourceItem, chosen: ChosenFrames) -> VideoFrames:
     items = [replace(video, frame=index) for index in chosen.frames]
     if chosen.reason:
-        items = [replace(video, status="failed", reason=chosen.reason)]
+        items = [replace(video, status="failed", reason=chosen.reason, failure="content")]
     return VideoFrames(items, chosen.looked_at, chosen.cut_off_at)
 
 
@@ -105,26 +131,31 @@ def _name(video: SourceItem, settings: VideoSettings) -> str:
     return fingerprint({**what, "uri": video.uri, "version": video.version})
 
 
-def _choose(root: Root, name: str, uri: str, settings: VideoSettings) -> ChosenFrames:
-    try:
-        with local_copy(uri) as file:
-            chosen = _distinct_frames(uri, file, settings)
-    except ImageError as error:
-        chosen = ChosenFrames(uri, [], str(error))
-        if error.kind == "source":
-            return chosen  # not stored: this machine may have the decoder by the next run
-    except StorageError as error:
-        # Not stored: a network or a permission may be better by now.
-        return ChosenFrames(uri, [], str(error))
-    finally:
-        tick()
+def _choose(root: Root, name: str, video: SourceItem, settings: VideoSettings) -> VideoFrames:
+    """What the bytes of the video decide is stored, and nothing else: a codec or a network may be there tomorrow."""
+
+    def ask(item: SourceItem) -> list[Row]:
+        with ExitStack() as copies:
+            with waiting():
+                file = copies.enter_context(local_copy(item.uri))
+            return [{"chosen": _distinct_frames(item.uri, file, settings)}]
+
+    def failed(item: SourceItem, error: Exception) -> Row:
+        stays = isinstance(error, ImageError) and failure_kind(error) == "content"
+        return {"chosen": ChosenFrames(item.uri, [], str(error))} if stays else outcome_of(error)
+
+    load_detector(settings.faces)  # before the time of the first frame counts
+    ((found,),) = ask_each([video], ask, failed, "the videos")
+    if "chosen" not in found:
+        return VideoFrames([replace(video, **found)])
+    chosen: ChosenFrames = found["chosen"]
     keep(root, _CHOSEN, name, chosen)
-    return chosen
+    return _frames(video, chosen)
 
 
 def _distinct_frames(uri: str, file: str, settings: VideoSettings) -> ChosenFrames:
     detector, distinct = load_detector(settings.faces), DistinctFaces(settings.changes)
-    reader = FrameReader(file)
+    reader = FrameReader(file, still_working)
     try:
         chosen, looked_at = list[int](), 0
         for index, pixels in reader.sampled(settings.frames):

@@ -13,9 +13,10 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from mien.storage import Root, ShardRef, SourceItem, StorageError
+from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.prefect_tasks import retried
-from mien.tasks.runtime.stage import Item, Settings, Stage, make_shard
-from mien.tasks.runtime.workers import abandon_work, in_worker, tick, work_progress
+from mien.tasks.runtime.stage import Item, Settings, Stage
+from mien.tasks.runtime.workers import abandon_work, tick, work_progress
 
 R = TypeVar("R")
 
@@ -93,7 +94,7 @@ def _shard_run(
     stage: Stage[Any, Any], root: Root, item: Any, settings: Any, name: str | None, number: int, count: int
 ) -> ShardRef:
     """`number` and `count` are there for the name of the run."""
-    return in_worker(make_shard, stage, root, item, settings, name)
+    return make_in_worker(stage, root, item, settings, name)
 
 
 def results(futures: Sequence[PrefectFuture[R]]) -> list[R]:

@@ -13,7 +13,7 @@ from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 
 from mien.model.errors import DetectorError
-from mien.tasks.errors import AbandonedError, UsageError
+from mien.tasks.errors import AbandonedError, HopelessError, UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +36,8 @@ def retried(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]]
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
     """What a user named wrongly stays wrong; a network or a killed process may work the next time."""
-    return not isinstance(state.result(raise_on_failure=False), UsageError | DetectorError | AbandonedError)
+    hopeless = UsageError | DetectorError | HopelessError | AbandonedError
+    return not isinstance(state.result(raise_on_failure=False), hopeless)
 
 
 def once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mien.storage import JSON, Root, ShardRef, TableName, TableRef, commit, find_good_shard, fingerprint, source_digest
-from mien.tasks.runtime.workers import tick
+from mien.tasks.runtime.limits import Step, limits_in_force
+from mien.tasks.runtime.reports import tick
 
 Item = TypeVar("Item")
 Settings = TypeVar("Settings")
@@ -35,9 +36,14 @@ class Stage(Generic[Item, Settings]):
     decides: Callable[[Root, Item, Settings], Mapping[str, Any]]
     """Everything besides the code that decides the content of the shard, as JSON."""
     make: Callable[[Root, str, Item, Settings], ShardRef]
-    """Makes and writes the shard of this name; runs in a worker process."""
+    """Makes and writes the shard of this name; runs in a worker process. Says which item it has in hand, and leaves out
+    those that are lost (`tasks/runtime/attempts.py`)."""
+    crashes: str
+    """What has crashed where an item ends the process, such as `the detector`."""
     is_final: Callable[[Root, ShardRef, Item], bool] = _always
     """Whether a shard that exists is worth keeping."""
+    step: Step = "item"
+    """What is in hand at once."""
 
     def __post_init__(self) -> None:
         source_digest(self.module)  # of the files as they are imported, not as they may lie there when the stage runs
@@ -52,13 +58,22 @@ class Stage(Generic[Item, Settings]):
         return fingerprint({"code": self.code, **self.decides(root, item, settings)})
 
     def find(self, root: Root, name: str, item: Item) -> ShardRef | None:
-        """The shard of this name, if it exists and is worth keeping."""
-        found = find_good_shard(root, self.table, name)
-        return found if found is not None and self.is_final(root, found, item) else None
+        """The shard of this name, if it exists and is worth keeping; or the one in which items took longer
+        than they may now."""
+        for called in (name, slow_name(name, limits_in_force().seconds(self.step))):
+            found = find_good_shard(root, self.table, called)
+            if found is not None and self.is_final(root, found, item):
+                return found
+        return None
 
     def commit(self, root: Root, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> TableRef:
         """Makes the shards visible as one table."""
         return commit(root, self.table, shards, {**about, "code": self.code})
+
+
+def slow_name(name: str, limit_s: float) -> str:
+    """What a shard is called in which items took longer than this: with more time it is made again."""
+    return fingerprint({"shard": name, "limit_s": limit_s})
 
 
 def make_shard(

@@ -2,83 +2,27 @@
 
 A Prefect task per shard stays what users see and what is retried; the work itself runs in one of these processes,
 each with single-threaded libraries (two libraries with two threads each on two cores only wait for one another).
-Processes are spawned: s3fs and ONNX Runtime do not survive a fork.
 """
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
-import signal
-import sys
+import pickle
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing.queues import SimpleQueue
-from pathlib import Path
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-import mien
-from mien.tasks.errors import AbandonedError, RunError
+from mien.tasks.errors import AbandonedError
+from mien.tasks.runtime.limits import Step, WorkLimits, put_in_force
 from mien.tasks.runtime.progress import Advance, progress
+from mien.tasks.runtime.reports import Report, Ticked, report_to
+from mien.tasks.runtime.reports import tick as tick  # where most of the work imports it from
+from mien.tasks.runtime.worker_process import Allowed, WorkerDiedError, WorkerProcess
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
-"""What the libraries of a worker take their number of threads from: one."""
-
-_PATIENCE_S = 10.0
-"""How long idle workers may take to end."""
-
-_ticks: SimpleQueue[float | None] | None = None
-
-
-def tick(done: float = 1.0) -> None:
-    """Called where the work is done, mostly in a worker process: so many units are done."""
-    if _ticks is not None:
-        _ticks.put(done)
-
-
-def _start_worker(ticks: SimpleQueue[float | None]) -> None:
-    # Runs before any heavy import, since unpickling the work is what imports it.
-    global _ticks
-    _ticks = ticks
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = "1"
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, however that ended: no worker outlives a killed run."""
-    parent = mp.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextmanager
-def _own_code() -> Iterator[None]:
-    """While the block runs, a process that is started imports the same `mien` as this one.
-
-    A registered generator carries its own copy of `mien.model`, and loading one with MLflow puts that copy first on
-    `sys.path`, which a spawned process takes over: it would run the code of the generator, or find no `mien.tasks`.
-    """
-    former = sys.path
-    sys.path = [entry for entry in former if not _has_other_code(entry)]
-    try:
-        yield
-    finally:
-        sys.path = former
-
-
-def _has_other_code(entry: str) -> bool:
-    package = Path(entry) / "mien" / "__init__.py"
-    return package.exists() and not package.samefile(mien.__file__)
 
 
 def available_cores() -> int:
@@ -86,99 +30,138 @@ def available_cores() -> int:
 
 
 class WorkerPool:
-    """Runs functions in spawned processes. Safe to share between threads."""
+    """Runs functions in spawned processes. Safe to share between threads.
 
-    def __init__(self, workers: int) -> None:
-        self._context = mp.get_context("spawn")
-        self._workers = workers
-        self.ticks: SimpleQueue[float | None] = self._context.SimpleQueue()
+    A process is started when there is work for it. One that has died is replaced by the next work; the others go on.
+    """
+
+    def __init__(self, workers: int, limits: WorkLimits | None = None) -> None:
+        self.limits = limits or WorkLimits()
+        self._mib = self.limits.max_mib(workers)
+        self._free = threading.Semaphore(workers)
         self._lock = threading.Lock()
+        self._idle: list[WorkerProcess] = []
+        self._busy: list[WorkerProcess] = []
         self._abandoned = False
-        self._executor = self._new_executor()
-
-    def _new_executor(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._workers, self._context, _start_worker, (self.ticks,))
+        self._advance: Advance | None = None
 
     @contextmanager
     def reporting(self, advance: Advance) -> Iterator[None]:
-        """Passes on to `advance` what the work ticks while the block runs, all of it before the block ends."""
-        reader = threading.Thread(target=self._pass_on, args=(advance,), daemon=True)
-        reader.start()
+        """Passes on to `advance` what the work ticks while the block runs."""
+        former, self._advance = self._advance, advance
         try:
             yield
         finally:
-            self.ticks.put(None)
-            reader.join()
+            self._advance = former
 
-    def _pass_on(self, advance: Advance) -> None:
-        while (done := self.ticks.get()) is not None:
-            advance(done)
+    def report(self, report: Report) -> None:
+        """Takes what is said in the process of the pool itself: of shards that are there already."""
+        if isinstance(report, Ticked):
+            self._tick(report.units)
+
+    def _tick(self, done: float) -> None:
+        if done and self._advance is not None:
+            self._advance(done)
 
     def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Result of `work(*args)`; raises RunError if the process died, after which the next call has new ones."""
-        executor, future = self._submitted(work, *args, **kwargs)
-        try:
-            return future.result()
-        except CancelledError as error:
-            raise AbandonedError("the run has failed elsewhere") from error
-        except BrokenProcessPool as error:
-            with self._lock:
-                if self._executor is executor:
-                    self._executor = self._new_executor()
-            raise RunError("a worker process was killed (out of memory?): try again, with fewer --workers") from error
+        """Result of `work(*args)`.
 
-    def _submitted(
-        self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> tuple[ProcessPoolExecutor, Future[R]]:
+        Raises:
+            WorkerDiedError: the process ended before.
+            AbandonedError: nothing is begun any more.
+        """
+        return self.call(partial(work, *args, **kwargs))
+
+    def call(self, work: Callable[[], R], step: Step = "item") -> R:
+        """Result of the work, each of whose items, if it has any in hand, may take the time of `step`."""
+        job = pickle.dumps(work)
+        allowed = Allowed(self.limits.seconds(step), self._mib)
+        with self._free:
+            worker = self._take()
+            usable = False
+            try:
+                result: R = worker.call(job, allowed, self._tick)
+                usable = True
+                return result
+            except WorkerDiedError as death:
+                if self._abandoned:
+                    raise AbandonedError("the run has ended") from death
+                raise
+            except Exception:
+                usable = True  # the error is the work's own
+                raise
+            finally:
+                self._put_back(worker, usable)
+
+    def _take(self) -> WorkerProcess:
         with self._lock:
             if self._abandoned:
                 raise AbandonedError("the run has failed elsewhere")
-            with _own_code():  # processes are started as work comes in
-                try:
-                    return self._executor, self._executor.submit(work, *args, **kwargs)
-                except BrokenProcessPool:  # a process was killed, and nobody has met it yet
-                    self._executor = self._new_executor()
-                    return self._executor, self._executor.submit(work, *args, **kwargs)
+            while self._idle and not self._idle[-1].is_alive():
+                self._idle.pop().end()  # killed while it had nothing to do
+            worker = self._idle.pop() if self._idle else WorkerProcess(self.limits)
+            self._busy.append(worker)
+            return worker
+
+    def _put_back(self, worker: WorkerProcess, usable: bool) -> None:
+        with self._lock:
+            self._busy.remove(worker)
+            if usable:
+                self._idle.append(worker)
+        if not usable:
+            worker.end()
 
     def abandon(self) -> None:
         """Nothing new is begun, what waits is given up with AbandonedError; what is in hand is finished."""
         with self._lock:
             self._abandoned = True
-            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def end(self) -> None:
+        """Ends all processes at once. Work in hand is given up with AbandonedError."""
+        self.abandon()
+        with self._lock:
+            processes = [*self._busy, *self._idle]
+        ending = [threading.Thread(target=process.end) for process in processes]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join()
 
     def close(self) -> None:
-        """Ends the processes, and insists: one that was killed while it took work has left a lock behind, for which the
-        others would wait for ever.
-        """
-        processes = list((self._executor._processes or {}).values())  # pyright: ignore[reportPrivateUsage]
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        end_s = time.monotonic() + _PATIENCE_S
-        for process in processes:
-            process.join(max(0.0, end_s - time.monotonic()))
-            process.kill()
-            process.join()
+        """Lets the processes end; none has work."""
+        with self._lock:
+            self._abandoned = True
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.close()
 
 
 _pool: WorkerPool | None = None
 
 
 @contextmanager
-def worker_pool(workers: int | None) -> Iterator[None]:
+def worker_pool(workers: int | None, limits: WorkLimits | None = None) -> Iterator[None]:
     """While the block runs, `in_worker` uses `workers` processes (default: one per core).
 
     Inside the block of another one it changes nothing: a pipeline starts its processes once.
     """
-    global _pool, _ticks
+    global _pool
     if _pool is not None:
         yield
         return
-    _pool = WorkerPool(workers or available_cores())
-    _ticks = _pool.ticks
+    _pool = WorkerPool(workers or available_cores(), limits)
+    former = put_in_force(_pool.limits)
+    report_to(_pool.report)
     try:
         yield
+    except BaseException:
+        _pool.end()
+        raise
     finally:
         _pool.close()
-        _pool = _ticks = None
+        report_to(None)
+        put_in_force(former)
+        _pool = None
 
 
 @contextmanager
@@ -198,6 +181,17 @@ def abandon_work() -> None:
         _pool.abandon()
 
 
+def end_work() -> None:
+    """The command ends: so do the workers."""
+    if _pool is not None:
+        _pool.end()
+
+
 def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Runs `work` in a process of the pool in force, or right here if there is none (a Ray worker is one)."""
     return work(*args, **kwargs) if _pool is None else _pool.run(work, *args, **kwargs)
+
+
+def in_worker_by_steps(step: Step, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `in_worker`, for work that says which items it has in hand: each may take the time of `step`."""
+    return work(*args, **kwargs) if _pool is None else _pool.call(partial(work, *args, **kwargs), step)

@@ -60,10 +60,10 @@ def _labels_beside(images: pa.Table, faces: pa.Table, identity_from: str) -> Ite
 
 
 def check_heatmaps_of_faces(faces: pa.Table, heatmaps: pa.Table) -> Iterator[str]:
-    """Each face has its heatmap, in the same order, with the same status and reason."""
+    """Each face has its heatmap, in the same order, with the same status, reason and failure."""
     yield from _other_multiset(faces["face_id"], heatmaps["face_id"], "faces have no heatmap", "heatmaps no face")
     if faces.num_rows == heatmaps.num_rows:
-        for column in ("face_id", "status", "reason"):
+        for column in ("face_id", "status", "reason", "failure"):
             wrong = _call("invert", _alike(faces[column], heatmaps[column]))
             yield from _told(faces["face_id"], wrong, f"heatmaps have another {column} than the face of their row")
 

@@ -4,7 +4,8 @@ Tables that a version names hold the tables that they were made from, their shar
 ones were written from, neutrals and generators. Everything else that a run could find again by its name, and that is
 older than the grace period, is garbage: shards of killed runs, tables of forgotten versions, results for these.
 
-Small files that no version names and that save the next run much time stay: `contents/`, `frames/`, `costs/`, `gates/`.
+Small files that no version names and that save the next run much time stay: `contents/`, `frames/`, `costs/`, `gates/`,
+`rehashed/`. A note in `unfinished/` goes with the shard that it names.
 """
 
 from __future__ import annotations
@@ -183,6 +184,10 @@ def _artefacts(root: Root, held: _Held, kept_generators: set[str]) -> Iterator[t
     for file in root.files("compared"):
         if file.name.endswith(".json") and not _shards_of(root, file) <= held.shards["faces"]:
             yield "compared", file
+    for scope in root.folders("unfinished"):
+        for file in root.files(f"unfinished/{scope}"):
+            if not any(file.name.removesuffix(".json") in held.shards[table] for table in TABLES):
+                yield f"unfinished/{scope}", file
     for sha256 in root.folders("models"):
         if sha256 not in held.generators | kept_generators:
             for file in root.files(f"models/{sha256}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
@@ -12,8 +13,10 @@ from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb, has_icc_profile, image_size_px
 from mien.model.images.provenance import is_synthetic
 from mien.model.images.video import FrameReader
-from mien.storage import KEY_COLUMNS, SourceItem, SourceReader, Status, StorageError, local_copy, open_source
+from mien.storage import KEY_COLUMNS, SourceItem, SourceReader, Status, StorageError, local_copy
+from mien.storage.root import storage_errors
 from mien.storage.rows import ImageRow
+from mien.tasks.runtime.reports import still_working, waiting
 
 _HASHED_AT_ONCE = 2**20
 
@@ -97,13 +100,16 @@ class PictureReader:
             ImageError: it is no picture.
         """
         if self._id(item) != image_id:
-            raise StorageError(f"{item.uri} changed after it was indexed: run prepare again")
+            raise StorageError(
+                f"{item.uri} changed after it was indexed: run prepare again, if need be with --verify-bytes"
+            )
         return decode_rgb(self._bytes(item)) if item.frame is None else self._frame(item)
 
     def _bytes(self, item: SourceItem) -> bytes:
         if self._last is None or self._last[0] is not item:
             self._last = None  # not two pictures in memory at once
-            self._last = (item, self._sources.read(item))
+            with waiting():
+                self._last = (item, self._sources.read(item))
         return self._last[1]
 
     def _frame(self, item: SourceItem) -> np.ndarray:
@@ -116,9 +122,13 @@ class PictureReader:
             self._close_video()
             copies = ExitStack()
             with copies:
-                reader = FrameReader(copies.enter_context(local_copy(uri)))
+                with waiting():
+                    copy = copies.enter_context(local_copy(uri))
+                    # Of the copy that is decoded: to ask for the file once more may give another one.
+                    sha256 = file_sha256(copy)
+                reader = FrameReader(copy, still_working)
                 copies.callback(reader.close)
-                self._video = (uri, file_sha256(uri), reader)
+                self._video = (uri, sha256, reader)
                 self._copies = copies.pop_all()
         return self._video
 
@@ -127,14 +137,14 @@ class PictureReader:
         self._copies.close()
 
 
-def file_sha256(uri: str) -> str:
-    """sha256 of a file of any size.
+def file_sha256(path: str) -> str:
+    """sha256 of a file of this machine, of any size.
 
     Raises:
         StorageError: it cannot be read.
     """
     digest = hashlib.sha256()
-    with open_source(uri) as file:
+    with storage_errors(path), Path(path).open("rb") as file:
         while block := file.read(_HASHED_AT_ONCE):
             digest.update(block)
     return digest.hexdigest()

@@ -19,7 +19,7 @@ from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import PARTS
 from mien.model.quality.measures import perceptual_hash
 from mien.storage import Root, ShardRef, StorageError, TableName, fingerprint, read_whole_shard
-from mien.storage.schemas import heatmaps_schema
+from mien.storage.schemas import FAILURES, heatmaps_schema
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.licences import stored_licences
 from mien.tasks.sets.splits import SplitSettings, split_of
@@ -32,7 +32,7 @@ KEYS: dict[TableName, str] = {
     "transfers": "output_id",
 }
 
-_OUTCOME = ["status", "reason"]
+_OUTCOME = ["status", "reason", "failure"]
 _LINEAGE = ["pair_id", "identity_face_id", "expression_face_id", "rank", "seed"]
 NARROW: dict[TableName, list[str]] = {
     "images": ["image_id", "identity", "expression", "licence", "consent", "status"],
@@ -46,14 +46,16 @@ NARROW: dict[TableName, list[str]] = {
 }  # fmt: skip
 """What the tables are held against each other by."""
 _WIDE: dict[TableName, list[str]] = {
-    "images": ["reason"],
+    "images": ["reason", "failure"],
     "faces": [
         "landmarks_xy", "landmark_scheme", "embedding", "bbox_xyxy", "face_px", "perceptual_hash", "crop", "detector",
         "weights_licences", "commercial_use",
     ],
     "heatmaps": ["heatmap"],
-    "pairs": ["reason"],
-    "transfers": ["model_uri", "model_sha256", "run_id", "image", "uri", "sha256", "synthetic", "reason"],
+    "pairs": ["reason", "failure"],
+    "transfers": [
+        "model_uri", "model_sha256", "run_id", "image", "uri", "sha256", "synthetic", "reason", "failure",
+    ],
 }  # fmt: skip
 _OF_A_FACE = ("bbox_xyxy", "landmarks_xy", "landmark_scheme", "embedding", "face_px", "perceptual_hash", "crop")
 _HASH_BITS = 4
@@ -96,6 +98,8 @@ def check_rows(root: Root, shard: ShardRef, about: Mapping[str, Any]) -> ShardFi
         what = f"{where}: {KEYS[shard.table]} {row[KEYS[shard.table]] or f'of row {index}'}"
         if (row["reason"] is None) != (row["status"] == "ok"):
             out.faults.append(f"{what}: is {row['status']} with the reason {row['reason']!r}")
+        if row["failure"] is not None and (row["status"] != "failed" or row["failure"] not in FAILURES):
+            out.faults.append(f"{what}: is {row['status']} with the failure {row['failure']!r}")
         out.faults += [f"{what}: {fault}" for fault in _ROW_CHECKS[shard.table](row, about, out.done)]
         tick()
     if shard.table == "faces":

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from uuid import uuid4
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -59,7 +61,9 @@ def connect(root: Root) -> MlflowClient:
     uri = tracking_uri(root)
     _check_kind(uri)
     if uri.startswith("sqlite:///"):
-        make_folder(Path(uri.removeprefix("sqlite:///")).parent)
+        database = Path(uri.removeprefix("sqlite:///"))
+        make_folder(database.parent)
+        _create(database)
     _use(uri)
     try:
         _check_reachable(uri)
@@ -70,6 +74,20 @@ def connect(root: Root) -> MlflowClient:
             f"MLflow at {uri} does not answer ({first_line(error)[:_SHOWN]}): start it or set MLFLOW_TRACKING_URI"
         ) from error
     return client
+
+
+def _create(database: Path) -> None:
+    """Makes an SQLite file with MLflow's tables, unless there is one. It appears whole or not at all: MLflow makes its
+    tables in many steps, and cannot go on where it was ended between two."""
+    if database.exists():
+        return
+    half = database.with_name(f".{database.name}-{uuid4().hex}")
+    try:
+        MlflowClient(f"sqlite:///{half}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another process was faster
+            os.link(half, database)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def check_connection(root: Root) -> None:

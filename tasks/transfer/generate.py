@@ -7,7 +7,7 @@ encoded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,10 +24,12 @@ from mien.model.landmarks.crop_units import to_px
 from mien.model.quality.gate import Judgement, TargetFace, judge_faces
 from mien.storage import Root, Status, fingerprint
 from mien.storage.consent import UNKNOWN, Consent
+from mien.storage.errors import ErrorKind
 from mien.storage.rows import FaceRow, PairRow, TransferRow
 from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
 from mien.tasks.generator.weights import load_model
-from mien.tasks.runtime.workers import tick
+from mien.tasks.runtime.attempts import begin_batch, done, lost_item
+from mien.tasks.runtime.reports import tick
 from mien.tasks.sets.consent import consents_of, pair_refusal
 from mien.tasks.sets.face_rows import FaceWithHeatmap, embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import photos_of
@@ -64,6 +66,7 @@ class _Result(TypedDict):
     detector_score: float | None
     status: Status
     reason: str | None
+    failure: ErrorKind | None
 
 
 Faces = PairFaces[PairFace]
@@ -108,15 +111,14 @@ class PairGenerator:
         A row is a function of its pair and the settings: it does not matter which others are made with it.
         """
         faces = self.faces(pairs)
-        refused = {pair["pair_id"]: reason for pair in pairs if (reason := self._refusal(pair, faces)) is not None}
-        made: dict[str, _Result] = {}
-        for pair, row in self._made([pair for pair in pairs if pair["pair_id"] not in refused], faces):
-            made[pair["pair_id"]] = row
+        outcomes = {index: row for index, pair in enumerate(pairs) if (row := self._not_made(index, pair, faces))}
+        tick(len(outcomes))
+        for index, row in self._made({i: pair for i, pair in enumerate(pairs) if i not in outcomes}, faces):
+            outcomes[index] = row
             tick()
-        for pair in pairs:
-            if pair["pair_id"] in refused:
-                tick()
-            yield self._row(pair, faces, made.get(pair["pair_id"]) or _refused(refused[pair["pair_id"]]))
+        done()
+        for index, pair in enumerate(pairs):
+            yield self._row(pair, faces, outcomes[index])
 
     def faces(self, pairs: Sequence[PairRow]) -> Faces:
         """The faces of pairs, as far as there are any: a list may name a photo that cannot be read."""
@@ -135,6 +137,13 @@ class PairGenerator:
             {key: with_terms(face, None) for key, face in faces.drivers.items()},
         )
 
+    def _not_made(self, index: int, pair: PairRow, faces: Faces) -> _Result | None:
+        """The outcome of a pair that is not made."""
+        if (refusal := self._refusal(pair, faces)) is not None:
+            return _unmade("rejected", refusal)
+        lost = lost_item(index)
+        return None if lost is None else _unmade("failed", lost.reason, lost.kind)
+
     def _refusal(self, pair: PairRow, faces: Faces) -> str | None:
         """Why a pair must not be made, if so."""
         if pair["status"] != "ok":
@@ -142,22 +151,28 @@ class PairGenerator:
         source, driver = faces.of(pair)
         return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
 
-    def _made(self, pairs: Sequence[PairRow], faces: Faces) -> Iterator[tuple[PairRow, _Result]]:
-        """(pair, what became of it) for each pair, in their order."""
-        batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+    def _made(self, pairs: Mapping[int, PairRow], faces: Faces) -> Iterator[tuple[int, _Result]]:
+        """(index of a pair, what became of it) for each pair, in their order."""
+        indices = [list(pairs)[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+        batches = [[pairs[index] for index in some] for some in indices]
         encoded: Future[list[_Result]] | None = None
+        if not batches:
+            return
+        generator, _ = self.generator, self.detector  # loaded before the time of the first batch counts
+        begin_batch(range(indices[0][0], indices[0][-1] + 1))
         with ThreadPoolExecutor(1) as decoding, ThreadPoolExecutor(1) as encoding:
             read = [decoding.submit(self.batch, some, faces) for some in batches[:1]]
             for number, some in enumerate(batches):
+                begin_batch(range(indices[max(0, number - 1)][0], indices[min(number + 1, len(indices) - 1)][-1] + 1))
                 batch = read.pop().result()
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
-                images = self.generator.generate(**vars(batch.generator))
+                images = generator.generate(**vars(batch.generator))
                 judged = self.judge(images, batch.targets)
                 if encoded is not None:
-                    yield from zip(batches[number - 1], encoded.result(), strict=True)
+                    yield from zip(indices[number - 1], encoded.result(), strict=True)
                 encoded = encoding.submit(self.outcomes, some, images, judged)
             if encoded is not None:
-                yield from zip(batches[-1], encoded.result(), strict=True)
+                yield from zip(indices[-1], encoded.result(), strict=True)
 
     def batch(self, pairs: Sequence[PairRow], faces: Faces) -> Batch:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
@@ -219,6 +234,7 @@ class PairGenerator:
             "detector_score": judged.detector_score,
             "status": "rejected" if judged.reason else "ok",
             "reason": judged.reason,
+            "failure": None,
         }
 
     def _output_id(self, pair: PairRow) -> str:
@@ -252,7 +268,7 @@ class PairGenerator:
         }
 
 
-def _refused(reason: str) -> _Result:
+def _unmade(status: Status, reason: str, failure: ErrorKind | None = None) -> _Result:
     """Of a pair that was not made."""
     return {
         "image": None,
@@ -263,6 +279,7 @@ def _refused(reason: str) -> _Result:
         "expression_error": None,
         "sharpness_ratio": None,
         "detector_score": None,
-        "status": "rejected",
+        "status": status,
         "reason": reason,
+        "failure": failure,
     }

@@ -22,7 +22,9 @@ def _make(root: Root, name: str, pairs: str, settings: TransferSettings) -> Shar
     return write_shard(root, "transfers", name, pa.Table.from_pylist(rows, schema=TRANSFERS))
 
 
-TRANSFER = Stage("transfer expressions", "faces", "transfers", __name__, _decides, _make)
+TRANSFER = Stage(
+    "transfer expressions", "faces", "transfers", __name__, _decides, _make, "the generator or the judge", step="batch"
+)
 """A shard of `pairs`, by its fingerprint, becomes one of `transfers`."""
 
 

@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from mien.tasks.errors import AbandonedError
 from mien.tasks.runtime import workers
+from mien.tasks.runtime.reports import report_to
 from mien.tasks.runtime.workers import WorkerPool
 from tests.integration.faulty_job import Job, make_job, use_registry
 from tests.integration.flow_calls import run_pipeline
@@ -57,8 +58,9 @@ def _in_force(pool: WorkerPool) -> Iterator[None]:
     """`worker_pool` makes no processes while there are some, and those of a test session outlive its flows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "_pool", pool)
-        patch.setattr(workers, "_ticks", pool.ticks)
+        former = report_to(pool.report)
         yield
+        report_to(former)
 
 
 @pytest.fixture(scope="module")

@@ -24,17 +24,29 @@ from mien.model.networks.generator import GeneratorConfig
 from mien.model.quality.gate import GateSettings
 from mien.model.training.fit import fit
 from mien.model.training.settings import TrainSettings
-from mien.storage import Root, find_shard, fingerprint, list_images, write_shard
-from mien.storage.artefacts import EXPORT_BEGUN, EXPORT_INDEX, EXPORT_PARTS, GATES, KINDS, Kind
+from mien.storage import Root, SourceItem, find_shard, fingerprint, list_images, write_shard
+from mien.storage.artefacts import (
+    EXPORT_BEGUN,
+    EXPORT_INDEX,
+    EXPORT_PARTS,
+    GATES,
+    KINDS,
+    REHASHED,
+    UNFINISHED,
+    Kind,
+)
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.errors import UsageError
 from mien.tasks.export.export import ExportSettings, export_part, finish_export, finished, start_export
 from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
 from mien.tasks.generator.weights import keep_model, load_model
 from mien.tasks.plan.cost import expected_cost, remember
+from mien.tasks.prepare.changed_bytes import compare_bytes, with_marks
 from mien.tasks.prepare.compare import CompareSettings, compare_faces
 from mien.tasks.prepare.detect import DetectSettings
+from mien.tasks.prepare.index import INDEX, IndexSettings
 from mien.tasks.prepare.video_frames import VideoSettings, video_frames
+from mien.tasks.runtime.stage import make_shard
 from mien.tasks.train.train import train, training_fingerprint
 from mien.tasks.train.work_folder import resumed_trainer
 from mien.tasks.transfer.gate_limits import calibrate, keep_gate, load_gate
@@ -115,6 +127,19 @@ def make_contents(root: Root) -> Any:
     return list_images([str(path)], cache=root)
 
 
+def make_rehashed(root: Root) -> Any:
+    """A photo that changed under its version after it was indexed, in the first call."""
+    path = Path(root.url) / "photo.png"
+    if not path.exists():
+        path.write_bytes(encode_png(np.full((8, 8, 3), 1, np.uint8)))
+        make_shard(INDEX, root, (SourceItem(str(path), None, None, "1-1"),), IndexSettings())
+        path.write_bytes(encode_png(np.full((8, 8, 3), 2, np.uint8)))
+    listed = [SourceItem(str(path), None, None, "1-1")]
+    marked = with_marks(root, listed)
+    compare_bytes(root, list(zip(listed, marked, strict=True)), [tuple(marked)], IndexSettings())
+    return with_marks(root, listed)
+
+
 def make_costs(root: Root) -> Any:
     """The next job writes what it took; before it, nothing is known."""
     before = expected_cost(root, 100)
@@ -140,6 +165,7 @@ def transfer(n: int) -> dict[str, Any]:
         "split": "test",
         "status": "ok",
         "reason": None,
+        "failure": None,
     }
 
 
@@ -206,11 +232,13 @@ CASES = {
     "run": Case(KINDS[8], make_unfinished_training),
     "finished": Case(KINDS[9], make_training),
     "exported part": Case(EXPORT_PARTS, make_part),
+    "rehashed": Case(REHASHED, make_rehashed),
 }
 
 
 def test_every_kind_has_a_case() -> None:
-    assert {case.kind for case in CASES.values()} | {GATES} == {*KINDS, EXPORT_PARTS}
+    # Of notes on unfinished shards only the names are read.
+    assert {case.kind for case in CASES.values()} | {GATES, UNFINISHED} == {*KINDS, EXPORT_PARTS}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

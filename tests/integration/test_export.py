@@ -10,13 +10,13 @@ import pytest
 from mien import storage
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import read_provenance
+from mien.tasks.errors import RunError, UsageError
 from tests.integration.flow_calls import augment, export, generated, prepare, table_rows, write_pairs
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 
 def test_exports_hold_every_accepted_face_and_go_on_after_a_kill(done, tmp_path: Path) -> None:
-    from mien.tasks.errors import UsageError
 
     root, _ = done
     accepted = {row["output_id"]: row for row in generated(root, "six-augmented") if row["status"] == "ok"}
@@ -53,7 +53,7 @@ def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
         assert read_provenance(path.read_bytes())["output"] == path.stem
 
 
-def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path: Path) -> None:
+def test_an_export_without_the_faces_of_photos_that_are_away_is_not_finished(done, tmp_path: Path) -> None:
     root, _ = done
     photos = [tmp_path / "photos" / person / "1.png" for person in ("a", "b")]
     for number, photo in enumerate(photos, start=1):
@@ -62,8 +62,20 @@ def test_a_photo_that_is_gone_is_told_when_faces_are_pasted_back(done, tmp_path:
     prepare([tmp_path / "photos"], "gone", root)
     first, second = map(str, photos)
     augment("gone", root, pairs=write_pairs(tmp_path, (first, second), (second, first)), keep_rejected=True)
-    photos[0].unlink()
+    whole = export("gone-by-gone", tmp_path / "whole", "images", root, paste_back=True, rejected=True)
+    assert whole.pictures == 2
+    photos[0].rename(tmp_path / "unmounted.png")
     out = tmp_path / "out"
-    made = export("gone-by-gone", out, "images", root, paste_back=True, rejected=True)
-    assert (made.pictures, len(made.left_out)) == (1, 1)
-    assert made.lines()[0].startswith(f"1 pictures in {out}; 1 faces left out, e.g. not pasted back: ")
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"is not finished: 1 of 2 faces are left out.*1\.png does not exist"):
+            export("gone-by-gone", out, "images", root, paste_back=True, rejected=True)
+        assert len(list(out.rglob("*.png"))) == 1
+        assert not (out / "mien-export.json").exists()
+    (tmp_path / "unmounted.png").rename(photos[0])
+    assert export("gone-by-gone", out, "images", root, paste_back=True, rejected=True).pictures == 2
+    assert _content(out) == _content(tmp_path / "whole")
+    assert export("gone-by-gone", out, "images", root, paste_back=True, rejected=True).pictures is None
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -30,6 +30,8 @@ from mien.storage import (
     open_table,
     read_manifest,
     read_shard,
+    read_whole_shard,
+    shards,
     write_set,
     write_shard,
 )
@@ -137,6 +139,8 @@ def test_a_damaged_shard_says_what_to_do(root: Root, change: str) -> None:
         ({"reason": "but"}, "images.reason must be null where the status is ok; not 'but'"),
         ({"status": "failed"}, "images.reason must say why a row is failed"),
         ({"status": "rejected", "reason": ""}, "images.reason must say why a row is rejected"),
+        ({"failure": "source"}, "images.failure is source or content, of failed rows only; not 'source'"),
+        ({"status": "failed", "reason": "x", "failure": "fate"}, "images.failure is source or content"),
         ({"uri": None}, "images.uri must have a value in each row; 1 are null"),
     ],
 )
@@ -182,7 +186,7 @@ HEATMAPS = heatmaps_schema(PARTS, 4, 1.5, 128)
 
 
 def _heatmaps(schema: pa.Schema = HEATMAPS) -> pa.Table:
-    columns = [["a", "b"], [bytes(range(32)), None], ["ok", "rejected"], [None, "no face found"]]
+    columns = [["a", "b"], [bytes(range(32)), None], ["ok", "rejected"], [None, "no face found"], [None, None]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -276,7 +280,7 @@ def test_an_empty_table_has_its_columns(root: Root, table: TableName) -> None:
     ref = commit(root, table, [], {})
     rows = open_table(root, table, ref.fingerprint).to_table()
     assert rows.num_rows == 0
-    assert rows.column_names[-2:] == ["status", "reason"]
+    assert rows.column_names[-3:] == ["status", "reason", "failure"]
     assert read_manifest(root, table, ref.fingerprint).counts == {"ok": 0, "rejected": 0, "failed": 0}
 
 
@@ -506,3 +510,17 @@ def test_two_processes_that_write_the_same_shard_at_once_write_the_same_bytes(tm
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     assert shared.read_bytes(path) == alone.read_bytes(path)
     assert [file.name for file in (tmp_path / "shared/faces/shards").iterdir()] == [path.rsplit("/", 1)[-1]]
+
+
+def test_a_shard_of_a_version_without_a_column_is_read_with_nulls(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = pa.schema([field for field in SCHEMAS["images"] if field.name != "failure"])
+    rows = _images(_image(1), _image(2) | {"status": "failed", "reason": "x"}).select(lacking.names)
+    with monkeypatch.context() as patch:
+        patch.setitem(SCHEMAS, "images", lacking)
+        patch.setattr(shards, "_check_outcomes", lambda *_: None)
+        shard = write_shard(root, "images", fingerprint("old"), rows)
+    ref = commit(root, "images", [shard], {})
+    assert open_table(root, "images", ref.fingerprint).to_table()["failure"].to_pylist() == [None, None]
+    assert read_shard(root, "images", shard.fingerprint).column_names == SCHEMAS["images"].names
+    assert read_shard(root, "images", shard.fingerprint, ["failure", "uri"])["failure"].null_count == 2
+    assert read_whole_shard(root, shard, ["status", "failure"])["failure"].to_pylist() == [None, None]

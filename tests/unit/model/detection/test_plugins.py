@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mien.model.detection.detector import FaceDetector, find_faces
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_faces, find_faces
 from mien.model.detection.load import check_detector, detector_version, load_detector
 from mien.model.detection.plugins import source_hash
 from mien.model.errors import DetectorError, ImageError
+from tests.own_detector import DarkSquares
 from tests.paths import TESTS
 
 OWN = "tests.own_detector:DarkSquares"
@@ -70,3 +72,36 @@ def test_landmarks_of_another_shape_end_the_run_and_an_error_only_the_picture() 
         find_faces(detector, np.zeros((40, 40, 3), np.uint8))
     with pytest.raises(ImageError, match="the detector failed on it"):
         find_faces(detector, np.full((40, 40, 3), 255, np.uint8))
+
+
+class _Raises(DarkSquares):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def find(self, image: np.ndarray) -> list[FoundFace]:
+        raise self._error
+
+    def embed(self, image: np.ndarray, faces: Sequence[FoundFace]) -> np.ndarray:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("odd pixels"), "content"),
+        (RuntimeError("dlib: bad shape"), "content"),
+        (MemoryError(), "source"),
+        (RuntimeError("std::bad_alloc"), "source"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "source"),
+        (ConnectionRefusedError("the service is away"), "source"),
+        (FileNotFoundError("weights.onnx"), "source"),
+    ],
+)
+def test_what_a_detector_lacks_is_not_taken_for_a_property_of_the_picture(error: Exception, kind: str) -> None:
+    pixels, detector = np.zeros((40, 40, 3), np.uint8), _Raises(error)
+    with pytest.raises(ImageError) as caught:
+        find_faces(detector, pixels)
+    assert caught.value.kind == kind
+    with pytest.raises(ImageError) as caught:
+        embed_faces(detector, pixels, DarkSquares().find(pixels))
+    assert caught.value.kind == kind

@@ -85,6 +85,19 @@ def test_heic_is_decoded_where_its_package_is_installed() -> None:
         decode_rgb(data[:200])
 
 
+@pytest.mark.parametrize(("kind", "name"), [("AVIF", "AVIF"), ("WEBP", "WebP")])
+def test_a_format_that_this_pillow_lacks_is_no_damage(kind: str, name: str) -> None:
+    """A Pillow without the library, as some are built."""
+    script = (
+        "import sys; sys.modules['PIL._avif'] = sys.modules['PIL._webp'] = None\n"
+        "from mien.model.errors import ImageError; from mien.model.images.codec import decode_rgb\n"
+        "try: decode_rgb(sys.stdin.buffer.read())\n"
+        "except ImageError as error: print(error.kind, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=encoded(kind), capture_output=True, cwd=REPOSITORY)
+    assert done.stdout.decode().startswith(f"source this Pillow has no decoder for {name}"), done
+
+
 def test_heic_without_its_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "_register_heif", lambda: False)
     with pytest.raises(DecoderError, match=r"^HEIC: pip install 'mien\[heif\]'$") as caught:

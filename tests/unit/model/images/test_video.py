@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 import subprocess
 import sys
@@ -145,6 +146,28 @@ def test_only_containers_of_the_list_are_given_to_ffmpeg(tmp_path: Path, data: b
     (tmp_path / "a.mp4").write_bytes(data + bytes(400))
     with pytest.raises(ImageError, match="not a video"):
         FrameReader(str(tmp_path / "a.mp4"))
+
+
+def test_a_video_that_this_opencv_does_not_open_is_no_damage(tmp_path: Path) -> None:
+    """Its backend is off, as where a wheel lacks FFmpeg; a codec that FFmpeg does not know; a file that is cut off."""
+    data = clip(tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "b.mp4").write_bytes(data.replace(b"mp4v", b"zzzz"))
+    (tmp_path / "c.mp4").write_bytes(data[: data.index(b"moov") - 4])
+    script = (
+        "import sys; from mien.model.images.video import FrameReader; from mien.model.errors import ImageError\n"
+        "try: FrameReader(sys.argv[1]).frame(0); print('frame')\n"
+        "except ImageError as error: print(error.kind, error)"
+    )
+
+    def told(name: str, **environment: str) -> str:
+        command = [sys.executable, "-c", script, tmp_path / name]
+        around = {**os.environ, **environment}
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY, env=around).stdout
+
+    assert told("a.mp4") == "frame\n"
+    assert told("a.mp4", OPENCV_VIDEOIO_PRIORITY_FFMPEG="0").startswith("source this OpenCV reads no videos")
+    assert told("c.mp4").startswith("content not a video that can be read: it is cut off")
+    assert told("b.mp4").startswith(("source not a video that this OpenCV can read", "frame"))
 
 
 def test_a_damaged_video_is_silent_on_the_terminal(tmp_path: Path) -> None:

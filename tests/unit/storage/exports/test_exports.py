@@ -41,7 +41,7 @@ def written(folder: Path, form: Any) -> Path:
         for path, data in part_files(form, number, part):
             out.write_bytes(path, data)
         splits = {s: sum(p.labels["split"] == s for p in part) for s in {p.labels["split"] for p in part}}
-        parts.append({"pictures": len(part), "splits": splits})
+        parts.append({"pictures": len(part), "splits": splits, "left_out": []})
         rows.append(rows_csv(part))
     finish(out, form, {"transfers": "x"}, parts, rows)
     assert is_finished(out, {"transfers": "x"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -12,7 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from mien.storage import LabelRule, Root, SourceItem, SourceReader, StorageError, list_images, list_sources
+from mien.storage import LabelRule, Root, SourceItem, SourceReader, StorageError, list_images, list_sources, retries
+from mien.storage.sources import archives
 
 FILES = {
     "anna/001.jpg": b"first",
@@ -190,3 +192,25 @@ def test_a_label_that_is_too_long_fails_its_picture_only(tmp_path: Path) -> None
     first, second = list_images([str(tmp_path / "a.tar")])
     assert (first.status, first.identity, second.status) == ("rejected", None, "ok")
     assert "its identity is of more than 256 characters" in str(first.reason)
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.ENODEV, errno.ENXIO, errno.EIO, None])
+def test_a_disk_that_fails_while_an_archive_is_listed_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int | None
+) -> None:
+    """None: too little memory."""
+    path, root = tmp_path / "a.tar", Root(str(tmp_path / "root"))
+    path.write_bytes(tar_of(FILES))
+
+    def failing(*_: object) -> object:
+        raise MemoryError if error is None else OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archives, "tar_entries", failing)
+        patch.setattr(retries, "PAUSES_S", ())
+        (away,) = list_images([str(path)], cache=root)
+    assert (away.status, away.failure) == ("failed", "source")
+    assert len(list_images([str(path)], cache=root)) > 1
+    path.write_bytes(tar_of(FILES)[:4000])
+    (cut,) = [item for item in list_images([str(path)], cache=root) if "cut off" in (item.reason or "")]
+    assert (cut.status, cut.failure) == ("failed", None), "the archive's own fault, which the index calls content"

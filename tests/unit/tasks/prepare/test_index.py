@@ -10,11 +10,11 @@ import pytest
 
 from mien.model.images.codec import encode_png
 from mien.model.images.provenance import encode_image
-from mien.storage import Root, SourceItem, StorageError, commit, list_images, read_shard, write_set
+from mien.storage import Root, SourceItem, StorageError, commit, list_images, read_shard, retries, write_set
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.sets.photo_reader import PictureReader
-from tests.unit.storage.sources.web import redirect, web
+from tests.unit.storage.sources.web import Request, redirect, web
 
 
 def items(*uris: object) -> list[SourceItem]:
@@ -47,7 +47,12 @@ def test_what_could_not_be_read_is_tried_again_and_what_is_no_picture_is_not(tmp
     assert make_shard(INDEX, root, shard, IndexSettings()).counts["ok"] == 1
 
 
-def test_new_photos_leave_the_shards_of_the_former_index_as_they_are(tmp_path: Path) -> None:
+def test_new_photos_leave_the_shards_of_the_former_index_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a0", "b1", "b2", "b3", "c4"):
+        Path(name).write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
     root = Root(str(tmp_path / "root"))
     first = plan_index(root, "team", items("b1", "b2", "b3"), shard_size=2)
     table = commit(root, "images", [make_shard(INDEX, root, shard, IndexSettings()) for shard in first], {})
@@ -100,3 +105,27 @@ def test_a_photo_that_cannot_be_read_any_more_is_not_taken_for_the_former_one(tm
     (tmp_path / "a.png").write_bytes(encode_png(np.ones((8, 8, 3), np.uint8)))
     with PictureReader() as reader, pytest.raises(StorageError, match="changed after it was indexed"):
         reader.pixels(item, image_id)
+
+
+def test_another_photo_under_an_address_is_not_taken_for_the_former_one_whatever_failed_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that gives a photo, and then does not answer, and then gives another one."""
+    monkeypatch.setattr(retries, "PAUSES_S", (0.0,))
+    first, second = (encode_png(np.full((8, 8, 3), value, np.uint8)) for value in (1, 2))
+    script: list[bytes | None] = [first, second, None, second, None, first]
+
+    def scripted(request: Request) -> None:
+        data = script.pop(0)
+        request.answer(503) if data is None else request.answer(200, body=data)
+
+    with web({"/a.png": scripted}) as server:
+        (item,) = items(f"{server.url}/a.png")
+        with PictureReader() as reader:
+            image_id = reader.describe(item)["image_id"]
+        for _ in range(2):
+            with PictureReader() as reader, pytest.raises(StorageError, match="changed after it was indexed"):
+                reader.pixels(item, image_id)
+        with PictureReader() as reader:
+            assert (reader.pixels(item, image_id) == 1).all()
+    assert script == []

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
+import mien.tasks.prepare.video_frames
 from mien.model.errors import DecoderError, ImageError
 from mien.model.images.video import FrameReader, FrameSettings
-from mien.storage import Root, list_images
+from mien.storage import MissingError, Root, list_images, retries
 from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, video_frames, with_frames
 from mien.tasks.sets.photo_reader import PictureReader, frame_id
 
@@ -94,7 +95,8 @@ def test_a_broken_video_stays_one_failed_item(tmp_path: Path) -> None:
     (item,) = list_images([str(tmp_path / "clip.mp4")])
     chosen = video_frames(Root(str(tmp_path / "root")), item, VideoSettings())
     (failed,) = chosen.items
-    assert (failed.status, failed.reason) == ("failed", "not a video that can be read")
+    assert (failed.status, failed.reason, failed.failure) == ("failed", "not a video that can be read", "content")
+    assert len(list((tmp_path / "root/frames").iterdir())) == 1
     assert frame_notes([chosen]) == []
 
 
@@ -108,18 +110,22 @@ def test_a_video_that_is_too_long_to_be_looked_at_whole_is_told(video: Path, tmp
     assert "frames.max_frames" in cut.text
 
 
-def test_a_decoder_that_is_missing_today_is_asked_for_again(
-    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", [DecoderError("no codec"), MissingError("unmounted"), MemoryError()])
+def test_a_video_that_cannot_be_looked_at_now_is_looked_at_again(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    (item,) = list_images([str(video)])
     root, settings = Root(str(tmp_path / "root")), VideoSettings("tests.own_detector:DarkSquares")
+    (item,) = list_images([str(video)])
 
-    def without_decoder(*_: object) -> None:
-        raise DecoderError("AV1 video, which this OpenCV cannot decode")
+    def failing(*_: object) -> object:
+        raise fault
 
     with monkeypatch.context() as patch:
-        patch.setattr(FrameReader, "_open", without_decoder)
+        patch.setattr(mien.tasks.prepare.video_frames, "_distinct_frames", failing)
+        patch.setattr(retries, "PAUSES_S", ())
         (failed,) = video_frames(root, item, settings).items
-    assert failed.status == "failed"
-    assert root.files_below("frames") == []
-    assert video_frames(root, item, settings).items[0].status == "ok"
+    assert (failed.status, failed.failure, failed.frame) == ("failed", "source", None)
+    assert root.list("frames") == []
+    chosen = video_frames(root, item, settings)
+    assert {(frame.status, frame.failure) for frame in chosen.items} == {("ok", None)}
+    assert len(root.list("frames")) == 1

@@ -26,6 +26,7 @@ from mien.storage import (
 )
 from mien.storage import runs as storage_runs
 from mien.storage.schemas import PAIRS
+from mien.storage.unfinished import unfinished_shards, write_outcome
 from mien.tasks.sets.garbage import GarbageRules, delete_garbage, find_garbage
 
 ROW = {
@@ -204,3 +205,14 @@ def test_no_job_commits_a_shard_that_a_collection_deletes(
     assert find_garbage(root, AT_ONCE).files == {}
     for number in (0, 2, 4):
         assert open_table(root, "pairs", f"set{number}").to_table().num_rows == 2
+
+
+def test_a_note_of_an_unfinished_shard_goes_with_the_shard(root: Root) -> None:
+    failed = {**ROW, "status": "failed", "reason": "503", "failure": "source"}
+    for number in (1, 2):
+        rows = pa.Table.from_pylist([failed | {"seed": number}], schema=PAIRS)
+        made = write_outcome(root, "pairs", fingerprint(number), rows, fingerprint("scope"))
+    write_set(root, "set", {"pairs": commit(root, "pairs", [made], {"identities": {}, "expressions": {}}).fingerprint})
+    assert len(unfinished_shards(root, fingerprint("scope"))) == 2
+    delete_garbage(root, AT_ONCE)
+    assert unfinished_shards(root, fingerprint("scope")) == [made.fingerprint]

@@ -1,0 +1,29 @@
+"""Shards that were written before a column was added: there it is read as null."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ADDED: dict[str, pa.DataType] = {"failure": pa.string()}
+"""Columns that shards of older versions lack."""
+
+
+def completed(schema: pa.Schema) -> pa.Schema:
+    """The schema of a shard, with the columns that it lacks since it is of an older version."""
+    for name, kind in ADDED.items():
+        if name not in schema.names:
+            schema = schema.append(pa.field(name, kind))
+    return schema
+
+
+def read_columns(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
+    """The columns in this order, also those that the file lacks since it is of an older version: null."""
+    lacking = [name for name in columns if name in ADDED and name not in file.schema_arrow.names]
+    # The file gives columns in its own order.
+    read = file.read([name for name in columns if name not in lacking])
+    for name in lacking:
+        read = read.append_column(name, pa.nulls(file.metadata.num_rows, ADDED[name]))
+    return read.select(list(columns))
