@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -82,6 +83,43 @@ def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
         pool.close()
     assert value == 2
     assert other != worker
+
+
+def write_slowly(path: str) -> None:
+    Path(f"{path}.begun").touch()
+    time.sleep(1)
+    Path(path).touch()
+
+
+def begin_writing(path: Path) -> threading.Thread:
+    thread = threading.Thread(target=in_worker, args=(write_slowly, str(path)))
+    thread.start()
+    while not Path(f"{path}.begun").exists():
+        time.sleep(0.01)
+    return thread
+
+
+def test_where_a_step_fails_what_is_in_hand_is_finished(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+
+    def fail_beside_it() -> None:
+        with worker_pool(1):
+            begin_writing(path)
+            fail()
+
+    with pytest.raises(ValueError, match="the work's own error"):
+        fail_beside_it()
+    assert path.exists()
+
+
+def test_the_death_of_one_process_costs_the_others_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    with worker_pool(2):
+        thread = begin_writing(path)
+        with pytest.raises(RunError, match="killed"):
+            in_worker(die)
+        thread.join()
+    assert path.exists()
 
 
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
