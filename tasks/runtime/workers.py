@@ -38,6 +38,7 @@ class WorkerPool:
     def __init__(self, workers: int, limits: WorkLimits | None = None) -> None:
         self.limits = limits or WorkLimits()
         self._mib = self.limits.max_mib(workers)
+        self._workers = workers
         self._free = threading.Semaphore(workers)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
@@ -128,12 +129,15 @@ class WorkerPool:
             thread.join()
 
     def close(self) -> None:
-        """Lets the processes end; none has work."""
+        """Lets the processes end, each when it has finished what it has in hand."""
+        self.abandon()
+        for _ in range(self._workers):
+            self._free.acquire()
         with self._lock:
-            self._abandoned = True
             idle, self._idle = self._idle, []
         for process in idle:
             process.close()
+        self._free.release(self._workers)
 
 
 _pool: WorkerPool | None = None
@@ -154,8 +158,9 @@ def worker_pool(workers: int | None, limits: WorkLimits | None = None) -> Iterat
     report_to(_pool.report)
     try:
         yield
-    except BaseException:
-        _pool.end()
+    except BaseException as error:
+        if not isinstance(error, Exception):  # a signal: nobody is to wait
+            _pool.end()
         raise
     finally:
         _pool.close()

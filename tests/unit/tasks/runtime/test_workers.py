@@ -15,7 +15,6 @@ import pytest
 
 import mien
 from mien.tasks.errors import RunError
-from mien.tasks.runtime import workers
 from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
 
 
@@ -88,11 +87,7 @@ def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
 
 
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_pool_ends_though_a_worker_was_killed_while_it_took_work(
-    killed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Of two idle workers one holds the lock of the queue, and the other waits for it.
-    monkeypatch.setattr(workers, "_PATIENCE_S", 2.0)
+def test_a_pool_ends_though_a_worker_was_killed_while_it_waited_for_work(killed: int) -> None:
     pool = WorkerPool(2)
     runs = [threading.Thread(target=pool.run, args=(time.sleep, 1.0)) for _ in range(2)]
     for thread in runs:
@@ -110,6 +105,43 @@ def test_a_pool_ends_though_a_worker_was_killed_while_it_took_work(
     closing.join(30)
     assert not closing.is_alive()
     assert not {child.pid for child in mp.active_children()} & set(pids)
+
+
+def write_slowly(path: str) -> None:
+    Path(f"{path}.begun").touch()
+    time.sleep(1)
+    Path(path).touch()
+
+
+def begin_writing(path: Path) -> threading.Thread:
+    thread = threading.Thread(target=in_worker, args=(write_slowly, str(path)))
+    thread.start()
+    while not Path(f"{path}.begun").exists():
+        time.sleep(0.01)
+    return thread
+
+
+def test_where_a_step_fails_what_is_in_hand_is_finished(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+
+    def fail_beside_it() -> None:
+        with worker_pool(1):
+            begin_writing(path)
+            fail()
+
+    with pytest.raises(ValueError, match="the work's own error"):
+        fail_beside_it()
+    assert path.exists()
+
+
+def test_the_death_of_one_process_costs_the_others_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    with worker_pool(2):
+        thread = begin_writing(path)
+        with pytest.raises(RunError, match="killed"):
+            in_worker(die)
+        thread.join()
+    assert path.exists()
 
 
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
