@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
@@ -29,6 +28,7 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from mien.flows.parameters import GATE, ROOT, RootUrl, SetName
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool

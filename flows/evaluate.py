@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, ROOT, Count, ModelUri, RootUrl, Seed, SetName, Text, Workers
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments

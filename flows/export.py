@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect import flow, unmapped
+from prefect import unmapped
 
 from mien.flows.parameters import ROOT, RootUrl, SetName, Text, Workers
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, read_manifest
 from mien.storage.exports import ExportForm
 from mien.storage.outputs import note_output

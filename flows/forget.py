@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field, SecretStr
 
 from mien.flows.parameters import ROOT, RUN, RootUrl, SetName
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.forget.steps import dry_run as look_for

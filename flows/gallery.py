@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect import flow
-
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, list_sets, newest_first
 from mien.storage.outputs import note_output
 from mien.tasks.errors import UsageError, checking_arguments

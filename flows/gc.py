@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from mien.flows.parameters import ROOT, Count, RootUrl
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.known_generators import kept_champion

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
 from mien.flows.augment import AugmentedFaces, augment_faces
@@ -29,6 +28,7 @@ from mien.flows.parameters import (
 )
 from mien.flows.prepare import PreparedFaces, prepare_faces
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.flows.train import TrainedGenerator, train_generator
 from mien.model.training.recipes import Recipe

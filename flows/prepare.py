@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
 from mien.flows.at_work import at_work
@@ -26,6 +25,7 @@ from mien.flows.parameters import (
     Workers,
 )
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.detection.load import check_detector
 from mien.storage import (

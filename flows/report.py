@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments

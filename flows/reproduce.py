@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import flow
-
 from mien.flows.parameters import ROOT, RootUrl, SetName, Text
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, read_set
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
 from mien.flows.at_work import at_work
 from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.networks.config import GeneratorKind
 from mien.model.training.recipes import Recipe

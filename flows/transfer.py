@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from prefect import flow
-
 from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
 from mien.flows.result import FlowResult
+from mien.flows.scrubbed_flow import flow
 from mien.model.detection.load import check_detector
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.storage import Root, read_source

@@ -9,13 +9,21 @@ from mien.model.errors import ModelError
 from mien.storage import StorageError
 from mien.storage.errors import ErrorKind
 from mien.storage.retries import is_transient
+from mien.storage.secrets import scrubbed
 
 
-class UsageError(Exception):
+class _OneLineError(Exception):
+    """Its message goes to terminals, logs and Prefect: it has no secrets."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(scrubbed(message))
+
+
+class UsageError(_OneLineError):
     """An argument cannot be right: an unknown set, an impossible size. The command line exits with 2."""
 
 
-class RunError(Exception):
+class RunError(_OneLineError):
     """The arguments were right, the work could not be done. The command line exits with 1."""
 
 

@@ -6,10 +6,12 @@ import os
 import platform
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import psutil
@@ -23,6 +25,7 @@ from mien.model.detection.load import load_detector
 from mien.model.device import pick_device, uses_bfloat16
 from mien.model.errors import ModelError
 from mien.storage import Root, StorageError
+from mien.storage.secrets import public_url
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.runtime.workers import available_cores
 from mien.tasks.sets.licences import licence_lines
@@ -163,9 +166,9 @@ def _mlflow(root: Root) -> str:
     if uri.startswith(("http://", "https://")):
         return _answer(uri, "MLFLOW_TRACKING_URI")
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        return f"no server: {uri}, which the first training makes"
+        return f"no server: {public_url(uri)}, which the first training makes"
     check_connection(root)
-    return f"{uri} answers"
+    return f"{public_url(uri)} answers"
 
 
 def _prefect() -> str:
@@ -175,11 +178,22 @@ def _prefect() -> str:
 
 def _answer(url: str, variable: str) -> str:
     """Whether a server answers; once, since the clients of both try for minutes."""
+    shown = public_url(url)
     try:
         # The address is the user's own, from the environment.
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=_PATIENCE_S):  # nosec B310
-            return f"{url} answers"
+        with urllib.request.urlopen(_with_login(f"{url.rstrip('/')}/health"), timeout=_PATIENCE_S):  # nosec B310
+            return f"{shown} answers"
     except urllib.error.HTTPError as error:
-        return f"{url} answers (status {error.code})"
+        return f"{shown} answers (status {error.code})"
     except (OSError, ValueError) as error:
-        raise RunError(f"{url} does not answer ({error}): start it, or set or unset {variable}") from error
+        raise RunError(f"{shown} does not answer ({error}): start it, or set or unset {variable}") from error
+
+
+def _with_login(url: str) -> urllib.request.Request:
+    """The request for an address that may hold user and password, which urllib would take for the host."""
+    parts = urlsplit(url)
+    request = urllib.request.Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    if parts.username:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
+    return request

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 import typer
 
+from mien.storage.secrets import scrubbed
+
 _DEFAULTS = {
     # A thread that waits sleeps: spinning, torch's threads slow each other down wherever cores are shared.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -116,8 +118,10 @@ def _lost_api(error: Exception) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text without what a terminal obeys: labels and names of files may hold control characters."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    """The text without secrets, and without what a terminal obeys: labels and names of files may hold control
+    characters."""
+    shown = scrubbed(text)
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in shown)
 
 
 def _fail(error: BaseException | str, code: int) -> None:

@@ -28,7 +28,7 @@ def failures_line(root: Root, images: Manifest, faces: Manifest) -> str | None:
     asked_again = count - damaged
     parts = [
         f"{asked_again} could not be read at the source, to be asked again by the next run" if asked_again else "",
-        f"{damaged} damaged, or of a kind that is not read" if damaged else "",
+        f"{damaged} damaged, of a kind that is not read, or crashing a library" if damaged else "",
     ]
     return f"{count} {'photo' if count == 1 else 'photos'} failed: {'; '.join(filter(None, parts))}"
 

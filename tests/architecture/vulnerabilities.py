@@ -44,7 +44,7 @@ class Audit:
         if not self.checked:
             return (
                 f"pip-audit: NOT CHECKED, it could not ask about any package ({self.why or 'no answer'}): "
-                "run make audit where pypi.org answers"
+                "run make audit where the package index answers"
             )
         left = f"; NOT CHECKED: {', '.join(self.unchecked)} ({self.why})" if self.unchecked else ""
         return f"pip-audit: {self.checked} packages checked, {len(self.found)} known vulnerabilities{left}"

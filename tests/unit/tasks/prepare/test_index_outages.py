@@ -216,7 +216,7 @@ def test_what_is_damaged_is_kept_and_is_not_read_again(server: Server, tmp_path:
     root, source = Root(str(tmp_path / "root")), f"{server.url}/list.csv"
     first = prepare(root, source)
     assert first.outcomes("images") == ["ok", "content", "ok"]
-    assert first.line() == "1 photo failed: 1 damaged, or of a kind that is not read"
+    assert first.line() == "1 photo failed: 1 damaged, of a kind that is not read, or crashing a library"
     server.asked.clear()
     assert prepare(root, source).fingerprints == first.fingerprints
     assert server.asked["GET /b.png"] == 0
