@@ -1,4 +1,4 @@
-"""Secrets in addresses and the environment: none may come to lie in a root, in Prefect's database, or at the terminal."""
+"""Secrets in addresses and the environment: none comes to lie in a root, in Prefect's database, or at the terminal."""
 
 from __future__ import annotations
 
