@@ -22,7 +22,7 @@ from mien.tasks.evaluate import Evaluation, as_table, evaluate
 from mien.tasks.evaluate.page import write_page
 from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, TPS, Kind
 from mien.tasks.generator.weights import load_model, short_name
-from mien.tasks.sets.face_rows import common_points
+from mien.tasks.sets.face_columns import common_points
 from mien.tasks.sets.faces import crop_size_px, face_tables, read_faces, usable_faces
 from mien.tasks.tracking import tracking_uri
 

@@ -27,7 +27,7 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening
 from mien.storage import Root
-from mien.tasks.sets.face_rows import common_points
+from mien.tasks.sets.face_columns import common_points
 from mien.tasks.sets.faces import crop_size_px, face_tables, usable_faces
 
 SHRUNK = 0.05

@@ -88,12 +88,12 @@ def at_the_terminal() -> Iterator[None]:
 
     from mien.model.errors import ModelError
     from mien.storage import StorageError
-    from mien.tasks.errors import RunError, UsageError
+    from mien.tasks.errors import AbandonedError, RunError, UsageError
 
     own = (UsageError, RunError, StorageError, ModelError)
     try:
         # Whatever comes over httpx here comes from Prefect's client.
-        with own_errors_in_one_line(*own, httpx.TransportError):
+        with own_errors_in_one_line(*own, AbandonedError, httpx.TransportError):
             yield
     except UsageError as error:
         _fail(error, 2)

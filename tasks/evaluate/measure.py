@@ -21,7 +21,7 @@ from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
 from mien.tasks.evaluate.results import COPY, PHOTO, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.runtime.workers import tick
-from mien.tasks.sets.face_rows import embedding_of
+from mien.tasks.sets.face_columns import embedding_of
 from mien.tasks.sets.faces import detector_of
 
 _REGIONS: dict[str, Region] = {"mouth_l1": "mouth", "eye_l1": "eyes"}

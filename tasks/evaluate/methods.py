@@ -16,7 +16,8 @@ from mien.storage.rows import FaceRow
 from mien.tasks.evaluate.results import COPY, GENERATED, TPS, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
 from mien.tasks.generator.weights import load_model
-from mien.tasks.sets.face_rows import FaceWithHeatmap, common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import crop_size_px, read_faces
 
 COLUMNS = ["crop", "landmarks_xy", "landmark_scheme", "embedding"]

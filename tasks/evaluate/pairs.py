@@ -13,7 +13,7 @@ from mien.model.landmarks.schemes import eye_opening, mouth_opening
 from mien.storage import Root
 from mien.storage.rows import FaceRow
 from mien.tasks.evaluate.results import EvaluationPair
-from mien.tasks.sets.face_rows import landmarks_px, scheme_of
+from mien.tasks.sets.face_columns import landmarks_px, scheme_of
 from mien.tasks.sets.faces import FaceTables, read_faces, usable_faces
 
 

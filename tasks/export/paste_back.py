@@ -18,7 +18,8 @@ from mien.model.warping.paste_back import paste_back
 from mien.storage import KEY_COLUMNS, Root, read_manifest
 from mien.storage.rows import FaceRow, TransferRow
 from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
-from mien.tasks.sets.face_rows import FaceWithHeatmap, landmarks_px, scheme_of
+from mien.tasks.sets.face_columns import landmarks_px, scheme_of
+from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.transfer.generate import PairGenerator

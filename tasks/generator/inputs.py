@@ -15,7 +15,8 @@ from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.storage import Root
 from mien.tasks.generator.neutrals import Neutrals, load_neutrals
-from mien.tasks.sets.face_rows import FaceWithHeatmap, common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_rows import FaceWithHeatmap
 
 FacePair = tuple[FaceWithHeatmap, FaceWithHeatmap]
 """Source and driver."""

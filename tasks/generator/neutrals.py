@@ -21,7 +21,7 @@ from mien.storage.artefacts import NEUTRALS, load_or_make, npz_artefact, read
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model
-from mien.tasks.sets.face_rows import common_points
+from mien.tasks.sets.face_columns import common_points
 from mien.tasks.sets.faces import FaceTables, crop_size_px
 
 CODE = source_digest(__name__)

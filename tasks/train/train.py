@@ -32,7 +32,7 @@ from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
 from mien.tasks.runtime.progress import progress
 from mien.tasks.sets import licences
-from mien.tasks.sets.face_rows import common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
 from mien.tasks.sets.faces import (
     FaceTables,
     check_compatible,

@@ -24,7 +24,7 @@ from mien.storage.artefacts import GATES, json_artefact, keep, read
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker, tick, work_progress
-from mien.tasks.sets.face_rows import crop_of, embedding_of, landmarks_px, scheme_of
+from mien.tasks.sets.face_columns import crop_of, embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import FaceTables, detector_of, read_faces, usable_faces
 
 FALSE_REJECTS = 0.01

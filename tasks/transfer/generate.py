@@ -31,7 +31,8 @@ from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
 from mien.tasks.sets.consent import consents_of, pair_refusal
-from mien.tasks.sets.face_rows import FaceWithHeatmap, embedding_of, landmarks_px, scheme_of
+from mien.tasks.sets.face_columns import embedding_of, landmarks_px, scheme_of
+from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
 from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint

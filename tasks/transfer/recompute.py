@@ -20,7 +20,7 @@ from mien.storage import KEY_COLUMNS, Manifest, Root, StorageError, fingerprint,
 from mien.storage.rows import FaceRow, ImageRow
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.runtime.workers import in_worker, work_progress
-from mien.tasks.sets.face_rows import crop_of, embedding_of, landmarks_px
+from mien.tasks.sets.face_columns import crop_of, embedding_of, landmarks_px
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.sets.references import tables_behind
 from mien.tasks.sets.row_lookup import look_up, table_keys

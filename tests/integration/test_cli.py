@@ -59,6 +59,7 @@ def test_prepare_tells_what_became_of_the_photos_and_nothing_else(environment: d
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "mixed: 11 photos (1 unreadable), 10 faces usable, 0 rejected, 0 failed",
+        "1 photo failed: 1 damaged, of a kind that is not read, or crashing a library",
         f"next: mien train --root {root} --set mixed --minutes 30",
     ]
     noise = [

@@ -143,12 +143,12 @@ def test_frames_of_a_video(tmp_path: Path, crash: Callable[[np.ndarray, str], No
     settings = VideoSettings(DETECTOR, FrameSettings(every=2))
     (item,) = list_images([str(tmp_path / "clip.avi")], LabelRule(None, "source"), root)
     with worker_pool(1, WorkLimits(item_seconds=1.5)):
-        (lost,) = video_frames(root, item, settings)
+        (lost,) = video_frames(root, item, settings).items
         assert (lost.status, lost.reason) == ("failed", reason)
-        assert video_frames(root, item, settings) == [lost]
+        assert video_frames(root, item, settings).items == [lost]
     (tmp_path / "crashes.json").unlink()
     with worker_pool(1):  # with more time what was slow is looked at again, and what crashes is not
-        again = video_frames(root, item, settings)
+        again = video_frames(root, item, settings).items
     assert (again == [lost]) == (how == "segfault")
 
 

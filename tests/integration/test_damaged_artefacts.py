@@ -26,20 +26,31 @@ from mien.model.training.fit import fit
 from mien.model.training.settings import TrainSettings
 from mien.storage import Root, SourceItem, find_shard, fingerprint, list_images, write_shard
 from mien.storage.artefacts import (
+    CHECKPOINTS,
+    COMPARED,
+    CONTENTS,
+    COSTS,
     EXPORT_BEGUN,
     EXPORT_INDEX,
     EXPORT_PARTS,
+    FINISHED,
+    FRAMES,
     GATES,
     KINDS,
+    KNOWN,
+    MODELS,
+    NEUTRALS,
     REHASHED,
+    RUNS,
     UNFINISHED,
     Kind,
 )
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.errors import UsageError
 from mien.tasks.export.export import ExportSettings, export_part, finish_export, finished, start_export
+from mien.tasks.generator.known_generators import known_generators, remember_generator
 from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
-from mien.tasks.generator.weights import keep_model, load_model
+from mien.tasks.generator.weights import RegisteredModel, keep_model, load_model
 from mien.tasks.plan.cost import expected_cost, remember
 from mien.tasks.prepare.changed_bytes import compare_bytes, with_marks
 from mien.tasks.prepare.compare import CompareSettings, compare_faces
@@ -91,6 +102,11 @@ def make_neutrals(root: Root) -> Any:
     assert name is not None
     found = load_neutrals.__wrapped__(root, name)
     return name, found.rows, found.shapes.tolist()
+
+
+def make_known(root: Root) -> Any:
+    remember_generator(root, RegisteredModel("models:/mien-generator/1", "run", "ab" * 32, champion=True), "embedded")
+    return known_generators(root)
 
 
 def make_compared(root: Root) -> Any:
@@ -220,17 +236,18 @@ def make_unfinished_training(root: Root) -> Any:
 
 
 CASES = {
-    "neutrals": Case(KINDS[1], make_neutrals),
-    "weights": Case(KINDS[2], make_model, "*/generator.safetensors"),
-    "configuration": Case(KINDS[2], make_model, "*/config.json"),
-    "compared": Case(KINDS[3], make_compared),
-    "frames": Case(KINDS[4], make_frames),
-    "contents": Case(KINDS[5], make_contents),
-    "costs": Case(KINDS[6], make_costs),
-    "checkpoint tensors": Case(KINDS[7], make_checkpoint, "*/updates-*/tensors.safetensors"),
-    "checkpoint state": Case(KINDS[7], make_checkpoint, "*/updates-*/state.json"),
-    "run": Case(KINDS[8], make_unfinished_training),
-    "finished": Case(KINDS[9], make_training),
+    "neutrals": Case(NEUTRALS, make_neutrals),
+    "weights": Case(MODELS, make_model, "*/generator.safetensors"),
+    "configuration": Case(MODELS, make_model, "*/config.json"),
+    "known": Case(KNOWN, make_known),
+    "compared": Case(COMPARED, make_compared),
+    "frames": Case(FRAMES, make_frames),
+    "contents": Case(CONTENTS, make_contents),
+    "costs": Case(COSTS, make_costs),
+    "checkpoint tensors": Case(CHECKPOINTS, make_checkpoint, "*/updates-*/tensors.safetensors"),
+    "checkpoint state": Case(CHECKPOINTS, make_checkpoint, "*/updates-*/state.json"),
+    "run": Case(RUNS, make_unfinished_training),
+    "finished": Case(FINISHED, make_training),
     "exported part": Case(EXPORT_PARTS, make_part),
     "rehashed": Case(REHASHED, make_rehashed),
 }

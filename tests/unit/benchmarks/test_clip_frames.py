@@ -28,7 +28,7 @@ def clips(tmp_path: Path) -> Path:
 
 
 def test_clips_share_the_frames_of_a_person_evenly_over_their_length(clips: Path, tmp_path: Path) -> None:
-    out = take_frames(clips, tmp_path / "out", most_per_person=10)
+    out = take_frames(clips, tmp_path / "out", max_per_person=10)
     taken = sorted(path.name for path in (out / "one").iterdir())
     middles = [3, 9, 15, 21, 27]
     assert taken == [f"a-{n:05d}.png" for n in middles] + [f"b-{n:03d}.png" for n in middles]
@@ -38,9 +38,9 @@ def test_clips_share_the_frames_of_a_person_evenly_over_their_length(clips: Path
 
 
 def test_a_person_who_is_there_is_left_alone(clips: Path, tmp_path: Path) -> None:
-    out = take_frames(clips, tmp_path / "out", most_per_person=10)
+    out = take_frames(clips, tmp_path / "out", max_per_person=10)
     kept = out / "two" / "c-000.png"
     kept.write_bytes(b"mine")
-    assert not list(take_frames(clips, out, most_per_person=4).glob(".*"))
+    assert not list(take_frames(clips, out, max_per_person=4).glob(".*"))
     assert kept.read_bytes() == b"mine"
     assert len(list((out / "one").iterdir())) == 10

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 import pyarrow as pa
 import pytest
 
+from mien.storage.errors import ErrorKind
 from mien.storage.rows import ROWS
 from mien.storage.schemas import SCHEMAS, TABLES, Status, TableName, heatmaps_schema
 
@@ -24,6 +25,8 @@ KINDS = {
 def python_type(field: pa.Field) -> Any:
     if field.name == "status":
         return Status
+    if field.name == "failure":
+        return ErrorKind | None
     kind: Any
     if pa.types.is_list(field.type):
         kind = list[KINDS[field.type.value_type]]
