@@ -156,10 +156,17 @@ def _mlflow(root: Root) -> str:
     uri = tracking_uri(root)
     if uri.startswith(("http://", "https://")):
         return _answer(uri, "MLFLOW_TRACKING_URI")
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    if uri.startswith("sqlite:///") and not _is_there(Path(uri.removeprefix("sqlite:///"))):
         return f"no server: {public_url(uri)}, which the first training makes; {_MLFLOW_SERVER}"
     check_connection(root)
     return f"{public_url(uri)} answers; {_MLFLOW_SERVER}"
+
+
+def _is_there(database: Path) -> bool:
+    try:
+        return database.exists()
+    except OSError as error:
+        raise RunError(f"{database} cannot be looked at ({error.strerror}): whose is the folder?") from error
 
 
 def _prefect() -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-import onnxruntime
 import torch
 from packaging.requirements import Requirement
 
@@ -120,6 +119,8 @@ def _credentials_file(environment: Mapping[str, str]) -> str | None:
 def cuda() -> Finding:
     """What is missing to use a GPU."""
     if torch.cuda.is_available():
+        import onnxruntime  # it complains of a home that cannot be written
+
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             return Finding("CUDA", True, f"{torch.version.cuda}, for torch and onnxruntime", needed=False)
         advice = "its detectors run on the CPU; onnxruntime-gpu in its stead uses the GPU"
