@@ -12,9 +12,9 @@ from typer.main import get_group
 
 from mien import __version__
 from mien.flows.cli.commands import COMMANDS, Entry
+from mien.flows.cli.encoding import any_encoding
 from mien.flows.cli.interrupts import meeting_signals
 from mien.flows.cli.old_spellings import with_new_spellings
-from mien.flows.cli.terminal import any_encoding
 from mien.model.detection.allowed_classes import allow_all_classes
 
 app = typer.Typer(

@@ -6,10 +6,8 @@ Only the command line uses this. A flow run by a Prefect worker keeps Prefect's 
 from __future__ import annotations
 
 import errno
-import io
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -144,16 +142,6 @@ def harmless(text: str) -> str:
     characters."""
     shown = scrubbed(text)
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in shown)
-
-
-def any_encoding() -> None:
-    """Lets standard output and error show what their encoding lacks as an escape (`\\u2026`), where it would raise.
-
-    Texts hold labels and names of files; the terminal may be one of Windows, or a log in ASCII.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a test may have put another in its stead
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(error: BaseException | str, code: int) -> None:
