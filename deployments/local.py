@@ -21,6 +21,8 @@ RUN = Path(os.environ.get("MIEN_RUN", PROJECT / ".run"))
 NOTE = RUN / "servers.json"
 CLIENT = RUN / "environment.sh"
 DATA = Path(os.environ.get("MIEN_SERVERS", PROJECT / "data" / "servers"))
+DEMO = PROJECT / "data" / "demo"
+"""The root of `make demo`."""
 PREFECT_PORT = int(os.environ.get("MIEN_PREFECT_PORT", "4200"))
 MLFLOW_PORT = int(os.environ.get("MIEN_MLFLOW_PORT", "5000"))
 PREFECT_URL = f"http://127.0.0.1:{PREFECT_PORT}"
@@ -142,7 +144,20 @@ worker    pool {POOL!r}; logs in {RUN}
 The logins are kept in {DATA / "logins.json"}, which only you can read. To use the servers from this terminal:
   source {CLIENT}
   {Path(sys.executable).parent}/prefect deployment run prepare-faces/local
-make down ends them."""
+{demo_lines(DEMO)}make down ends them."""
+
+
+def demo_lines(root: Path) -> str:
+    """Where the demo's model is, since it is not on these servers; nothing where there was no demo."""
+    registry = root / "mlflow.db"
+    if not registry.exists():
+        return ""
+    tools = Path(sys.executable).parent
+    return f"""
+The model of make demo is in the registry of its root, not on this MLflow server. In a terminal without the line above:
+  {tools}/mien ls --root {shlex.quote(str(root))}
+  {tools}/mlflow ui --port {MLFLOW_PORT + 1} --backend-store-uri {shlex.quote(f"sqlite:///{registry}")}
+"""
 
 
 def _noted() -> list[Started]:

@@ -10,10 +10,18 @@ from mien.flows.parameters import ROOT, RootUrl, SetName, Text, Workers
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, read_manifest
-from mien.storage.exports import ExportForm
+from mien.storage.exports import ExportForm, clear_work
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
-from mien.tasks.export.export import ExportSettings, finish_export, finished, people_of, start_export, transfers_of
+from mien.tasks.export.export import (
+    ExportSettings,
+    finish_export,
+    finished,
+    people_of,
+    start_export,
+    transfers_of,
+)
+from mien.tasks.export.part_source import part_sources
 from mien.tasks.export.steps import export_part
 from mien.tasks.runtime.fan_out import results, shard_threads
 from mien.tasks.runtime.workers import work_progress, worker_pool
@@ -60,7 +68,8 @@ def export_faces(
         set: Generated set.
         out: Empty folder or URL to write to; an export of the same set goes on there.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        format: images is a folder per person, webdataset tar shards, huggingface Parquet for datasets.load_dataset.
+        format: images is a folder per split and person with metadata.csv (load_dataset imagefolder), webdataset tar
+            shards per split, huggingface Parquet for datasets.load_dataset.
         paste_back: Put each face back into the photo of its source, at the photo's resolution.
         rejected: Write rejected faces, too, if their pixels were kept.
         workers: Worker processes; one per core if empty.
@@ -69,13 +78,13 @@ def export_faces(
     opened_root, out_root = Root(root), Root(out)
     settings, transfers = ExportSettings(format, rejected, paste_back), transfers_of(opened_root, set)
     if finished(out_root, transfers, settings):
+        clear_work(out_root)  # of one that was killed right at the end
         return ExportedFaces(out_root.url, None)
     note_output(opened_root, "export", out_root, transfers)
     start_export(out_root, transfers, settings)
     manifest, folders = read_manifest(opened_root, "transfers", transfers), people_of(opened_root, transfers)
     with worker_pool(workers), work_progress("export", manifest.rows, "faces"):
-        shards = [shard.fingerprint for shard in manifest.shards]
         fixed = [unmapped(value) for value in (transfers, out_root, folders, settings)]
-        parts = results(export_part.map(unmapped(opened_root), range(len(shards)), shards, *fixed))
+        parts = results(export_part.map(unmapped(opened_root), part_sources(opened_root, transfers), *fixed))
     left_out = tuple(reason for part in parts for reason in part["left_out"])
     return ExportedFaces(out_root.url, finish_export(out_root, transfers, settings, parts), left_out)

@@ -15,6 +15,7 @@ from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
 from mien.tasks.sets.photo_consent import check_photos
 from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.transfer.photo_output import check_output
 from mien.tasks.transfer.steps import transfer_photos
 
 
@@ -39,10 +40,11 @@ class TransferredPair(FlowResult):
         ]
 
 
-def check_arguments(*, source: str, driver: str, faces: str) -> None:
+def check_arguments(*, source: str, driver: str, out: str, faces: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_detector(faces)
+        check_output(out, (source, driver))
         for photo in (source, driver):
             read_source(photo)
 
@@ -66,7 +68,7 @@ def transfer_pair(
     Args:
         source: Photo of the person.
         driver: Photo of the expression.
-        out: PNG file to write.
+        out: File to write, which ends in .png, .jpg or .webp.
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         root: Root whose registry holds the generator: a folder or any fsspec URL such as s3://bucket/prefix.
         faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
@@ -75,7 +77,7 @@ def transfer_pair(
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         require_consent: Refuse photos unless a prepared set of the root says that consent was given for them.
     """
-    check_arguments(source=source, driver=driver, faces=faces)
+    check_arguments(source=source, driver=driver, out=out, faces=faces)
     with checking_arguments():
         check_photos(Root(root), (source, driver), require_consent)
     opened_root, settings = Root(root), RetargetSettings(retarget, head_pose)

@@ -272,6 +272,13 @@ class Root:
         with suppress(MissingError), storage_errors(self.uri(path)):
             self.filesystem.rm_file(self.full_path(path))
 
+    def delete_folder(self, path: str) -> None:
+        """Deletes a folder with all that lies below; one that is already gone is no error."""
+        if not path:
+            raise StorageError(f"{self.url} itself is not deleted: give a folder below it")
+        with suppress(MissingError), storage_errors(self.uri(path)):
+            self.filesystem.rm(self.full_path(path), recursive=True)
+
 
 def _replace_file(path: Path, data: bytes) -> None:
     with _written_beside(path, data) as temporary:

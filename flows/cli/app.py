@@ -12,6 +12,7 @@ from typer.main import get_group
 
 from mien import __version__
 from mien.flows.cli.commands import COMMANDS, Entry
+from mien.flows.cli.encoding import any_encoding
 from mien.flows.cli.interrupts import meeting_signals
 from mien.flows.cli.old_spellings import with_new_spellings
 from mien.model.detection.allowed_classes import allow_all_classes
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    any_encoding()
     allow_all_classes()
     given, note = with_new_spellings(sys.argv[1:] if arguments is None else list(arguments))
     if note:

@@ -104,7 +104,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "doctor": Entry(
         "mien.flows.cli.doctor:diagnose",
-        "Check what this machine has: libraries, weights, servers, root; exit code 1 if something needed fails.",
+        "Check what this machine has: libraries, weights, servers, root, disks; exit code 1 if something needed fails.",
         TOOLS,
     ),
     "settings": Entry(

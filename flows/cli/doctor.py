@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,6 +17,8 @@ import psutil
 import torch
 from prefect.settings import PREFECT_API_URL
 
+from mien.flows.cli.doctor_machine import cuda, disks, s3, versions
+from mien.flows.cli.finding import Finding
 from mien.flows.parameters import ROOT, Detector, RootUrl
 from mien.model.detection.dlib_weights import EMBEDDING, LANDMARKS, weight_file
 from mien.model.detection.licences import WeightsLicence
@@ -34,22 +35,8 @@ from mien.tasks.tracking import check_connection, tracking_uri
 _PYTHONS = ((3, 11), (3, 13))
 _PATIENCE_S = 5.0
 _PACKS = Path("~/.insightface/models")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked."""
-
-    what: str
-    ok: bool
-    summary: str
-    needed: bool = True
-    """Whether nothing goes without it."""
-
-    def line(self) -> str:
-        """For a terminal."""
-        sign = "ok" if self.ok else "FAIL" if self.needed else "none"
-        return f"{sign:<5} {self.what:<12} {self.summary}"
+_UP = "which make up starts"
+_MLFLOW_SERVER = f"several machines need a server (MLFLOW_TRACKING_URI), {_UP}"
 
 
 class Diagnosis:
@@ -71,7 +58,7 @@ class Diagnosis:
 
 
 def diagnose(*, root: RootUrl = ROOT, faces: Detector = "dlib") -> Diagnosis:
-    """Check what this machine has: libraries, weights, servers, root; exit code 1 if something needed fails.
+    """Check what this machine has: libraries, weights, servers, root, disks; exit code 1 if something needed fails.
 
     Args:
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
@@ -83,15 +70,19 @@ def diagnose(*, root: RootUrl = ROOT, faces: Detector = "dlib") -> Diagnosis:
 def examine(root: Root, faces: str) -> Iterator[Finding]:
     """Findings on this machine, for a root and a detector, as they are made."""
     yield _python()
+    yield from versions()
     yield _torch()
+    yield cuda()
     yield Finding(
         "machine", True, f"{available_cores()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB of memory"
     )
+    yield from disks(root)
     yield from _detector(faces)
     if faces != "dlib":
         yield _dlib()
     yield _insightface(needed=faces.startswith("insightface"))
     yield _checked("root", lambda: _root(root))
+    yield s3(root)
     yield _checked("MLflow", lambda: _mlflow(root))
     yield _checked("Prefect", _prefect)
 
@@ -165,15 +156,26 @@ def _mlflow(root: Root) -> str:
     uri = tracking_uri(root)
     if uri.startswith(("http://", "https://")):
         return _answer(uri, "MLFLOW_TRACKING_URI")
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        return f"no server: {public_url(uri)}, which the first training makes"
+    if uri.startswith("sqlite:///") and not _is_there(Path(uri.removeprefix("sqlite:///"))):
+        return f"no server: {public_url(uri)}, which the first training makes; {_MLFLOW_SERVER}"
     check_connection(root)
-    return f"{public_url(uri)} answers"
+    return f"{public_url(uri)} answers; {_MLFLOW_SERVER}"
+
+
+def _is_there(database: Path) -> bool:
+    try:
+        return database.exists()
+    except OSError as error:
+        raise RunError(f"{database} cannot be looked at ({error.strerror}): whose is the folder?") from error
 
 
 def _prefect() -> str:
     url = PREFECT_API_URL.value()
-    return _answer(url, "PREFECT_API_URL") if url else "no PREFECT_API_URL: each command runs it in its own process"
+    if url:
+        return _answer(url, "PREFECT_API_URL")
+    return (
+        "no PREFECT_API_URL: each command runs it in its own process; schedules and deployments need a server, " + _UP
+    )
 
 
 def _answer(url: str, variable: str) -> str:

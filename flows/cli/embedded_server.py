@@ -8,6 +8,7 @@ command closes, however the command ended.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import signal
@@ -21,12 +22,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mien.flows.cli.prefect_home import check_home
 from mien.tasks.errors import RunError
 
 START_LIMIT_S = 180.0
 """The start takes 5 to 10 seconds, and a multiple of that beside other work."""
 END_LIMIT_S = 5.0
 _HOSTS = ["127.0.0.1"]
+_LATE_LOGGERS = ("prefect.events.clients", "prefect._internal.concurrency", "prefect._internal")
+"""They report that the server, which ends with the command, has not taken the last events; nobody reads these again."""
 
 
 @contextmanager
@@ -34,13 +38,14 @@ def embedded_server() -> Iterator[None]:
     """While the block runs, Prefect's client in this process uses a server of its own, unless one is configured.
 
     Raises:
-        RunError: the server does not start.
+        RunError: the server does not start, or its folder cannot be written.
     """
     from prefect.settings import PREFECT_API_URL
 
     if PREFECT_API_URL.value():
         yield
         return
+    check_home()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(2048)
@@ -55,6 +60,8 @@ def embedded_server() -> Iterator[None]:
         process.kill()
         raise
     finally:
+        for name in _LATE_LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         _end(process)
 
 

@@ -5,6 +5,7 @@ Only the command line uses this. A flow run by a Prefect worker keeps Prefect's 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import warnings
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 import typer
 
+from mien.flows.cli.prefect_home import give_home
 from mien.storage.secrets import scrubbed
 
 _DEFAULTS = {
@@ -33,11 +35,23 @@ _DEFAULTS = {
     "ORT_LOGGING_LEVEL": "3",
 }
 
+_OF_THE_USER = {
+    errno.EACCES: "check the permissions of the file and its folder",
+    errno.EPERM: "check the permissions of the file and its folder",
+    errno.EROFS: "the disk is read-only, choose another folder",
+    errno.ENOSPC: "the disk is full, free some space",
+    errno.EDQUOT: "your quota of the disk is used up, free some space",
+}
+"""What to do about errors of the operating system that no code of this project has caused."""
+
 
 def quiet_servers() -> None:
     """Silences what the libraries say by default, unless the environment sets it. Call before importing them."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    give_home()
+    # Where one is needed, `check_home` says so in one line.
+    warnings.filterwarnings("ignore", message="Failed to create the Prefect home directory")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
 
@@ -93,12 +107,18 @@ def at_the_terminal() -> Iterator[None]:
     own = (UsageError, RunError, StorageError, ModelError)
     try:
         # Whatever comes over httpx here comes from Prefect's client.
-        with own_errors_in_one_line(*own, AbandonedError, httpx.TransportError):
+        with own_errors_in_one_line(*own, AbandonedError, httpx.TransportError, PermissionError):
             yield
     except UsageError as error:
         _fail(error, 2)
     except own as error:
         _fail(error, 1)
+    except OSError as error:  # of a library that writes by itself: MLflow, torch, Prefect
+        if error.errno not in _OF_THE_USER:
+            raise
+        _fail(
+            f"{error.filename or 'a file'} cannot be read or written ({error.strerror}): {_OF_THE_USER[error.errno]}", 1
+        )
     except httpx.TransportError as error:
         _fail(_lost_api(error), 1)
     except RuntimeError as error:

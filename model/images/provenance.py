@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Literal, get_args
 from xml.etree import ElementTree  # nosec B405 # what is parsed has no document type
 from xml.sax.saxutils import quoteattr  # nosec B406 # it writes, and parses nothing
@@ -17,11 +18,13 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 
+from mien.model.errors import ImageError
 from mien.model.images.formats import opened_image
 
 ImageFormat = Literal["png", "jpeg", "webp"]
 IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+_FORMATS: dict[str, ImageFormat] = {**{suffix: form for form, suffix in SUFFIXES.items()}, ".jpeg": "jpeg"}
 
 SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC Photo Metadata Standard, Digital Source Type."""
@@ -34,6 +37,18 @@ _MIEN = "urn:mien:provenance"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _PNG_XMP = "XML:com.adobe.xmp"
+
+
+def format_of(path: str) -> ImageFormat:
+    """The format that the suffix of a path or URL names, in any case.
+
+    Raises:
+        ImageError: it names none that is written.
+    """
+    suffix = PurePosixPath(path.rpartition("/")[2]).suffix.lower()
+    if suffix not in _FORMATS:
+        raise ImageError(f"{path} does not say what to write: end it in {', '.join(_FORMATS)}")
+    return _FORMATS[suffix]
 
 
 def encode_image(

@@ -5,7 +5,10 @@ workers; the index is written last and lists them all. A part that is there is n
 """
 
 from mien.storage.exports.folders import folder_names
-from mien.storage.exports.formats import EXPORTS, ExportForm, Picture, part_files
-from mien.storage.exports.index import INDEX, finish, is_finished
+from mien.storage.exports.formats import EXPORTS, INDEX_CSV, METADATA_CSV, ExportForm, Picture, index_lines, part_files
+from mien.storage.exports.index import FILES, INDEX, WORK, clear_work, finish, is_finished
 
-__all__ = ["EXPORTS", "INDEX", "ExportForm", "Picture", "finish", "folder_names", "is_finished", "part_files"]
+__all__ = [
+    "EXPORTS", "FILES", "INDEX", "INDEX_CSV", "METADATA_CSV", "WORK", "ExportForm", "Picture", "clear_work", "finish",
+    "folder_names", "index_lines", "is_finished", "part_files",
+]  # fmt: skip

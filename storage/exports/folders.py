@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import quote
@@ -10,6 +11,9 @@ from urllib.parse import quote
 MAX_CHARACTERS = 80
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 """Names that Windows keeps for devices, with any suffix."""
+_SPLITS = "train|training|validation|valid|dev|val|test|testing|eval|evaluation"
+_LIKE_A_SPLIT = re.compile(rf"(?:(?<=[-._ 0-9])|^)(?:{_SPLITS})(?=[-._ 0-9]|$)")
+"""What `datasets` takes for the name of a split anywhere in a path."""
 
 
 def folder_names(labels: Iterable[str]) -> dict[str, str]:
@@ -27,6 +31,8 @@ def _plain(label: str) -> str:
     name = quote(label, safe=" ", errors="surrogatepass").replace("~", "%7E").strip(" ")
     if not name.strip(".") or name.endswith(".") or name.startswith(".") or name.split(".")[0].lower() in _RESERVED:
         name = f"_{name.replace('.', '%2E')}"
+    while found := _LIKE_A_SPLIT.search(name):  # again, since the code of a letter may end in a digit
+        name = f"{name[: found.start()]}%{ord(name[found.start()]):02X}{name[found.start() + 1 :]}"
     return _marked(label, name) if len(name) > MAX_CHARACTERS else name
 
 

@@ -18,15 +18,19 @@ from mien.storage.artefacts import (
     load,
     read,
 )
-from mien.storage.exports import ExportForm, Picture, finish, folder_names, is_finished, part_files
-from mien.storage.exports.formats import COLUMNS, rows_csv
+from mien.storage.exports import ExportForm, Picture, finish, folder_names, index_lines, is_finished, part_files
+from mien.storage.exports.formats import COLUMNS
 from mien.storage.rows import TransferRow
 from mien.tasks.errors import RunError, UsageError
+from mien.tasks.export.part_source import PartSource, expression_groups
 from mien.tasks.export.paste_back import paste_rows
 from mien.tasks.runtime.workers import in_worker, tick
 
 _PASTING = source_digest("mien.tasks.export.paste_back")
 """A folder is not to hold faces that were put back in two ways."""
+
+LAYOUT = 2
+"""Raised with each change of names or columns: a folder is not to hold files of two layouts."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ class ExportedPart(TypedDict):
     """Of these, those whose photo the next run asks for again."""
     splits: dict[str, int]
     """Pictures by split."""
-    index: str
-    """Lines of index.csv."""
+    index: dict[str, str]
+    """Lines of index.csv and of each metadata.csv, by path."""
 
 
 _INDEX, _BEGUN = json_artefact(EXPORT_INDEX, dict[str, Any]), json_artefact(EXPORT_BEGUN, dict[str, Any])
@@ -88,7 +92,13 @@ def _person(row: TransferRow) -> str:
 def about_export(transfers: str, settings: ExportSettings) -> dict[str, Any]:
     """What decides an export."""
     pasted = settings.paste_back and _PASTING
-    return {"transfers": transfers, "form": settings.form, "rejected": settings.rejected, "pasted": pasted}
+    return {
+        "transfers": transfers,
+        "form": settings.form,
+        "rejected": settings.rejected,
+        "pasted": pasted,
+        "layout": LAYOUT,
+    }
 
 
 def finished(out: Root, transfers: str, settings: ExportSettings) -> bool:
@@ -116,28 +126,20 @@ def start_export(out: Root, transfers: str, settings: ExportSettings) -> None:
 
 
 def export_part(
-    root: Root, number: int, shard: str, transfers: str, out: Root, folders: dict[str, str], settings: ExportSettings
+    root: Root, source: PartSource, transfers: str, out: Root, folders: dict[str, str], settings: ExportSettings
 ) -> ExportedPart:
     """Writes the part of one shard; how many pictures it has of which split. One that is written is left alone."""
-    part = f"{number:06d}-{shard}"
-    done = load(out, _PART, part)
+    done = load(out, _PART, source.name)
     if done is None:
-        return in_worker(_export, root, number, shard, transfers, out, folders, settings, part)
+        return in_worker(_export, root, source, transfers, out, folders, settings)
     tick(done["rows"])
     return done
 
 
 def _export(
-    root: Root,
-    number: int,
-    shard: str,
-    transfers: str,
-    out: Root,
-    folders: dict[str, str],
-    settings: ExportSettings,
-    part: str,
+    root: Root, source: PartSource, transfers: str, out: Root, folders: dict[str, str], settings: ExportSettings
 ) -> ExportedPart:
-    rows: list[TransferRow] = read_shard(root, "transfers", shard).to_pylist()
+    rows: list[TransferRow] = read_shard(root, "transfers", source.shard).to_pylist()
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
     left_out: list[TransferRow] = []
     to_tick = len(rows)
@@ -146,8 +148,9 @@ def _export(
         to_tick -= len(pasted)
         left_out = [row for row in pasted if not row["image"]]
         chosen = [row for row in pasted if row["image"]]
-    pictures = [_picture(row, folders) for row in {row["output_id"]: row for row in chosen}.values()]
-    for path, data in part_files(settings.form, number, pictures):
+    groups = expression_groups(root, source, [row["pair_id"] for row in chosen])
+    pictures = [_picture(row, folders, groups) for row in {row["output_id"]: row for row in chosen}.values()]
+    for path, data in part_files(settings.form, source.number, pictures):
         out.write_bytes(path, data)
     splits: dict[str, int] = {}
     for picture in pictures:
@@ -159,16 +162,16 @@ def _export(
         "left_out": [str(row["reason"]) for row in left_out],
         "unanswered": sum(row["failure"] == "source" for row in left_out),
         "splits": splits,
-        "index": rows_csv(pictures).decode("utf-8", "surrogateescape"),
+        "index": index_lines(settings.form, source.number, pictures),
     }
     if not done["unanswered"]:  # else the next run makes this part again
-        keep(out, _PART, part, done)
+        keep(out, _PART, source.name, done)
     tick(to_tick)
     return done
 
 
-def _picture(row: TransferRow, folders: dict[str, str]) -> Picture:
-    columns: dict[str, Any] = dict(row)
+def _picture(row: TransferRow, folders: dict[str, str], groups: dict[str, str | None]) -> Picture:
+    columns: dict[str, Any] = {"expression_group": groups[row["pair_id"]], **row}
     suffix = SUFFIXES[columns["image_format"]]
     return Picture(columns["image"], suffix, folders[_person(row)], {name: columns[name] for name in COLUMNS})
 
@@ -180,11 +183,7 @@ def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Se
         RunError: photos could not be read. The pictures of the others are there, without an index.
     """
     check_answered(out, parts)
-    rows = [part["index"].encode("utf-8", "surrogateescape") for part in parts]
-    finish(out, settings.form, about_export(transfers, settings), parts, rows)
-    folder = EXPORT_PARTS.path("").rpartition("/")[0]
-    for name in out.list(folder):
-        out.delete(f"{folder}/{name}")
+    finish(out, settings.form, about_export(transfers, settings), parts, [part["index"] for part in parts])
     return sum(part["pictures"] for part in parts)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from fnmatch import fnmatch
 from typing import Any
 
 from mien.storage import MissingError, Root, StorageError
-from mien.storage.exports import INDEX
+from mien.storage.artefacts import EXPORT_BEGUN
+from mien.storage.exports import FILES, INDEX, INDEX_CSV
 from mien.storage.outputs import noted_outputs
 from mien.storage.root import printable
 from mien.storage.schemas import TABLES
@@ -17,9 +17,7 @@ from mien.tasks.forget.journal import Journal
 from mien.tasks.forget.mentions import Mentions
 from mien.tasks.forget.neutrals import FOLDER as NEUTRALS
 
-_BEGUN = ".parts/about.json"
-_EXPORTED = ("images/*", "part-*.tar", "data/*.parquet", "index.csv", "README.md", INDEX, ".parts/*")
-"""What an export consists of."""
+_BEGUN = EXPORT_BEGUN.path("")
 _OWN = (*TABLES, "sets", "receipts", "tombstones", journals.FOLDER, "outputs", "models", "checkpoints", "mlartifacts")
 """Folders of a root that have a rule of their own."""
 _PAGE = "index.html"
@@ -46,12 +44,12 @@ def _is(path: str, name: str) -> bool:
 
 
 def _of_export(path: str, folder: str) -> bool:
-    return path.startswith(folder) and any(fnmatch(path.removeprefix(folder), pattern) for pattern in _EXPORTED)
+    return path.startswith(folder) and FILES.fullmatch(path.removeprefix(folder)) is not None
 
 
 def _shows(root: Root, folder: str, journal: Journal, mentions: Mentions) -> bool:
     """Whether an export has faces of the person: it is of a table that had, or its lines say so."""
-    for name in (INDEX, _BEGUN, "index.csv"):
+    for name in (INDEX, _BEGUN, INDEX_CSV):
         try:
             text = root.read_bytes(folder + name).decode(errors="replace")
         except MissingError:

@@ -62,6 +62,7 @@ def connect(root: Root) -> MlflowClient:
     _check_kind(uri)
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///"))
+        _check_readable(database)
         make_folder(database.parent)
         _create(database)
     _use(uri)
@@ -74,6 +75,16 @@ def connect(root: Root) -> MlflowClient:
             f"MLflow at {uri} does not answer ({first_line(error)[:_SHOWN]}): start it or set MLFLOW_TRACKING_URI"
         ) from error
     return client
+
+
+def _check_readable(database: Path) -> None:
+    """Raises RunError where another user owns the database or the folder that it would be made in: MLflow tries to open
+    it for minutes, and says so again and again."""
+    there = next(path for path in (database, *database.absolute().parents) if os.path.exists(path))
+    needed = os.R_OK if there == database else os.W_OK | os.X_OK
+    if not os.access(there, needed):
+        what = "read" if there == database else "written, and MLflow's database would lie there"
+        raise RunError(f"{there} cannot be {what}: check whose it is, choose another --root, or set {URI_VARIABLE}")
 
 
 def _create(database: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mien.model.detection.crop import align_face
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutral_landmarks, retarget
-from mien.model.images.codec import decode_rgb, encode_png
+from mien.model.images.codec import decode_rgb
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
@@ -17,6 +17,7 @@ from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel, load_model
 from mien.tasks.transfer.generate import PairGenerator
+from mien.tasks.transfer.photo_output import check_output, write_output
 from mien.tasks.transfer.settings import TransferSettings
 
 
@@ -29,18 +30,19 @@ def transfer_photos(
     faces: str,
     settings: RetargetSettings,
 ) -> Judgement:
-    """Writes the person of `source` with the expression of `driver` to `out` (PNG); returns what the gate says of it.
+    """Writes the person of `source` with the expression of `driver` to `out`; returns what the gate says of it.
 
     Raises:
         RunError: a photo shows no face.
+        UsageError: `out` is one of the photos.
     """
     crop_px = load_model(root, registered.sha256).alignment.size_px
     pairs = PairGenerator(root, TransferSettings(registered, (), crop_px, faces, retarget=settings))
     person, asked = (_aligned(pairs, uri) for uri in (source, driver))
     target = _target(pairs, person.keypoints, asked.keypoints)
     image = _generated(pairs, person, target)
-    folder, _, name = out.rpartition("/")
-    Root(folder or ".").write_bytes(name, encode_png(image))
+    check_output(out, (source, driver))
+    write_output(out, image, registered)
     landmarks = target.landmarks_xy * (image.shape[0] / crop_px)
     (judged,) = pairs.judge(image[None], [TargetFace(person.embedding, asked.embedding, landmarks, target.scheme)])
     return judged

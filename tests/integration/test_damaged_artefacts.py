@@ -45,9 +45,10 @@ from mien.storage.artefacts import (
     UNFINISHED,
     Kind,
 )
-from mien.storage.schemas import TRANSFERS
+from mien.storage.schemas import PAIRS, TRANSFERS
 from mien.tasks.errors import UsageError
 from mien.tasks.export.export import ExportSettings, export_part, finish_export, finished, start_export
+from mien.tasks.export.part_source import PartSource
 from mien.tasks.generator.known_generators import known_generators, remember_generator
 from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
 from mien.tasks.generator.weights import RegisteredModel, keep_model, load_model
@@ -186,10 +187,12 @@ def transfer(n: int) -> dict[str, Any]:
 
 
 def make_part(root: Root) -> Any:
-    table = pa.Table.from_pylist([transfer(n) for n in range(3)], schema=TRANSFERS)
-    name = write_shard(root, "transfers", fingerprint("shard"), table).fingerprint
-    done = export_part(root, 0, name, "none", Root(root.uri("out")), {"anna": "anna"}, ExportSettings())
-    return done, sorted(path.name for path in Path(root.url).glob("out/images/**/*.png"))
+    rows = [transfer(n) for n in range(3)]
+    name = write_shard(root, "transfers", fingerprint("made"), pa.Table.from_pylist(rows, schema=TRANSFERS)).fingerprint
+    pairs = write_shard(root, "pairs", fingerprint("pairs"), pa.Table.from_pylist(rows, schema=PAIRS)).fingerprint
+    source = PartSource(0, name, "none", pairs)
+    done = export_part(root, source, "none", Root(root.uri("out")), {"anna": "anna"}, ExportSettings())
+    return done, sorted(path.name for path in Path(root.url).glob("out/test/**/*.png"))
 
 
 SETTINGS = TrainSettings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from mien import storage
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import read_provenance
+from mien.storage.exports.formats import SPLITS
 from mien.tasks.errors import RunError, UsageError
 from tests.integration.flow_calls import augment, export, generated, prepare, table_rows, write_pairs
 
@@ -21,10 +23,17 @@ def test_exports_hold_every_accepted_face_and_go_on_after_a_kill(done, tmp_path:
     root, _ = done
     accepted = {row["output_id"]: row for row in generated(root, "six-augmented") if row["status"] == "ok"}
     first = export("six-augmented", tmp_path / "a", "images", root)
-    files = {path.stem: path for path in (tmp_path / "a" / "images").rglob("*.png")}
+    files = {path.stem: path for path in (tmp_path / "a").rglob("*.png")}
     assert first.pictures == len(files) == len(accepted)
     assert all(files[name].read_bytes() == row["image"] for name, row in accepted.items())
-    assert all(files[name].parent.name == row["identity"] for name, row in accepted.items())
+    folders = {name: (SPLITS[row["split"]], row["identity"]) for name, row in accepted.items()}
+    assert {name: (path.parts[-3], path.parts[-2]) for name, path in files.items()} == folders
+    groups = {row["pair_id"]: row["expression_group"] for row in table_rows(root, "pairs", "six-augmented")}
+    with (tmp_path / "a" / "index.csv").open(newline="") as file:
+        exported = {line["output_id"]: line["expression_group"] for line in csv.DictReader(file)}
+    assert exported == {name: groups[row["pair_id"]] for name, row in accepted.items()}
+    assert all(exported.values())
+    assert not (tmp_path / "a" / ".parts").exists()
     assert export("six-augmented", tmp_path / "a", "images", root).pictures is None
     with pytest.raises(UsageError, match="holds another export"):
         export("six-augmented", tmp_path / "a", "webdataset", root)
@@ -40,7 +49,7 @@ def test_exports_hold_every_accepted_face_and_go_on_after_a_kill(done, tmp_path:
 def test_faces_go_back_into_their_photos(done, tmp_path: Path) -> None:
     root, _ = done
     made = export("six-augmented", tmp_path, "images", root, paste_back=True)
-    pasted = sorted((tmp_path / "images").rglob("*.png"))
+    pasted = sorted(tmp_path.rglob("*.png"))
     assert made.pictures == len(pasted) > 0
     rows = {row["output_id"]: row for row in generated(root, "six-augmented")}
     images = {row["image_id"]: row for row in table_rows(root, "images", "six")}
@@ -71,9 +80,11 @@ def test_an_export_without_the_faces_of_photos_that_are_away_is_not_finished(don
             export("gone-by-gone", out, "images", root, paste_back=True, rejected=True)
         assert len(list(out.rglob("*.png"))) == 1
         assert not (out / "mien-export.json").exists()
+        assert (out / ".parts" / "about.json").exists()
     (tmp_path / "unmounted.png").rename(photos[0])
     assert export("gone-by-gone", out, "images", root, paste_back=True, rejected=True).pictures == 2
     assert _content(out) == _content(tmp_path / "whole")
+    assert not (out / ".parts").exists()
     assert export("gone-by-gone", out, "images", root, paste_back=True, rejected=True).pictures is None
 
 

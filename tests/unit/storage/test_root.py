@@ -33,6 +33,18 @@ def test_what_is_written_is_read_and_listed(root: Root) -> None:
         assert file.read() == b"3"
 
 
+def test_a_folder_goes_with_all_below_it_and_alone(root: Root) -> None:
+    for path in ("a/.hidden/one", "a/two", "b"):
+        root.write_bytes(path, b"x")
+    root.delete_folder("a")
+    root.delete_folder("a")
+    assert root.files_below() == ["b"]
+    assert not root.exists("a")
+    for path in ("", "../b"):
+        with pytest.raises(StorageError):
+            root.delete_folder(path)
+
+
 def test_a_write_replaces_and_a_delete_may_come_twice(root: Root) -> None:
     root.write_bytes("file", b"old, and longer")
     root.write_bytes("file", b"new")

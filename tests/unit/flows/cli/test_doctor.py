@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from deployments.servers import free_port
-from mien.flows.cli.doctor import Finding, examine
+from mien import __version__
+from mien.flows.cli.doctor import examine
+from mien.flows.cli.finding import Finding
 from mien.storage import Root
 
 
@@ -44,3 +47,14 @@ def test_what_fails_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_packs_of_insightface_are_not_needed_by_dlib(tmp_path: Path) -> None:
     assert not found(tmp_path)["insightface"].needed
+
+
+def test_the_machine_is_looked_at(tmp_path: Path) -> None:
+    findings = found(tmp_path / "not" / "there")
+    assert str(tmp_path / "not" / "there") in findings["disk"].summary
+    assert findings["temporary"].ok
+    assert f"torch {torch.__version__}" in findings["versions"].summary
+    assert f"mien {__version__}" in findings["versions"].summary
+    assert "schedules and deployments need a server" in findings["Prefect"].summary
+    assert not findings["CUDA"].needed
+    assert findings["CUDA"].ok == torch.cuda.is_available()
