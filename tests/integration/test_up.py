@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from deployments.processes import Started, end, read_note, write_note
+from deployments.schedules import deployments_of
 from deployments.servers import free_port
 from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
@@ -139,9 +140,9 @@ def test_the_logins_are_printed_and_private(up: Up) -> None:
 
 
 def test_all_deployments_are_there(up: Up) -> None:
-    for name in ("prepare-faces/local", "train-generator/local", "augment-faces/nightly", "face-augmentation/demo"):
+    for name in deployments_of():
         assert "description" in up.prefect("deployment", "inspect", name)
-    nightly = up.prefect("deployment", "inspect", "augment-faces/nightly")
+    nightly = up.prefect("deployment", "inspect", "nightly/local")
     assert "0 2 * * *" in nightly
     assert "'active': False" in nightly
 
@@ -224,6 +225,38 @@ def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
     seen = client("wait", "Scheduled", "Completed")
     client("switch off")
     assert {"Scheduled", "Completed"} <= set(seen)
+
+
+SCHEDULES = """
+import sys
+from prefect.client.orchestration import get_client
+
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("nightly/local")
+    for schedule in deployment.schedules:
+        if sys.argv[1:] and schedule.slug == "night":
+            client.update_deployment_schedule(deployment.id, schedule.id, active=sys.argv[1] == "on")
+    limit = deployment.global_concurrency_limit
+    print(limit.limit, deployment.concurrency_options.collision_strategy.value)
+    print(*((schedule.slug, schedule.active) for schedule in client.read_deployment_schedules(deployment.id)))
+"""
+"""Prints the limit of nightly/local and its schedules, after switching that of the night on or off."""
+
+
+def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
+    def schedules(*switch: str) -> list[str]:
+        done = up.run([sys.executable, "-c", SCHEDULES, *switch])
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert schedules() == ["1 ENQUEUE", "('night', False)"]
+    assert schedules("on")[1] == "('night', True)"
+    up.prefect("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+    assert schedules()[1] == "('night', True)"
+    _make("down", up.environment)
+    _make("up", up.environment)
+    assert schedules() == ["1 ENQUEUE", "('night', True)"]
+    schedules("off")
 
 
 def test_down_leaves_a_process_alone_that_has_the_pid_of_another(tmp_path: Path) -> None:
