@@ -10,6 +10,7 @@ import pytest
 from mien.flows.nightly import Night, nightly
 from mien.storage import set_version
 from mien.storage.root import Root
+from mien.tasks.errors import UsageError
 from tests.integration.flow_calls import CROP_PX, HELD_OUT, SIX_PEOPLE, generated, table_rows
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
@@ -48,6 +49,6 @@ def test_a_night_takes_the_new_photos_and_the_same_night_again_makes_nothing(don
 
 
 def test_a_night_without_a_generator_prepares_and_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="mien train"):
+    with pytest.raises(UsageError, match="train first"):
         nightly(["sample:orl/s1", "sample:orl/s2"], set="two", root=str(tmp_path), crop_size=CROP_PX, workers=2)
     assert len(table_rows(tmp_path, "faces", "two")) == 20
