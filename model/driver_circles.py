@@ -65,10 +65,10 @@ class Circles:
             rows = self._rows[group]
             positions = _upper_half(mixed(self._hashes[rows] ^ mixed(np.array([number], np.uint64))))
             order = np.argsort(positions, kind="stable")
-            self._sorted[group, number] = rows[order], positions[order]
+            self._sorted[group, number] = rows[order].astype(np.int32), positions[order]
         return self._sorted[group, number]
 
 
 def _upper_half(hashes: UInt64[np.ndarray, " n"]) -> np.ndarray:
-    """The upper 32 bits: half the memory, of a million drivers on all circles."""
+    """The upper 32 bits: a million drivers on all circles take 128 MB with them."""
     return (hashes >> np.uint64(32)).astype(np.uint32)
