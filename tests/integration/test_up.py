@@ -259,6 +259,38 @@ def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
     schedules("off")
 
 
+NIGHTS = """
+import time
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("nightly/local")
+    nights = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
+    at_once, seen, runs, end_s = 0, set(), [], time.monotonic() + 280
+    while time.monotonic() < end_s and not (runs and all(run.state.is_final() for run in runs)):
+        runs = [run for run in client.read_flow_runs(flow_run_filter=nights) if not run.auto_scheduled]
+        seen |= {run.state_name for run in runs}
+        at_once = max(at_once, sum(run.state.is_running() for run in runs))
+        time.sleep(0.5)
+    print(len(runs), at_once, "AwaitingConcurrencySlot" in seen, *sorted(run.state_name for run in runs))
+    print(*(run.state.message for run in runs), sep="\\n")
+"""
+"""Waits for the runs of nightly/local; prints how many there are, how many ran at once, and how they ended."""
+
+
+def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: Path) -> None:
+    parameters = json.dumps({"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path)})
+    for _ in range(2):
+        up.prefect("deployment", "run", "nightly/local", "--params", parameters)
+    done = up.run([sys.executable, "-c", NIGHTS])
+    summary, *messages = done.stdout.splitlines()
+    # There is no generator yet: the photos are prepared, and each night says what is missing.
+    assert summary == "2 1 True Failed Failed", done.stderr
+    assert ["train first" in message for message in messages] == [True, True], messages
+    assert len(table_rows(tmp_path, "faces", "two")) == 20
+
+
 def test_down_leaves_a_process_alone_that_has_the_pid_of_another(tmp_path: Path) -> None:
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
