@@ -63,7 +63,7 @@ class Night(FlowResult):
     def summary(self) -> str:
         """One line: what is new."""
         if not (self.new_photos or self.new_faces or self.new_transfers):
-            return "nothing new: everything had been done before"
+            return "nothing new: no photo, usable face or accepted face that was not there before"
         return f"new: {self.new_photos} photos, {self.new_faces} usable faces, {self.new_transfers} generated faces"
 
     def table(self) -> str:

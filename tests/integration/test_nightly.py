@@ -35,7 +35,7 @@ def test_a_night_takes_the_new_photos_and_the_same_night_again_makes_nothing(don
     before, version = shards(root), set_version(Root(str(root)), "nights")
     again = night(root)
     assert (again.new_photos, again.new_faces, again.new_transfers) == (0, 0, 0)
-    assert again.lines()[-1] == "nothing new: everything had been done before"
+    assert again.lines()[-1].startswith("nothing new: ")
     assert again.augmented.transfers == first.augmented.transfers
     assert (shards(root), set_version(Root(str(root)), "nights")) == (before, version)
 
