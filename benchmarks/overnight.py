@@ -6,7 +6,7 @@ python -m benchmarks.overnight --faces FOLDER [--per-identity 20] [--identities 
 FOLDER holds a folder of photos for each of the two sets, with a folder for each person. On loopback: an S3 server
 (moto), a Prefect server, a work pool with the project's deployments and a worker. The sets are prepared on S3 (or
 copied there from a local root, `--prepared`), a generator is trained for some minutes (or taken from `--registry`).
-The run of `augment-faces/nightly` is killed (SIGKILL) after a third of its shards, started again, and after two thirds
+The run of `augment-faces/local` is killed (SIGKILL) after a third of its shards, started again, and after two thirds
 its worker and all that it runs are killed, as if the machine had gone; a new worker and a third run end it. Then
 `mien verify` must find nothing.
 """
@@ -65,7 +65,7 @@ class Night:
 
     def start(self) -> str:
         """A new run of the deployment; its id."""
-        deployment = self._ask("GET", "/deployments/name/augment-faces/nightly")["id"]
+        deployment = self._ask("GET", "/deployments/name/augment-faces/local")["id"]
         return self._ask("POST", f"/deployments/{deployment}/create_flow_run", {"parameters": self.parameters})["id"]
 
     def state(self, run: str) -> str:

@@ -3,11 +3,12 @@
 For each identity a plan is a candidate order: all pairs of one of the identity's faces and a driver, in a fixed order.
 A job takes the first K pairs, and the next pairs instead of those that are rejected. The order takes turns over the
 groups of drivers (expression labels, or clusters of expressions), so any first K pairs cover the groups evenly. Within
-a group the drivers come in one seeded order. Each identity starts at another position of it, so all drivers are used
-alike.
+a group the drivers lie on circles, each at a position that follows from its id alone. An identity goes along one of
+these circles, from a position that follows from its name. A driver comes with the source that the hash of both chooses.
 
 A plan is a function of the faces, the settings and the seed. The order of the faces and the number of workers do not
-change it, and asking for more pairs does not change the first ones.
+change it, and asking for more pairs does not change the first ones. A new face changes the pairs that it takes part in,
+and those that it takes the rank of; all others stay.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.model.configuration.bounds import Count, check_bounds
+from mien.model.driver_circles import Circles, Entered
+from mien.model.pair_hashes import id_hashes, mixed, name_hash
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,9 @@ class Planner:
         self._own = _own_drivers(sources, drivers)
         self._driver_identity = drivers.identities.numbers
         self._faces_of_driver = np.bincount(self._driver_identity, minlength=len(drivers.identities.names))
-        random = np.random.default_rng([rules.seed, 0])
-        self._orders = [random.permutation(rows) for rows in drivers.groups.rows_by()]
+        self._source_hashes = id_hashes(sources.face_ids, rules.seed)
+        self._driver_hashes = id_hashes(drivers.face_ids, rules.seed)
+        self._circles = Circles(self._driver_hashes, drivers.groups.names, drivers.groups.rows_by(), rules.seed)
 
     @property
     def identities(self) -> list[str]:
@@ -149,69 +153,68 @@ class Planner:
 
     def take(self, identity: str, first_rank: int, count: int) -> CandidateSlice:
         """`count` pairs of an identity's candidate order, from `first_rank` on; fewer where the order ends."""
-        end = first_rank + count
-        random = np.random.default_rng([self.rules.seed, *hashlib.sha256(identity.encode()).digest()])
-        sources = random.permutation(self._rows_of[identity])[: self.rules.planning.max_sources]
-        turns = random.permutation(len(self._orders))
-        starts = random.integers(2**62, size=len(self._orders))
-        share = -(-end // max(1, len(self._orders)))
-        groups = [self._of_group(identity, sources, int(number), int(starts[number]), share) for number in turns]
+        end, key = first_rank + count, name_hash(f"identity {identity}", self.rules.seed)
+        rows, max_sources = self._rows_of[identity], self.rules.planning.max_sources
+        sources = rows[np.argsort(self._source_hashes[rows], kind="stable")][:max_sources]
+        turns = self._circles.turns(key)
+        share = -(-end // max(1, len(turns)))
+        groups = [self._of_group(identity, sources, self._circles.enter(group, key), share) for group in turns]
         if sum(len(pairs) for pairs in groups) < end:  # a group ran out: the others give more
-            groups = [self._of_group(identity, sources, int(number), int(starts[number]), end) for number in turns]
+            groups = [self._of_group(identity, sources, self._circles.enter(group, key), end) for group in turns]
         pairs = _in_turns(groups)[first_rank:end]
         return CandidateSlice(identity, pairs[:, 0], pairs[:, 1], first_rank)
 
     def _of_group(
-        self, identity: str, sources: Int[np.ndarray, " n"], group: int, start: int, count: int
+        self, identity: str, sources: Int[np.ndarray, " n"], entered: Entered, count: int
     ) -> Int[np.ndarray, "pairs 2"]:
         """The first `count` pairs (source, driver) of an identity with the drivers of a group, or all there are.
 
         Each driver comes once before any comes again, then with another source, so each pair comes once.
         """
-        order, own = self._orders[group], self._own.get(identity, np.zeros(0, np.int64))
-        if self.rules.max_pose_difference is None:
-            # A part of the circle that is long enough, not all of it: there may be a million drivers.
-            length = min(len(order), count + int(self._faces_of_driver[own].sum()))
-            return _without_pose_limit(sources, self._strangers(order, start, length, own), count)
-        parts: list[Int[np.ndarray, "pairs 2"]] = []
+        own = self._own.get(identity, np.zeros(0, np.int64))
+        parts: list[Int[np.ndarray, "pairs 2"]] = [np.zeros((0, 2), np.int64)]
         rounds, found = 0, 0
         while found < count and rounds < len(sources):
-            part = self._round(sources, group, start, own, rounds, count - found)
+            part = self._round(sources, entered, own, rounds, count - found)
             parts.append(part)
             rounds, found = rounds + 1, found + len(part)
-        return np.concatenate([np.zeros((0, 2), np.int64), *parts])
-
-    def _strangers(
-        self, order: Int[np.ndarray, " n"], start: int, count: int, own: Int[np.ndarray, " k"]
-    ) -> Int[np.ndarray, " m"]:
-        """Of `count` drivers from position `start` of the circle on, those of other identities than `own`."""
-        drivers = order[(start + np.arange(count)) % len(order)]
-        return drivers if self.rules.same_identity else drivers[~np.isin(self._driver_identity[drivers], own)]
+        return np.concatenate(parts)
 
     def _round(
-        self,
-        sources: Int[np.ndarray, " n"],
-        group: int,
-        start: int,
-        own: Int[np.ndarray, " k"],
-        number: int,
-        count: int,
+        self, sources: Int[np.ndarray, " n"], entered: Entered, own: Int[np.ndarray, " k"], number: int, count: int
     ) -> Int[np.ndarray, "pairs 2"]:
-        """Each driver with the next of the sources that are posed alike; in blocks, to end after `count` pairs."""
-        order = self._orders[group]
-        parts: list[Int[np.ndarray, "pairs 2"]] = []
-        block, position, found = 4 * count + 16, 0, 0
-        while position < len(order) and found < count:
-            chosen = self._strangers(order, (start + position) % len(order), min(block, len(order) - position), own)
-            fits = self._posed_alike(sources, chosen)
-            counts = fits.sum(1)
-            # Of a driver's fitting sources the next one each round, from one that differs between drivers.
-            turn = (chosen + number) % np.maximum(counts, 1)
-            source = (np.cumsum(fits, axis=1) <= turn[:, None]).sum(1)
-            good = counts > number
-            parts.append(np.column_stack([sources[np.minimum(source, len(sources) - 1)], chosen])[good])
-            position, found = position + block, found + int(good.sum())
-        return np.concatenate([np.zeros((0, 2), np.int64), *parts])[:count]
+        """Each driver with the `number`-th of its sources; in blocks, to end after `count` pairs."""
+        parts: list[Int[np.ndarray, "pairs 2"]] = [np.zeros((0, 2), np.int64)]
+        # Without a limit of poses one block is enough: there may be a million drivers.
+        limited = self.rules.max_pose_difference is not None
+        block = 4 * count + 16 if limited else count + int(self._faces_of_driver[own].sum())
+        position, found = 0, 0
+        while position < len(entered.order) and found < count:
+            drivers = self._strangers(entered.take(position, block), own)
+            part = self._with_sources(sources, drivers, number)
+            parts.append(part)
+            position, found = position + block, found + len(part)
+        return np.concatenate(parts)[:count]
+
+    def _strangers(self, drivers: Int[np.ndarray, " n"], own: Int[np.ndarray, " k"]) -> Int[np.ndarray, " m"]:
+        """The drivers of other identities than `own`."""
+        return drivers if self.rules.same_identity else drivers[~np.isin(self._driver_identity[drivers], own)]
+
+    def _with_sources(
+        self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"], number: int
+    ) -> Int[np.ndarray, "pairs 2"]:
+        """Each driver with the `number`-th of the sources that fit it, by the hash of both; without those that have no
+        such source."""
+        ranks = mixed(self._driver_hashes[drivers][:, None] ^ mixed(self._source_hashes[sources])[None])
+        order = np.argsort(ranks, axis=1, kind="stable")
+        if self.rules.max_pose_difference is None:
+            return np.column_stack([sources[order[:, number]], drivers])
+        fits = np.take_along_axis(self._posed_alike(sources, drivers), order, axis=1)
+        good = fits.sum(1) > number
+        # The first position by which so many have fitted, and one more.
+        chosen = np.minimum((np.cumsum(fits, axis=1) <= number).sum(1), len(sources) - 1)
+        source = sources[order[np.arange(len(drivers)), chosen]]
+        return np.column_stack([source, drivers])[good]
 
     def _posed_alike(self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "m n"]:
         apart = np.abs(self.drivers.poses[drivers][:, None] - self.sources.poses[sources][None])
@@ -260,18 +263,6 @@ def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
         return 1.0
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
-
-
-def _without_pose_limit(
-    sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"], count: int
-) -> Int[np.ndarray, "pairs 2"]:
-    """The first `count` pairs where every source fits every driver."""
-    count = min(count, len(sources) * len(drivers))
-    if not count:
-        return np.zeros((0, 2), np.int64)
-    rounds, position = np.divmod(np.arange(count), len(drivers))
-    # Sources move on with the drivers, and by one more each round: every pair comes up exactly once.
-    return np.column_stack([sources[(position + rounds) % len(sources)], drivers[position]])
 
 
 def _in_turns(groups: Sequence[Int[np.ndarray, "_ 2"]]) -> Int[np.ndarray, "pairs 2"]:

@@ -47,6 +47,11 @@ COMMANDS: dict[str, Entry] = {
         "Give the people of one set the expressions of another, with a registered generator.",
         PIPELINE,
     ),
+    "nightly": Entry(
+        "mien.flows.nightly:nightly",
+        "Prepare what is new among the photos, then generate what the champion has not done yet.",
+        PIPELINE,
+    ),
     "transfer": Entry(
         "mien.flows.transfer:transfer_pair", "Give the person of one photo the expression of another.", PIPELINE
     ),

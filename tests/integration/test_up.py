@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 
 from deployments.local import demo_lines
 from deployments.processes import Started, end, read_note, write_note
+from deployments.schedules import deployments_of
 from deployments.servers import free_port
 from mien.storage import Root
 from mien.tasks.tracking import check_connection
@@ -143,9 +144,9 @@ def test_the_logins_are_printed_and_private(up: Up) -> None:
 
 
 def test_all_deployments_are_there(up: Up) -> None:
-    for name in ("prepare-faces/local", "train-generator/local", "augment-faces/nightly", "face-augmentation/demo"):
+    for name in deployments_of():
         assert "description" in up.prefect("deployment", "inspect", name)
-    nightly = up.prefect("deployment", "inspect", "augment-faces/nightly")
+    nightly = up.prefect("deployment", "inspect", "nightly/local")
     assert "0 2 * * *" in nightly
     assert "'active': False" in nightly
 
@@ -228,6 +229,70 @@ def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
     seen = client("wait", "Scheduled", "Completed")
     client("switch off")
     assert {"Scheduled", "Completed"} <= set(seen)
+
+
+SCHEDULES = """
+import sys
+from prefect.client.orchestration import get_client
+
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("nightly/local")
+    for schedule in deployment.schedules:
+        if sys.argv[1:] and schedule.slug == "night":
+            client.update_deployment_schedule(deployment.id, schedule.id, active=sys.argv[1] == "on")
+    limit = deployment.global_concurrency_limit
+    print(limit.limit, deployment.concurrency_options.collision_strategy.value)
+    print(*((schedule.slug, schedule.active) for schedule in client.read_deployment_schedules(deployment.id)))
+"""
+"""Prints the limit of nightly/local and its schedules, after switching that of the night on or off."""
+
+
+def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
+    def schedules(*switch: str) -> list[str]:
+        done = up.run([sys.executable, "-c", SCHEDULES, *switch])
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert schedules() == ["1 ENQUEUE", "('night', False)"]
+    assert schedules("on")[1] == "('night', True)"
+    up.prefect("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+    assert schedules()[1] == "('night', True)"
+    _make("down", up.environment)
+    _make("up", up.environment)
+    assert schedules() == ["1 ENQUEUE", "('night', True)"]
+    schedules("off")
+
+
+NIGHTS = """
+import time
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("nightly/local")
+    nights = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
+    at_once, seen, runs, end_s = 0, set(), [], time.monotonic() + 280
+    while time.monotonic() < end_s and not (runs and all(run.state.is_final() for run in runs)):
+        runs = [run for run in client.read_flow_runs(flow_run_filter=nights) if not run.auto_scheduled]
+        seen |= {run.state_name for run in runs}
+        at_once = max(at_once, sum(run.state.is_running() for run in runs))
+        time.sleep(0.5)
+    print(len(runs), at_once, "AwaitingConcurrencySlot" in seen, *sorted(run.state_name for run in runs))
+    print(*(run.state.message for run in runs), sep="\\n")
+"""
+"""Waits for the runs of nightly/local; prints how many there are, how many ran at once, and how they ended."""
+
+
+def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: Path) -> None:
+    parameters = json.dumps({"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path)})
+    for _ in range(2):
+        up.prefect("deployment", "run", "nightly/local", "--params", parameters)
+    done = up.run([sys.executable, "-c", NIGHTS])
+    summary, *messages = done.stdout.splitlines()
+    # There is no generator yet: the photos are prepared, and each night says what is missing.
+    assert summary == "2 1 True Failed Failed", done.stderr
+    assert ["train first" in message for message in messages] == [True, True], messages
+    assert len(table_rows(tmp_path, "faces", "two")) == 20
 
 
 def test_down_leaves_a_process_alone_that_has_the_pid_of_another(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mien.flows.augment import AugmentedFaces
 from mien.flows.export import ExportedFaces
+from mien.flows.nightly import Night
 from mien.flows.prepare import PreparedFaces
 from mien.flows.reproduce import ReproducedFace
 from mien.flows.train import TrainedGenerator
@@ -41,6 +42,22 @@ def test_a_prepared_set_says_what_became_of_its_photos_and_what_comes_next() -> 
     ]
     without_faces = replace(PREPARED, usable=0)
     assert without_faces.lines()[-1] == "no face is usable: mien report --root ./data --set team shows why"
+
+
+def test_a_night_says_what_is_new_and_no_more_than_that() -> None:
+    # All of a new champion's faces were rejected: work was done, and nothing came of it.
+    rejected = AugmentedFaces(
+        set="team-augmented",
+        plan=PlanSummary(3, 5),
+        rejected=5,
+        transfers=TableRef("./data", "transfers", "d" * 64),
+        gallery=Gallery("./g/index.html", ""),
+    )
+    night = Night(PREPARED, rejected, new_photos=0, new_faces=0, new_transfers=0)
+    assert night.lines()[-1] == "nothing new: no photo, usable face or accepted face that was not there before"
+    assert "team-augmented: 5 faces asked for, 5 tried, 0 accepted, 5 rejected" in night.lines()
+    assert replace(night, new_photos=2).lines()[-1] == "new: 2 photos, 0 usable faces, 0 generated faces"
+    assert "| photos | 2 | 11 |" in replace(night, new_photos=2).table()
 
 
 def test_a_job_says_what_became_of_its_list() -> None:

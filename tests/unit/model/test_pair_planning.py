@@ -148,6 +148,52 @@ def test_a_later_slice_goes_on_where_the_former_ended(
     assert len(set(together)) == len(together)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 6), st.integers(1, 12), st.integers(1, 40), st.sampled_from([None, 15.0]),
+    st.sampled_from(["p0", "p3", "someone new"]), st.sampled_from([*LABELS, "a new label"]), st.integers(0, 9),
+)  # fmt: skip
+def test_a_new_face_changes_no_pair_but_those_that_it_replaces(
+    people: int, each: int, count: int, limit: float | None, person: str, label: str, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    rows: list[Row] = [
+        (f"{draw.integers(1000)}-{p}-{n}", f"p{p}", LABELS[draw.integers(3)], (float(draw.uniform(-20, 20)), 0.0, 0.0))
+        for p in range(people)
+        for n in range(each)
+    ]
+    new: Row = (f"{draw.integers(1000)}-new-and-longer", person, label, (0.0, 0.0, 0.0))
+    rules = PlanRules(seed, limit)
+    before, after = (set(pairs_of(faces, faces, count, rules)) for faces in (rows, [*rows, new]))
+    assert all(new[0] in pair[1:] for pair in after - before)
+    # Nor does a face that goes: what it leaves is filled up, and all else stays.
+    assert {pair for pair in after if new[0] not in pair[1:]} <= before
+
+
+@pytest.mark.parametrize(("each", "person"), [(10, "person 7"), (10, "new"), (1, "new")])
+def test_one_new_photo_among_a_thousand_changes_few_pairs(each: int, person: str) -> None:
+    rows: list[Row] = [(f"f{n}", f"person {n // each}", LABELS[n % 3], None) for n in range(1000)]
+    before, after = (set(pairs_of(faces, faces, 10)) for faces in (rows, [*rows, ("fresh", person, "sad", None)]))
+    own = {pair for pair in after if pair[0] == person and "fresh" in pair}
+    assert len(after - before) <= len(own) + 3 * 10000 / each / 1000
+    assert len(before - after) == len(after - before) - (10 if person == "new" else 0)
+
+
+def test_one_new_face_takes_the_turn_of_one_source_where_there_may_be_no_more() -> None:
+    sources: list[Row] = [(f"a{n}", "a", "", None) for n in range(9)]
+    rules = PlanRules(planning=PlanningSettings(max_sources=4))
+    used = [{source for _, source, _ in pairs_of(some, ROWS[5:], 60, rules)} for some in (sources[:8], sources)]
+    assert [len(each) for each in used] == [4, 4]
+    assert used[1] - used[0] <= {"a8"}
+
+
+def test_every_source_is_used_about_alike() -> None:
+    drivers: list[Row] = [(f"d{n}", f"person {n}", "", None) for n in range(600)]
+    counts = Counter(source for name, source, _ in pairs_of(ROWS[:5], drivers, 500) if name == "a")
+    assert set(counts) == {row[0] for row in ROWS[:5]}
+    assert max(counts.values()) < 1.5 * min(counts.values())
+
+
 def test_poses_that_are_too_far_apart_are_never_paired() -> None:
     turned: list[Row] = [(f"a{n}", "a", "", (10.0 * n, 0.0, 0.0)) for n in range(5)]
     drivers: list[Row] = [(f"b{n}", "b", "", (8.0 * n - 8, 0.0, 0.0)) for n in range(9)]

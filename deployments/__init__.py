@@ -1,0 +1,1 @@
+"""Prefect deployments of the flows, and local servers to run them on."""

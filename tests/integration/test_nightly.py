@@ -1,0 +1,54 @@
+"""The flow of a night: new photos in, what the champion has not done out, and nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.flows.nightly import Night, nightly
+from mien.storage import set_version
+from mien.storage.root import Root
+from mien.tasks.errors import UsageError
+from tests.integration.flow_calls import CROP_PX, HELD_OUT, SIX_PEOPLE, generated, table_rows
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
+
+
+def night(root: Path, *more: str) -> Night:
+    settings: dict[str, Any] = {"augmented": "nights", "crop_size": CROP_PX, "per_identity": 1, "workers": 2}
+    return nightly([*SIX_PEOPLE, *more], set="six", root=str(root), **HELD_OUT, **settings)
+
+
+def shards(root: Path) -> dict[str, int]:
+    return {str(path.relative_to(root)): path.stat().st_mtime_ns for path in root.rglob("shards/*.parquet")}
+
+
+def test_a_night_takes_the_new_photos_and_the_same_night_again_makes_nothing(done) -> None:
+    root, _ = done
+    first = night(root)
+    assert (first.new_photos, first.new_faces) == (0, 0)  # the set was prepared before
+    made = [row for row in generated(root, "nights") if row["status"] == "ok"]
+    assert first.new_transfers == len({row["output_id"] for row in made}) > 0
+
+    before, version = shards(root), set_version(Root(str(root)), "nights")
+    again = night(root)
+    assert (again.new_photos, again.new_faces, again.new_transfers) == (0, 0, 0)
+    assert again.lines()[-1].startswith("nothing new: ")
+    assert again.augmented.transfers == first.augmented.transfers
+    assert (shards(root), set_version(Root(str(root)), "nights")) == (before, version)
+
+    usable = sum(row["status"] == "ok" for row in table_rows(root, "faces", "six"))
+    later = night(root, "sample:orl/s7")
+    assert later.new_photos == 10
+    assert later.new_faces == sum(row["status"] == "ok" for row in table_rows(root, "faces", "six")) - usable > 0
+    assert "s7" in {row["identity"] for row in generated(root, "nights")}
+    assert before.items() <= shards(root).items()
+    assert later.lines()[-1].startswith("new: 10 photos, ")
+
+
+def test_a_night_without_a_generator_prepares_and_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="train first"):
+        nightly(["sample:orl/s1", "sample:orl/s2"], set="two", root=str(tmp_path), crop_size=CROP_PX, workers=2)
+    assert len(table_rows(tmp_path, "faces", "two")) == 20
