@@ -32,4 +32,5 @@ def test_a_generator_is_registered_with_a_server_and_used_from_there(tracking_se
     done = augment("three", root, per_identity=1)
     assert done.transfers is not None
     rows = generated(root, "three-by-three")
-    assert [row["model_uri"] for row in rows] == ["models:/mien-generator/1"] * 3
+    assert {row["model_uri"] for row in rows} == {"models:/mien-generator/1"}
+    assert {row["identity"] for row in rows} == {"s1", "s3", "s4"}

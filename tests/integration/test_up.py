@@ -17,14 +17,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from mlflow import MlflowClient
 
-from deployments.local import demo_lines
 from deployments.processes import Started, end, read_note, write_note
 from deployments.schedules import deployments_of
 from deployments.servers import free_port
-from mien.storage import Root
-from mien.tasks.tracking import check_connection
 from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
 
@@ -316,14 +312,3 @@ def test_a_damaged_note_is_told_in_one_line(tmp_path: Path) -> None:
     note.write_text("{")
     with pytest.raises(ValueError, match="is damaged: end the servers by hand, then delete it"):
         read_note(note)
-
-
-def test_after_a_demo_its_root_and_model_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert demo_lines(tmp_path) == ""
-    check_connection(Root(str(tmp_path / "a demo")))  # makes the registry
-    lines = [line.strip() for line in demo_lines(tmp_path / "a demo").splitlines() if line.startswith("  ")]
-    listed, browsed = (shlex.split(line) for line in lines)
-    assert listed[1:] == ["ls", "--root", str(tmp_path / "a demo")]
-    assert all(Path(command[0]).name in ("mien", "mlflow") for command in (listed, browsed))
-    assert MlflowClient(browsed[-1]).search_experiments(max_results=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.servers import free_port
 from mien import __version__
@@ -50,7 +51,8 @@ def test_packs_of_insightface_are_not_needed_by_dlib(tmp_path: Path) -> None:
 
 
 def test_the_machine_is_looked_at(tmp_path: Path) -> None:
-    findings = found(tmp_path / "not" / "there")
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):  # other tests may have started a server
+        findings = found(tmp_path / "not" / "there")
     assert str(tmp_path / "not" / "there") in findings["disk"].summary
     assert findings["temporary"].ok
     assert f"torch {torch.__version__}" in findings["versions"].summary
