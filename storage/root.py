@@ -6,6 +6,7 @@ a file appears whole or not at all, listings are never stale, and errors say wha
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -200,16 +201,16 @@ class Root:
             if (local := self.local_path(path)) is not None:
                 return _create_file(local, data)
             full = self.full_path(path)
+            if not _can_create(self.filesystem):
+                if self.filesystem.exists(full):
+                    return False
+                self.filesystem.pipe_file(full, data)
+                return True
             try:
                 self.filesystem.pipe_file(full, data, mode="create")
                 return True
             except FileExistsError:
                 return False
-            except (NotImplementedError, TypeError):
-                if self.filesystem.exists(full):
-                    return False
-                self.filesystem.pipe_file(full, data)
-                return True
 
     def list(self, path: str) -> list[str]:
         """Sorted names of the files directly in a folder, without hidden ones; empty where there is no such folder."""
@@ -283,6 +284,11 @@ class Root:
 def _replace_file(path: Path, data: bytes) -> None:
     with _written_beside(path, data) as temporary:
         os.replace(temporary, path)
+
+
+def _can_create(filesystem: Any) -> bool:
+    """Whether writing takes a mode. Some filesystems swallow what they do not know, and would write over the file."""
+    return "mode" in inspect.signature(filesystem.pipe_file).parameters
 
 
 def _create_file(path: Path, data: bytes) -> bool:

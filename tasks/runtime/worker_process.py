@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
-import pickle
+import pickle  # nosec B403 # between this process and its own children
 import signal
 import sys
 import threading
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import psutil
 
@@ -31,6 +31,8 @@ import mien
 from mien.tasks.errors import RunError
 from mien.tasks.runtime.limits import WorkLimits, put_in_force
 from mien.tasks.runtime.reports import Clock, InHand, Report, Ticked, report_to
+
+R = TypeVar("R")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 """What the libraries of a worker take their number of threads from: one."""
@@ -105,7 +107,9 @@ def _work(pipe: Connection, limits: WorkLimits) -> None:
 
 def _answer(job: bytes, send: Callable[[_Outcome], None]) -> None:
     try:
-        send(_Outcome(result=pickle.loads(job)()))
+        # The parent pickled it, as `multiprocessing` does with what goes through its pipes. To unpickle it imports the
+        # work and may fail, which is an answer, too: so it is done here and not by the pipe.
+        send(_Outcome(result=pickle.loads(job)()))  # nosec B301
     except Exception as error:  # also where the result cannot be pickled: nothing of it is sent then
         error.add_note("".join(traceback.format_exception(error)))
         send(_Outcome(error=_as_sendable(error)))
@@ -113,7 +117,7 @@ def _answer(job: bytes, send: Callable[[_Outcome], None]) -> None:
 
 def _as_sendable(error: Exception) -> Exception:
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # nosec B301 # what was pickled in the same line
     except Exception:  # an error of another library may need more than its message to be made again
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
@@ -140,23 +144,26 @@ class WorkerProcess:
         with _own_code():
             self._process.start()
         theirs.close()
+        self.is_idle = True
+        """Whether it has answered all that it was called for, be it with an error of the work's own."""
 
     def is_alive(self) -> bool:
         """Whether it can take work."""
         return self._process.is_alive()
 
-    def call(self, job: bytes, allowed: Allowed, advance: Callable[[float], None]) -> Any:
-        """The result of a pickled call.
+    def call(self, work: Callable[[], R], allowed: Allowed, advance: Callable[[float], None]) -> R:
+        """The result of the work.
 
         Args:
-            job: The call.
+            work: Can be pickled, as its result can.
             allowed: What the item in hand may take.
             advance: Is told how many units are done; after a death, that these are to be done again.
 
         Raises:
             WorkerDiedError: the process ended, or an item took more than is allowed. It is of no use any more.
         """
-        watch, done = _Watch(self._process.pid or 0, allowed), 0.0
+        job, watch, done = pickle.dumps(work), _Watch(self._process.pid or 0, allowed), 0.0
+        self.is_idle = False
         try:
             self._pipe.send_bytes(job)
             while True:
@@ -178,6 +185,7 @@ class WorkerProcess:
         if isinstance(message.error, MemoryError):
             advance(-done)
             raise WorkerDiedError("memory", "there is", watch.in_hand) from message.error
+        self.is_idle = True
         if message.error is not None:
             raise message.error
         return message.result

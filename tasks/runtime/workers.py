@@ -7,7 +7,6 @@ each with single-threaded libraries (two libraries with two threads each on two 
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,24 +74,17 @@ class WorkerPool:
 
     def call(self, work: Callable[[], R], step: Step = "item") -> R:
         """Result of the work, each of whose items, if it has any in hand, may take the time of `step`."""
-        job = pickle.dumps(work)
         allowed = Allowed(self.limits.seconds(step), self._mib)
         with self._free:
             worker = self._take()
-            usable = False
             try:
-                result: R = worker.call(job, allowed, self._tick)
-                usable = True
-                return result
+                return worker.call(work, allowed, self._tick)
             except WorkerDiedError as death:
                 if self._abandoned:
                     raise AbandonedError("the run has ended") from death
                 raise
-            except Exception:
-                usable = True  # the error is the work's own
-                raise
             finally:
-                self._put_back(worker, usable)
+                self._put_back(worker)
 
     def _take(self) -> WorkerProcess:
         with self._lock:
@@ -104,12 +96,12 @@ class WorkerPool:
             self._busy.append(worker)
             return worker
 
-    def _put_back(self, worker: WorkerProcess, usable: bool) -> None:
+    def _put_back(self, worker: WorkerProcess) -> None:
         with self._lock:
             self._busy.remove(worker)
-            if usable:
+            if worker.is_idle:
                 self._idle.append(worker)
-        if not usable:
+        if not worker.is_idle:
             worker.end()
 
     def abandon(self) -> None:

@@ -7,9 +7,12 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 from uuid import uuid4
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from mien.storage import MissingError, Root, StorageError
 from mien.storage.root import storage_errors
@@ -188,6 +191,23 @@ def test_listings_are_never_stale(root: Root) -> None:
     assert [read() for read in reads] == [[], []]
     other.write_bytes("t/a", b"")
     assert [read() for read in reads] == [["a"], ["a"]]
+
+
+class WithoutModes(MemoryFileSystem):
+    """Of those that take any argument and heed the ones they know."""
+
+    protocol = "withoutmodes"
+    store: ClassVar[dict[str, Any]] = {}
+
+    def pipe_file(self, path: str, value: bytes, **_: Any) -> None:
+        super().pipe_file(path, value)
+
+
+def test_a_filesystem_that_ignores_the_mode_of_writing_writes_over_nothing() -> None:
+    fsspec.register_implementation("withoutmodes", WithoutModes)
+    root = Root("withoutmodes://root")
+    assert [root.create_bytes("a", b"1"), root.create_bytes("a", b"2")] == [True, False]
+    assert root.read_bytes("a") == b"1"
 
 
 def modes(folder: Path) -> set[str]:
