@@ -7,22 +7,20 @@ a file appears whole or not at all, listings are never stale, and errors say wha
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from uuid import uuid4
 
 import fsspec
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from mien.storage.errors import MissingError, StorageError, TransientError
-from mien.storage.private import make_folder, private_opener
 from mien.storage.retries import is_transient
+from mien.storage.whole_files import create_file, replace_file
 
 _REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
 """botocore's names for missing credentials; compared by name, since botocore is loaded for S3 only."""
@@ -186,7 +184,7 @@ class Root:
         """
         with storage_errors(self.uri(path)):
             if (local := self.local_path(path)) is not None:
-                _replace_file(local, data)
+                replace_file(local, data)
             else:
                 self.filesystem.pipe_file(self.full_path(path), data)
 
@@ -199,7 +197,7 @@ class Root:
         """
         with storage_errors(self.uri(path)):
             if (local := self.local_path(path)) is not None:
-                return _create_file(local, data)
+                return create_file(local, data)
             full = self.full_path(path)
             if not _can_create(self.filesystem):
                 if self.filesystem.exists(full):
@@ -281,42 +279,6 @@ class Root:
             self.filesystem.rm(self.full_path(path), recursive=True)
 
 
-def _replace_file(path: Path, data: bytes) -> None:
-    with _written_beside(path, data) as temporary:
-        os.replace(temporary, path)
-
-
 def _can_create(filesystem: Any) -> bool:
     """Whether writing takes a mode. Some filesystems swallow what they do not know, and would write over the file."""
     return "mode" in inspect.signature(filesystem.pipe_file).parameters
-
-
-def _create_file(path: Path, data: bytes) -> bool:
-    with _written_beside(path, data) as temporary:
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
-        except OSError:  # a filesystem without links; then the content may be seen half written for a moment
-            try:
-                with open(path, "xb", opener=private_opener) as file:
-                    file.write(data)
-            except FileExistsError:
-                return False
-        return True
-
-
-@contextmanager
-def _written_beside(path: Path, data: bytes) -> Generator[Path, None, None]:
-    """A whole file under another name in the same folder, gone when the block ends."""
-    make_folder(path.parent)
-    # Hidden, so that what a killed process leaves behind is never listed; unique, since two may write at once.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb", opener=private_opener) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # else the name could outlive a power cut that the content does not
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
