@@ -1,40 +1,94 @@
 """What one more photo changes in a plan: pairs kept and pairs that are new.
 
 python -m benchmarks.grown_plan [--photos 1000] [--per-identity 10]
+
+A set of drawn landmarks is planned, gets one more photo, and is planned again, as a night does it: with labels, and
+without any, where the clusters of the former plan are kept (and, beside that, found anew).
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from benchmarks.planning import EXPRESSIONS
-from mien.model.pair_planning import Planner, PlanRules, plan_faces
-from mien.storage import fingerprint
+from benchmarks.planning import EXPRESSIONS, SIDE_PX
+from mien.model.landmarks.reference import reference_shape
+from mien.storage import Root, commit, fingerprint, read_shard, write_shard
+from mien.storage.schemas import FACES
+from mien.tasks.plan.counts import PlanOutcome
+from mien.tasks.plan.groups import FormerClusters, former_clusters
+from mien.tasks.plan.pair_shards import commit_pairs, store_round
+from mien.tasks.plan.plan import PlanSettings, make_plan
+from mien.tasks.sets.faces import FaceTables
 
-Photo = tuple[str, str, str]
-"""Id, person and expression."""
+
+@dataclass(frozen=True)
+class Photo:
+    """A face of a set."""
+
+    number: int
+    person: int
+    expression: str
+
+    def row(self, labelled: bool) -> dict[str, Any]:
+        """Of the table of faces."""
+        name = fingerprint(f"face {self.number}")
+        return {
+            "face_id": name,
+            "image_id": name * 2,
+            "identity": f"person {self.person:04d}",
+            "expression": self.expression if labelled else None,
+            "split": "train",
+            "landmarks_xy": ((self._shape() / 3 + 1) * SIDE_PX / 2).ravel().astype(np.float32),
+            "landmark_scheme": "ibug68",
+            "status": "ok",
+        }
+
+    def _shape(self) -> np.ndarray:
+        """The person's own face, and what the expression moves of it, more or less."""
+        own, draw = np.random.default_rng(self.person), np.random.default_rng([1, self.number])
+        shape = reference_shape() + own.normal(0, 0.02, (68, 2)) + draw.normal(0, 0.006, (68, 2))
+        kind = np.random.default_rng([2, sum(self.expression.encode())])
+        moved = kind.choice(51, 12, replace=False) + 17
+        shape[moved] += kind.normal(0, 0.12, (12, 2)) * draw.uniform(0.3, 1.0)
+        return shape
 
 
 def photos(count: int, each: int) -> list[Photo]:
-    """So many of each person, with labels in turns."""
-    return [
-        (fingerprint(f"face {number}"), f"person {number // each:04d}", EXPRESSIONS[number % len(EXPRESSIONS)])
-        for number in range(count)
-    ]
+    """So many of each person, with expressions in turns."""
+    return [Photo(number, number // each, EXPRESSIONS[number % len(EXPRESSIONS)]) for number in range(count)]
 
 
-def pairs(of: list[Photo], per_identity: int) -> set[tuple[str, str]]:
-    """Source and driver of each pair that is planned."""
-    ids, people, groups = zip(*of, strict=True)
-    faces = plan_faces(np.array(ids, np.bytes_), people, groups, np.full((len(of), 3), np.nan))
-    planner = Planner(faces, faces, PlanRules())
-    return {
-        (pair.identity_face_id, pair.expression_face_id)
-        for name in planner.identities
-        for pair in planner.pairs(planner.take(name, 0, per_identity))
-    }
+@dataclass(frozen=True)
+class Planned:
+    """A plan that is stored."""
+
+    pairs: set[tuple[str, str]]
+    """Source and driver."""
+    clusters: FormerClusters | None
+
+
+def planned(
+    root: Root, of: list[Photo], per_identity: int, labelled: bool, former: FormerClusters | None = None
+) -> Planned:
+    """Plans a set of photos, and stores it."""
+    rows = [photo.row(labelled) for photo in of]
+    shard = write_shard(root, "faces", fingerprint(repr(of) + str(labelled)), pa.Table.from_pylist(rows, schema=FACES))
+    faces = commit(root, "faces", [shard], {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}})
+    tables = FaceTables("drawn", faces.fingerprint, commit(root, "heatmaps", [], {"spec": {}}).fingerprint)
+    plan, outcome = make_plan(root, tables, tables, PlanSettings(per_identity), former), PlanOutcome()
+    outcome.pairs += store_round(root, next(plan.rounds(outcome)))
+    stored = commit_pairs(root, plan, outcome, tables, tables)
+    pairs: set[tuple[str, str]] = set()
+    for part in outcome.pairs:
+        columns = read_shard(root, "pairs", part.fingerprint, ["identity_face_id", "expression_face_id"])
+        pairs |= set(zip(*(column.to_pylist() for column in columns.columns), strict=True))
+    return Planned(pairs, former_clusters(root, stored.fingerprint))
 
 
 def main() -> None:
@@ -42,17 +96,26 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--per-identity", type=int, default=10)
     asked = parser.parse_args()
-    known, new = fingerprint("one more"), "person of one more"
-    print("| photos of each person | one more photo | pairs | kept | new |\n|---|---|---|---|---|")
-    for each, what, photo in (
-        (10, "of a known person", (known, "person 0007", EXPRESSIONS[0])),
-        (10, "of a new person", (known, new, EXPRESSIONS[0])),
-        (10, "with a new label", (known, "person 0007", "bored")),
-        (1, "of a new person", (known, new, EXPRESSIONS[0])),
+    known = Photo(asked.photos, 7, EXPRESSIONS[0])
+    stranger = replace(known, person=asked.photos)
+    print("| photos of each person | one more photo | labels | pairs | kept | new |\n|---|---|---|---|---|---|")
+    for each, what, photo, labels in (
+        (10, "of a known person", known, "labels"),
+        (10, "of a new person", stranger, "labels"),
+        (10, "with a new label", replace(known, expression="bored"), "labels"),
+        (1, "of a new person", stranger, "labels"),
+        (10, "of a known person", known, "clusters kept"),
+        (10, "of a new person", stranger, "clusters kept"),
+        (1, "of a new person", stranger, "clusters kept"),
+        (10, "of a known person", known, "clusters found anew"),
     ):
-        before = photos(asked.photos, each)
-        former, later = pairs(before, asked.per_identity), pairs([*before, photo], asked.per_identity)
-        print(f"| {each} | {what} | {len(former):,} | {len(former & later):,} | {len(later - former):,} |")
+        with tempfile.TemporaryDirectory() as scratch:
+            root, before, labelled = Root(scratch), photos(asked.photos, each), labels == "labels"
+            first = planned(root, before, asked.per_identity, labelled)
+            former = first.clusters if labels == "clusters kept" else None
+            later = planned(root, [*before, photo], asked.per_identity, labelled, former)
+        kept, new = len(first.pairs & later.pairs), len(later.pairs - first.pairs)
+        print(f"| {each} | {what} | {labels} | {len(first.pairs):,} | {kept:,} | {new:,} |")
 
 
 if __name__ == "__main__":

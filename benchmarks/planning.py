@@ -79,7 +79,7 @@ def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float
     marks.append(time.perf_counter())
     summary, outcome = plan.summary, PlanOutcome()
     marks.append(time.perf_counter())
-    outcome.pairs += store_round(root, next(plan.rounds(outcome)), 0)
+    outcome.pairs += store_round(root, next(plan.rounds(outcome)))
     commit_pairs(root, plan, outcome, given, given)
     marks.append(time.perf_counter())
     millions = summary.pairs / 1e6

@@ -49,7 +49,8 @@ from mien.storage import write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.generator.weights import load_model
 from mien.tasks.transfer.generate import BATCH, Batch
-from mien.tasks.transfer.transfer_shards import TRANSFER
+from mien.tasks.transfer.pair_inputs import asked_of
+from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob
 
 READ, PREPARE = "read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps"
 DECODE = "(of that: decode the crops)"
@@ -89,7 +90,7 @@ def networks_alone(bench: Bench, batches: list[Batch]) -> None:
 def end_to_end(bench: Bench) -> None:
     """The shards as a worker makes them; written under names that are not there yet."""
     for number, shard in enumerate(bench.shards):
-        TRANSFER.make(bench.root, f"{time.time_ns() + number:032x}", shard.fingerprint, bench.settings)
+        TRANSFER.make(bench.root, f"{time.time_ns() + number:032x}", shard.fingerprint, TransferJob(bench.settings))
 
 
 def compare(bench: Bench, rounds: int) -> None:
@@ -121,10 +122,11 @@ def stages(bench: Bench) -> None:
         with clock.on(READ):
             rows = bench.rows(shard)
             faces = pairs.faces(rows)
+            asked = asked_of(bench.root, rows, faces, pairs.made_with, bench.settings.neutrals)
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
             with clock.on(DECODE):
-                [decode_rgb(faces[row["identity_face_id"]]["crop"]) for row in some]
+                [decode_rgb(faces.sources[row["identity_face_id"]]["crop"]) for row in some]
             with clock.on(PREPARE):
                 batch = pairs.batch(some, faces)
             with clock.on("generator"):
@@ -132,7 +134,7 @@ def stages(bench: Bench) -> None:
             with clock.on("judge"):
                 judged = pairs.judge(images, batch.targets)
             with clock.on("encode"):
-                pairs.outcomes(some, images, judged)
+                pairs.outcomes(some, asked[start : start + BATCH], images, judged)
     made = [list(pairs.rows(bench.rows(shard))) for shard in bench.shards]
     with clock.on("write the shard"):
         for number, rows in enumerate(made):

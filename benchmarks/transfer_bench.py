@@ -57,7 +57,7 @@ def bench_of(folder: Path, pairs: int) -> Bench:
     )  # fmt: skip
     settings = replace(settings, neutrals=keep_neutrals(root, settings.sets, sha256, settings.retarget))
     plan = make_plan(root, tables, tables, PlanSettings(per_identity=-(-pairs // len(PHOTOS))))
-    return Bench(root, settings, store_round(root, partial(plan.parts, plan.first(), SHARD_PAIRS), 0))
+    return Bench(root, settings, store_round(root, partial(plan.parts, plan.first(), SHARD_PAIRS)))
 
 
 def all_batches(bench: Bench) -> list[Batch]:

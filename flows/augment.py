@@ -55,9 +55,10 @@ from mien.tasks.sets.licences import check_sets
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
 from mien.tasks.sets.splits import Split
 from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.transfer.former import former_job
 from mien.tasks.transfer.gate_limits import load_gate
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
-from mien.tasks.transfer.transfer_shards import TRANSFER, commit_transfers
+from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob, commit_transfers, older_faces
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class AugmentedFaces(FlowResult):
     """What it would take, after a dry run."""
     refused: tuple[str, ...] = ()
     """Lines on pairs that were not made for want of consent."""
+    older: dict[str, int] = field(default_factory=dict)
+    """Faces that were kept of another version of the generator, by its name."""
+    model: str = ""
+    """The version that was asked for."""
 
     @property
     def planned(self) -> int:
@@ -85,7 +90,20 @@ class AugmentedFaces(FlowResult):
         if self.transfers is None or self.gallery is None:
             line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
             return [line, *self.plan.lines(), *([self.cost.line()] if self.cost else [])]
-        return [self.summary(), *self.refused, f"table:   {self.transfers.uri}", f"gallery: {self.gallery.uri}"]
+        return [
+            self.summary(),
+            *self.older_lines(),
+            *self.refused,
+            f"table:   {self.transfers.uri}",
+            f"gallery: {self.gallery.uri}",
+        ]
+
+    def older_lines(self) -> list[str]:
+        """A line for each other version whose faces were kept."""
+        return [
+            f"{count} of them are by {uri}: --remake makes them anew with {self.model}"
+            for uri, count in self.older.items()
+        ]
 
     def summary(self) -> str:
         """One line: what became of the plan."""
@@ -148,6 +166,7 @@ def augment_faces(
     keep_rejected: Annotated[bool, OUTPUT] = False,
     gallery: Annotated[Text | None, OUTPUT] = None,
     dry_run: Annotated[bool, RUN] = False,
+    remake: Annotated[bool, RUN] = False,
     replace: Annotated[bool, RUN] = False,
     precision: Annotated[Precision, RUN] = "auto",
     workers: Workers = None,
@@ -181,6 +200,8 @@ def augment_faces(
         keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
         gallery: Folder for the gallery; {root}/galleries/{set} if empty.
         dry_run: Only count what would be generated; write nothing.
+        remake: Make anew what another version of the generator has made, and find neutrals and clusters of expressions
+            anew; otherwise what the set holds is kept, and its rows say which version made them.
         replace: Take the place of a set of other people or expressions, or of one with more than twice as many faces.
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
         workers: Worker processes; one per core if empty.
@@ -206,10 +227,11 @@ def augment_faces(
     sources, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
 
     # Plan pairs
+    last = None if remake else former_job(opened_root, name)
     rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
     planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
     plan = (
-        make_plan(opened_root, sources, drivers, planning)
+        make_plan(opened_root, sources, drivers, planning, None if last is None else last.clusters(opened_root))
         if listed is None
         else read_list(opened_root, sources, drivers, listed, seed)
     )
@@ -229,24 +251,27 @@ def augment_faces(
         detector_of(opened_root, sources),
         gate=load_gate(opened_root, gate, chosen.gate),
         retarget=retarget_by,
-        neutrals=keep_neutrals(opened_root, sets, registered.sha256, retarget_by),
+        neutrals=keep_neutrals(
+            opened_root, sets, registered.sha256, retarget_by, None if last is None else last.neutrals
+        ),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
         compute=Compute.chosen(precision),
     )
 
     # Transfer, in rounds: what is rejected in one is replaced in the next
+    job = TransferJob(transfer, None if last is None else last.rows_for(transfer))
     outcome = PlanOutcome()
     with (
         remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
         worker_pool(workers, chosen.work),
     ):
         for pairs_round in plan.rounds(outcome):
-            shards = store_round(opened_root, pairs_round, len(outcome.pairs))
+            shards = store_round(opened_root, pairs_round)
             names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)
-            outcome.count(opened_root, shards, run_stage(TRANSFER, opened_root, names, transfer, faces))
+            outcome.count(opened_root, shards, run_stage(TRANSFER, opened_root, names, job, faces))
     pairs_ref = commit_pairs(opened_root, plan, outcome, sources, drivers)
-    transfers = commit_transfers(opened_root, pairs_ref, outcome.transfers, transfer)
+    transfers = commit_transfers(opened_root, pairs_ref, outcome.transfers, transfer, last)
     tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
     check_kept_rows(opened_root, name, tables, version, replace)
     write_set(opened_root, name, tables, after=version, about=about)
@@ -256,7 +281,15 @@ def augment_faces(
     page = build_gallery(opened_root, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
     create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     counts = read_manifest(opened_root, "transfers", transfers.fingerprint).counts
-    refused = tuple(refused_lines(opened_root, transfers.fingerprint))
     return AugmentedFaces(
-        name, plan.summary, outcome, counts["ok"], counts["rejected"], transfers, page, refused=refused
+        name,
+        plan.summary,
+        outcome,
+        counts["ok"],
+        counts["rejected"],
+        transfers,
+        page,
+        refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
+        older=older_faces(opened_root, outcome.transfers, transfer),
+        model=registered.uri,
     )

@@ -132,6 +132,7 @@ def nightly(
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
     gallery: Annotated[Text | None, OUTPUT] = None,
+    remake: Annotated[bool, RUN] = False,
     workers: Workers = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> Night:
@@ -166,6 +167,7 @@ def nightly(
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse whatever depends on weights that exclude commercial use.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.
+        remake: Make anew what another version of the generator has made; otherwise it is kept, and its rows say which.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
     """
@@ -218,6 +220,7 @@ def nightly(
             require_consent=require_consent,
             commercial=commercial,
             gallery=gallery,
+            remake=remake,
             settings=settings,
         )
 

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ADDED: dict[str, pa.DataType] = {"failure": pa.string()}
-"""Columns that shards of older versions lack."""
+from mien.storage.schemas import SCHEMAS, TableName
+
+ADDED: dict[str, pa.DataType] = {"failure": pa.string(), "inputs": pa.string(), "neutrals": pa.string()}
+"""Columns that shards of older versions lack. The last two are of `transfers`."""
 
 
-def completed(schema: pa.Schema) -> pa.Schema:
-    """The schema of a shard, with the columns that it lacks since it is of an older version."""
-    for name, kind in ADDED.items():
-        if name not in schema.names:
-            schema = schema.append(pa.field(name, kind))
+def completed(table: TableName, schema: pa.Schema) -> pa.Schema:
+    """The schema of a shard, with the columns of its table that it lacks since it is of an older version."""
+    names = SCHEMAS[table].names if table in SCHEMAS else [*schema.names, "failure"]
+    lacking = [name for name in names if name in ADDED and name not in schema.names]
+    for name in lacking:
+        schema = schema.insert(min(names.index(name), len(schema)), pa.field(name, ADDED[name]))
     return schema
 
 

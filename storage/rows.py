@@ -116,6 +116,8 @@ class TransferRow(TypedDict):
     model_sha256: str
     run_id: str | None
     settings: str
+    inputs: str | None
+    neutrals: str | None
     seed: int
     image: bytes | None
     image_format: str | None

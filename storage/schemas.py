@@ -127,7 +127,9 @@ TRANSFERS = pa.schema(
         _required("model_uri", pa.string()),  # models:/name/version, never an alias
         _required("model_sha256", pa.string()),
         pa.field("run_id", pa.string()),  # the MLflow run that trained the model
-        _required("settings", pa.string()),  # fingerprint of all that decides the row, besides its pair
+        _required("settings", pa.string()),  # fingerprint of what decides the picture besides faces and neutrals
+        pa.field("inputs", pa.string()),  # fingerprint of the two faces as they were used; null if one was not found
+        pa.field("neutrals", pa.string()),  # fingerprint of the neutrals of the two people; null without retargeting
         _required("seed", pa.int64()),
         pa.field("image", pa.binary()),  # encoded; null for a rejected face that was not to be kept
         pa.field("image_format", pa.string()),

@@ -213,7 +213,7 @@ def read_whole_shard(root: Root, shard: ShardRef, columns: Sequence[str]) -> pa.
     about: dict[bytes, bytes] = file.metadata.metadata or {}
     if sealed_file.seal != shard.sha256 or about.get(_NAME) != shard.fingerprint.encode():
         raise DamagedError(f"{root.uri(path)} is not the file that was committed: delete it and run the step again")
-    schema = completed(without_own_metadata(file.schema_arrow))
+    schema = completed(shard.table, without_own_metadata(file.schema_arrow))
     try:
         expected = _expected_schema(shard.table, schema)
     except StorageError as error:
@@ -230,7 +230,7 @@ def read_shard(root: Root, table: TableName, fingerprint: str, columns: Sequence
         StorageError: there is no such shard or column, the file is damaged, or the root cannot be read.
     """
     with _opened(root, table, fingerprint) as (file, _):
-        schema = completed(without_own_metadata(file.schema_arrow))
+        schema = completed(table, without_own_metadata(file.schema_arrow))
         chosen = schema.names if columns is None else list(columns)
         if unknown := [name for name in chosen if name not in schema.names]:
             raise StorageError(f"{table} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
@@ -244,7 +244,7 @@ def shard_schema(root: Root, table: TableName, fingerprint: str) -> pa.Schema:
         StorageError: as `read_shard`.
     """
     with _opened(root, table, fingerprint) as (file, _):
-        return completed(without_own_metadata(file.schema_arrow))
+        return completed(table, without_own_metadata(file.schema_arrow))
 
 
 def without_own_metadata(schema: pa.Schema) -> pa.Schema:

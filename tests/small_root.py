@@ -27,7 +27,7 @@ from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatma
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.sets.faces import FaceTables
-from mien.tasks.transfer.settings import TransferSettings
+from mien.tasks.transfer.settings import TransferSettings, output_id, settings_fingerprint
 from mien.tasks.transfer.transfer_shards import commit_transfers
 
 PREPARED, GENERATED = "six", "six-made"
@@ -100,19 +100,22 @@ def generate(root: Root, refs: dict[str, TableRef]) -> dict[str, TableRef]:
 
 
 def _transfer(planned: dict[str, Any], source: Any, driver: Any, photo: Any, settings: TransferSettings) -> Any:
-    output_id = fingerprint([planned["pair_id"], "settings"])
+    made_with = settings_fingerprint(settings)
+    made_from = made_with, "faces", "neutrals"
     model = settings.model
     provenance = {
         "generator": model.uri,
         "weights": model.sha256,
         "source": source["face_id"],
         "driver": driver["face_id"],
-        "output": output_id,
+        "output": output_id(planned["pair_id"], *made_from),
     }
     image = encode_image(np.full((16, 16, 3), planned["seed"] % 255, np.uint8), "png", provenance, 95)
     return planned | {
-        "output_id": output_id,
-        "settings": "settings",
+        "output_id": output_id(planned["pair_id"], *made_from),
+        "settings": made_with,
+        "inputs": "faces",
+        "neutrals": "neutrals",
         "source_image_id": source["image_id"],
         "driver_image_id": driver["image_id"],
         "split": source["split"],

@@ -43,17 +43,29 @@ def expression_offsets(
     return out
 
 
-def expression_clusters(
-    points: Float[np.ndarray, "faces 68 2"], people: Int[np.ndarray, " faces"], clusters: int, seed: int = 0
-) -> Int[np.ndarray, " faces"]:
-    """A cluster for each face (k-means on `expression_offsets`); the same faces in the same order give the same."""
+def fitted_centres(
+    offsets: Float[np.ndarray, "faces offsets"], clusters: int, seed: int = 0
+) -> Float[np.ndarray, "clusters offsets"]:
+    """The centres of clusters (k-means on `expression_offsets`), at most one for four faces; the same faces in the same
+    order give the same."""
     from sklearn.cluster import MiniBatchKMeans  # a second and more, and seldom needed
 
-    clusters = max(1, min(clusters, len(points) // 4))
+    clusters = max(1, min(clusters, len(offsets) // 4))
     if clusters == 1:
-        return np.zeros(len(points), np.int64)
-    offsets = expression_offsets(points, people)
+        return np.zeros((1, offsets.shape[1]), np.float32)
     fit = offsets[:: -(-len(offsets) // FIT_FACES)]
     # scikit-learn has no types of its own; from its defaults pyright takes the options for strings.
     means: Any = MiniBatchKMeans(clusters, random_state=seed, n_init=3, batch_size=1024)  # pyright: ignore[reportArgumentType]
-    return np.asarray(means.fit(fit).predict(offsets), np.int64)
+    return np.asarray(means.fit(fit).cluster_centers_, np.float32)
+
+
+def nearest_centres(
+    offsets: Float[np.ndarray, "faces offsets"], centres: Float[np.ndarray, "clusters offsets"]
+) -> Int[np.ndarray, " faces"]:
+    """The index of the centre that is nearest to each face; of several the first."""
+    parts = [np.zeros(0, np.int64)]
+    for start in range(0, len(offsets), _AT_ONCE):
+        some = offsets[start : start + _AT_ONCE].astype(np.float64)
+        apart = (centres.astype(np.float64) ** 2).sum(1)[None] - 2 * some @ centres.astype(np.float64).T
+        parts.append(apart.argmin(1))
+    return np.concatenate(parts)

@@ -24,7 +24,7 @@ from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.transfer.generate import PairGenerator
 from mien.tasks.transfer.pair_faces import read_pair_faces
-from mien.tasks.transfer.settings import settings_of
+from mien.tasks.transfer.settings import settings_of, settings_of_row
 
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 
@@ -34,18 +34,22 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[
 
     A row whose photo cannot be read any more has no image, but a reason and a failure. Each row ticks once.
     """
-    settings = settings_of(read_manifest(root, "transfers", transfers).about)
+    about = read_manifest(root, "transfers", transfers).about
+    settings = settings_of(about)
     faces = read_pair_faces(root, settings, rows, _COLUMNS)
     image_ids = {face["image_id"] for face in faces.sources.values()}
     photos = photos_of(root, [settings.source_set], image_ids, list(KEY_COLUMNS))
     # Nothing is generated, so it does not matter what kind of device the faces were made on.
-    generator = PairGenerator(root, replace(settings, compute=Compute()))
+    generators = {
+        name: PairGenerator(root, replace(settings_of_row(about, name), compute=Compute()))
+        for name in {row["settings"] for row in rows}
+    }
     with PictureReader() as reader:
 
         def ask(row: TransferRow) -> list[Row]:
             source, driver = faces.of(row)
             photo = reader.pixels(item_of(photos[source["image_id"]]), source["image_id"])
-            data = _pasted(row, photo, source, driver, generator)
+            data = _pasted(row, photo, source, driver, generators[row["settings"]])
             return [{**row, "image": data, "sha256": hashlib.sha256(data).hexdigest()}]
 
         def failed(row: TransferRow, error: Exception) -> Row:

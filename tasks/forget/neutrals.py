@@ -38,7 +38,8 @@ def _without(data: bytes, subject: Subject) -> tuple[list[str], bytes] | None:
     """The faces that stay, and the file with these alone; None where none goes."""
     try:
         with np.load(io.BytesIO(data)) as content:
-            sets, face_ids, rows, shapes = (content[name] for name in ("sets", "face_ids", "rows", "shapes"))
+            arrays = {name: content[name] for name in content.files}
+            face_ids, rows, shapes = (arrays[name] for name in ("face_ids", "rows", "shapes"))
     except (ValueError, KeyError, OSError, EOFError, BadZipFile):
         return ([], b"") if any(face.encode() in data for face in subject.faces) else None
     names = [face.decode() if isinstance(face, bytes) else str(face) for face in face_ids.tolist()]
@@ -46,6 +47,8 @@ def _without(data: bytes, subject: Subject) -> tuple[list[str], bytes] | None:
     if stay.all():
         return None
     kept, numbers = np.unique(rows[stay], return_inverse=True)
+    of_faces = {name: values[stay] for name, values in arrays.items() if values.shape[:1] == face_ids.shape}
+    changed = {"rows": numbers.astype(np.int64), "shapes": shapes[kept]}
     file = io.BytesIO()
-    np.savez(file, sets=sets[stay], face_ids=face_ids[stay], rows=numbers.astype(np.int64), shapes=shapes[kept])
+    np.savez(file, **(arrays | of_faces | changed))  # pyright: ignore[reportArgumentType]
     return [name for name, stays in zip(names, stay, strict=True) if stays], file.getvalue()

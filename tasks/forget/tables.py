@@ -29,7 +29,6 @@ from mien.storage.shards import shard_path
 from mien.tasks.forget.journal import Journal
 from mien.tasks.forget.mentions import GONE, Mentions, renamed
 from mien.tasks.forget.subject import COLUMNS, Row, Subject, shard_names
-from mien.tasks.transfer.settings import LINEAGE
 
 
 def without_person(root: Root, table: TableName, name: str, subject: Subject) -> tuple[pa.Table, str] | None:
@@ -146,8 +145,6 @@ def _about(manifest: Manifest, journal: Journal) -> dict[str, JSON]:
     about: dict[str, Any] = dict(renamed(manifest.about, journal.renamed))
     if "compared" in about:
         about["compared"] = Mentions(journal.subject).without(about["compared"])
-    if manifest.table == "transfers" and about["settings"] != manifest.about["settings"]:
-        about.setdefault(LINEAGE, manifest.about["settings"])
     return about
 
 

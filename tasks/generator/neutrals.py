@@ -3,10 +3,16 @@
 They are found once per job, from all usable photos of each person in a set; an unlabelled photo is a person of its
 own. Workers read them from there. A set's people are its own: the same label in another set is another person, and one
 face has a neutral in each set that it is in.
+
+A job over a set that was generated before takes over the neutrals of its last job, so that one new photo of a person
+does not change all faces of this person. A neutral is found anew when one of the photos that it was found from is gone
+or has other landmarks, and when the person has twice as many photos as then.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +23,7 @@ import pyarrow.compute as pc
 from mien.model.expression.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
 from mien.model.expression.shape_model import ShapeModel
 from mien.storage import Root, fingerprint, open_table, source_digest
-from mien.storage.artefacts import NEUTRALS, load_or_make, npz_artefact, read
+from mien.storage.artefacts import NEUTRALS, load, load_or_make, npz_artefact, read
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model
@@ -39,6 +45,10 @@ class Neutrals:
     """In which of the shapes."""
     shapes: np.ndarray
     """People × 68 × 2, in [-1, 1] over the crop."""
+    fitted: dict[FaceKey, int]
+    """The faces that the shapes were found from, each with the hash of its points."""
+    shape_model: str
+    """SHA-256 of the shape model that took part; empty without one."""
 
     def of(self, faces: Sequence[FaceKey]) -> np.ndarray:
         """Faces × 68 × 2."""
@@ -48,27 +58,48 @@ class Neutrals:
 def _as_arrays(neutrals: Neutrals) -> dict[str, np.ndarray]:
     sets, ids = (np.array([face[part] for face in neutrals.rows], "S") for part in (0, 1))
     rows = np.array(list(neutrals.rows.values()), np.int64)
-    return {"sets": sets, "face_ids": ids, "rows": rows, "shapes": neutrals.shapes}
+    fitted = np.array([face in neutrals.fitted for face in neutrals.rows], np.bool_)
+    hashes = np.array([neutrals.fitted.get(face, 0) for face in neutrals.rows], np.uint64)
+    of_faces = {"sets": sets, "face_ids": ids, "rows": rows, "fitted": fitted, "hashes": hashes}
+    return of_faces | {"shapes": neutrals.shapes, "shape_model": np.array(neutrals.shape_model, "S64")}
 
 
 def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Neutrals:
-    sets, ids, rows, shapes = (arrays[name] for name in ("sets", "face_ids", "rows", "shapes"))
-    fits = sets.shape == ids.shape == rows.shape and ((rows >= 0) & (rows < len(shapes))).all()
-    if shapes.shape[1:] != (68, 2) or not fits:
+    sets, ids, rows, fitted, hashes = (arrays[name] for name in ("sets", "face_ids", "rows", "fitted", "hashes"))
+    shapes, shape_model = arrays["shapes"], arrays["shape_model"]
+    fits = sets.shape == ids.shape == rows.shape == fitted.shape == hashes.shape
+    if shapes.shape[1:] != (68, 2) or not fits or not ((rows >= 0) & (rows < len(shapes))).all():
         raise ValueError("arrays that do not go together")
-    named = zip(sets.tolist(), ids.tolist(), rows.tolist(), strict=True)
-    return Neutrals({(name.decode(), face_id.decode()): row for name, face_id, row in named}, shapes)
+    faces = [(name.decode(), face_id.decode()) for name, face_id in zip(sets.tolist(), ids.tolist(), strict=True)]
+    return Neutrals(
+        dict(zip(faces, rows.tolist(), strict=True)),
+        shapes,
+        {face: number for face, was, number in zip(faces, fitted.tolist(), hashes.tolist(), strict=True) if was},
+        shape_model.item().decode(),
+    )
 
 
 _NEUTRALS = npz_artefact(NEUTRALS, _as_arrays, _from_arrays)
 
 
+@dataclass(frozen=True)
+class FormerNeutrals:
+    """Those that the last job over a generated set used."""
+
+    name: str
+    sets: tuple[FaceTables, ...]
+
+
 def keep_neutrals(
-    root: Root, sets: Sequence[FaceTables], generator_sha256: str, retargeting: RetargetSettings
+    root: Root,
+    sets: Sequence[FaceTables],
+    generator_sha256: str,
+    retargeting: RetargetSettings,
+    former: FormerNeutrals | None = None,
 ) -> str | None:
     """Finds the neutrals of these sets' people, with the generator's shape model if it has one.
 
-    Returns their fingerprint, None where nothing is to be retargeted.
+    Returns their fingerprint, None where nothing is to be retargeted. What `former` has is taken over.
 
     Raises:
         UsageError: the generator has no shape model, and retargeting is to be by it.
@@ -79,22 +110,87 @@ def keep_neutrals(
     with checking_arguments():
         check_retargeting(retargeting, generator.shape_model)
     sets = list(dict.fromkeys(sets))  # people and drivers may come from one
-    faces = [[tables.name, tables.faces] for tables in sets]
-    name = fingerprint({"code": CODE, "faces": faces, "shape_model": generator.shape_model_sha256})
-    load_or_make(root, _NEUTRALS, name, lambda: _find(root, sets, generator.shape_model))
+    faces, shape_model = _faces_of(sets), generator.shape_model_sha256 or ""
+    known = None if former is None else _usable_former(root, former, shape_model)
+    if former is not None and known is not None and _faces_of(former.sets) == faces:
+        return former.name
+    decides = {"code": CODE, "faces": faces, "shape_model": shape_model}
+    name = fingerprint(decides if former is None or known is None else decides | {"former": former.name})
+    load_or_make(root, _NEUTRALS, name, lambda: _find(root, sets, generator.shape_model, shape_model, known))
     return name
 
 
-def _find(root: Root, sets: Sequence[FaceTables], shape_model: ShapeModel | None) -> Neutrals:
+def _faces_of(sets: Sequence[FaceTables]) -> list[list[str]]:
+    return [[tables.name, tables.faces] for tables in sets]
+
+
+def _usable_former(root: Root, former: FormerNeutrals, shape_model: str) -> Neutrals | None:
+    """None where they are gone, damaged, or of another shape model."""
+    found = load(root, _NEUTRALS, former.name)
+    return found if found is not None and found.shape_model == shape_model else None
+
+
+def _find(
+    root: Root, sets: Sequence[FaceTables], model: ShapeModel | None, model_sha256: str, former: Neutrals | None
+) -> Neutrals:
     rows: dict[FaceKey, int] = {}
+    fitted: dict[FaceKey, int] = {}
     shapes: list[np.ndarray] = []
     for tables in sets:
-        face_ids, points, people = _people(root, tables)
-        first = sum(map(len, shapes))
-        rows |= {(tables.name, face): first + int(person) for face, person in zip(face_ids, people, strict=True)}
-        if face_ids:
-            shapes.append(neutrals_by_person(points, people, shape_model))
-    return Neutrals(rows, np.concatenate([np.zeros((0, 68, 2)), *shapes]))
+        found = _of_set(tables.name, *_people(root, tables), model, former)
+        rows |= {face: sum(map(len, shapes)) + row for face, row in found.rows.items()}
+        fitted |= found.fitted
+        shapes.append(found.shapes)
+    return Neutrals(rows, np.concatenate([np.zeros((0, 68, 2)), *shapes]), fitted, model_sha256)
+
+
+def _of_set(
+    name: str,
+    face_ids: Sequence[str],
+    points: np.ndarray,
+    people: np.ndarray,
+    model: ShapeModel | None,
+    former: Neutrals | None,
+) -> Neutrals:
+    faces, hashes = [(name, face_id) for face_id in face_ids], _hashes(points)
+    rows = dict(zip(faces, people.tolist(), strict=True))
+    shapes, fitted = np.zeros((len(set(rows.values())), 68, 2)), dict[FaceKey, int]()
+    stays = {} if former is None else _still_right(former, rows, dict(zip(faces, hashes, strict=True)))
+    if former is not None:
+        shapes[list(stays)] = former.shapes[list(stays.values())]
+        fitted = {
+            face: number for face, number in former.fitted.items() if stays.get(rows.get(face, -1)) == former.rows[face]
+        }
+    new = ~np.isin(people, list(stays))
+    if new.any():
+        numbers, own = np.unique(people[new], return_inverse=True)
+        shapes[numbers] = neutrals_by_person(points[new], own, model)
+        fitted |= {faces[index]: hashes[index] for index in np.flatnonzero(new).tolist()}
+    return Neutrals(rows, shapes, fitted, "")
+
+
+def _hashes(points: np.ndarray) -> list[int]:
+    """A number for the points of each face (8 bytes of their SHA-256)."""
+    return [int.from_bytes(hashlib.sha256(face.tobytes()).digest()[:8], "big") for face in points]
+
+
+def _still_right(former: Neutrals, rows: Mapping[FaceKey, int], hashes: Mapping[FaceKey, int]) -> dict[int, int]:
+    """Row of the former shapes for each person whose neutral stays."""
+    fitted_by: dict[int, list[FaceKey]] = {}
+    for face in former.fitted:
+        fitted_by.setdefault(former.rows[face], []).append(face)
+    photos = Counter(rows.values())
+    stays: dict[int, int] = {}
+    for row, faces in fitted_by.items():
+        people = {rows.get(face) for face in faces}
+        person = people.pop() if len(people) == 1 else None
+        as_then = all(hashes.get(face) == former.fitted[face] for face in faces)
+        if person is None or not as_then or photos[person] >= 2 * len(faces):
+            continue
+        if person in stays and len(fitted_by[stays[person]]) >= len(faces):
+            continue  # two labels have become one person
+        stays[person] = row
+    return stays
 
 
 @lru_cache(maxsize=2)

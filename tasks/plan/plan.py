@@ -15,8 +15,9 @@ from mien.storage import Root
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary, evenness
-from mien.tasks.plan.faces import driver_groups, read_usable
-from mien.tasks.plan.rounds import Round, in_parts, shard_pairs
+from mien.tasks.plan.faces import read_usable
+from mien.tasks.plan.groups import Clusters, FormerClusters, driver_groups
+from mien.tasks.plan.rounds import Round, ends_shard, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
 
 
@@ -41,9 +42,15 @@ class PlanSettings:
 class Plan:
     """The candidate orders of a job's identities (`model/pair_planning.py`), as rows of `pairs`."""
 
-    def __init__(self, planner: Planner, labels: Sequence[str | None], settings: PlanSettings) -> None:
-        """`labels` are the expression labels of the drivers."""
-        self.planner, self.settings = planner, settings
+    def __init__(
+        self,
+        planner: Planner,
+        labels: Sequence[str | None],
+        settings: PlanSettings,
+        clusters: Clusters | None = None,
+    ) -> None:
+        """`labels` are the expression labels of the drivers, `clusters` what takes their place where none has one."""
+        self.planner, self.settings, self.clusters = planner, settings, clusters
         self._labels = labels
 
     @property
@@ -81,21 +88,28 @@ class Plan:
         return following
 
     def parts(self, ranks: Mapping[str, tuple[int, int]], size: int) -> Iterator[pa.Table]:
-        """Rows of `pairs` in tables of `size`, the last one shorter, one at a time: a plan need not fit in memory.
+        """Rows of `pairs` in tables of at most `size`, one at a time: a plan need not fit in memory.
 
-        For each identity (first rank, count); fewer where its candidate order ends.
+        For each identity (first rank, count); fewer where its candidate order ends. A table ends after an identity
+        whose name says so, from half of the size on: a new identity changes its own table and the few before the next
+        such end, and all others stay as they are.
         """
-        return in_parts(self._tables(ranks, size), size)
-
-    def _tables(self, ranks: Mapping[str, tuple[int, int]], min_rows: int) -> Iterator[pa.Table]:
-        """Tables of at least so many rows (the last one of fewer), each of whole identities."""
         slices: list[CandidateSlice] = []
+        rows = 0
         for identity, (first, count) in ranks.items():
-            slices.append(self.planner.take(identity, first, count))
-            if sum(len(taken.drivers) for taken in slices) >= min_rows:
+            taken = self.planner.take(identity, first, count)
+            if slices and rows + len(taken.drivers) > size:
                 yield self._table(slices)
-                slices = []
-        if slices:
+                slices, rows = [], 0
+            if len(taken.drivers) > size:
+                yield from in_parts([self._table([taken])], size)
+                continue
+            slices.append(taken)
+            rows += len(taken.drivers)
+            if 2 * rows >= size and ends_shard(identity):
+                yield self._table(slices)
+                slices, rows = [], 0
+        if rows:
             yield self._table(slices)
 
     def _table(self, slices: Sequence[CandidateSlice]) -> pa.Table:
@@ -130,17 +144,23 @@ class Plan:
         return PlanSummary(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
 
 
-def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, settings: PlanSettings) -> Plan:
-    """The plan for two sets.
+def make_plan(
+    root: Root,
+    identities: FaceTables,
+    expressions: FaceTables,
+    settings: PlanSettings,
+    former: FormerClusters | None = None,
+) -> Plan:
+    """The plan for two sets, with the clusters of a former one as far as they are still right.
 
     Raises:
         UsageError: a set has no usable face, or there is no driver of another identity.
     """
     sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
-    groups = driver_groups(root, expressions, drivers, settings.rules)
+    groups = driver_groups(root, expressions, drivers, settings.rules, former)
     planner = Planner(
         plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
-        plan_faces(drivers.face_ids, drivers.people, groups, drivers.poses),
+        plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses),
         settings.rules,
     )
     if not any(len(planner.take(name, 0, 1).drivers) for name in planner.identities):
@@ -152,4 +172,5 @@ def make_plan(root: Root, identities: FaceTables, expressions: FaceTables, setti
             f"add images or choose other sets"
         )
     rows = np.unique(drivers.face_ids, return_index=True)[1]  # as `plan_faces` sorts them
-    return Plan(planner, [drivers.expressions[row] for row in rows.tolist()], settings)
+    labels = [drivers.expressions[row] for row in rows.tolist()]
+    return Plan(planner, labels, settings, groups.clusters)

@@ -86,7 +86,7 @@ def _work(pipe: Connection, limits: WorkLimits) -> None:
     """Runs what comes through the pipe until it is closed."""
     # Before any heavy import, since unpickling the work is what imports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # which deletes half-written files
+    signal.signal(signal.SIGTERM, _terminate)
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -102,7 +102,14 @@ def _work(pipe: Connection, limits: WorkLimits) -> None:
         try:
             _answer(pipe.recv_bytes(), send)
         except (EOFError, OSError):  # the parent has closed its end
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             return
+
+
+def _terminate(*_: object) -> None:
+    """Unwinds, which deletes half-written files. Once: Python prints a trace of what comes while it ends."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(_TERMINATED)
 
 
 def _answer(job: bytes, send: Callable[[_Outcome], None]) -> None:

@@ -115,8 +115,6 @@ def check_transfers(
     terms = {"licence": (images["image_id"], images["licence"]), "consent": _consents(images, drivers["images"])}
     for column, (image_ids, values) in terms.items():
         yield from _other_column(transfers, column, "source_image_id", image_ids, values, "photo")
-    if len(of := _call("unique", transfers["settings"])) > 1:
-        yield f"its rows were made with {len(of)} different settings"
 
 
 def usable_first(table: pa.Table) -> pa.Table:

@@ -31,7 +31,7 @@ from mien.storage import (
 from mien.storage.root import FileInfo
 from mien.storage.runs import collection
 from mien.storage.schemas import TABLES
-from mien.tasks.sets.references import Reference, generator_of, neutrals_of, shards_behind, tables_behind
+from mien.tasks.sets.references import Reference, generators_of, neutrals_of, shards_behind, tables_behind
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class _Held:
         self.manifests[manifest.table].add(manifest.fingerprint)
         self.shards[manifest.table] |= {shard.fingerprint for shard in manifest.shards}
         self.shards[manifest.table] |= set(shards_behind(manifest))
-        self.generators |= {sha256 for sha256 in (generator_of(manifest),) if sha256}
-        self.neutrals |= {name for name in (neutrals_of(manifest),) if name}
+        self.generators |= generators_of(manifest)
+        self.neutrals |= neutrals_of(manifest)
 
 
 def find_garbage(root: Root, rules: GarbageRules, kept_generators: Sequence[str] = ()) -> Garbage:

@@ -40,13 +40,19 @@ def shards_behind(manifest: Manifest) -> list[str]:
     return list(about.get("detected", ())) if manifest.table == "faces" else []
 
 
-def generator_of(manifest: Manifest) -> str | None:
+def generators_of(manifest: Manifest) -> set[str]:
     """SHA-256 of the weights that made the rows of a table of transfers."""
-    about: Any = manifest.about
-    return about["settings"]["model"]["sha256"] if manifest.table == "transfers" and "settings" in about else None
+    return {settings["model"]["sha256"] for settings in _settings_of(manifest)}
 
 
-def neutrals_of(manifest: Manifest) -> str | None:
-    """Fingerprint of the neutral faces that a table of transfers was made with."""
+def neutrals_of(manifest: Manifest) -> set[str]:
+    """Fingerprints of the neutral faces that the rows of a table of transfers were made with."""
+    return {settings["neutrals"] for settings in _settings_of(manifest) if settings.get("neutrals")}
+
+
+def _settings_of(manifest: Manifest) -> list[Any]:
+    """Of the rows of a table of transfers: those of the job that wrote it, and those of older generators."""
     about: Any = manifest.about
-    return about["settings"].get("neutrals") if manifest.table == "transfers" and "settings" in about else None
+    if manifest.table != "transfers" or "settings" not in about:
+        return []
+    return [about["settings"], *about.get("older", {}).values()]

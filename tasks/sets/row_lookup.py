@@ -33,8 +33,16 @@ class _Keys:
     """Fingerprints of the shards."""
 
 
-@lru_cache(maxsize=8)
+_reading = Lock()
+
+
 def _keys(root: Root, table: TableName, fingerprint: str, key: str) -> _Keys:
+    with _reading:  # many threads ask at once, and one reads
+        return _read_keys(root, table, fingerprint, key)
+
+
+@lru_cache(maxsize=16)
+def _read_keys(root: Root, table: TableName, fingerprint: str, key: str) -> _Keys:
     names = tuple(shard.fingerprint for shard in read_manifest(root, table, fingerprint).shards)
     parts = [read_shard(root, table, name, [key, "status"]) for name in names]
     keys = np.array([(value or "").encode() for part in parts for value in part[key].to_pylist()], np.bytes_)
@@ -66,12 +74,28 @@ def look_up(
         StorageError: there is no such table or column, or a shard is gone.
     """
     known = _keys(root, table, fingerprint, key)
-    keys = np.unique(np.array([value.encode() for value in values], np.bytes_))
-    positions = np.searchsorted(known.keys, keys)
-    there = [p for p, value in zip(positions, keys, strict=True) if p < len(known.keys) and known.keys[p] == value]
-    for position in sorted(there, key=lambda p: (known.shards[p], known.rows[p])):
+    for position in sorted(_positions(known, values), key=lambda p: (known.shards[p], known.rows[p])):
         shard = _kept.read(root, table, known.names[known.shards[position]], tuple(columns))
         yield known.keys[position].item().decode(), shard.slice(int(known.rows[position]), 1)
+
+
+def shards_of(root: Root, table: TableName, fingerprint: str, key: str, values: Sequence[str]) -> list[str]:
+    """Fingerprints of the shards that hold the rows which `look_up` gives, each once, sorted.
+
+    Raises:
+        StorageError: there is no such table or column, or a shard is gone.
+    """
+    known = _keys(root, table, fingerprint, key)
+    return sorted({known.names[known.shards[position]] for position in _positions(known, values)})
+
+
+def _positions(known: _Keys, values: Sequence[str]) -> list[int]:
+    """Where the first row of each of the values stands, of those that are there, in the order of the keys."""
+    keys = np.unique(np.array([value.encode() for value in values], np.bytes_))
+    positions = np.searchsorted(known.keys, keys)
+    there = positions < len(known.keys)
+    there[there] = known.keys[positions[there]] == keys[there]
+    return positions[there].tolist()
 
 
 class _Kept:

@@ -41,7 +41,7 @@ NARROW: dict[TableName, list[str]] = {
     "pairs": [*_LINEAGE, "identity", "expression", "status"],
     "transfers": [
         *_LINEAGE, "output_id", "source_image_id", "driver_image_id", "identity", "expression", "split", "licence",
-        "consent", "settings", "status",
+        "consent", "settings", "inputs", "neutrals", "status",
     ],
 }  # fmt: skip
 """What the tables are held against each other by."""
@@ -186,7 +186,10 @@ def _check_pair(row: Row, about: Mapping[str, Any], done: Counter[str]) -> Itera
 
 def _check_transfer(row: Row, about: Mapping[str, Any], done: Counter[str]) -> Iterator[str]:
     done["ids, marks and generators of transfers"] += 1
-    model = about["settings"]["model"]
+    older = about.get("older", {}).get(row["settings"])
+    if older is None and row["settings"] != about.get("made_with", row["settings"]):
+        yield "its settings are not among those of its table"
+    model = (older or about["settings"])["model"]
     for column, expected in (("uri", model["uri"]), ("sha256", model["sha256"])):
         if row[f"model_{column}"] != expected:
             yield f"its model_{column} is not that of its table"
@@ -194,8 +197,8 @@ def _check_transfer(row: Row, about: Mapping[str, Any], done: Counter[str]) -> I
         yield "its run_id is not that of its table"
     if row["synthetic"] is not True:
         yield "is not marked as synthetic"
-    if row["output_id"] != fingerprint([row["pair_id"], row["settings"]]):
-        yield "its id is not that of its pair and settings"
+    if row["output_id"] != fingerprint([row["pair_id"], row["settings"], row["inputs"], row["neutrals"]]):
+        yield "its id is not that of its pair, settings, faces and neutrals"
     if row["image"] is None:
         if row["status"] == "ok" and row["uri"] is None:
             yield "is ok without an image"

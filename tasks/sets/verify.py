@@ -20,7 +20,7 @@ from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.storage import Manifest, NamedSet, Root, StorageError, TableName, read_manifest, read_set
 from mien.tasks.runtime.workers import in_worker, work_progress
 from mien.tasks.sets import cross_check
-from mien.tasks.sets.references import Reference, generator_of, tables_behind
+from mien.tasks.sets.references import Reference, generators_of, tables_behind
 from mien.tasks.sets.shard_check import NARROW, ShardFindings, check_heatmaps, check_rows
 
 MAX_FAULTS = 1000
@@ -125,7 +125,7 @@ def _manifests(root: Root, named: NamedSet, out: Verified) -> dict[Reference, Ma
 def _read(root: Root, reference: Reference, manifest: Manifest, tables: _Tables, out: Verified) -> None:
     parts: list[pa.Table] = []
     about: Any = manifest.about
-    needed = {key: about[key] for key in ("settings", "weights") if key in about}
+    needed = {key: about[key] for key in ("settings", "weights", "made_with", "older") if key in about}
     for shard in manifest.shards:
         if len(out.faults) >= MAX_FAULTS:
             out.left_out.append(f"{manifest.table} {manifest.fingerprint}: not read any further")
@@ -257,11 +257,11 @@ _CROSS: dict[TableName, Callable[[Manifest, _Tables, Verified], Iterable[str]]] 
 
 
 def _check_weights(root: Root, manifest: Manifest, out: Verified) -> None:
-    """The generator that is kept in the root is the one that the table says; none is needed to read the table."""
-    sha256 = generator_of(manifest)
-    path = f"models/{sha256}/{_WEIGHTS}"
-    if sha256 is None or not root.exists(path):
-        return
-    out.done["generators by their hash"] += 1
-    if hashlib.sha256(root.read_bytes(path)).hexdigest() != sha256:
-        out.faults.append(f"{root.uri(path)} is damaged: the next transfer job replaces it")
+    """The generators that are kept in the root are those that the table says; none is needed to read the table."""
+    for sha256 in sorted(generators_of(manifest)):
+        path = f"models/{sha256}/{_WEIGHTS}"
+        if not root.exists(path):
+            continue
+        out.done["generators by their hash"] += 1
+        if hashlib.sha256(root.read_bytes(path)).hexdigest() != sha256:
+            out.faults.append(f"{root.uri(path)} is damaged: the next transfer job replaces it")

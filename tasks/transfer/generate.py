@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -22,7 +21,7 @@ from mien.model.images.provenance import encode_image
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import to_px
 from mien.model.quality.gate import Judgement, TargetFace, judge_faces
-from mien.storage import Root, Status, fingerprint
+from mien.storage import Root, Status
 from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
 from mien.storage.rows import FaceRow, PairRow, TransferRow
@@ -34,7 +33,9 @@ from mien.tasks.sets.consent import consents_of, pair_refusal
 from mien.tasks.sets.face_columns import embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
+from mien.tasks.transfer.former import FormerTransfers, Made
 from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
+from mien.tasks.transfer.pair_inputs import Asked, asked_of
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 
 BATCH = 16
@@ -54,22 +55,6 @@ class PairFace(FaceWithHeatmap):
     consent: Consent
 
 
-class _Result(TypedDict):
-    """The columns of `transfers` that say what became of a pair."""
-
-    image: bytes | None
-    image_format: str | None
-    sha256: str | None
-    identity_similarity: float | None
-    driver_similarity: float | None
-    expression_error: float | None
-    sharpness_ratio: float | None
-    detector_score: float | None
-    status: Status
-    reason: str | None
-    failure: ErrorKind | None
-
-
 Faces = PairFaces[PairFace]
 
 
@@ -86,15 +71,14 @@ class Batch:
 class PairGenerator:
     """Makes and judges the faces of pairs. What it makes follows from the settings and each pair alone."""
 
-    def __init__(self, root: Root, settings: TransferSettings, lineage: str | None = None) -> None:
-        """`lineage` is the fingerprint of the settings, where the present ones are not those that decide the ids."""
-        self.root, self.settings = root, settings
-        self._lineage = lineage
+    def __init__(self, root: Root, settings: TransferSettings, former: FormerTransfers | None = None) -> None:
+        """What `former` has is taken over; without it everything is made."""
+        self.root, self.settings, self.former = root, settings, former
 
     @cached_property
-    def lineage(self) -> str:
-        """Of all that decides a face besides its pair."""
-        return self._lineage or settings_fingerprint(self.settings)
+    def made_with(self) -> str:
+        """Fingerprint of the settings."""
+        return settings_fingerprint(self.settings)
 
     @property
     def generator(self) -> ExportedGenerator:
@@ -112,10 +96,16 @@ class PairGenerator:
         A row is a function of its pair and the settings: it does not matter which others are made with it.
         """
         faces = self.faces(pairs)
-        outcomes = {index: row for index, pair in enumerate(pairs) if (row := self._not_made(index, pair, faces))}
+        asked = asked_of(self.root, pairs, faces, self.made_with, self.settings.neutrals)
+        refused = {
+            index: made for index, pair in enumerate(pairs) if (made := self._not_made(index, pair, asked, faces))
+        }
+        outcomes = (
+            self._taken_over([index for index in range(len(pairs)) if index not in refused], pairs, asked) | refused
+        )
         tick(len(outcomes))
-        for index, row in self._made({i: pair for i, pair in enumerate(pairs) if i not in outcomes}, faces):
-            outcomes[index] = row
+        for index, made in self._made({i: pair for i, pair in enumerate(pairs) if i not in outcomes}, asked, faces):
+            outcomes[index] = made
             tick()
         done()
         for index, pair in enumerate(pairs):
@@ -138,12 +128,26 @@ class PairGenerator:
             {key: with_terms(face, None) for key, face in faces.drivers.items()},
         )
 
-    def _not_made(self, index: int, pair: PairRow, faces: Faces) -> _Result | None:
+    def _taken_over(self, indices: Sequence[int], pairs: Sequence[PairRow], asked: Sequence[Asked]) -> dict[int, Made]:
+        """What the set held already of some of the pairs, by index."""
+        if self.former is None or not indices:
+            return {}
+        same = self.former.same(self.root, [asked[index].output_id for index in indices])
+        others = [pairs[index]["pair_id"] for index in indices if asked[index].output_id not in same]
+        older = self.former.of_older_generators(self.root, others)
+        taken: dict[int, Made] = {}
+        for index in indices:
+            made = same.get(asked[index].output_id) or older.get(pairs[index]["pair_id"])
+            if made is not None and made["inputs"] == asked[index].inputs:
+                taken[index] = made
+        return taken
+
+    def _not_made(self, index: int, pair: PairRow, asked: Sequence[Asked], faces: Faces) -> Made | None:
         """The outcome of a pair that is not made."""
         if (refusal := self._refusal(pair, faces)) is not None:
-            return _unmade("rejected", refusal)
+            return self._unmade(asked[index], "rejected", refusal)
         lost = lost_item(index)
-        return None if lost is None else _unmade("failed", lost.reason, lost.kind)
+        return None if lost is None else self._unmade(asked[index], "failed", lost.reason, lost.kind)
 
     def _refusal(self, pair: PairRow, faces: Faces) -> str | None:
         """Why a pair must not be made, if so."""
@@ -152,11 +156,11 @@ class PairGenerator:
         source, driver = faces.of(pair)
         return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
 
-    def _made(self, pairs: Mapping[int, PairRow], faces: Faces) -> Iterator[tuple[int, _Result]]:
+    def _made(self, pairs: Mapping[int, PairRow], asked: Sequence[Asked], faces: Faces) -> Iterator[tuple[int, Made]]:
         """(index of a pair, what became of it) for each pair, in their order."""
         indices = [list(pairs)[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
         batches = [[pairs[index] for index in some] for some in indices]
-        encoded: Future[list[_Result]] | None = None
+        encoded: Future[list[Made]] | None = None
         if not batches:
             return
         generator, _ = self.generator, self.detector  # loaded before the time of the first batch counts
@@ -171,7 +175,8 @@ class PairGenerator:
                 judged = self.judge(images, batch.targets)
                 if encoded is not None:
                     yield from zip(indices[number - 1], encoded.result(), strict=True)
-                encoded = encoding.submit(self.outcomes, some, images, judged)
+                asked_for = [asked[index] for index in indices[number]]
+                encoded = encoding.submit(self.outcomes, some, asked_for, images, judged)
             if encoded is not None:
                 yield from zip(indices[-1], encoded.result(), strict=True)
 
@@ -209,22 +214,25 @@ class PairGenerator:
         """What the gate says of the first images, one for each target."""
         return judge_faces(self.detector, list(images[: len(targets)]), targets, self.settings.gate)
 
-    def outcomes(self, pairs: Sequence[PairRow], images: np.ndarray, judged: Sequence[Judgement]) -> list[_Result]:
+    def outcomes(
+        self, pairs: Sequence[PairRow], asked: Sequence[Asked], images: np.ndarray, judged: Sequence[Judgement]
+    ) -> list[Made]:
         """What became of each pair, its image encoded."""
-        made = zip(pairs, images[: len(pairs)], judged, strict=True)
-        return [self._outcome(pair, image, judgement) for pair, image, judgement in made]
+        made = zip(pairs, asked, images[: len(pairs)], judged, strict=True)
+        return [self._outcome(*of_pair) for of_pair in made]
 
-    def _outcome(self, pair: PairRow, image: np.ndarray, judged: Judgement) -> _Result:
+    def _outcome(self, pair: PairRow, asked: Asked, image: np.ndarray, judged: Judgement) -> Made:
         output, model = self.settings.output, self.settings.model
         provenance = {
             "generator": model.uri,
             "weights": model.sha256,
             "source": pair["identity_face_id"],
             "driver": pair["expression_face_id"],
-            "output": self._output_id(pair),
+            "output": asked.output_id,
         }
         encoded = encode_image(image, output.image_format, provenance, output.quality)
         return {
+            **self._unmade(asked, "rejected" if judged.reason else "ok", judged.reason),
             "image": encoded if output.keep_rejected or not judged.reason else None,
             "image_format": output.image_format,
             "sha256": hashlib.sha256(encoded).hexdigest(),
@@ -233,20 +241,36 @@ class PairGenerator:
             "expression_error": judged.expression_error,
             "sharpness_ratio": judged.sharpness_ratio,
             "detector_score": judged.detector_score,
-            "status": "rejected" if judged.reason else "ok",
-            "reason": judged.reason,
-            "failure": None,
         }
 
-    def _output_id(self, pair: PairRow) -> str:
-        return fingerprint([pair["pair_id"], self.lineage])
+    def _unmade(self, asked: Asked, status: Status, reason: str | None, failure: ErrorKind | None = None) -> Made:
+        """Of a pair whose face is not there."""
+        return {
+            "output_id": asked.output_id,
+            "inputs": asked.inputs,
+            "neutrals": asked.neutrals,
+            "settings": self.made_with,
+            "model_uri": self.settings.model.uri,
+            "model_sha256": self.settings.model.sha256,
+            "run_id": self.settings.model.run_id,
+            "image": None,
+            "image_format": None,
+            "sha256": None,
+            "identity_similarity": None,
+            "driver_similarity": None,
+            "expression_error": None,
+            "sharpness_ratio": None,
+            "detector_score": None,
+            "status": status,
+            "reason": reason,
+            "failure": failure,
+        }
 
-    def _row(self, pair: PairRow, faces: Faces, result: _Result) -> TransferRow:
-        """The result with what it comes from."""
+    def _row(self, pair: PairRow, faces: Faces, made: Made) -> TransferRow:
+        """What was made, with what is said of the pair and its two faces now."""
         source = faces.sources.get(pair["identity_face_id"])
         driver = faces.drivers.get(pair["expression_face_id"])
         return {
-            "output_id": self._output_id(pair),
             "pair_id": pair["pair_id"],
             "identity_face_id": pair["identity_face_id"],
             "expression_face_id": pair["expression_face_id"],
@@ -258,29 +282,8 @@ class PairGenerator:
             "licence": source["licence"] if source else None,
             "consent": source["consent"].text if source else UNKNOWN.text,
             "rank": pair["rank"],
-            "model_uri": self.settings.model.uri,
-            "model_sha256": self.settings.model.sha256,
-            "run_id": self.settings.model.run_id,
-            "settings": self.lineage,
             "seed": pair["seed"],
             "uri": None,
             "synthetic": True,
-            **result,
+            **made,
         }
-
-
-def _unmade(status: Status, reason: str, failure: ErrorKind | None = None) -> _Result:
-    """Of a pair that was not made."""
-    return {
-        "image": None,
-        "image_format": None,
-        "sha256": None,
-        "identity_similarity": None,
-        "driver_similarity": None,
-        "expression_error": None,
-        "sharpness_ratio": None,
-        "detector_score": None,
-        "status": status,
-        "reason": reason,
-        "failure": failure,
-    }

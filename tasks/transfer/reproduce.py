@@ -13,7 +13,7 @@ from mien.storage.rows import PairRow, TransferRow
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.workers import in_worker
 from mien.tasks.transfer.generate import PairGenerator
-from mien.tasks.transfer.settings import TransferSettings, lineage_of, settings_of
+from mien.tasks.transfer.settings import TransferSettings, settings_of_row
 
 OTHER_CODE = "the code or the detector is another version than the one that made it"
 
@@ -41,25 +41,27 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
     manifest, row = _find(root, output_id, name)
     if row["sha256"] is None:
         raise UsageError(f"{output_id} was never made ({row['reason']}): there is nothing to reproduce")
-    settings = settings_of(manifest.about)
-    lineage = lineage_of(manifest.about, settings)
+    settings = settings_of_row(manifest.about, row["settings"])
     pairs: Any = open_table(root, "pairs", str(manifest.about["pairs"]))
     (pair, *_) = pairs.to_table(filter=pc.field("pair_id") == row["pair_id"]).to_pylist()
     # In a worker, as it was made: with as many threads.
-    (again,) = in_worker(_again, root, pair, settings, lineage)
+    (again,) = in_worker(_again, root, pair, settings)
     data: bytes | None = again["image"]
     same = again["sha256"] == row["sha256"]
     because = ""
-    if row["settings"] != lineage:
+    if row["settings"] != again["settings"]:
         because = OTHER_CODE
+    elif row["output_id"] != again["output_id"]:
+        because = "its faces or neutrals are not those that it was made from"
+        same = False
     if data is not None and row["image"] is not None and hashlib.sha256(row["image"]).hexdigest() != row["sha256"]:
         because = "the stored image is not the one that was made: its hash does not match"
         same = False
     return Reproduction(output_id, same, data, because if not same else "")
 
 
-def _again(root: Root, pair: PairRow, settings: TransferSettings, lineage: str) -> list[TransferRow]:
-    return list(PairGenerator(root, settings, lineage).rows([pair]))
+def _again(root: Root, pair: PairRow, settings: TransferSettings) -> list[TransferRow]:
+    return list(PairGenerator(root, settings).rows([pair]))
 
 
 def _find(root: Root, output_id: str, name: str | None) -> tuple[Manifest, TransferRow]:

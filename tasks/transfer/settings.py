@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mien.model.detection.load import detector_version
@@ -61,7 +61,23 @@ class TransferSettings:
 
 def settings_of(about: Any) -> TransferSettings:
     """The settings that a table of `transfers` was made with, from what its manifest says about it."""
-    kept: dict[str, Any] = dict(about["settings"])
+    return _settings(about["settings"])
+
+
+def older_settings(about: Any) -> dict[str, TransferSettings]:
+    """The settings of the rows of a table that older generators made, by their fingerprint."""
+    return {name: _settings(settings) for name, settings in (about.get(OLDER) or {}).items()}
+
+
+def settings_of_row(about: Any, made_with: str) -> TransferSettings:
+    """The settings of a row of a table, by its column `settings`. The faces are those of the present tables."""
+    present = settings_of(about)
+    older = older_settings(about).get(made_with)
+    return present if older is None else replace(older, sets=present.sets)
+
+
+def _settings(kept_as: Any) -> TransferSettings:
+    kept: dict[str, Any] = dict(kept_as)
     kept["model"] = RegisteredModel(**kept["model"], champion=False)
     kept["sets"] = tuple(FaceTables(**tables) for tables in kept["sets"])
     kept["gate"] = GateSettings(**kept["gate"])
@@ -71,20 +87,23 @@ def settings_of(about: Any) -> TransferSettings:
     return TransferSettings(**kept)
 
 
-LINEAGE = "lineage_settings"
-"""Key of what a manifest keeps of the settings as they were when its faces were made, where tables that these name have
-been written anew since: they decide the ids of the faces."""
-
-
-def lineage_of(about: Any, settings: TransferSettings) -> str:
-    """The fingerprint of the settings that the faces of a table were made with, under the present code."""
-    made_with = about.get(LINEAGE) or decisive(settings)
-    return fingerprint({"code": CODE, "settings": made_with, "judge": detector_version(settings.faces)})
+MADE_WITH, OLDER = "made_with", "older"
+"""Keys of what the manifest of `transfers` says of its rows: the fingerprint of the settings; and of rows that another
+generator made, the settings by their fingerprint."""
 
 
 def settings_fingerprint(settings: TransferSettings) -> str:
-    """Of all that decides a generated face besides its pair: settings, weights, tables, detector, code."""
-    return fingerprint({"code": CODE, "settings": decisive(settings), "judge": detector_version(settings.faces)})
+    """Of what decides a generated face besides its pair, the two faces and their people's neutrals: generator, judge,
+    limits, form, code. It does not name the tables that the faces lie in: these change with each new photo."""
+    kept = decisive(settings)
+    del kept["sets"], kept["neutrals"]
+    return fingerprint({"code": CODE, "settings": kept, "judge": detector_version(settings.faces)})
+
+
+def differ_in_generator_only(settings: TransferSettings, other: TransferSettings) -> bool:
+    """Whether a face of one is what the other asks for, by another generator."""
+    asked = settings_fingerprint(settings)
+    return settings_fingerprint(other) != asked == settings_fingerprint(replace(other, model=settings.model))
 
 
 def decisive(settings: TransferSettings) -> dict[str, Any]:
@@ -92,3 +111,8 @@ def decisive(settings: TransferSettings) -> dict[str, Any]:
     kept = asdict(settings)
     del kept["model"]["champion"]  # an alias may move; the version's output does not
     return kept
+
+
+def output_id(pair_id: str, settings: str, inputs: str | None, neutrals: str | None) -> str:
+    """The id of a generated face. It follows from what decides the picture, and stays while all of this stays."""
+    return fingerprint([pair_id, settings, inputs, neutrals])

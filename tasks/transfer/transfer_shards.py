@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
 from mien.storage import Root, ShardRef, TableRef, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.stage import Stage
+from mien.tasks.transfer.former import FormerJob, FormerTransfers
 from mien.tasks.transfer.generate import PairGenerator
-from mien.tasks.transfer.settings import TransferSettings, decisive, settings_fingerprint
+from mien.tasks.transfer.settings import MADE_WITH, OLDER, TransferSettings, decisive, settings_fingerprint
+from mien.tasks.transfer.shard_inputs import shard_inputs
 
 
-def _decides(_root: Root, pairs: str, settings: TransferSettings) -> dict[str, str]:
-    return {"pairs": pairs, "settings": settings_fingerprint(settings)}
+@dataclass(frozen=True)
+class TransferJob:
+    """What the shards of a job have in common."""
+
+    settings: TransferSettings
+    former: FormerTransfers | None = None
+    """What the set holds already. It saves work; of faces by older generators it decides which stay."""
 
 
-def _make(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
-    rows = list(PairGenerator(root, settings).rows(read_shard(root, "pairs", pairs).to_pylist()))
+def _decides(root: Root, pairs: str, job: TransferJob) -> dict[str, str]:
+    return {
+        "pairs": pairs,
+        "settings": settings_fingerprint(job.settings),
+        "inputs": shard_inputs(root, pairs, job.settings, job.former),
+    }
+
+
+def _make(root: Root, name: str, pairs: str, job: TransferJob) -> ShardRef:
+    rows = list(PairGenerator(root, job.settings, job.former).rows(read_shard(root, "pairs", pairs).to_pylist()))
     return write_shard(root, "transfers", name, pa.Table.from_pylist(rows, schema=TRANSFERS))
 
 
@@ -28,6 +45,34 @@ TRANSFER = Stage(
 """A shard of `pairs`, by its fingerprint, becomes one of `transfers`."""
 
 
-def commit_transfers(root: Root, pairs: TableRef, shards: Sequence[ShardRef], settings: TransferSettings) -> TableRef:
-    """Makes the generated faces visible as one table."""
-    return TRANSFER.commit(root, shards, {"pairs": pairs.fingerprint, "settings": decisive(settings)})
+def commit_transfers(
+    root: Root,
+    pairs: TableRef,
+    shards: Sequence[ShardRef],
+    settings: TransferSettings,
+    former: FormerJob | None = None,
+) -> TableRef:
+    """Makes the generated faces visible as one table, which says with what settings each row was made."""
+    about: dict[str, Any] = {"pairs": pairs.fingerprint, "settings": decisive(settings)}
+    about[MADE_WITH] = settings_fingerprint(settings)
+    used = _settings_used(root, shards)
+    older = {} if former is None else former.older_than(settings)
+    # Their faces are those of the present tables: a row is kept where both of its faces are as they were.
+    kept = {name: decisive(replace(other, sets=settings.sets)) for name, other in older.items() if name in used}
+    return TRANSFER.commit(root, shards, about | ({OLDER: kept} if kept else {}))
+
+
+def _settings_used(root: Root, shards: Sequence[ShardRef]) -> set[str]:
+    columns = (read_shard(root, "transfers", shard.fingerprint, ["settings"])["settings"] for shard in shards)
+    return {value for column in columns for value in column.unique().to_pylist()}
+
+
+def older_faces(root: Root, transfers: Sequence[ShardRef], settings: TransferSettings) -> dict[str, int]:
+    """How many faces of these shards another generator made, by its version."""
+    counts: dict[str, int] = {}
+    for shard in transfers:
+        column = read_shard(root, "transfers", shard.fingerprint, ["model_uri"])["model_uri"].to_pylist()
+        for uri in column:
+            if uri != settings.model.uri:
+                counts[uri] = counts.get(uri, 0) + 1
+    return dict(sorted(counts.items()))

@@ -40,7 +40,16 @@ def test_a_night_takes_the_new_photos_and_the_same_night_again_makes_nothing(don
     assert (shards(root), set_version(Root(str(root)), "nights")) == (before, version)
 
     usable = sum(row["status"] == "ok" for row in table_rows(root, "faces", "six"))
+    former = {row["output_id"]: row for row in generated(root, "nights")}
     later = night(root, "sample:orl/s7")
+    rows = generated(root, "nights")
+    of_s7 = {row["image_id"] for row in table_rows(root, "faces", "six") if row["identity"] == "s7"}
+    kept = [row for row in rows if row["output_id"] in former]
+    # What is new shows the new person, or its expressions; all else is as it was, byte for byte.
+    assert all({row["source_image_id"], row["driver_image_id"]} & of_s7 for row in rows if row not in kept)
+    assert {row["identity"] for row in kept} >= {row["identity"] for row in former.values()} - {None}
+    assert all(row["sha256"] == former[row["output_id"]]["sha256"] for row in kept)
+    assert len(kept) >= len(former) - 3
     assert later.new_photos == 10
     assert later.new_faces == sum(row["status"] == "ok" for row in table_rows(root, "faces", "six")) - usable > 0
     assert "s7" in {row["identity"] for row in generated(root, "nights")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mien.model.expression.clusters import FIRST_POINT, expression_clusters, expression_offsets
+from mien.model.expression.clusters import FIRST_POINT, expression_offsets, fitted_centres, nearest_centres
 from mien.model.landmarks.reference import reference_shape
 
 
@@ -25,6 +25,11 @@ def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             people.append(person)
             does.append(what)
     return np.array(points), np.array(people), np.array(does)
+
+
+def expression_clusters(points: np.ndarray, people: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
+    offsets = expression_offsets(points, people)
+    return nearest_centres(offsets, fitted_centres(offsets, clusters, seed))
 
 
 def test_people_who_do_the_same_are_of_one_cluster() -> None:

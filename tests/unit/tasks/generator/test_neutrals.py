@@ -20,7 +20,7 @@ from mien.model.networks.generator import build_generator
 from mien.storage import Root, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES
 from mien.tasks.errors import UsageError
-from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
+from mien.tasks.generator.neutrals import FormerNeutrals, Neutrals, keep_neutrals, load_neutrals
 from mien.tasks.generator.weights import keep_model
 from mien.tasks.sets.faces import FaceTables
 from tests.shapes import closed_eyes, in_crop, narrow_mouth, neutral, opened_mouth
@@ -121,3 +121,75 @@ def test_a_generator_without_a_shape_model_is_told(root: Root, generator: str) -
     tables = prepared(root, "one", face("a", CALM, "1"))
     with pytest.raises(UsageError, match="without a shape model"):
         keep_neutrals(root, [tables], generator, RetargetSettings("shape_model"))
+
+
+def next_job(root: Root, generator: str, former: str, before: FaceTables, now: FaceTables) -> Neutrals:
+    """The neutrals of a job over the same set after it has changed."""
+    name = keep_neutrals(root, [now], generator, RetargetSettings(), FormerNeutrals(former, (before,)))
+    assert name is not None
+    return load_neutrals(root, name)
+
+
+THREE = [face("a1", CALM, "anna"), face("a2", OPEN, "anna"), face("a3", SHUT, "anna")]
+BERT = [face("b1", OTHER, "bert")]
+
+
+def test_a_new_photo_of_a_person_leaves_all_neutrals_until_there_are_twice_as_many(root: Root, generator: str) -> None:
+    before = prepared(root, "x", *THREE, *BERT)
+    former = kept(root, generator, before)
+    as_then = load_neutrals(root, former)
+    known = [("x", row["face_id"]) for row in (*THREE, *BERT)]
+    more = [face(f"a{number}", OPEN, "anna") for number in range(4, 7)]
+    tables = prepared(root, "x", *THREE, *more[:2], *BERT)
+    grown = next_job(root, generator, former, before, tables)
+    assert np.array_equal(grown.of(known), as_then.of(known))
+    assert np.array_equal(grown.of([("x", "a5")]), as_then.of([("x", "a1")]))
+    # It counts from the photos that the neutral was found from, not from the job before.
+    name = keep_neutrals(root, [tables], generator, RetargetSettings(), FormerNeutrals(former, (before,)))
+    assert name is not None
+    doubled = next_job(root, generator, name, tables, prepared(root, "x", *THREE, *more, *BERT))
+    assert np.abs(doubled.of([("x", "a1")]) - as_then.of([("x", "a1")])).max() > 1e-4
+    assert np.array_equal(doubled.of([("x", "b1")]), as_then.of([("x", "b1")]))
+
+
+def test_a_new_person_is_found_beside_those_that_stay(root: Root, generator: str) -> None:
+    before = prepared(root, "x", *THREE)
+    former = kept(root, generator, before)
+    grown = next_job(root, generator, former, before, prepared(root, "x", *BERT, *THREE))
+    assert np.array_equal(grown.of([("x", "a1")]), load_neutrals(root, former).of([("x", "a1")]))
+    assert grown.of([("x", "b1")])[0] == pytest.approx(neutral_landmarks(OTHER[None]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        THREE[:2],
+        [*THREE[:2], face("a3", CALM, "anna")],
+        [*THREE[:2], face("a3", SHUT, "another")],
+    ],
+    ids=["a photo is gone", "a photo has other landmarks", "a photo is of somebody else"],
+)
+def test_a_neutral_that_is_not_right_any_more_is_found_anew(root: Root, generator: str, now: list[Any]) -> None:
+    before = prepared(root, "x", *THREE)
+    former = kept(root, generator, before)
+    shapes = {"a1": CALM, "a2": OPEN, "a3": ((np.array(now[-1]["landmarks_xy"]) / SIDE_PX * 2) - 1).reshape(68, 2)}
+    of_anna = [shapes[row["face_id"]] for row in now if row["identity"] == "anna"]
+    found = next_job(root, generator, former, before, prepared(root, "x", *now)).of([("x", "a1")])[0]
+    assert found == pytest.approx(neutral_landmarks(np.stack(of_anna)), abs=1e-4)
+
+
+def test_labels_that_become_one_person_have_one_neutral(root: Root, generator: str) -> None:
+    before = prepared(root, "x", *THREE, *BERT)
+    former = kept(root, generator, before)
+    merged = next_job(root, generator, former, before, prepared(root, "x", *THREE, BERT[0] | {"identity": "anna"}))
+    assert np.array_equal(merged.of([("x", "b1")]), load_neutrals(root, former).of([("x", "a1")]))
+
+
+def test_the_same_job_again_has_the_same_neutrals_and_a_lost_file_is_made_again(root: Root, generator: str) -> None:
+    tables = prepared(root, "x", *THREE)
+    former = kept(root, generator, tables)
+    again = FormerNeutrals(former, (tables,))
+    assert keep_neutrals(root, [tables], generator, RetargetSettings(), again) == former
+    root.delete(f"neutrals/{former}.npz")
+    assert keep_neutrals(root, [tables], generator, RetargetSettings(), again) == former
+    assert root.exists(f"neutrals/{former}.npz")

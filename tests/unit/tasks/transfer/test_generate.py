@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -87,10 +86,3 @@ def test_without_consent_nothing_is_made_where_it_is_required(making: PairGenera
     (row,) = strict.rows(PAIRS[:1])
     assert (row["status"], row.get("image"), row.get("sha256")) == ("rejected", None, None)
     assert "the source's photo" in row["reason"]
-
-
-def test_a_given_lineage_decides_the_ids_and_nothing_else_of_the_pixels(making: PairGenerator) -> None:
-    (row,), (former,) = making.rows(PAIRS[:1]), PairGenerator(making.root, making.settings, "f" * 32).rows(PAIRS[:1])
-    assert former["settings"] == "f" * 32
-    assert row["output_id"] != former["output_id"]
-    assert np.array_equal(decode_rgb(row["image"]), decode_rgb(former["image"]))

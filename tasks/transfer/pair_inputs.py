@@ -1,0 +1,83 @@
+"""What a generated face is made from besides its settings: fingerprints of the two faces, and of the people's neutrals.
+
+The tables that faces lie in change with each new photo; the faces do not. So the id of a generated face hangs on what
+of the two faces is used, value by value, and on nothing else of their tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from mien.storage import Root, fingerprint
+from mien.storage.rows import PairRow
+from mien.tasks.generator.neutrals import FaceKey, load_neutrals
+from mien.tasks.sets.face_rows import FaceWithHeatmap
+from mien.tasks.transfer.pair_faces import PairFaces
+from mien.tasks.transfer.settings import output_id
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a pair asks for, under the settings of a job."""
+
+    output_id: str
+    inputs: str | None
+    """None where one of the faces is not there."""
+    neutrals: str | None
+    """None without retargeting, or where one of the faces is not there."""
+
+
+F = TypeVar("F", bound=FaceWithHeatmap)
+
+
+def asked_of(
+    root: Root, pairs: Sequence[PairRow], faces: PairFaces[F], settings: str, neutrals: str | None
+) -> list[Asked]:
+    """What each of the pairs asks for.
+
+    Args:
+        root: Where the neutrals lie.
+        pairs: Rows of `pairs`.
+        faces: The faces that they name, as far as there are any.
+        settings: `settings_fingerprint`.
+        neutrals: Fingerprint of `keep_neutrals`.
+    """
+    sources = {face_id: _digest(face, is_source=True) for face_id, face in faces.sources.items()}
+    drivers = {face_id: _digest(face, is_source=False) for face_id, face in faces.drivers.items()}
+    out: list[Asked] = []
+    for pair in pairs:
+        both = sources.get(pair["identity_face_id"]), drivers.get(pair["expression_face_id"])
+        inputs = fingerprint(list(both)) if None not in both else None
+        of_people = None
+        if inputs is not None and neutrals is not None:
+            of_people = people_of_faces(root, neutrals, [(face["set"], face["face_id"]) for face in faces.of(pair)])
+        out.append(Asked(output_id(pair["pair_id"], settings, inputs, of_people), inputs, of_people))
+    return out
+
+
+def people_of_faces(root: Root, neutrals: str | None, faces: Sequence[FaceKey]) -> str:
+    """Fingerprint of the neutrals of these faces' people; without retargeting that of none."""
+    if neutrals is None:
+        return fingerprint(None)
+    known = load_neutrals(root, neutrals)
+    shapes = known.of([face for face in faces if face in known.rows])  # others are not usable: their pairs are refused
+    return hashlib.sha256(shapes.tobytes()).hexdigest()[:32]
+
+
+def _digest(face: FaceWithHeatmap, is_source: bool) -> str:
+    """Of what is used of a face: the crop and its sharpness of sources alone."""
+    used: list[bytes | None] = [str(face["landmark_scheme"]).encode()]
+    for column, kind in (("landmarks_xy", np.float32), ("embedding", np.float32), ("sharpness", np.float64)):
+        if column != "sharpness" or is_source:
+            used.append(None if face[column] is None else np.asarray(face[column], kind).tobytes())
+    used.append(None if face["heatmap"] is None else face["heatmap"].tobytes())
+    if is_source:
+        used.append(face["crop"])
+    # Each with its length, so that no value runs into the next.
+    parts = [b"none" if value is None else b"%d:" % len(value) + value for value in used]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:32]
