@@ -1,6 +1,6 @@
 """Kills transfer jobs at random moments, starts them again, and compares what they leave with an unbroken job.
 
-python -m benchmarks.kills [--kills 100] [--seed 0] [--on both|local|s3]
+python -m benchmarks.kills [--kills 100] [--seed 0] [--on both|local|s3] [--per-identity 8]
 
 A life is a job over an empty table that is killed (SIGKILL) and started again until it ends by itself. The moments are
 drawn over the time that the unbroken job took; killed are the parent alone, the parent and its workers together, or one
@@ -31,7 +31,7 @@ from pathlib import Path
 
 from benchmarks.kill_targets import Bucket, Folder, Target
 from benchmarks.servers import S3_KEYS, prefect_api, s3_server
-from benchmarks.small_job import NAME, prepare_job, register_generator, run_job
+from benchmarks.small_job import NAME, PER_IDENTITY, prepare_job, register_generator, run_job
 
 PREPARED = ("images/", "faces/", "heatmaps/", "quality/", f"sets/{NAME}.json", f"sets/history/{NAME}/")
 RESULT = ("pairs/", "transfers/")
@@ -117,6 +117,7 @@ class Harness:
     target: Target
     scratch: Path
     chance: random.Random
+    per_identity: int = PER_IDENTITY
     whole: dict[str, str] = field(default_factory=dict)
     """The files of the unbroken job."""
     took_s: float = 0.0
@@ -125,11 +126,14 @@ class Harness:
     def unbroken(self) -> None:
         """The job to compare with; how long it takes is over what time the moments are drawn."""
         log, begun_s = self.scratch / "whole.log", time.monotonic()
-        ended(started(log, run_job, self.target.url, 2, str(self.scratch / "whole.begun")), log)
+        ended(self._started(log, 2, self.scratch / "whole.begun"), log)
         self.took_s = time.monotonic() - begun_s
         self.whole = self._result()
         self.outcome.shards = sum(path.startswith("transfers/shards/") for path in self.whole)
         self.wipe()
+
+    def _started(self, log: Path, workers: int, begun: Path) -> int:
+        return started(log, run_job, self.target.url, workers, str(begun), self.per_identity)
 
     def _result(self) -> dict[str, str]:
         files = self.target.files()
@@ -159,7 +163,7 @@ class Harness:
         """Starts the job; whether it (or a worker of it) was killed."""
         self.workers = self.chance.randint(1, MAX_WORKERS)
         log = self.scratch / "job.log"
-        pid = started(log, run_job, self.target.url, self.workers, str(begun))
+        pid = self._started(log, self.workers, begun)
         if not killing:
             ended(pid, log)
             return False
@@ -199,7 +203,7 @@ class Harness:
         """Two jobs at once on one root: how many shards were begun by both."""
         begun = self.scratch / "two.begun"
         logs = [self.scratch / f"two-{number}.log" for number in range(2)]
-        pids = [started(log, run_job, self.target.url, 1, str(begun)) for log in logs]
+        pids = [self._started(log, 1, begun) for log in logs]
         for pid, log in zip(pids, logs, strict=True):
             ended(pid, log)
         if self._result() != self.whole:
@@ -220,14 +224,14 @@ def lives(harness: Harness, kills: int) -> Iterator[int]:
         yield done
 
 
-def run(target: Target, kills: int, seed: int, scratch: Path) -> None:
+def run(target: Target, kills: int, seed: int, scratch: Path, per_identity: int) -> None:
     """Kills, compares and prints."""
     scratch.mkdir(parents=True, exist_ok=True)
     begun_s = time.monotonic()
     ended(started(scratch / "prepare.log", prepare_job, target.url), scratch / "prepare.log")
     register = started(scratch / "register.log", register_generator, target.url, scratch / "generator")
     ended(register, scratch / "register.log")
-    harness = Harness(target, scratch, random.Random(seed))
+    harness = Harness(target, scratch, random.Random(seed), per_identity)
     harness.unbroken()
     print(f"{target.url}: the unbroken job took {harness.took_s:.1f} s", flush=True)
     for done in lives(harness, kills):
@@ -251,6 +255,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--on", choices=("both", "local", "s3"), default="both")
+    parser.add_argument("--per-identity", type=int, default=PER_IDENTITY)
     asked = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="mien-kills-"))
     with ExitStack() as servers:
@@ -272,7 +277,7 @@ def main() -> None:
             kills = asked.kills // len(shares) + (number < asked.kills % len(shares))
             import mien.flows.augment  # noqa: F401  # here, once, for all jobs
 
-            run(target, kills, asked.seed + number, scratch / kind)
+            run(target, kills, asked.seed + number, scratch / kind, asked.per_identity)
     shutil.rmtree(scratch)
 
 

@@ -16,7 +16,7 @@ from mien.storage import Root, ShardRef
 
 if TYPE_CHECKING:
     from mien.model.inference.exported_generator import ExportedGenerator
-    from mien.tasks.transfer.settings import TransferSettings
+    from mien.tasks.transfer.transfer_shards import TransferJob
 
 NAME = "few"
 CROP_PX = 64
@@ -97,7 +97,7 @@ def register_generator(root: str, folder: Path) -> None:
         )
 
 
-def run_job(root: str, workers: int, log: str | None = None) -> None:
+def run_job(root: str, workers: int, log: str | None = None, per_identity: int = PER_IDENTITY) -> None:
     """The job, in small shards; `log` is a file that gets a line whenever a worker begins a shard."""
     import mien.tasks.plan.rounds
     from mien.flows import augment
@@ -107,14 +107,14 @@ def run_job(root: str, workers: int, log: str | None = None) -> None:
         os.environ[LOG] = log
         augment.TRANSFER = replace(augment.TRANSFER, make=logged)  # sent to the workers by its name
     augment.augment_faces(
-        identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=PER_IDENTITY, workers=workers
+        identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=per_identity, workers=workers
     )
 
 
-def logged(root: Root, name: str, pairs: str, settings: TransferSettings) -> ShardRef:
+def logged(root: Root, name: str, pairs: str, job: TransferJob) -> ShardRef:
     """Makes the shard as the stage does, and a line in the log before."""
     from mien.tasks.transfer.transfer_shards import TRANSFER
 
     with open(os.environ[LOG], "a") as log:
         log.write(f"{name}\n")
-    return TRANSFER.make(root, name, pairs, settings)
+    return TRANSFER.make(root, name, pairs, job)

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.small_job import MODEL, NAME, PER_IDENTITY, SHARD_PAIRS, prepare_job, register_generator
+from benchmarks.small_job import MODEL, NAME, SHARD_PAIRS, prepare_job, register_generator
 from tests.integration import flow_calls
 from tests.paths import REPOSITORY
 
+PER_IDENTITY = 5
 RESULT = ("pairs/", "transfers/")
 USUAL = ("-m", "mien.flows.cli.app")
 IN_SMALL_SHARDS = (

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.small_job import PER_IDENTITY, register_generator
+from benchmarks.small_job import MODEL, NAME, register_generator
 from deployments.servers import free_port, mlflow_server, prefect_server, running
+from tests.integration import flow_calls
 from tests.integration.faulty_job import (
     IN_SMALL_SHARDS,
+    PER_IDENTITY,
     Job,
     augment,
     check_whole,
@@ -195,5 +197,6 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     assert len(told) == 1, done.stderr
     assert f"the Prefect API at {api} does not answer" in told[0]
     assert "Traceback" not in done.stderr
-    augment(root, per_identity=LOST_PER_IDENTITY, candidates=LOST_PER_IDENTITY)
+    both = {"per_identity": LOST_PER_IDENTITY, "candidates": LOST_PER_IDENTITY}
+    flow_calls.augment(NAME, root, model=MODEL, workers=1, **both)
     check_whole(root)
