@@ -54,23 +54,30 @@ def mien(*arguments: object) -> str:
     return done.stdout
 
 
-@dataclass(frozen=True)
+@dataclass
 class Night:
-    """The job, and how to ask Prefect for it."""
+    """A job of a deployment, and how to ask Prefect for it."""
 
     api: str
-    name: str
+    deployment: str
+    """flow/name."""
     parameters: dict[str, Any]
     scratch: Path
 
     def start(self) -> str:
         """A new run of the deployment; its id."""
-        deployment = self._ask("GET", "/deployments/name/augment-faces/local")["id"]
+        deployment = self._ask("GET", f"/deployments/name/{self.deployment}")["id"]
         return self._ask("POST", f"/deployments/{deployment}/create_flow_run", {"parameters": self.parameters})["id"]
 
     def state(self, run: str) -> str:
         """Of a run."""
         return self._ask("GET", f"/flow_runs/{run}")["state"]["type"]
+
+    def artifact(self, run: str, key: str) -> str:
+        """The Markdown that a run left under a key that begins so."""
+        found = self._ask("POST", "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+        (text,) = [each["data"] for each in found if each["key"] and each["key"].startswith(key)]
+        return text
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -217,7 +224,7 @@ def main() -> None:
         )
         print(plan)
         planned = int(plan.split(" faces would be generated")[0].rsplit(" ", 1)[-1])
-        night = Night(api, name, job, scratch)
+        night = Night(api, "augment-faces/local", job, scratch)
         run_night(night, servers, -(-planned // 64))
         print(mien("verify", "--root", root, "--set", name))
         print(mien("ls", "--root", root))

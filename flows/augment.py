@@ -74,6 +74,8 @@ class AugmentedFaces(FlowResult):
     gallery: Gallery | None = None
     cost: Cost | None = None
     """What it would take, after a dry run."""
+    held: int = 0
+    """Pairs that the set has already, after a dry run."""
     refused: tuple[str, ...] = ()
     """Lines on pairs that were not made for want of consent."""
     older: dict[str, int] = field(default_factory=dict)
@@ -88,7 +90,8 @@ class AugmentedFaces(FlowResult):
 
     def lines(self) -> list[str]:
         if self.transfers is None or self.gallery is None:
-            line = f"{self.set}: {self.planned} faces would be generated; nothing was written"
+            there = f" ({self.held} of {self.planned} pairs are in the set already)" if self.held else ""
+            line = f"{self.set}: {self.planned - self.held} faces would be generated{there}; nothing was written"
             return [line, *self.plan.lines(), *([self.cost.line()] if self.cost else [])]
         return [
             self.summary(),
@@ -236,7 +239,8 @@ def augment_faces(
         else read_list(opened_root, sources, drivers, listed, seed)
     )
     if dry_run:
-        return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs))
+        held = 0 if last is None else last.count_held(opened_root, next(plan.rounds(PlanOutcome())))
+        return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held), held=held)
 
     # Resolve model
     registered = fetch_model(opened_root, model)

@@ -18,7 +18,8 @@ from mien.storage.errors import ErrorKind
 from mien.storage.schemas import Status
 from mien.tasks.generator.neutrals import FormerNeutrals
 from mien.tasks.plan.groups import FormerClusters, former_clusters
-from mien.tasks.sets.row_lookup import look_up
+from mien.tasks.plan.rounds import Round
+from mien.tasks.sets.row_lookup import look_up, table_keys
 from mien.tasks.transfer.settings import (
     TransferSettings,
     differ_in_generator_only,
@@ -121,6 +122,11 @@ class FormerJob:
         """That it used."""
         settings = self.settings
         return None if settings.neutrals is None else FormerNeutrals(settings.neutrals, settings.sets)
+
+    def count_held(self, root: Root, pairs: Round) -> int:
+        """How many of the pairs its table has. Whether their faces are as asked for now is not compared."""
+        held = set(table_keys(root, "transfers", self.transfers, "pair_id"))
+        return sum(pair_id in held for part in pairs() for pair_id in part["pair_id"].to_pylist())
 
     def rows_for(self, settings: TransferSettings) -> FormerTransfers:
         """The rows as a job with these settings may take them over."""
