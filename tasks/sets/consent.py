@@ -36,6 +36,12 @@ def consents_of(root: Root, sets: Iterable[FaceTables]) -> dict[PhotoOfSet, Cons
     return together(said)
 
 
+@lru_cache(maxsize=4)
+def known_consents(root: Root, sets: tuple[FaceTables, ...]) -> Mapping[PhotoOfSet, Consent]:
+    """`consents_of`, found once per process: tables never change."""
+    return consents_of(root, sets)
+
+
 def together(said: Mapping[str, Mapping[str, Consent]]) -> dict[PhotoOfSet, Consent]:
     """What holds of each photo of each set, from what each set says by image id."""
     refused: dict[str, list[Consent]] = {}

@@ -29,6 +29,8 @@ class _Keys:
     keys: np.ndarray
     shards: np.ndarray
     rows: np.ndarray
+    order: np.ndarray
+    """Where the row of each is, counted over all shards."""
     names: tuple[str, ...]
     """Fingerprints of the shards."""
 
@@ -51,7 +53,7 @@ def _read_keys(root: Root, table: TableName, fingerprint: str, key: str) -> _Key
     rows = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(part)) for part in parts)])
     # Two rows of a list may name one photo: of rows with one key the first usable one counts, else the first.
     order = np.lexsort((unusable, keys))
-    return _Keys(keys[order], shards[order], rows[order], names)
+    return _Keys(keys[order], shards[order], rows[order], order, names)
 
 
 def table_keys(root: Root, table: TableName, fingerprint: str, key: str) -> list[str]:
@@ -80,22 +82,45 @@ def look_up(
 
 
 def shards_of(root: Root, table: TableName, fingerprint: str, key: str, values: Sequence[str]) -> list[str]:
-    """Fingerprints of the shards that hold the rows which `look_up` gives, each once, sorted.
+    """Fingerprints of the shards that hold the rows which `look_up` gives, each once, sorted. Reads no row.
 
     Raises:
         StorageError: there is no such table or column, or a shard is gone.
     """
     known = _keys(root, table, fingerprint, key)
-    return sorted({known.names[known.shards[position]] for position in _positions(known, values)})
+    return sorted(known.names[shard] for shard in np.unique(known.shards[_positions(known, values)]).tolist())
 
 
-def _positions(known: _Keys, values: Sequence[str]) -> list[int]:
+def values_of(
+    root: Root, table: TableName, fingerprint: str, key: str, values: Sequence[str], column: str
+) -> dict[str, str]:
+    """A column of strings for those of `values` that are in the table, by the key. The column is read once.
+
+    Raises:
+        StorageError: there is no such table or column, or a shard is gone.
+    """
+    known = _keys(root, table, fingerprint, key)
+    positions = _positions(known, values)
+    with _reading:
+        found = _read_column(root, table, fingerprint, key, column)[positions]
+    return dict(zip((value.decode() for value in known.keys[positions].tolist()), found.tolist(), strict=True))
+
+
+@lru_cache(maxsize=8)
+def _read_column(root: Root, table: TableName, fingerprint: str, key: str, column: str) -> np.ndarray:
+    """In the order of the keys."""
+    known = _read_keys(root, table, fingerprint, key)
+    parts = [read_shard(root, table, name, [column])[column].to_pylist() for name in known.names]
+    return np.array([value for part in parts for value in part], np.str_)[known.order]
+
+
+def _positions(known: _Keys, values: Sequence[str]) -> np.ndarray:
     """Where the first row of each of the values stands, of those that are there, in the order of the keys."""
     keys = np.unique(np.array([value.encode() for value in values], np.bytes_))
     positions = np.searchsorted(known.keys, keys)
     there = positions < len(known.keys)
     there[there] = known.keys[positions[there]] == keys[there]
-    return positions[there].tolist()
+    return positions[there]
 
 
 class _Kept:

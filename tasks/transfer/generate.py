@@ -29,7 +29,7 @@ from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inp
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
-from mien.tasks.sets.consent import consents_of, pair_refusal
+from mien.tasks.sets.consent import known_consents, pair_refusal
 from mien.tasks.sets.face_columns import embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
@@ -117,7 +117,7 @@ class PairGenerator:
         faces = read_pair_faces(self.root, sets, pairs, FACE_COLUMNS)
         image_ids = {face["image_id"] for face in faces.sources.values()}
         photos = photos_of(self.root, [sets.source_set], image_ids, ["licence"])
-        consents = consents_of(self.root, sets.sets)
+        consents = known_consents(self.root, sets.sets)
 
         def with_terms(face: FaceWithHeatmap, licence: str | None) -> PairFace:
             return {**face, "licence": licence, "consent": consents.get((face["set"], face["image_id"]), UNKNOWN)}

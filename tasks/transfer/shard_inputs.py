@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from mien.storage import Root, fingerprint, read_manifest, read_shard
 from mien.storage.consent import UNKNOWN
 from mien.storage.rows import PairRow
-from mien.tasks.sets.consent import consents_of
+from mien.tasks.sets.consent import known_consents
 from mien.tasks.sets.faces import FaceTables
-from mien.tasks.sets.row_lookup import look_up, shards_of
+from mien.tasks.sets.row_lookup import shards_of, values_of
 from mien.tasks.transfer.former import FormerTransfers
 from mien.tasks.transfer.pair_inputs import people_of_faces
 from mien.tasks.transfer.settings import TransferSettings
@@ -35,11 +35,8 @@ def shard_inputs(root: Root, pairs: str, settings: TransferSettings, former: For
 
 def _of_side(root: Root, settings: TransferSettings, tables: FaceTables, named: Sequence[str]) -> list[str]:
     face_ids = sorted(set(named))
-    photos = {
-        face_id: str(row["image_id"][0])
-        for face_id, row in look_up(root, "faces", tables.faces, "face_id", face_ids, ["image_id"])
-    }
-    consents = consents_of(root, settings.sets)
+    photos = values_of(root, "faces", tables.faces, "face_id", face_ids, "image_id")
+    consents = known_consents(root, settings.sets)
     terms = [consents.get((tables.name, photos[face_id]), UNKNOWN).text for face_id in face_ids if face_id in photos]
     images = str(read_manifest(root, "faces", tables.faces).about["images"])
     return [
