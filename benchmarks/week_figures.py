@@ -61,8 +61,7 @@ def check_report(report: str, before: Figures | None, after: Figures) -> str:
     for name, table in NAMES.items():
         new = after.ids[table] - (before.ids[table] if before else set())
         whole = after.rows[table] if table == "images" else len(after.ids[table])
-        expected = (told.get(name, (-1, -1))[0] if before is None else len(new), whole)
-        if told.get(name) != expected:
+        if told.get(name) != (expected := (len(new), whole)):
             raise SystemExit(f"the report says of {name} {told.get(name)}, the tables {expected}:\n{report}")
     made = ", ".join(f"{count} by {uri}" for uri, count in sorted(after.generators.items()))
     return f"the report agrees with the tables: {told}; rows of generated faces: {made}"

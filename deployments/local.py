@@ -121,6 +121,8 @@ def up() -> None:
     _wait_for(f"{MLFLOW_URL}/health", mlflow)
     _run(environment, "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
     _run(environment, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+    if (DEMO / "mlflow.db").exists():
+        _run(environment, sys.executable, "-m", "deployments.demo_model", str(DEMO))
     begin("worker", "prefect", "worker", "start", "--pool", POOL)
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _client(login).items()]
     write_private(CLIENT, "\n".join(exports) + "\n")
@@ -148,15 +150,13 @@ The logins are kept in {DATA / "logins.json"}, which only you can read. To use t
 
 
 def demo_lines(root: Path) -> str:
-    """Where the demo's model is, since it is not on these servers; nothing where there was no demo."""
-    registry = root / "mlflow.db"
-    if not registry.exists():
+    """Where the demo's root and model are; nothing where there was no demo."""
+    if not (root / "mlflow.db").exists():
         return ""
     tools = Path(sys.executable).parent
     return f"""
-The model of make demo is in the registry of its root, not on this MLflow server. In a terminal without the line above:
+The model of make demo is on the MLflow server, too; its root is not on any server:
   {tools}/mien ls --root {shlex.quote(str(root))}
-  {tools}/mlflow ui --port {MLFLOW_PORT + 1} --backend-store-uri {shlex.quote(f"sqlite:///{registry}")}
 """
 
 

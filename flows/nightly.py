@@ -39,23 +39,23 @@ from mien.storage import IdentityFrom, Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.sets.new_rows import new_rows, tables_of
+from mien.tasks.sets.new_rows import new_rows, tables_of_last_night
 from mien.tasks.sets.splits import Split
 from mien.tasks.transfer.gate_limits import load_gate
 
 
 @dataclass(frozen=True)
 class Night(FlowResult):
-    """What a night has added to a prepared and a generated set."""
+    """What is new in a prepared and a generated set since the last night that came to its end."""
 
     prepared: PreparedFaces
     augmented: AugmentedFaces
     new_photos: int
-    """Readable ones that the prepared set did not have before."""
+    """Readable ones that the last night did not have; all of the set in the first night."""
     new_faces: int
     """Usable ones."""
     new_transfers: int
-    """Accepted faces that the generated set did not have before."""
+    """Accepted faces that the last night did not have."""
 
     def lines(self) -> list[str]:
         return [*self.prepared.lines()[:-1], *self.augmented.lines(), self.summary()]
@@ -63,7 +63,7 @@ class Night(FlowResult):
     def summary(self) -> str:
         """One line: what is new."""
         if not (self.new_photos or self.new_faces or self.new_transfers):
-            return "nothing new: no photo, usable face or accepted face that was not there before"
+            return "nothing new: no photo, usable face or accepted face that the last night did not have"
         return f"new: {self.new_photos} photos, {self.new_faces} usable faces, {self.new_transfers} generated faces"
 
     def table(self) -> str:
@@ -184,7 +184,7 @@ def nightly(
     )
     opened_root, generated = Root(root), augmented or f"{set}-augmented"
     with checking_arguments():
-        before = {name: tables_of(opened_root, name) for name in (set, generated)}
+        before = tables_of_last_night(opened_root, generated)
 
     with worker_pool(workers, read_settings(settings).work):
         # Prepare what is new
@@ -229,9 +229,9 @@ def nightly(
     night = Night(
         prepared,
         made,
-        new_photos=new_rows(opened_root, "images", before[set], prepared.images.fingerprint),
-        new_faces=new_rows(opened_root, "faces", before[set], prepared.faces.fingerprint),
-        new_transfers=new_rows(opened_root, "transfers", before[generated], made.transfers.fingerprint),
+        new_photos=new_rows(opened_root, "images", before, prepared.images.fingerprint),
+        new_faces=new_rows(opened_root, "faces", before, prepared.faces.fingerprint),
+        new_transfers=new_rows(opened_root, "transfers", before, made.transfers.fingerprint),
     )
     create_markdown_artifact(f"{night.table()}\n\n{night.summary()}", key="night", description=set)
     return night

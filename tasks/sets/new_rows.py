@@ -1,20 +1,33 @@
-"""What a run has added to a set: usable rows of its tables that the version before did not have."""
+"""What a night has added: usable rows of tables that those of the last night did not have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow.compute as pc
 
-from mien.storage import Root, TableName, open_table, read_set, set_names
+from mien.storage import Root, TableName, open_table, read_manifest, read_set, set_names
 
 KEYS: Mapping[TableName, str] = {"images": "image_id", "faces": "face_id", "transfers": "output_id"}
 """The column that tells the rows of a table apart."""
 
 
-def tables_of(root: Root, name: str) -> dict[TableName, str]:
-    """The fingerprints of the tables of a set; none where there is no such set."""
-    return dict(read_set(root, name).tables) if name in set_names(root) else {}
+def tables_of_last_night(root: Root, generated: str) -> dict[TableName, str]:
+    """Fingerprints of the generated faces of a set, and of the faces and photos that show their people.
+
+    A night writes its generated set last, so these are the tables of the last night that came to its end: what a killed
+    one has prepared since is new. None where there is no such set.
+
+    Raises:
+        StorageError: a table cannot be read.
+    """
+    if generated not in set_names(root) or "transfers" not in (tables := read_set(root, generated).tables):
+        return {}
+    about: Any = read_manifest(root, "transfers", tables["transfers"]).about
+    faces = str(about["settings"]["sets"][0]["faces"])
+    images = str(read_manifest(root, "faces", faces).about["images"])
+    return {"transfers": tables["transfers"], "faces": faces, "images": images}
 
 
 def new_rows(root: Root, table: TableName, before: Mapping[TableName, str], after: str) -> int:
