@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.model.detection.load import load_detector
 from mien.model.errors import ImageError, ModelError, SettingsError, first_line
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength import check_strength
@@ -25,6 +24,7 @@ from mien.model.inference.aligned_crops import is_of_aligned_crops, of_aligned_c
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.given_pictures import GivenPictures
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
+from mien.model.inference.quick_dlib import load_pair_detector
 
 FACES, PATHS = "faces", "paths"
 """Keys of the model's configuration: the detector, and the folders below which paths are read."""
@@ -161,4 +161,4 @@ def _load_pyfunc(  # pyright: ignore[reportUnusedFunction]  # MLflow looks for t
     generator = ExportedGenerator.load(Path(path))
     detector = str(given.get(FACES) or generator.provenance.get(FACES) or DEFAULT_DETECTOR)
     pictures = GivenPictures.below(str(given.get(PATHS) or ""))
-    return ServedGenerator(PhotoPairs(generator, load_detector(detector)), pictures)
+    return ServedGenerator(PhotoPairs(generator, load_pair_detector(detector)), pictures)

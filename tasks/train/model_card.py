@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from mien.model.detection.licences import WeightsLicence, allow_commercial
 from mien.model.networks.config import GeneratorKind
 from mien.storage import Root, read_manifest
 from mien.tasks.evaluate import Evaluation, as_table
-from mien.tasks.evaluate.results import COPY, GENERATED, WARP, Section
+from mien.tasks.evaluate.results import COPY, GENERATED, WARP, Section, SheetPlan
 from mien.tasks.sets.faces import FaceTables, detector_of
 from mien.tasks.sets.licences import licence_lines, training_licences
 from mien.tasks.train.run_description import changed_line
@@ -22,9 +23,13 @@ HEADLINES = {
 }
 """The measures of the card; of the result against the real photo that it should be."""
 FULL_CARD = "model_card_full.md"
+SHEETS = "evaluation"
+"""Folder of the sheets among the artifacts of the run."""
+_CARD_ROWS = 2
 
-_CARD = """Gives the person of one photo the expression of another. A {kind} generator of {size_px} px, trained by
-mien. Every picture that it makes is marked as generated.
+# MLflow's page breaks a line where the text does, so a paragraph is one line.
+_CARD = """\
+{about}
 
 {figures}
 
@@ -37,17 +42,27 @@ mlflow.pyfunc.load_model("{uri}").predict(pd.DataFrame([photos], columns=["sourc
 ```
 
 ```bash
-mlflow models serve -m {uri} --env-manager local --port 5001 &  # once; wait for "Uvicorn running"
+# once, where MLFLOW_TRACKING_URI names this registry; wait for "Uvicorn running"
+mlflow models serve -m {uri} --env-manager local --port 5001 &
 printf '{{"dataframe_records":[{{"source":"%s","driver":"%s"}}]}}' "$(base64 <source.jpg | tr -d '\\n')" \\
   "$(base64 <driver.jpg | tr -d '\\n')" | curl -sS localhost:5001/invocations -H content-type:application/json -d @-
 ```
 
-**Data**: {people} people, {faces} photos of {sets}. **Terms**: {terms}.
-**For** training data of people who have agreed to it; **not for** showing a person with an expression they did not make
-as if they had.
+{data}
+{use}
 
-More in the artifacts of the run: `evaluation.md`, `promotion.md`, `{full}`, `settings.toml`.
+{more}
 """
+_ABOUT = (
+    "Gives the person of one photo the expression of another. A {kind} generator of {size_px} px, trained by mien. "
+    "Every picture that it makes is marked as generated."
+)
+_DATA = "**Data**: {people} people, {faces} photos of {sets}. **Terms**: {terms}."
+_USE = (
+    "**For** training data of people who have agreed to it. **Not for** showing a person with an expression they did "
+    "not make as if they had."
+)
+_MORE = f"More in the artifacts of the run: `evaluation.md`, `promotion.md`, `{FULL_CARD}`, `settings.toml`."
 
 _FULL = """# mien-generator
 
@@ -109,17 +124,15 @@ class CardFacts:
 
 def model_card(facts: CardFacts, evaluation: Evaluation, uri: str) -> str:
     """Markdown for the registry, in which the version is called by `uri`."""
+    names = ", ".join(f"`{name}`" for name in facts.sets)
     return _CARD.format(
-        kind=facts.kind,
-        size_px=facts.size_px,
+        about=_ABOUT.format(kind=facts.kind, size_px=facts.size_px),
         figures=headline_table(evaluation),
         sheet=_sheet(evaluation, facts.run_id),
         uri=uri,
-        people=facts.people,
-        faces=facts.faces,
-        sets=", ".join(f"`{name}`" for name in facts.sets),
-        terms=_terms(facts.licences),
-        full=FULL_CARD,
+        data=_DATA.format(people=facts.people, faces=facts.faces, sets=names, terms=_terms(facts.licences)),
+        use=_USE,
+        more=_MORE,
     )
 
 
@@ -133,7 +146,9 @@ def headline_table(evaluation: Evaluation) -> str:
         for name, title in HEADLINES.items()
     ]
     who = f"{section.people} {'person' if section.people == 1 else 'people'} never trained on, {section.pairs} pairs"
-    return "\n".join([f"| {who} | this generator | `warp` | `copy` |", "|---|---|---|---|", *rows])
+    # MLflow's page sets the columns close together.
+    head = f"| {who} | this generator&emsp; | `warp`&emsp;&emsp; | `copy` |"
+    return "\n".join([head, "|---|---|---|---|", *rows])
 
 
 def _value(section: Section, method: str, measure: str) -> str:
@@ -141,12 +156,20 @@ def _value(section: Section, method: str, measure: str) -> str:
     return "–" if found is None else f"{found.value:.3f}"
 
 
+def card_sheet(evaluation: Evaluation) -> SheetPlan | None:
+    """A small sheet of pairs in the middle, neither the best nor the worst; None where nothing was measured."""
+    middle = f"{evaluation.deciding_split}-l1-median"
+    found = next((plan for plan in evaluation.sheets if plan.name == middle), None)
+    if found is None:
+        return None
+    return replace(found, name="card", pairs=found.pairs[:_CARD_ROWS], captions=found.captions[:_CARD_ROWS])
+
+
 def _sheet(evaluation: Evaluation, run_id: str) -> str:
-    """The sheet of those in the middle: neither the best nor the worst."""
-    name = f"{evaluation.deciding_split}-l1-median"
-    if name not in {plan.name for plan in evaluation.sheets}:
+    if (plan := card_sheet(evaluation)) is None:
         return ""
-    return f"\n\n![sheet of results](get-artifact?path=evaluation%2F{name}.png&run_uuid={run_id})"
+    path = quote(f"{SHEETS}/{plan.name}.png", safe="")
+    return f"\n\n![pairs of middling L1](get-artifact?path={path}&run_uuid={run_id})"
 
 
 def _terms(licences: Mapping[str, WeightsLicence]) -> str:

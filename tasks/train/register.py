@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from PIL import Image
+
 from mien.storage import Root
 from mien.tasks import tracking
 from mien.tasks.evaluate import Evaluation, as_json, as_table, evaluate
@@ -15,12 +18,14 @@ from mien.tasks.generator.weights import RegisteredModel, load_model
 from mien.tasks.sets.faces import FaceTables, detector_of
 from mien.tasks.sets.licences import training_licences
 from mien.tasks.tracking import TrackedRun, fetch_model
-from mien.tasks.train.model_card import FULL_CARD, CardFacts, full_card, headline_table, model_card
+from mien.tasks.train.model_card import FULL_CARD, SHEETS, CardFacts, card_sheet, full_card, headline_table, model_card
 from mien.tasks.train.promote import as_text, decide_promotion, in_evaluation
 from mien.tasks.train.train import EXPORTED, TrainedWeights
 from mien.tasks.train.work_folder import work_folder
 
 METRIC = "val/generated.l1"
+MAX_CARD_SHEET_PX = 560
+"""Longer side."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,16 @@ def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: i
     run.text("evaluation.md", as_table(evaluation))
     run.text("evaluation.json", as_json(evaluation))
     for plan in evaluation.sheets:
-        run.picture(f"evaluation/{plan.name}.png", draw_sheet(root, evaluation.inputs, plan))
+        run.picture(f"{SHEETS}/{plan.name}.png", draw_sheet(root, evaluation.inputs, plan))
+    if (plan := card_sheet(evaluation)) is not None:
+        run.picture(f"{SHEETS}/{plan.name}.png", _shrunk(draw_sheet(root, evaluation.inputs, plan)))
+
+
+def _shrunk(sheet: np.ndarray) -> np.ndarray:
+    """The sheet at most as wide as leaves room for the rest of the card, whatever the generator's size."""
+    picture = Image.fromarray(sheet)
+    picture.thumbnail((MAX_CARD_SHEET_PX, MAX_CARD_SHEET_PX))
+    return np.asarray(picture)
 
 
 def validation_metric(evaluation: Evaluation) -> float:

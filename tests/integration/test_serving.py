@@ -82,7 +82,7 @@ def served(pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFac
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     environment = bare | {"MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db", "PATH": path}
     card, port = card_of(root), str(free_port())
-    serve, *asked = re.findall(r"```bash\n(.*?)```", card, re.DOTALL)[0].replace(PORT, port).splitlines()
+    _, serve, *asked = re.findall(r"```bash\n(.*?)```", card, re.DOTALL)[0].replace(PORT, port).splitlines()
     command, log = ["bash", "-c", f"exec {serve.partition('&')[0]}"], folder / "server.log"
     server = start("mlflow models serve", command, environment, folder, log)
     try:
