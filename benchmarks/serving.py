@@ -61,7 +61,7 @@ def loaded(model: str | None, size_px: int, faces: str) -> ServedGenerator:
         return mlflow.pyfunc.load_model(model)  # pyright: ignore[reportReturnType]  # it has the same `predict`
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(model) if model else untrained(Path(folder), size_px)
-        return _load_pyfunc(str(exported), {"faces": faces})
+        return _load_pyfunc(str(exported), {"faces": faces})  # pyright: ignore[reportReturnType]  # as configured
 
 
 def main() -> None:

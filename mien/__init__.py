@@ -13,9 +13,6 @@ Importing the package loads nothing: each of these names is looked up when it is
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 __version__ = "0.2.0"
 
 _OFFERED = {
@@ -30,7 +27,10 @@ _OFFERED = {
 def __getattr__(name: str) -> object:
     if name not in _OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if find_spec("mien.flows") is None:
+    from importlib import import_module
+    from os import path
+
+    if not path.isdir(path.join(path.dirname(__file__), "flows")):
         raise ImportError(
             f"mien.{name} is not here: this is the part of mien that a registered generator carries ({__file__}). "
             "Install mien, and import it before a generator is loaded"

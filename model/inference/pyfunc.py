@@ -20,7 +20,7 @@ from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength import check_strength
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image
-from mien.model.inference.aligned_crops import is_of_aligned_crops, of_aligned_crops
+from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.given_pictures import GivenPictures
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
@@ -56,7 +56,7 @@ class ServedGenerator:
         self._pairs, self._pictures = pairs, pictures
         self._one_at_a_time = threading.Lock()  # a server calls from several threads, and detectors have a state
 
-    def predict(self, model_input: Any, params: Any = None) -> Any:
+    def predict(self, model_input: Any, params: Any = None) -> GeneratedFaces:
         """Gives the person of each source the expression of its driver.
 
         Args:
@@ -73,8 +73,6 @@ class ServedGenerator:
             A row whose photos cannot be used has no image, and spoils no other row. Over HTTP the image is base64, in
             lines, and what is missing is null.
         """
-        if is_of_aligned_crops(model_input):
-            return of_aligned_crops(self._pairs.generator, model_input)
         table = pd.DataFrame(model_input)
         if lacking := [side for side in ("source", "driver") if side not in table.columns]:
             raise ModelError(f"the table has no column {lacking[0]}: give source and driver, a photo each")
@@ -145,20 +143,22 @@ def _dtype(name: str) -> Any:
 
 def _load_pyfunc(  # pyright: ignore[reportUnusedFunction]  # MLflow looks for this name
     path: str, model_config: Mapping[str, Any] | None = None
-) -> ServedGenerator:
+) -> ServedGenerator | AlignedCrops:
     """The served generator in a folder.
 
     Args:
         path: Of an exported generator.
         model_config: `faces`, the detector, and `paths`, the folders below which paths are read, with colons between
-            them. Who loads the model gives it; no request reaches it.
+            them. Who loads the model gives it; no request reaches it. Versions from before 0.3 have none.
 
     Raises:
         WeightsError, DetectorError: weights are missing or damaged, or the detector is not installed.
         ModelError: a folder of `paths` is none.
     """
-    given = dict(model_config or {})
     generator = ExportedGenerator.load(Path(path))
+    if model_config is None:
+        return AlignedCrops(generator)
+    given = dict(model_config)
     detector = str(given.get(FACES) or generator.provenance.get(FACES) or DEFAULT_DETECTOR)
     pictures = GivenPictures.below(str(given.get(PATHS) or ""))
     return ServedGenerator(PhotoPairs(generator, load_pair_detector(detector)), pictures)

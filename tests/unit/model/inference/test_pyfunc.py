@@ -16,6 +16,7 @@ from PIL import Image
 from mien.model.errors import DetectorError, ModelError
 from mien.model.images.codec import decode_rgb, encode_png
 from mien.model.images.provenance import read_provenance
+from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.pyfunc import COLUMNS, MEASURES, ServedGenerator, _load_pyfunc
 from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
 from tests.unit.model.inference.test_photo_pair import photo
@@ -31,7 +32,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(folder: Path) -> ServedGenerator:
-    return _load_pyfunc(str(folder), {"faces": DETECTOR, "paths": ""})
+    return load(folder)
+
+
+def load(folder: Path, faces: str = DETECTOR, paths: str = "") -> ServedGenerator:
+    loaded = _load_pyfunc(str(folder), {"faces": faces, "paths": paths})
+    assert isinstance(loaded, ServedGenerator)
+    return loaded
 
 
 def answer(served: ServedGenerator, **columns: Any) -> pd.DataFrame:
@@ -124,22 +131,22 @@ def test_paths_are_read_where_the_configuration_says_so_and_no_parameter_does(fo
     for name, data in (("a.png", SOURCE), ("b.png", DRIVER)):
         (tmp_path / name).write_bytes(data)
     asked = pd.DataFrame({"source": [str(tmp_path / "a.png")], "driver": [tmp_path / "b.png"]})
-    closed = _load_pyfunc(str(folder), {"faces": DETECTOR, "paths": ""})
+    closed = load(folder)
     for params in (None, {"paths": str(tmp_path), "allow_paths": True}):
         found = closed.predict(asked, params)
         assert "a path is read only below folders" in found["reason"][0]
         assert found["image"][0] is None
-    opened = _load_pyfunc(str(folder), {"faces": DETECTOR, "paths": str(tmp_path)})
+    opened = load(folder, paths=str(tmp_path))
     assert opened.predict(asked)["image"][0] == answer(closed, source=[SOURCE], driver=[DRIVER])["image"][0]
 
 
 def test_a_detector_that_is_not_there_is_told_when_the_model_is_loaded(folder: Path) -> None:
     with pytest.raises(DetectorError, match="unknown detector"):
-        _load_pyfunc(str(folder), {"faces": "nobody", "paths": ""})
+        load(folder, faces="nobody")
 
 
 def test_what_a_detector_raises_on_one_photo_is_the_reason_of_its_row(folder: Path) -> None:
-    served = _load_pyfunc(str(folder), {"faces": "tests.own_detector:Odd"})
+    served = load(folder, faces="tests.own_detector:Odd")
     white = encode_png(np.full((60, 80, 3), 255, np.uint8))
     black = encode_png(np.zeros((60, 80, 3), np.uint8))
     found = answer(served, source=[white, black], driver=[SOURCE, SOURCE])
@@ -147,7 +154,9 @@ def test_what_a_detector_raises_on_one_photo_is_the_reason_of_its_row(folder: Pa
     assert "gave landmarks of shape (5, 2)" in found["reason"][1]
 
 
-def test_aligned_crops_and_landmarks_are_taken_as_before(served: ServedGenerator) -> None:
+def test_a_version_without_configuration_takes_aligned_crops_and_landmarks_as_before(folder: Path) -> None:
+    served = _load_pyfunc(str(folder))
+    assert isinstance(served, AlignedCrops)
     landmarks = np.random.default_rng(0).uniform(8, 56, (2, 68, 2)).astype(np.float32)
     batch = {
         "source": np.zeros((2, 64, 64, 3), np.uint8),
