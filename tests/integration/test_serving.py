@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,22 @@ def test_the_python_of_the_card_gives_the_same_with_the_code_of_the_version(serv
     assert "mlartifacts" in code  # not the installed one
     assert base64.b64decode(image) == base64.b64decode(row["image"])
     assert reason == row["reason"]
+
+
+def test_paths_are_read_where_the_environment_of_the_process_names_their_folder(served: Served) -> None:
+    uri = re.findall(r'load_model\("(.*?)"\)', served.python)[0]
+    program = (
+        f"import json, mlflow, pandas as pd\nmodel = mlflow.pyfunc.load_model({uri!r})\n"
+        "rows = [['source.jpg', 'driver.jpg'], ['source.jpg', '/etc/hostname']]\n"
+        "faces = model.predict(pd.DataFrame(rows, columns=['source', 'driver']))\n"
+        "print(json.dumps([image is not None for image in faces['image']] + [faces['reason'][1]]))"
+    )
+    allowed = {"MLFLOW_PYFUNC_INFERENCE_CONFIG": json.dumps({"paths": str(served.folder)})}
+    for environment, given in ((allowed, [True, False]), ({}, [False, False])):
+        asking = replace(served, environment=served.environment | environment)
+        *found, reason = json.loads(run(asking, sys.executable, "-W", "ignore", "-c", program).splitlines()[-1])
+        assert found == given
+        assert reason.startswith("driver: '/etc/hostname' is no file below" if environment else "source: neither bytes")
 
 
 def test_bad_rows_cost_no_other_and_files_of_the_server_stay_there(served: Served) -> None:
