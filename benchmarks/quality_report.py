@@ -20,7 +20,7 @@ from mien.model.networks.generator import GeneratorKind
 from mien.storage import Root
 from mien.tasks.evaluate import Evaluation, as_table, evaluate
 from mien.tasks.evaluate.page import write_page
-from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, TPS, Kind
+from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, WARP, Kind
 from mien.tasks.generator.weights import load_model, short_name
 from mien.tasks.sets.face_columns import common_points
 from mien.tasks.sets.faces import crop_size_px, face_tables, read_faces, usable_faces
@@ -49,16 +49,16 @@ class Measure(NamedTuple):
 
 
 MEASURES = (
-    Measure("L1, × of TPS", "same", "l1", "ratio", 0.60, True),
-    Measure("mouth L1, × of TPS", "same", "mouth_l1", "ratio", 0.50, True),
-    Measure("eye L1, × of TPS", "same", "eye_l1", "ratio", 0.55, True),
-    Measure("SSIM, + over TPS", "same", "ssim", "ratio", 0.14, False),
-    Measure("NME, × of TPS", "same", "nme", "ratio", 0.80, True),
+    Measure("L1, × of warp", "same", "l1", "ratio", 0.60, True),
+    Measure("mouth L1, × of warp", "same", "mouth_l1", "ratio", 0.50, True),
+    Measure("eye L1, × of warp", "same", "eye_l1", "ratio", 0.55, True),
+    Measure("SSIM, + over warp", "same", "ssim", "ratio", 0.14, False),
+    Measure("NME, × of warp", "same", "nme", "ratio", 0.80, True),
     Measure("identity distance (two real photos)", "same", "identity_distance", "value", 0.324, True, COPY),
     Measure("cross: identity distance (two real photos)", "cross", "identity_distance", "value", 0.27, True, PHOTO),
-    Measure("cross: leak (TPS)", "cross", "leak", "value", 0.005, True, TPS),
-    Measure("cross: NME to the landmarks asked for (TPS)", "cross", "nme", "value", 0.017, True, TPS),
-    Measure("cross: expression reached (TPS)", "cross", "expression_reached", "value", 0.9, False, TPS),
+    Measure("cross: leak (warp)", "cross", "leak", "value", 0.005, True, WARP),
+    Measure("cross: NME to the landmarks asked for (warp)", "cross", "nme", "value", 0.017, True, WARP),
+    Measure("cross: expression reached (warp)", "cross", "expression_reached", "value", 0.9, False, WARP),
 )
 
 
@@ -150,18 +150,18 @@ def training_lines(root: Root, motion: TrainedGenerator, residual: TrainedGenera
 
 def _pretrained(root: Root, run_id: str, name: str) -> float:
     """Of the validation before the generator's first update; NaN in a run that has none."""
-    history = _client(root).get_metric_history(run_id, f"validation.{name}")
+    history = _client(root).get_metric_history(run_id, f"validation/{name}")
     return next((metric.value for metric in history if metric.step == 0), float("nan"))
 
 
 def _final(root: Root, run_id: str, name: str) -> float:
-    return _client(root).get_run(run_id).data.metrics.get(f"final.{name}", float("nan"))
+    return _client(root).get_run(run_id).data.metrics.get(f"final/{name}", float("nan"))
 
 
 def curve(root: Root, run_id: str) -> str:
     """The validations of a training, one row each; minutes are counted from the start of its run."""
     client, names = _client(root), ("l1", "ssim", "psnr", "identity_auc", "expression_auc")
-    histories = {name: client.get_metric_history(run_id, f"validation.{name}") for name in names}
+    histories = {name: client.get_metric_history(run_id, f"validation/{name}") for name in names}
     by_step = {name: {metric.step: metric.value for metric in its} for name, its in histories.items()}
     started_ms = client.get_run(run_id).info.start_time
     rows = [f"| updates | minutes | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
@@ -175,10 +175,10 @@ def training_rate(root: Root, run_id: str) -> float:
     """Images per second over all updates of the generator, validations and pretraining left out."""
     client = _client(root)
     batch = int(client.get_run(run_id).data.params["batch_size"])
-    of_generator = {m.timestamp for m in client.get_metric_history(run_id, "generator")}
+    of_generator = {m.timestamp for m in client.get_metric_history(run_id, "loss/generator")}
     # A validation counts into the rate that is logged at its step.
-    validated = {m.step for m in client.get_metric_history(run_id, "validation.l1")}
-    history = [m for m in client.get_metric_history(run_id, "images_per_s") if m.timestamp in of_generator]
+    validated = {m.step for m in client.get_metric_history(run_id, "validation/l1")}
+    history = [m for m in client.get_metric_history(run_id, "speed/images_per_s") if m.timestamp in of_generator]
     images = seconds = step = 0.0
     for metric in sorted(history, key=lambda m: (m.timestamp, m.step)):
         count, step = batch * max(metric.step - step, 0), metric.step

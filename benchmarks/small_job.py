@@ -65,18 +65,9 @@ def untrained_generator(
 
 def register_generator(root: str, folder: Path) -> None:
     """Registers an untrained generator in the MLflow of the environment; its files lie beside `folder`."""
-    import numpy as np
-
-    from mien.model.landmarks.reference import reference_landmarks
     from mien.tasks.tracking import Registration, register, tracked_run
 
     opened_root, saved = Root(root), untrained_generator(root, folder)
-    points = reference_landmarks(saved.alignment)[None].astype(np.float32)
-    example = {
-        "source": np.full((1, CROP_PX, CROP_PX, 3), 128, np.uint8),
-        "source_landmarks": points,
-        "target_landmarks": points,
-    }
     folder.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder.parent), tracked_run(opened_root, "untrained") as run:
         register(
@@ -84,8 +75,8 @@ def register_generator(root: str, folder: Path) -> None:
             run,
             Registration(
                 folder=folder,
-                card="An untrained generator.",
-                example=example,
+                card=lambda uri: f"An untrained generator, {uri}.",
+                faces="dlib",
                 training="untrained",
                 weights_sha256=saved.sha256 or "",
                 validation_metric=1.0,

@@ -1,48 +1,164 @@
-"""The registered generator as MLflow's `pyfunc` serves it: arrays in, generated faces out.
+"""The registered generator as MLflow's `pyfunc` serves it: a table of photos in, a table of generated faces out.
 
 MLflow calls `_load_pyfunc` of this module with the folder of an exported generator; nothing is unpickled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+import pandas as pd
 
+from mien.model.errors import ImageError, ModelError, SettingsError, first_line
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.expression.strength import check_strength
+from mien.model.images.codec import decode_rgb
+from mien.model.images.provenance import encode_image
+from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.crop_units import from_px
-from mien.model.landmarks.heatmaps import render_heatmaps
+from mien.model.inference.given_pictures import GivenPictures
+from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
+from mien.model.inference.quick_dlib import load_pair_detector
+
+FACES, PATHS = "faces", "paths"
+"""Keys of the model's configuration: the detector, and the folders below which paths are read."""
+DEFAULT_DETECTOR = "dlib"
+
+MEASURES = ("identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score")
+COLUMNS = ("image", *MEASURES, "accepted", "reason")
+_REMEMBERED = 16
+"""Photos whose face is kept while a table is worked through: a source stands in many rows."""
+_log = logging.getLogger(__name__)
+
+
+class GeneratedFaces(pd.DataFrame):
+    """The answer: a row for each row asked for.
+
+    MLflow's server writes what `to_dict` gives as JSON, which has no NaN: what was not measured is null there.
+    """
+
+    def to_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As of any table, with None for what is missing."""
+        plain = pd.DataFrame(self).astype(object)
+        return plain.where(plain.notna(), None).to_dict(*args, **kwargs)
 
 
 class ServedGenerator:
     """What `mlflow.pyfunc.load_model("models:/mien-generator@champion")` wraps."""
 
-    def __init__(self, generator: ExportedGenerator) -> None:
-        self._generator = generator
+    def __init__(self, pairs: PhotoPairs, pictures: GivenPictures) -> None:
+        self._pairs, self._pictures = pairs, pictures
+        self._one_at_a_time = threading.Lock()  # a server calls from several threads, and detectors have a state
 
-    def predict(self, model_input: Mapping[str, np.ndarray], params: Any = None) -> UInt8[np.ndarray, "batch s s 3"]:
-        """Generated faces for a mapping of three arrays.
+    def predict(self, model_input: Any, params: Any = None) -> GeneratedFaces:
+        """Gives the person of each source the expression of its driver.
 
-        `source`: aligned photos, uint8, batch × side × side × 3; `source_landmarks` and `target_landmarks`: the 68
-        landmarks (iBUG order) in pixels of `source`, float32, batch × 68 × 2.
+        Args:
+            model_input: A DataFrame with the columns `source` and `driver`: photos as bytes (JPEG, PNG and the other
+                formats that are read), as text in base64, or as paths below the folders of the model's configuration.
+                `strength` (0.5 to 1.5) multiplies the driver's displacement from its neutral, `head_pose` (0 to 1) is
+                the share of the driver's head pose; both are 1 where they are left out. The largest face of a photo
+                counts.
+            params: Not used.
+
+        Returns:
+            A DataFrame of as many rows with the same index: `image`, a PNG that says that it is generated; the
+            measures of the gate; `accepted`; and `reason`, which says why a face is not accepted, or why there is none.
+            A row whose photos cannot be used has no image, and spoils no other row. Over HTTP the image is base64, in
+            lines, and what is missing is null.
         """
-        source = np.asarray(model_input["source"], np.uint8)
-        landmarks = [np.asarray(model_input[f"{side}_landmarks"], np.float32) for side in ("source", "target")]
-        side_px = source.shape[1]
-        spec = self._generator.heatmap_spec
-        source_heatmaps, target_heatmaps = (render_heatmaps(xy, "ibug68", side_px, spec) for xy in landmarks)
-        source_points, target_points = (from_px(xy, side_px) for xy in landmarks)
-        return self._generator.generate(
-            source,
-            source_heatmaps=source_heatmaps,
-            target_heatmaps=target_heatmaps,
-            source_points=source_points,
-            target_points=target_points,
-        )
+        table = pd.DataFrame(model_input)
+        if lacking := [side for side in ("source", "driver") if side not in table.columns]:
+            raise ModelError(f"the table has no column {lacking[0]}: give source and driver, a photo each")
+        face = lru_cache(_REMEMBERED)(self._face)
+        rows = [self._answer(row, face) for row in table.to_dict(orient="records")]
+        columns = {
+            name: pd.Series([row[name] for row in rows], table.index, _dtype(name), name=name) for name in COLUMNS
+        }
+        return GeneratedFaces(columns, index=table.index)
+
+    def _answer(self, row: Mapping[Any, Any], face: Callable[[bytes], PhotoFace | None]) -> dict[str, Any]:
+        try:
+            with self._one_at_a_time:
+                return self._transferred(row, face)
+        except ModelError as error:
+            return _without_image(first_line(error))
+        except Exception as error:  # of libraries, on one odd picture: the others are wanted nevertheless
+            _log.exception("a pair could not be transferred")
+            return _without_image(f"it could not be transferred ({type(error).__name__}: {first_line(error)})")
+
+    def _transferred(self, row: Mapping[Any, Any], face: Callable[[bytes], PhotoFace | None]) -> dict[str, Any]:
+        how = RetargetSettings(head_pose=_number(row, "head_pose"))
+        check_strength(strength := _number(row, "strength"))
+        found: list[PhotoFace] = []
+        for side in ("source", "driver"):
+            try:
+                of_side = face(self._pictures.read(row[side]))
+            except ImageError as error:
+                return _without_image(f"{side}: {first_line(error)}")
+            if of_side is None:
+                return _without_image(f"{side}: no face found: use a photo with one clearly visible face")
+            found.append(of_side)
+        made = self._pairs.transfer(found[0], found[1], how, strength)
+        judged = made.judgement
+        provenance = {"weights": self._pairs.generator.sha256 or ""}
+        return {
+            "image": encode_image(made.image, "png", provenance),
+            **{name: getattr(judged, name) for name in MEASURES},
+            "accepted": judged.reason is None,
+            "reason": judged.reason,
+        }
+
+    def _face(self, data: bytes) -> PhotoFace | None:
+        return self._pairs.face(decode_rgb(data))
 
 
-def _load_pyfunc(path: str) -> ServedGenerator:  # pyright: ignore[reportUnusedFunction]  # MLflow looks for this name
-    return ServedGenerator(ExportedGenerator.load(Path(path)))
+def _number(row: Mapping[Any, Any], name: str) -> float:
+    """A setting of the row; 1 where it is left out.
+
+    Raises:
+        SettingsError: it is no number.
+    """
+    value = row.get(name)
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return 1.0
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+        raise SettingsError(f"{name} is {value!r:.60}: give a number")
+    return float(value)
+
+
+def _without_image(reason: str) -> dict[str, Any]:
+    return {"image": None, **dict.fromkeys(MEASURES), "accepted": False, "reason": reason}
+
+
+def _dtype(name: str) -> Any:
+    return np.float64 if name in MEASURES else bool if name == "accepted" else object
+
+
+def _load_pyfunc(  # pyright: ignore[reportUnusedFunction]  # MLflow looks for this name
+    path: str, model_config: Mapping[str, Any] | None = None
+) -> ServedGenerator | AlignedCrops:
+    """The served generator in a folder.
+
+    Args:
+        path: Of an exported generator.
+        model_config: `faces`, the detector, and `paths`, the folders below which paths are read, with colons between
+            them. Who loads the model gives it; no request reaches it. Versions from before 0.3 have none.
+
+    Raises:
+        WeightsError, DetectorError: weights are missing or damaged, or the detector is not installed.
+        ModelError: a folder of `paths` is none.
+    """
+    generator = ExportedGenerator.load(Path(path))
+    if model_config is None:
+        return AlignedCrops(generator)
+    given = dict(model_config)
+    detector = str(given.get(FACES) or generator.provenance.get(FACES) or DEFAULT_DETECTOR)
+    pictures = GivenPictures.below(str(given.get(PATHS) or ""))
+    return ServedGenerator(PhotoPairs(generator, load_pair_detector(detector)), pictures)

@@ -16,7 +16,7 @@ Kind = Literal["same", "cross"]
 HELD_OUT = ("val", "test")
 GENERATED = "generated"
 """The method that is evaluated."""
-TPS, COPY, PHOTO, ASKED = "tps", "copy", "photo", "asked"
+WARP, COPY, PHOTO, ASKED = "warp", "copy", "photo", "asked"
 """What it stands beside: the source warped; the source; another photo of the source's person; the asked landmarks."""
 
 Estimates = dict[str, Estimate]
@@ -84,9 +84,9 @@ class Section:
     """By method and measure, against the warped source of the same run: × of errors, + of SSIM."""
 
     @property
-    def prefix(self) -> str:
-        """Of metric names: `val`, or `val.cross`."""
-        return self.split if self.kind == "same" else f"{self.split}.{self.kind}"
+    def group(self) -> str:
+        """Of metrics in MLflow: `val`, or `val_cross`."""
+        return self.split if self.kind == "same" else f"{self.split}_{self.kind}"
 
 
 @dataclass(frozen=True)
@@ -119,16 +119,20 @@ class Evaluation:
         return next(s.split for s in self.sections if s.kind == "same")
 
     def metrics(self) -> dict[str, float]:
-        """Flat names for MLflow: `val.generated.l1`, `…l1_low`, `…l1_high`, `val.cross.generated_minus_tps.nme`."""
+        """Names for MLflow. The means of each method are a group, `val/generated.l1`; the intervals, differences and
+        ratios another, `val_details/generated.l1_low`, `val_cross_details/generated_minus_warp.nme`."""
         return {name: value for s in self.sections for name, value in _flat(s) if math.isfinite(value)}
 
 
 def _flat(section: Section) -> Iterator[tuple[str, float]]:
+    details = f"{section.group}_details"
     differences = {f"{GENERATED}_minus_{method}": values for method, values in section.differences.items()}
-    for method, estimates in {**section.means, **differences}.items():
-        for measure, estimate in estimates.items():
-            name = f"{section.prefix}.{method}.{measure}"
-            yield from ((name, estimate.value), (f"{name}_low", estimate.low), (f"{name}_high", estimate.high))
+    for group, methods in ((section.group, section.means), (details, differences)):
+        for method, estimates in methods.items():
+            for measure, estimate in estimates.items():
+                name = f"{method}.{measure}"
+                yield f"{group}/{name}", estimate.value
+                yield from ((f"{details}/{name}_low", estimate.low), (f"{details}/{name}_high", estimate.high))
     for method, ratios in section.ratios.items():
         for measure, ratio in ratios.items():
-            yield f"{section.prefix}.{method}_to_{TPS}.{measure}", ratio
+            yield f"{details}/{method}_to_{WARP}.{measure}", ratio

@@ -14,7 +14,7 @@ from mien.model.evaluation.metrics import spread
 from mien.model.landmarks.reference import reference_shape
 from mien.model.landmarks.schemes import interocular_px
 from mien.tasks.evaluate.measure import Measured, MeasuredPair
-from mien.tasks.evaluate.results import ASKED, GENERATED, TPS, Estimates, Kind, Section
+from mien.tasks.evaluate.results import ASKED, GENERATED, WARP, Estimates, Kind, Section
 
 SAME = ("l1", "mouth_l1", "eye_l1", "ssim", "psnr", "nme", "identity_similarity", "identity_distance", "found")
 CROSS = (
@@ -47,7 +47,7 @@ def summarise(split: str, kind: Kind, measured: Sequence[MeasuredPair], seed: in
         for method, other in columns.items()
         if method != GENERATED
     }
-    ratios = {method: _ratios(kind, own, means[TPS]) for method, own in means.items() if method != TPS}
+    ratios = {method: _ratios(kind, own, means[WARP]) for method, own in means.items() if method != WARP}
     return Section(
         split,
         kind,
@@ -107,7 +107,7 @@ def _differences(kind: Kind, generated: Columns, other: Columns) -> dict[str, St
     return {name: difference_of(first[name], second[name]) for name in first}
 
 
-def _ratios(kind: Kind, means: Estimates, tps: Estimates) -> dict[str, float]:
-    times = {n: means[n].value / tps[n].value for n in RATIOS[kind] if n in means and n in tps and tps[n].value}
-    more = {n: means[n].value - tps[n].value for n in GAINS[kind] if n in means and n in tps}
+def _ratios(kind: Kind, means: Estimates, warp: Estimates) -> dict[str, float]:
+    times = {n: means[n].value / warp[n].value for n in RATIOS[kind] if n in means and n in warp and warp[n].value}
+    more = {n: means[n].value - warp[n].value for n in GAINS[kind] if n in means and n in warp}
     return times | more

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from mien.model.evaluation.bootstrap import Estimate
-from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, TPS, Evaluation, Kind, Section
+from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, WARP, Evaluation, Kind, Section
 from mien.tasks.evaluate.summary import GAINS, MEASURES, RATIOS
 
 _TITLES = {
@@ -89,8 +89,8 @@ def _of_section(section: Section) -> Iterator[Table]:
     measures = MEASURES[section.kind]
     yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
     compared = (*RATIOS[section.kind], *GAINS[section.kind])
-    ratios = {f"{method} / {TPS}": found for method, found in section.ratios.items() if method != COPY}
-    yield _table(f"{about}; × of {TPS} (SSIM: +)", compared, ratios, _ratio)
+    ratios = {f"{method} / {WARP}": found for method, found in section.ratios.items() if method != COPY}
+    yield _table(f"{about}; × of {WARP} (SSIM: +)", compared, ratios, _ratio)
     differences = {f"{GENERATED} − {method}": found for method, found in section.differences.items() if found}
     yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import mlflow
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException, RestException
-from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
 
-import mien
 from mien.model.networks.config import GeneratorKind
 from mien.storage import Root
 from mien.tasks.errors import RunError, UsageError
@@ -28,6 +20,7 @@ from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel, keep_model
 from mien.tasks.tracking.connection import connect
 from mien.tasks.tracking.embedded import in_this_root, is_away, registry_name
 from mien.tasks.tracking.runs import TrackedRun
+from mien.tasks.tracking.served_model import served_model, serving_code
 
 _log = logging.getLogger("mien.tasks")
 CHAMPION = "champion"
@@ -37,9 +30,6 @@ GENERATOR_TAG = "mien.generator"
 PROMOTION_TAG = "mien.promotion"
 METRIC_TAG = "mien.validation_metric"
 METRIC_NAME_TAG = "mien.validation_metric_name"
-
-# The libraries that the registered model needs where it is served; exact versions come from the running environment.
-_SERVING_PACKAGES = ("numpy", "opencv-python", "safetensors", "torch", "jaxtyping", "scikit-image")
 
 
 def find_trained(root: Root, training: str) -> RegisteredModel | None:
@@ -88,8 +78,10 @@ class Registration:
     """What is registered: the folder of an application model, and what is said of it."""
 
     folder: Path
-    card: str
-    example: dict[str, np.ndarray]
+    card: Callable[[str], str]
+    """The model card, for a URI that the version is called by."""
+    faces: str
+    """The detector that finds the faces of photos where it is served."""
     training: str
     """Fingerprint of the training: data, settings, code."""
     weights_sha256: str
@@ -105,17 +97,13 @@ class Registration:
 def register(root: Root, run: TrackedRun, registration: Registration) -> RegisteredModel:
     """Registers the model as a new version of `mien-generator`, with the alias `champion` if it has won."""
     client = connect(root)
-    with _serving_code() as code:
+    with serving_code() as code:
         info = mlflow.pyfunc.log_model(
             name="generator",
-            loader_module="mien.model.inference.pyfunc",
             data_path=str(registration.folder),
             code_paths=[str(code)],
-            signature=_signature(registration.example),
-            input_example=registration.example,
-            pip_requirements=_serving_requirements(),
+            **served_model(registration.faces),
         )
-    run.text("model_card.md", registration.card)
     _ensure_registered_model(client)
     version = client.create_model_version(
         MODEL_NAME,
@@ -130,8 +118,12 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
             GENERATOR_TAG: registration.generator,
             PROMOTION_TAG: registration.promotion,
         },
-        description=registration.card,
+        description=registration.card(f"models:/{MODEL_NAME}@{CHAMPION}"),
     )
+    registered = _registered(client, version)
+    card = registration.card(registered.uri)  # its number is known now
+    client.update_model_version(MODEL_NAME, version.version, description=card)
+    run.text("model_card.md", card)
     if registration.champion:
         client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
     registered = _registered(client, client.get_model_version(MODEL_NAME, version.version))
@@ -142,29 +134,6 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
 def _ensure_registered_model(client: MlflowClient) -> None:
     if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
         client.create_registered_model(MODEL_NAME, description="Expression transfer generators trained by mien.")
-
-
-def _signature(example: Mapping[str, np.ndarray]) -> ModelSignature:
-    inputs = [TensorSpec(v.dtype, (-1, *v.shape[1:]), name) for name, v in example.items()]
-    image = example["source"]
-    return ModelSignature(Schema(inputs), Schema([TensorSpec(image.dtype, (-1, *image.shape[1:]))]))  # pyright: ignore[reportArgumentType]
-
-
-@contextmanager
-def _serving_code() -> Iterator[Path]:
-    """A folder `mien/` with the code that a registered model carries: `mien.model` alone, under its own name, so that
-    it loads beside any package `model` of the reader's."""
-    package = Path(mien.__file__).parent
-    with TemporaryDirectory() as folder:
-        code = Path(folder) / package.name
-        shutil.copytree(package / "model", code / "model", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(package / "__init__.py", code)
-        yield code
-
-
-def _serving_requirements() -> list[str]:
-    # Without the local label (`+cpu`), which no package index serves.
-    return [f"{name}=={installed_version(name).split('+')[0]}" for name in _SERVING_PACKAGES]
 
 
 def fetch_model(root: Root, uri: str) -> RegisteredModel:

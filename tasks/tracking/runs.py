@@ -15,7 +15,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 
 from mien.model.images.codec import encode_png
 from mien.storage import Root, TableRef
@@ -51,6 +51,7 @@ class TrackedRun:
         self._client.log_inputs(self.run_id, inputs)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Logs metrics. What stands before a slash in a name is the group that MLflow shows the metric in."""
         now_ms = int(time.time() * 1000)
         self._client.log_batch(self.run_id, metrics=[Metric(k, float(v), now_ms, step) for k, v in values.items()])
 
@@ -63,6 +64,10 @@ class TrackedRun:
 
     def text(self, name: str, text: str) -> None:
         self._client.log_text(self.run_id, text, name)
+
+    def description(self, markdown: str) -> None:
+        """Sets what MLflow shows above everything else on the page of the run."""
+        self._client.set_tag(self.run_id, MLFLOW_RUN_NOTE, markdown)
 
     def tags(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():

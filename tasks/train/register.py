@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from PIL import Image
 
-from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.storage import Root
 from mien.tasks import tracking
 from mien.tasks.evaluate import Evaluation, as_json, as_table, evaluate
 from mien.tasks.evaluate.results import GENERATED
 from mien.tasks.evaluate.sheets import draw_sheet
 from mien.tasks.generator.weights import RegisteredModel, load_model
-from mien.tasks.sets.faces import FaceTables, prepare_settings
+from mien.tasks.sets.faces import FaceTables, detector_of
+from mien.tasks.sets.licences import training_licences
 from mien.tasks.tracking import TrackedRun, fetch_model
-from mien.tasks.train.model_card import model_card
+from mien.tasks.train.model_card import FULL_CARD, SHEETS, CardFacts, card_sheet, full_card, headline_table, model_card
 from mien.tasks.train.promote import as_text, decide_promotion, in_evaluation
 from mien.tasks.train.train import EXPORTED, TrainedWeights
 from mien.tasks.train.work_folder import work_folder
 
-METRIC = "val.generated.l1"
+METRIC = "val/generated.l1"
+MAX_CARD_SHEET_PX = 560
+"""Longer side."""
 
 
 @dataclass(frozen=True)
@@ -47,27 +51,53 @@ def register(
         others = [fetch_model(root, champion.uri)]
         evaluation = evaluate(root, trained.sha256, sets, evaluation.settings, workers, others)
     decision = decide_promotion(evaluation, champion)
+    facts = _facts(root, sets, trained)
     with tracking.tracked_run(root, "register", trained.run_id) as run:
         _log_evaluation(root, run, evaluation, trained.steps)
         run.text("promotion.md", as_text(decision))
+        run.text(FULL_CARD, full_card(root, sets, trained, evaluation))
         run.tags({"mien.promoted": str(decision.promoted).lower(), tracking.PROMOTION_TAG: decision.reason})
         model = tracking.register(
             root,
             run,
             tracking.Registration(
                 folder=work_folder(root, trained.training) / EXPORTED,
-                card=model_card(root, sets, trained, evaluation),
-                example=_example(root, sets),
+                card=partial(model_card, facts, evaluation),
+                faces=detector_of(root, sets[0]),
                 training=trained.training,
                 weights_sha256=trained.sha256,
                 validation_metric=validation_metric(evaluation),
                 metric_name=METRIC,
-                generator=load_model(root, trained.sha256).generator.config.kind,
+                generator=facts.kind,
                 champion=decision.promoted,
                 promotion=decision.reason,
             ),
         )
+        run.description(f"{trained.description}\n\n{_outcome(evaluation, model, decision.reason)}")
     return Registered(model, decision.reason)
+
+
+def _facts(root: Root, sets: Sequence[FaceTables], trained: TrainedWeights) -> CardFacts:
+    config = load_model(root, trained.sha256).generator.config
+    return CardFacts(
+        kind=config.kind,
+        size_px=config.size_px,
+        run_id=trained.run_id,
+        people=trained.people,
+        faces=trained.faces,
+        sets=tuple(tables.name for tables in sets),
+        licences=training_licences(root, sets),
+    )
+
+
+def _outcome(evaluation: Evaluation, model: RegisteredModel, promotion: str) -> str:
+    """Markdown for the page of the run: what came of the training."""
+    page = f"#/models/{model.uri.removeprefix('models:/').replace('/', '/versions/')}"
+    became = "became the champion" if model.champion else "did not become the champion"
+    return (
+        f"[{model.uri}]({page}) came of it and {became}: {promotion}.\n\n{headline_table(evaluation)}\n\n"
+        f"Artifacts: `evaluation.md`, `promotion.md`, `{FULL_CARD}`, `settings.toml`; the sheets are in `evaluation/`."
+    )
 
 
 def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: int) -> None:
@@ -75,23 +105,19 @@ def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: i
     run.text("evaluation.md", as_table(evaluation))
     run.text("evaluation.json", as_json(evaluation))
     for plan in evaluation.sheets:
-        run.picture(f"evaluation/{plan.name}.png", draw_sheet(root, evaluation.inputs, plan))
+        run.picture(f"{SHEETS}/{plan.name}.png", draw_sheet(root, evaluation.inputs, plan))
+    if (plan := card_sheet(evaluation)) is not None:
+        run.picture(f"{SHEETS}/{plan.name}.png", _shrunk(draw_sheet(root, evaluation.inputs, plan)))
+
+
+def _shrunk(sheet: np.ndarray) -> np.ndarray:
+    """The sheet at most as wide as leaves room for the rest of the card, whatever the generator's size."""
+    picture = Image.fromarray(sheet)
+    picture.thumbnail((MAX_CARD_SHEET_PX, MAX_CARD_SHEET_PX))
+    return np.asarray(picture)
 
 
 def validation_metric(evaluation: Evaluation) -> float:
     """What versions are compared by first: mean L1 of generated faces to the target photos of held-out people."""
     section = evaluation.section(evaluation.deciding_split, "same")
     return section.means[GENERATED]["l1"].value if section else float("nan")
-
-
-def _example(root: Root, sets: Sequence[FaceTables]) -> dict[str, np.ndarray]:
-    """An input of the served model, of no real person: a grey square with the landmarks of the reference face."""
-    prepared = prepare_settings(root, sets[0])
-    alignment = AlignmentSettings(**prepared["alignment"])
-    landmarks = reference_landmarks(alignment)[None].astype(np.float32)
-    side_px = alignment.size_px
-    return {
-        "source": np.full((1, side_px, side_px, 3), 128, np.uint8),
-        "source_landmarks": landmarks,
-        "target_landmarks": landmarks,
-    }

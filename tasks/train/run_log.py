@@ -1,4 +1,8 @@
-"""What a training reports, passed on to MLflow and to the progress bar."""
+"""What a training reports, passed on to MLflow and to the progress bar.
+
+Metrics come in groups: `loss/…`, `learning_rate/…`, `speed/images_per_s`, `validation/…`; `tasks/train/train.py` adds
+`final/…`, and `tasks/evaluate/results.py` those of the evaluation.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,11 @@ from mien.tasks.runtime.progress import Advance
 from mien.tasks.tracking import TrackedRun
 
 LOG_EVERY_STEPS = 20
+_RATES = {
+    "learning_rate": "learning_rate/generator",
+    "muon_learning_rate": "learning_rate/generator_muon",
+    "discriminator_learning_rate": "learning_rate/discriminators",
+}
 
 
 class RunLog:
@@ -43,15 +52,16 @@ class RunLog:
         """Means since the last time, which are of fewer steps where a part of the training ends."""
         now_s = time.perf_counter()
         if self._updates:
-            means = {name: total / self._counts[name] for name, total in self._sums.items()}
-            rate = self._updates * self._trainer.settings.batch_size / (now_s - self._since_s)
-            self._run.metrics({**means, **self._trainer.learning_rates(), "images_per_s": rate}, self._step)
+            means = {f"loss/{name}": total / self._counts[name] for name, total in self._sums.items()}
+            rates = {_RATES[name]: rate for name, rate in self._trainer.learning_rates().items()}
+            images_per_s = self._updates * self._trainer.settings.batch_size / (now_s - self._since_s)
+            self._run.metrics({**means, **rates, "speed/images_per_s": images_per_s}, self._step)
         self._sums, self._counts, self._updates = {}, {}, 0
         self._since_s = now_s
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
         self._pass_on()
-        self._run.metrics({f"validation.{name}": value for name, value in values.items()}, step)
+        self._run.metrics({f"validation/{name}": value for name, value in values.items()}, step)
 
     def grid(self, step: int, sheet: np.ndarray) -> None:
         self._run.picture(f"samples/step-{step:06d}.png", sheet)

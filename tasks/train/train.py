@@ -41,6 +41,7 @@ from mien.tasks.sets.faces import (
     read_faces,
     usable_faces,
 )
+from mien.tasks.train.run_description import of_training
 from mien.tasks.train.run_log import RunLog
 from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folder
 
@@ -129,6 +130,8 @@ class TrainedWeights:
     recipe: Recipe
     changed: dict[str, Any]
     """Settings that are not as the recipe has them, by dotted name."""
+    description: str
+    """What the page of the run says."""
 
 
 _FINISHED = json_artefact(FINISHED, TrainedWeights)
@@ -162,11 +165,13 @@ def train(
         run.settings({**asdict(settings), "training": training, "data": [tables.name for tables in sets]})
         run.text("settings.toml", as_toml(settings, "train"))
         run.tags({"mien.recipe": recipe})
+        changed = changed_from_recipe(settings, recipe)
+        run.description(description := of_training([s.name for s in sets], settings, recipe, changed))
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
         trainer = resumed_trainer(settings, faces, folder)
         with progress("train", 1, "images") as advance:
             result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
-        run.metrics({f"final.{name}": value for name, value in result.metrics.items()}, result.step)
+        run.metrics({f"final/{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
         sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id)
     done = TrainedWeights(
@@ -178,7 +183,8 @@ def train(
         people=len(set(faces.identities)),
         faces=len(faces),
         recipe=recipe,
-        changed=changed_from_recipe(settings, recipe),
+        changed=changed,
+        description=description,
     )
     keep(local, _FINISHED, training, done)
     return done
@@ -251,6 +257,7 @@ def _save_exported(
         "data": {s.name: s.faces for s in sets},
         "steps": trainer.step,
         "settings": asdict(trainer.settings),
+        "faces": prepared["faces"],
         "weights": licences.as_json(licences.training_licences(root, sets)),
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])

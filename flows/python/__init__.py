@@ -1,0 +1,1 @@
+"""What `import mien` offers to a program or a notebook: a generator to call, and sets to read."""

@@ -1,0 +1,186 @@
+"""`mien.load`: a registered generator for single pairs of photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mien.flows.parameters import CHAMPION, ROOT
+from mien.model.errors import ImageError
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.expression.strength import check_strength
+from mien.model.images.codec import decode_rgb
+from mien.model.images.provenance import encode_image, format_of
+from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
+from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
+from mien.model.inference.quick_dlib import load_pair_detector
+from mien.model.quality.gate import Judgement
+from mien.storage import Root, read_source
+from mien.tasks.errors import checking_arguments
+from mien.tasks.generator.weights import load_model
+from mien.tasks.tracking import fetch_model
+
+_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")
+"""Of Pillow, with 8 bits for each channel."""
+
+Photo: TypeAlias = Any
+"""RGB pixels (uint8, height × width × 3), a picture of Pillow, the bytes of a picture, or a path or URL of one."""
+
+
+@dataclass(frozen=True)
+class TransferredPhoto:
+    """The face that came of a source and a driver, with its measures."""
+
+    image: UInt8[np.ndarray, "size size 3"] | None
+    """RGB pixels; None where one of the photos shows no face."""
+    reason: str | None
+    """Why it is not accepted, or why there is no image; None where it is accepted."""
+    identity_similarity: float | None = None
+    """Of the result to the source; None, as the other measures, where no face was found."""
+    driver_similarity: float | None = None
+    expression_error: float | None = None
+    sharpness_ratio: float | None = None
+    detector_score: float | None = None
+    provenance: tuple[tuple[str, str], ...] = ()
+    """What made it, as its file says."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the gate accepts it."""
+        return self.reason is None
+
+    def encoded(self, image_format: str = "png") -> bytes:
+        """A PNG, JPEG or WebP that says that it is generated.
+
+        Raises:
+            ImageError: there is no image, or no such format.
+        """
+        if self.image is None:
+            raise ImageError(f"there is no image: {self.reason}")
+        return encode_image(self.image, format_of(f"image.{image_format}"), dict(self.provenance))
+
+    def save(self, path: str | Path) -> None:
+        """Writes what the suffix of the path says, marked as generated.
+
+        Raises:
+            ImageError: there is no image, or no known format has this suffix.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        format_of(str(path))
+        path.write_bytes(self.encoded(path.suffix.removeprefix(".").lower()))
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A generator that transfers expressions between single photos."""
+
+    pairs: PhotoPairs
+    uri: str
+    """The registered version `models:/NAME/VERSION`, or the folder that it was loaded from."""
+
+    def transfer(self, source: Photo, driver: Photo, strength: float = 1, head_pose: float = 1) -> TransferredPhoto:
+        """Gives the person of one photo the expression of another. The largest face of a photo counts.
+
+        Args:
+            source: Photo of the person: RGB pixels (uint8, height × width × 3), a picture of Pillow, the bytes of a
+                picture, or a path or URL.
+            driver: Photo of the expression, likewise.
+            strength: How many times the driver's displacement from its neutral is taken over, 0.5 to 1.5.
+            head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+
+        Raises:
+            ImageError: a photo is no picture.
+            StorageError: a path or URL cannot be read.
+            ModelError: `strength` or `head_pose` is out of its bounds.
+        """
+        retargeting = RetargetSettings(head_pose=float(head_pose))
+        check_strength(float(strength))
+        found: list[PhotoFace] = []
+        for photo, side in ((source, "source"), (driver, "driver")):
+            face = self.pairs.face(pixels_of(photo))
+            if face is None:
+                return TransferredPhoto(None, f"{side}: no face found: use a photo with one clearly visible face")
+            found.append(face)
+        made = self.pairs.transfer(found[0], found[1], retargeting, float(strength))
+        return _with_measures(made.image, made.judgement, self._provenance())
+
+    def _provenance(self) -> tuple[tuple[str, str], ...]:
+        return ("generator", self.uri), ("weights", self.pairs.generator.sha256 or "")
+
+
+def _with_measures(image: np.ndarray, judged: Judgement, provenance: tuple[tuple[str, str], ...]) -> TransferredPhoto:
+    return TransferredPhoto(
+        image,
+        judged.reason,
+        identity_similarity=judged.identity_similarity,
+        driver_similarity=judged.driver_similarity,
+        expression_error=judged.expression_error,
+        sharpness_ratio=judged.sharpness_ratio,
+        detector_score=judged.detector_score,
+        provenance=provenance,
+    )
+
+
+def load(model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = None) -> Generator:
+    """A generator for single pairs of photos.
+
+    Args:
+        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION, or the folder of an exported one.
+        root: Root whose registry holds it: a folder or any fsspec URL. `MLFLOW_TRACKING_URI` names another registry.
+        faces: Detector; that of the generator's training if None.
+
+    Raises:
+        UsageError: there is no such generator or detector.
+        RunError: the registry does not answer.
+        WeightsError: the weights are damaged.
+    """
+    folder = Path(model)
+    if (folder / CONFIG).is_file():
+        generator, uri = ExportedGenerator.load(folder), str(folder)
+    else:
+        with checking_arguments():
+            opened_root = Root(root)
+        registered = fetch_model(opened_root, str(model))
+        generator, uri = load_model(opened_root, registered.sha256), registered.uri
+    with checking_arguments():
+        detector = load_pair_detector(faces or str(generator.provenance.get("faces", "dlib")))
+    return Generator(PhotoPairs(generator, detector), uri)
+
+
+def pixels_of(photo: Photo) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of a photo in any of its forms.
+
+    Raises:
+        ImageError: it is no picture, or an array of another shape or type.
+        StorageError: a path or URL cannot be read.
+    """
+    if isinstance(photo, np.ndarray):
+        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
+            raise ImageError(
+                f"an array of {photo.dtype} and shape {photo.shape} is no photo: give RGB as uint8, height × width × 3"
+            )
+        return np.ascontiguousarray(photo)
+    if isinstance(photo, bytes):
+        return decode_rgb(photo)
+    if isinstance(photo, str | Path):
+        return decode_rgb(read_source(str(photo)))
+    return _of_pillow(photo)
+
+
+def _of_pillow(photo: Any) -> UInt8[np.ndarray, "height width 3"]:
+    from PIL import Image, ImageOps
+
+    if not isinstance(photo, Image.Image):
+        raise ImageError(f"{type(photo).__name__} is no photo: give an array, a picture of Pillow, bytes or a path")
+    if photo.mode not in _MODES:
+        raise ImageError(f"a picture of mode {photo.mode}, whose white is not known: convert it to RGB first")
+    upright = ImageOps.exif_transpose(photo)
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.asarray(upright.convert("RGB"), np.uint8)

