@@ -34,15 +34,17 @@ def check_arguments(*, set: str | None, root: str, out: str) -> None:
 
 @flow(name="write-gallery")
 def write_gallery(
-    *, out: Text, set: SetName | None = None, root: RootUrl = ROOT, max_faces: Count = 96
+    *, out: Text, set: SetName | None = None, root: RootUrl = ROOT, max_faces: Count | None = None
 ) -> WrittenGallery:
     """Write a page of generated faces beside their sources and drivers.
+
+    With more than 100 faces the pictures lie in a folder beside the page.
 
     Args:
         out: Folder to write index.html into.
         set: Generated set; the newest if empty.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        max_faces: Faces to show at most.
+        max_faces: Faces to show at most, evenly spaced over the table; all if empty.
     """
     check_arguments(set=set, root=root, out=out)
     opened_root = Root(root)

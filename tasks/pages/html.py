@@ -21,6 +21,12 @@ templates = jinja2.Environment(
 )
 
 
+def template_text(name: str) -> str:
+    """A file beside the templates as it is."""
+    assert templates.loader is not None
+    return templates.loader.get_source(templates, name)[0]
+
+
 def evenly_spaced(rows: Sequence[T], max_rows: int) -> list[T]:
     """At most `max_rows` of the rows, evenly spaced over their order."""
     count = min(max_rows, len(rows))
