@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, list_sets, newest_first
 from mien.storage.outputs import note_output
@@ -23,6 +23,9 @@ class WrittenGallery(FlowResult):
 
     def lines(self) -> list[str]:
         return [self.uri]
+
+    def report(self) -> str:
+        return f"{self.summary}\n\n{as_link('Gallery', self.uri)}"
 
 
 def check_arguments(*, set: str | None, root: str, out: str) -> None:

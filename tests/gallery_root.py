@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -122,5 +123,11 @@ def row_of_pair(made: Row) -> Row:
 
 def _shard(root: Root, table: TableName, rows: Sequence[Row], schema: pa.Schema, first: int) -> ShardRef:
     filled = [{name: row.get(name) for name in schema.names} for row in rows]
-    name = fingerprint([table, first, hashlib.sha256(repr(filled).encode()).hexdigest()])
+    name = fingerprint(
+        [
+            table,
+            first,
+            hashlib.sha256(json.dumps(filled, default=len).encode()).hexdigest(),
+        ]
+    )
     return write_shard(root, table, name, pa.Table.from_pylist(filled, schema=schema))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mien.storage import JSON, MissingError, Root, manifest_names, open_table
+from mien.storage import JSON, MissingError, Root, manifest_names, read_manifest, read_shard
 from mien.tasks.pages.gallery_columns import Labels, packed
 from mien.tasks.pages.gallery_sheets import SheetPictures, decoded
 from mien.tasks.runtime.progress import Advance
@@ -69,14 +69,13 @@ class Faces:
         """The rows of these faces; none where the table is gone."""
         if table not in manifest_names(root, "faces"):
             return
-        dataset = open_table(root, "faces", table)
-        for fragment in dataset.get_fragments():
+        for shard in read_manifest(root, "faces", table).shards:
             try:
-                ids = fragment.to_table(columns=["face_id"], schema=dataset.schema)["face_id"].to_pylist()
+                ids = read_shard(root, "faces", shard.fingerprint, ["face_id"])["face_id"].to_pylist()
                 chosen = [index for index, face_id in enumerate(ids) if face_id in self._numbers]
                 if not chosen:
                     continue
-                rows = fragment.to_table(columns=_COLUMNS, schema=dataset.schema)
+                rows = read_shard(root, "faces", shard.fingerprint, _COLUMNS)
             except MissingError:
                 continue  # the shard is gone, and with it its faces
             yield from batched_rows(rows, chosen)

@@ -19,7 +19,6 @@ from mien.storage import (
     Root,
     Status,
     manifest_names,
-    open_table,
     read_manifest,
     read_shard,
 )
@@ -27,8 +26,8 @@ from mien.storage.schemas import STATUSES
 from mien.tasks.pages.gallery_columns import Labels, packed
 from mien.tasks.pages.gallery_faces import UNREADABLE, Faces, batched_rows
 from mien.tasks.pages.gallery_sheets import SheetPictures, decoded
-from mien.tasks.pages.html import reason_kind
 from mien.tasks.runtime.progress import Advance
+from mien.tasks.sets.reasons import reason_kind
 
 Measure = Literal["identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -88,20 +87,18 @@ class GalleryRows:
 
     def read(self, root: Root, manifest: Manifest, max_rows: int | None, advance: Advance) -> None:
         """Reads the table; at most `max_rows` of its rows are shown, evenly spaced over its order."""
-        dataset, first = open_table(root, "transfers", manifest.fingerprint), 0
-        groups = _Groups(root, manifest)
-        positions = _positions(manifest.rows, max_rows)
-        for number, fragment in enumerate(dataset.get_fragments() if manifest.shards else ()):
-            rows = manifest.shards[number].rows
-            chosen = (positions[np.searchsorted(positions, first) : np.searchsorted(positions, first + rows)]) - first
+        groups, positions, first = _Groups(root, manifest), _positions(manifest.rows, max_rows), 0
+        for number, shard in enumerate(manifest.shards):
+            begin, end = np.searchsorted(positions, [first, first + shard.rows])
+            chosen = positions[begin:end] - first
             columns = sorted({*_COUNTED, *(_SHOWN if len(chosen) else ()), *(("image",) if len(chosen) else ())})
-            table = fragment.to_table(columns=columns, schema=dataset.schema)
+            table = read_shard(root, "transfers", shard.fingerprint, columns)
             self.totals.count(table)
             groups.read(number)
             for row in batched_rows(table, chosen.tolist()):
                 self._add(row, groups.of(row["pair_id"]))
                 advance(1)
-            first += rows
+            first += shard.rows
 
     def _add(self, row: dict[str, Any], group: str | None) -> None:
         image = row["image"]

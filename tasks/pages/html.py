@@ -33,12 +33,6 @@ def evenly_spaced(rows: Sequence[T], max_rows: int) -> list[T]:
     return [rows[i * len(rows) // count] for i in range(count)]
 
 
-def reason_kind(reason: str | None) -> str:
-    """The reason without its numbers, so that equal ones count together."""
-    words = [word for word in (reason or "").split() if not any(c.isdigit() for c in word)]
-    return " ".join(words).removesuffix(" is below").removesuffix(" is above")
-
-
 def data_uri(png: bytes | None, side_px: int = 160) -> str | None:
     """A picture for the page, no larger than it is shown on a screen of high density."""
     if png is None:

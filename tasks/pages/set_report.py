@@ -12,8 +12,9 @@ import numpy as np
 from mien.storage import Root, open_table, read_manifest, read_set
 from mien.storage.rows import FaceRow, ImageRow
 from mien.tasks.pages.crops import crop_uris
-from mien.tasks.pages.html import evenly_spaced, reason_kind, templates
+from mien.tasks.pages.html import evenly_spaced, templates
 from mien.tasks.pages.identity_report import identity_report
+from mien.tasks.sets.reasons import reason_kind
 
 PAGE = "index.html"
 _BINS = 24
