@@ -292,6 +292,6 @@ def prepare_faces(
     try:
         check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())
     except RunError:
-        leave_report("prepare-faces", prepared.report())  # most of all of a run that fails
+        leave_report("prepare-faces", prepared.report(), prepared.summary())  # most of all of a run that fails
         raise
     return prepared

@@ -19,7 +19,14 @@ def reporting(name: str, flow: Callable[P, R]) -> Callable[P, R]:
     def run(*args: Any, **kwargs: Any) -> R:
         outcome = flow(*args, **kwargs)
         if isinstance(outcome, FlowResult):
-            leave_report(name, outcome.report())
+            report = outcome.report()
+            leave_report(name, report, headline(report))
         return outcome
 
     return wrapped(flow, run)
+
+
+def headline(report: str) -> str | None:
+    """The first line that is text, for the list of artifacts."""
+    lines = (line.replace("*", "").strip() for line in report.splitlines())
+    return next((line for line in lines if line and not line.startswith(("|", "`", "#", "-"))), None)

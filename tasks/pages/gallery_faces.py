@@ -41,9 +41,12 @@ class Faces:
         people: list[str | None] = [None] * len(self)
         absent: list[str | None] = [NOT_FOUND] * len(self)
         shown = array("i", [-1]) * len(self)
-        usable: set[int] = set()
+        usable, found = set[int](), 0
         for row in self._rows(root, table):
             number = self._numbers[row["face_id"]]
+            if absent[number] == NOT_FOUND:
+                found += 1
+                advance(1)
             # Two rows of a list may name one photo: the first usable one counts, else the first.
             if number in usable or (absent[number] != NOT_FOUND and row["status"] != "ok"):
                 continue
@@ -57,7 +60,7 @@ class Faces:
                 absent[number] = None
             else:
                 absent[number] = UNREADABLE if crop is not None else (row["reason"] or "no picture")
-            advance(1)
+        advance(len(self) - found)
         return {
             "ids": list(self._numbers),
             "person": _labels(people).packed(),

@@ -53,8 +53,8 @@ def subject_of(parameters: Mapping[str, Any]) -> str:
 def leave_report(what: str, markdown: str, description: str | None = None) -> None:
     """Leaves a report under the key of `what` and the set. Outside of a run it does nothing."""
     if in_a_run():
-        key = artifact_key(what)
-        attempted(key, lambda: create_markdown_artifact(scrubbed(markdown), key=key, description=description))
+        key, about = artifact_key(what), scrubbed(description or "") or None
+        attempted(key, lambda: create_markdown_artifact(scrubbed(markdown), key=key, description=about))
 
 
 def attempted(key: str, send: Callable[[], R]) -> R | None:

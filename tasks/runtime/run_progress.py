@@ -61,8 +61,9 @@ class _RunStep:
 
     def close(self) -> None:
         """Writes the last line and the last state of the artifact."""
-        self.lines.close(self.line)
         self._ended.set()
+        if self.line.total:
+            self.lines.close(self.line)
         if self._thread.is_alive():
             self._thread.join(LAST_WAIT_S)
 

@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from pydantic import SecretStr
 
 from mien.flows.result import MAX_LINES, FlowResult, as_block, as_link, as_rows
+from mien.flows.run_report import headline
 from mien.flows.scrubbed_flow import flow
 from mien.tasks.runtime import run_artifacts
 
@@ -65,6 +66,15 @@ def test_an_api_that_does_not_take_it_fails_no_run(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(run_artifacts, "create_markdown_artifact", away)
     assert reports(set="x") == {}
+
+
+def test_the_list_of_artifacts_shows_the_first_line_that_is_text() -> None:
+    assert (
+        headline("| a |\n|---|\n\n**3 of 4 faces accepted**, 2 identities\n\nmore")
+        == "3 of 4 faces accepted, 2 identities"
+    )
+    assert headline("````\nsome lines\n````") == "some lines"
+    assert headline("") is None
 
 
 def test_the_flow_looks_as_it_was_written() -> None:
