@@ -7,6 +7,7 @@ const grid = document.getElementById("grid");
 const zoom = document.getElementById("zoom");
 const PER_PAGE = [30, 60, 120, 240];
 const MAX_SUGGESTED = 1000;
+const FIELDS = ["search", "person", "driver", "expression", "group", "model", "kind", "order"];
 
 let query = emptyQuery();
 let found = { rows: [], counts: {} };
@@ -16,7 +17,7 @@ let enlarged = null; // index among the rows found
 
 function emptyQuery() {
   const bounds = Object.fromEntries(Object.keys(MEASURES).map((name) => [name, ["", ""]]));
-  return { status: "all", search: "", person: "", driver: "", expression: "", group: "", kind: "", order: "table", bounds };
+  return { status: "all", search: "", person: "", driver: "", expression: "", group: "", model: "", kind: "", order: "table", bounds };
 }
 
 function el(tag, attributes = {}, ...children) {
@@ -217,6 +218,8 @@ function buildFilters() {
   form.querySelector(".statuses").replaceChildren(...statuses);
   options(form.elements.expression, "any", rows.labels.expression);
   options(form.elements.group, "any", rows.labels.group);
+  options(form.elements.model, "any", rows.labels.model);
+  if (rows.labels.model.values.length < 2) form.elements.model.parentElement.hidden = true;
   options(form.elements.kind, "any or none", rows.labels.kind);
   const orders = Object.entries(MEASURES).flatMap(([name, title]) => [[`${name}:up`, `${title}, lowest first`], [`${name}:down`, `${title}, highest first`]]);
   form.elements.order.replaceChildren(...[["table", "as in the table"], ...orders].map(([value, text]) => el("option", { value }, text)));
@@ -226,12 +229,12 @@ function buildFilters() {
 }
 
 function readForm() {
-  for (const name of ["search", "person", "driver", "expression", "group", "kind", "order"]) query[name] = form.elements[name].value;
+  for (const name of FIELDS) query[name] = form.elements[name].value;
   for (const name of Object.keys(MEASURES)) query.bounds[name] = [form.elements[`${name}.min`].value, form.elements[`${name}.max`].value];
 }
 
 function fillForm() {
-  for (const name of ["search", "person", "driver", "expression", "group", "kind", "order"]) form.elements[name].value = query[name];
+  for (const name of FIELDS) form.elements[name].value = query[name];
   for (const name of Object.keys(MEASURES)) [form.elements[`${name}.min`].value, form.elements[`${name}.max`].value] = query.bounds[name];
 }
 

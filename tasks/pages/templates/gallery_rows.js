@@ -57,6 +57,7 @@ function readRows(data) {
   const sources = readFaces(data.sources);
   const drivers = data.drivers ? readFaces(data.drivers) : sources;
   labels.person = labels.identity;
+  labels.model = labels.model_uri;
   labels.driver = drivers.person.through(driver);
   labels.kind = new Labels(data.rows.reasonKinds, labels.reason.codes);
   return {
@@ -99,7 +100,7 @@ function withinBounds(values, low, high) {
 function tests(rows, query) {
   const found = searched(rows, query.search);
   for (const name of ["person", "driver"]) if (query[name].trim()) found.push(named(rows.labels[name], query[name]));
-  for (const name of ["expression", "group", "kind"]) {
+  for (const name of ["expression", "group", "model", "kind"]) {
     if (query[name]) found.push(rows.labels[name].where((value) => value === query[name]));
   }
   for (const name of Object.keys(MEASURES)) {

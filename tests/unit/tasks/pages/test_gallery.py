@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mien.tasks.pages.gallery_rows import MEASURES, NOT_KEPT, NOT_MADE, Totals
 from mien.tasks.pages.gallery_sheets import FOLDER, PER_SHEET
 from mien.tasks.pages.gallery_summary import markdown, summarise
 from mien.tasks.pages.html import evenly_spaced
-from tests.gallery_root import face, not_made, rejected, transfer, write_generated
+from tests.gallery_root import RESULT_PX, face, not_made, rejected, transfer, write_generated
 
 PEOPLE = [face(number) for number in range(8)]
 EVIL = "</script><script>alert(name)</script><b>&\u2028"
@@ -307,3 +308,19 @@ def test_sheets_of_another_writer_at_work_stay(tmp_path: Path) -> None:
 def test_it_is_told_where_there_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no transfers"):
         build_gallery(Root(str(tmp_path)), "0" * 32, Root(str(tmp_path / "g")))
+
+
+def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
+    def peak_bytes(count: int) -> int:
+        root = Root(str(tmp_path / f"root{count}"))
+        table = many(root, count)
+        tracemalloc.start()
+        build_gallery(root, table, Root(str(tmp_path / f"page{count}")))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    few, more = 256, 1024
+    peak_bytes(MAX_ROWS_WITHIN + 1)  # what is loaded and cached at first
+    pictures = (more - few) * RESULT_PX * RESULT_PX * 3
+    assert peak_bytes(more) - peak_bytes(few) < pictures / 2

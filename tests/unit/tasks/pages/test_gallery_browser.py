@@ -35,6 +35,8 @@ def some(number: int) -> dict[str, Any]:
         return rejected(number, source, driver, BAD, kept=True)
     if number == 11:
         return transfer(number, source, 99)
+    if number == 12:
+        return transfer(number, source, driver, model_uri="models:/mien-generator/2")
     return rejected(number, source, driver, BAD) if number % 10 == 0 else transfer(number, source, driver)
 
 
@@ -108,6 +110,9 @@ def test_filters_by_person_expression_group_reason_and_measure(tab: Tab) -> None
     assert set(tab.texts(".card .caption")) == {"person 1 with the sad of person 2"}
     tab.click("button[type=reset]")
     assert state(tab).startswith("200 faces")
+    choose(tab, "model", "models:/mien-generator/2")
+    tab.wait("document.querySelectorAll('.card').length === 1")
+    tab.click("button[type=reset]")
     choose(tab, "group", "cluster 2")
     tab.wait("document.querySelector('#state').innerText.startsWith('66 faces')")
     tab.click("button[type=reset]")
