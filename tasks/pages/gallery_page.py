@@ -58,7 +58,9 @@ def render_gallery(head: GalleryHead, data: Mapping[str, Any]) -> str:
 
 def _policy(script: str, style: str, embedded: bool) -> str:
     """Content-Security-Policy: this code, this style, pictures from beside the page or within it."""
-    pictures = "data:" if embedded else "'self' file:"  # `'self'` alone means nothing to some browsers in a folder
+    # `data:` is also the icon, which a browser would ask the server for; the standard leaves open what `'self'` is in a
+    # folder.
+    pictures = "data:" if embedded else "'self' file: data:"
     return "; ".join(
         [
             "default-src 'none'",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from mien.storage.schemas import STATUSES, Status
 from mien.tasks.pages.gallery_rows import MEASURES, Totals
 
+MAX_REASONS = 100
+"""In Markdown: a reason may name an address of its own."""
+
 
 @dataclass(frozen=True)
 class GallerySummary:
@@ -50,7 +53,11 @@ def markdown(summary: GallerySummary) -> str:
     ]
     if summary.reasons:
         lines += ["", "| why not | status | faces |", "|---|---|---|"]
-        lines += [f"| {_cell(reason)} | {status} | {count} |" for status, reason, count in summary.reasons]
+        lines += [
+            f"| {_cell(reason)} | {status} | {count} |" for status, reason, count in summary.reasons[:MAX_REASONS]
+        ]
+    if rest := summary.reasons[MAX_REASONS:]:
+        lines.append(f"| {len(rest)} other reasons | | {sum(count for _, _, count in rest)} |")
     return "\n".join(lines)
 
 

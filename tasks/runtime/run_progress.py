@@ -6,6 +6,7 @@ down by it.
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextvars import copy_context
 from typing import cast
@@ -64,7 +65,8 @@ class _RunStep:
         self._ended.set()
         if self.line.total:
             self.lines.close(self.line)
-        if self._thread.is_alive():
+        interrupted = not isinstance(sys.exc_info()[1], Exception | None)  # then nobody is to wait
+        if self._thread.is_alive() and not interrupted:
             self._thread.join(LAST_WAIT_S)
 
     def _report(self) -> None:

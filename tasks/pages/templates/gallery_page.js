@@ -7,6 +7,7 @@ const grid = document.getElementById("grid");
 const zoom = document.getElementById("zoom");
 const PER_PAGE = [30, 60, 120, 240];
 const MAX_SUGGESTED = 1000;
+const MAX_OPTIONS = 500; // a reason may name an address of its own
 const FIELDS = ["search", "person", "driver", "expression", "group", "model", "kind", "order"];
 
 let query = emptyQuery();
@@ -200,8 +201,10 @@ function options(select, first, labels) {
     const value = labels.values[code];
     if (value !== null || select.name !== "kind") texts.set(value ?? UNLABELLED, (texts.get(value ?? UNLABELLED) ?? 0) + count);
   }
-  const sortedTexts = [...texts.keys()].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const frequent = [...texts.keys()].sort((a, b) => texts.get(b) - texts.get(a)).slice(0, MAX_OPTIONS);
+  const sortedTexts = frequent.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   select.replaceChildren(el("option", { value: "" }, first), ...sortedTexts.map((text) => el("option", { value: text }, `${text} (${plain(texts.get(text))})`)));
+  if (texts.size > MAX_OPTIONS) select.append(el("option", { disabled: true }, `${plain(texts.size - MAX_OPTIONS)} more: use the search`));
   select.parentElement.hidden = sortedTexts.length === 0 || (sortedTexts.length === 1 && sortedTexts[0] === UNLABELLED);
 }
 

@@ -19,7 +19,7 @@ from mien.tasks.pages.gallery import MAX_ROWS_WITHIN, build_gallery
 from mien.tasks.pages.gallery_faces import NOT_FOUND
 from mien.tasks.pages.gallery_rows import MEASURES, NOT_KEPT, NOT_MADE, Totals
 from mien.tasks.pages.gallery_sheets import FOLDER, PER_SHEET
-from mien.tasks.pages.gallery_summary import markdown, summarise
+from mien.tasks.pages.gallery_summary import MAX_REASONS, markdown, summarise
 from mien.tasks.pages.html import evenly_spaced
 from tests.gallery_root import RESULT_PX, face, not_made, rejected, transfer, write_generated
 
@@ -84,6 +84,13 @@ def test_the_markdown_has_every_figure() -> None:
     assert "| identity similarity | 0.500 |" in text
     assert "| expression error | – |" in text
     assert "| no face   found | rejected | 1 |" in text
+
+
+def test_the_markdown_stays_short_where_each_row_has_a_reason_of_its_own() -> None:
+    words = [f"{chr(97 + n // 26)}{chr(97 + n % 26)} is refused" for n in range(MAX_REASONS + 7)]
+    text = markdown(summarise(totals(*(row("rejected", word) for word in words))))
+    assert text.count("| rejected |") == MAX_REASONS
+    assert text.endswith("| 7 other reasons | | 7 |")
 
 
 def test_an_empty_table_has_a_gallery(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +275,20 @@ def test_a_page_without_its_sheets_says_so(written: Path, tmp_path: Path, new_ta
     tab.wait("!document.getElementById('lost').hidden")
     assert FOLDER in tab.texts("#lost")[0]
     tab.wait("document.querySelector('.card .none')?.innerText === 'file is missing'")
+
+
+def test_it_works_from_a_web_server(written: Path, new_tab: Callable[[], Tab]) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(written.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tab = new_tab()
+        tab.open(f"http://127.0.0.1:{server.server_port}/index.html", READY)
+        tab.wait("document.readyState === 'complete'")
+        assert len(verdicts(tab)) == 60
+        assert tab.run("document.getElementById('lost').hidden")
+        assert tab.run("performance.getEntriesByType('resource').filter(e => e.name.endsWith('.jpg')).length") > 1
+        server.shutdown()
+    assert tab.errors == []
 
 
 def test_a_narrow_window_has_one_column_and_no_sideways_scrolling(tab: Tab) -> None:
