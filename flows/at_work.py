@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from mien.flows.wrapped import wrapped
 from mien.storage import Root
 from mien.storage.runs import job
 from mien.tasks.errors import checking_arguments
@@ -20,7 +20,6 @@ def at_work(flow: Callable[P, R]) -> Callable[P, R]:
     """The function of a flow with a parameter `root`, inside `storage.runs.job` over that root."""
     signature, what = inspect.signature(flow, eval_str=True), flow.__name__.replace("_", "-")
 
-    @wraps(flow)
     def marked(*args: P.args, **kwargs: P.kwargs) -> R:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
@@ -31,8 +30,4 @@ def at_work(flow: Callable[P, R]) -> Callable[P, R]:
                 marker.enter_context(job(Root(given.arguments["root"]), what))
             return flow(*args, **kwargs)
 
-    # Prefect reads the annotations where the function seems to be defined, and there their names mean nothing.
-    marked.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-    returned = {"return": signature.return_annotation}
-    marked.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()} | returned
-    return marked
+    return wrapped(flow, marked)

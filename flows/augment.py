@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
 from mien.flows.at_work import at_work
@@ -27,7 +26,7 @@ from mien.flows.parameters import (
     Text,
     Workers,
 )
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
@@ -54,6 +53,7 @@ from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, f
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
 from mien.tasks.sets.splits import Split
+from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.former import former_job
 from mien.tasks.transfer.gate_limits import load_gate
@@ -82,6 +82,8 @@ class AugmentedFaces(FlowResult):
     """Faces that were kept of another version of the generator, by its name."""
     model: str = ""
     """The version that was asked for."""
+    mlflow_run: str = ""
+    """Address of the run that trained the generator."""
 
     @property
     def planned(self) -> int:
@@ -107,6 +109,13 @@ class AugmentedFaces(FlowResult):
             f"{count} of them are by {uri}: --remake makes them anew with {self.model}"
             for uri, count in self.older.items()
         ]
+
+    def report(self) -> str:
+        if self.transfers is None or self.gallery is None:
+            return super().report()
+        links = [("Gallery", self.gallery.uri), ("Table", self.transfers.uri), ("MLflow run", self.mlflow_run)]
+        shown = [f"- {as_link(text, address)}" for text, address in links if address]
+        return "\n\n".join([self.gallery.summary, self.summary(), *self.older_lines(), *self.refused, "\n".join(shown)])
 
     def summary(self) -> str:
         """One line: what became of the plan."""
@@ -283,7 +292,6 @@ def augment_faces(
     # Report
     note_output(opened_root, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
     page = build_gallery(opened_root, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
-    create_markdown_artifact(f"{page.summary}\n\nGallery: {page.uri}", key="augmented-faces", description=name)
     counts = read_manifest(opened_root, "transfers", transfers.fingerprint).counts
     return AugmentedFaces(
         name,
@@ -296,4 +304,5 @@ def augment_faces(
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, outcome.transfers, transfer),
         model=registered.uri,
+        mlflow_run=run_address(opened_root, registered.run_id),
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, ROOT, Count, ModelUri, RootUrl, Seed, SetName, Text, Workers
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.storage.outputs import note_output
@@ -17,6 +17,7 @@ from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_table
 from mien.tasks.evaluate.steps import evaluate, write_evaluation_page
 from mien.tasks.sets.faces import face_tables
+from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
 
 
@@ -29,6 +30,13 @@ class EvaluatedGenerator(FlowResult):
     evaluation: Evaluation
     gallery: str | None
     """URI of the page, if one was asked for."""
+    mlflow_run: str = ""
+    """Address of the run that trained the generator."""
+
+    def report(self) -> str:
+        links = [("Page", self.gallery or ""), ("MLflow run of the training", self.mlflow_run)]
+        shown = [f"- {as_link(text, address)}" for text, address in links if address]
+        return "\n".join([f"Generator {self.model}", "", as_table(self.evaluation), "", *shown])
 
     def lines(self) -> list[str]:
         page = [] if self.gallery is None else ["", f"gallery: {self.gallery}"]
@@ -79,4 +87,4 @@ def evaluate_generator(
     if gallery is not None:
         note_output(opened_root, "page", Root(gallery), set)
         page = write_evaluation_page(opened_root, evaluation, Root(gallery), f"{registered.uri} on {set}")
-    return EvaluatedGenerator(registered.uri, evaluation, page)
+    return EvaluatedGenerator(registered.uri, evaluation, page, run_address(opened_root, registered.run_id))

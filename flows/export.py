@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from prefect import unmapped
 
 from mien.flows.parameters import ROOT, RootUrl, SetName, Text, Workers
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, read_manifest
 from mien.storage.exports import ExportForm, clear_work
@@ -42,6 +43,10 @@ class ExportedFaces(FlowResult):
             return [f"{self.uri} holds it already"]
         without = f"; {len(self.left_out)} faces left out, e.g. {self.left_out[0]}" if self.left_out else ""
         return [f"{self.pictures} pictures in {self.uri}{without}"]
+
+    def report(self) -> str:
+        reasons = Counter(self.left_out).most_common()
+        return "\n\n".join([*self.lines(), *([as_rows(["left out", "faces"], reasons)] if reasons else [])])
 
 
 def check_arguments(*, set: str, root: str, out: str) -> None:

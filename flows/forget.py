@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from mien.flows.parameters import ROOT, RUN, RootUrl, SetName
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.tasks.errors import UsageError, checking_arguments
@@ -43,6 +43,12 @@ class ForgottenPerson(FlowResult):
             return [*self.done, f"{counts} {where} would be removed; nothing was written"]
         left = [f"left: {line}" for line in self.left]
         return [*self.done, *left, f"{counts} {where} removed", f"receipt: {self.receipt}"]
+
+    def report(self) -> str:
+        """Numbers alone: Prefect keeps them, and a path or a set may be named for the person."""
+        counts = [("photos", self.photos), ("faces", self.faces), ("generated faces", self.generated)]
+        done = f"receipt: `{self.receipt}`" if self.receipt else "nothing was written"
+        return f"{as_rows(['of the person', 'rows'], counts)}\n\n{done}; {len(self.left)} places could not be cleared"
 
     @property
     def ok(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, list_sets, newest_first
 from mien.storage.outputs import note_output
@@ -24,6 +24,9 @@ class WrittenGallery(FlowResult):
     def lines(self) -> list[str]:
         return [self.uri]
 
+    def report(self) -> str:
+        return f"{self.summary}\n\n{as_link('Gallery', self.uri)}"
+
 
 def check_arguments(*, set: str | None, root: str, out: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
@@ -34,15 +37,17 @@ def check_arguments(*, set: str | None, root: str, out: str) -> None:
 
 @flow(name="write-gallery")
 def write_gallery(
-    *, out: Text, set: SetName | None = None, root: RootUrl = ROOT, max_faces: Count = 96
+    *, out: Text, set: SetName | None = None, root: RootUrl = ROOT, max_faces: Count | None = None
 ) -> WrittenGallery:
     """Write a page of generated faces beside their sources and drivers.
+
+    With more than 100 faces the pictures lie in a folder beside the page.
 
     Args:
         out: Folder to write index.html into.
         set: Generated set; the newest if empty.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        max_faces: Faces to show at most.
+        max_faces: Faces to show at most, evenly spaced over the table; all if empty.
     """
     check_arguments(set=set, root=root, out=out)
     opened_root = Root(root)

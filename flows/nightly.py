@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
 from mien.flows.augment import AugmentedFaces, augment_faces
@@ -59,6 +58,9 @@ class Night(FlowResult):
 
     def lines(self) -> list[str]:
         return [*self.prepared.lines()[:-1], *self.augmented.lines(), self.summary()]
+
+    def report(self) -> str:
+        return "\n\n".join([self.table(), self.summary(), self.prepared.report(), self.augmented.report()])
 
     def summary(self) -> str:
         """One line: what is new."""
@@ -226,12 +228,10 @@ def nightly(
 
     # Report
     assert made.transfers is not None  # only a dry run has none
-    night = Night(
+    return Night(
         prepared,
         made,
         new_photos=new_rows(opened_root, "images", before, prepared.images.fingerprint),
         new_faces=new_rows(opened_root, "faces", before, prepared.faces.fingerprint),
         new_transfers=new_rows(opened_root, "transfers", before, made.transfers.fingerprint),
     )
-    create_markdown_artifact(f"{night.table()}\n\n{night.summary()}", key="night", description=set)
-    return night

@@ -24,7 +24,7 @@ from mien.flows.parameters import (
     Text,
     Workers,
 )
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.detection.load import check_detector
@@ -41,7 +41,7 @@ from mien.storage import (
     set_version,
     write_set,
 )
-from mien.tasks.errors import checking_arguments
+from mien.tasks.errors import RunError, checking_arguments
 from mien.tasks.prepare.changed_bytes import Compared, compare_bytes, with_marks
 from mien.tasks.prepare.compare import CompareSettings, check_rules, commit_faces
 from mien.tasks.prepare.consent import reject_withdrawn, reject_withdrawn_faces, terms_lines, with_terms
@@ -53,7 +53,9 @@ from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, failures_line, left_out_lines
 from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_frames
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
+from mien.tasks.runtime.run_artifacts import leave_report
 from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.reasons import count_reasons
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
 from mien.tasks.sets.splits import SplitSettings
 
@@ -83,6 +85,13 @@ class PreparedFaces(FlowResult):
     """Lines on identities, where they were grouped or checked."""
     failures: str | None = None
     """How many photos failed, of each kind, if any did."""
+    reasons: tuple[tuple[str, str, int], ...] = ()
+    """Status, reason without its numbers, and rows, of photos and faces that went no further."""
+
+    def report(self) -> str:
+        lines = [self.summary(), *self.left_out, *self.identities, *([self.failures] if self.failures else [])]
+        counts = as_rows(["status", "why not", "rows"], self.reasons) if self.reasons else ""
+        return "\n\n".join(filter(None, [*lines, counts, as_link("Table of faces", self.faces.uri)]))
 
     def summary(self) -> str:
         """One line: photos and faces in numbers."""
@@ -278,6 +287,11 @@ def prepare_faces(
         ),
         identities=tuple(identity_lines(opened_root, found_faces)),
         failures=failures_line(opened_root, found_images, found_faces),
+        reasons=tuple(count_reasons(opened_root, (found_images, found_faces))),
     )
-    check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())
+    try:
+        check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())
+    except RunError:
+        leave_report("prepare-faces", prepared.report(), prepared.summary())  # most of all of a run that fails
+        raise
     return prepared

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect.artifacts import create_markdown_artifact
-
 from mien.flows.parameters import ROOT, Count, RootUrl, SetName, Text
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root
 from mien.storage.outputs import note_output
@@ -26,6 +24,9 @@ class WrittenReport(FlowResult):
 
     def lines(self) -> list[str]:
         return [*self.summary.splitlines(), self.uri]
+
+    def report(self) -> str:
+        return f"{self.summary}\n\n{as_link('Report', self.uri)}"
 
 
 def check_arguments(*, set: str, root: str) -> None:
@@ -49,5 +50,4 @@ def write_report(
     check_arguments(set=set, root=root)
     note_output(Root(root), "page", Root(out or f"{root}/reports/{set}"), set)
     page = build_report(Root(root), set, Root(out or f"{root}/reports/{set}"), max_faces)
-    create_markdown_artifact(f"{page.summary}\n\nReport: {page.uri}", key="prepared-faces", description=set)
     return WrittenReport(page.uri, page.summary)

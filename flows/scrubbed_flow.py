@@ -13,7 +13,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
 
+from mien.flows.run_report import reporting
 from mien.storage.secrets import scrubbed
+from mien.tasks.runtime.failure_lines import shorten_failures
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,8 +30,12 @@ class ScrubbedFlow(Flow[P, R]):
 
 
 def flow(**options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]:
-    """Prefect's decorator, for flows of this kind; the options are those of `prefect.Flow`."""
-    return lambda function: ScrubbedFlow(function, **options)
+    """Prefect's decorator, for flows of this kind; the options are those of `prefect.Flow`.
+
+    Their runs leave a report as an artifact, and log a failure in one line.
+    """
+    shorten_failures()
+    return lambda function: ScrubbedFlow(reporting(options["name"], function), **options)
 
 
 def _scrubbed(value: Any) -> Any:

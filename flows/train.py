@@ -9,20 +9,20 @@ from pydantic import Field
 
 from mien.flows.at_work import at_work
 from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.networks.config import GeneratorKind
 from mien.model.training.recipes import Recipe
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
-from mien.tasks.evaluate import Evaluation, as_brief
+from mien.tasks.evaluate import Evaluation, as_brief, as_table
 from mien.tasks.evaluate.steps import evaluate
 from mien.tasks.generator.weights import RegisteredModel
 from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
-from mien.tasks.tracking import find_trained
+from mien.tasks.tracking import find_trained, run_address
 from mien.tasks.train.register import rivals
 from mien.tasks.train.steps import register, train
 from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
@@ -41,6 +41,14 @@ class TrainedGenerator(FlowResult):
     """Why it is the champion or not."""
     left_out: tuple[str, ...] = ()
     """A line on photos that consent left out."""
+    mlflow_run: str = ""
+    """Address of the run."""
+
+    def report(self) -> str:
+        if self.evaluation is None:
+            return "\n".join([*self.lines(), "", f"- {as_link('MLflow run', self.mlflow_run)}"])
+        last = [self.lines()[-1], *self.left_out, "", f"- {as_link('MLflow run', self.mlflow_run)}"]
+        return "\n".join([as_table(self.evaluation), "", *last])
 
     def lines(self) -> list[str]:
         champion = " and is the champion" if self.model.champion else "; the champion stays another"
@@ -121,7 +129,8 @@ def train_generator(
     resolved = resolve_settings(opened_root, prepared, read_settings(settings, recipe).train, options)
     training = training_fingerprint(prepared, resolved)
     if found := find_trained(opened_root, training):
-        return TrainedGenerator(found, "found", left_out=left_out)
+        run = run_address(opened_root, found.run_id)
+        return TrainedGenerator(found, "found", left_out=left_out, mlflow_run=run)
 
     # Load, pretrain the discriminators, fit
     trained = train(opened_root, prepared, resolved, training, recipe)
@@ -131,4 +140,5 @@ def train_generator(
 
     # Register
     registered = register(opened_root, prepared, trained, evaluation, workers)
-    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out)
+    run = run_address(opened_root, registered.model.run_id)
+    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out, run)

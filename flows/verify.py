@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mien.flows.parameters import ROOT, Count, RootUrl, Seed, SetName
-from mien.flows.result import FlowResult
+from mien.flows.result import FlowResult, as_block, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.storage import Root, read_set
 from mien.tasks.errors import checking_arguments
@@ -44,6 +44,11 @@ class VerifiedSet(FlowResult):
             f"compared: {compared or 'nothing'}",
             f"{self.set}: {self._verdict()}; {rows or 'no rows'}; {self.pictures} pictures decoded",
         ]
+
+    def report(self) -> str:
+        compared = as_rows(["compared", "how often"], list(self.compared.items()))
+        gone = [*self.faults, *(f"not compared: {line}" for line in self.left_out)]
+        return "\n\n".join([self.lines()[-1], compared, *([as_block(gone)] if gone else [])])
 
     def _verdict(self) -> str:
         if self.faults:

@@ -70,7 +70,8 @@ class _OwnErrorsInOneLine(logging.Filter):
         self._own = tuple(_kinds(own))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
+        # A record that was shortened (`tasks/runtime/failure_lines.py`) has its error beside it.
+        error = getattr(record, "failure", None) or (record.exc_info[1] if record.exc_info else None)
         if isinstance(error, self._own):
             return False
         # The run's last state repeats the error, by its type's name.

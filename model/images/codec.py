@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Final
 
@@ -151,6 +152,13 @@ def encode_png(rgb: Rgb) -> bytes:
     if not done:
         raise ImageError(f"an array of shape {rgb.shape} cannot be encoded as PNG")
     return encoded.tobytes()
+
+
+def encode_jpeg(rgb: Rgb, quality: int) -> bytes:
+    """JPEG bytes with colour at full resolution; the same pixels and quality (1 to 100) give the same bytes."""
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "JPEG", quality=quality, subsampling=0)
+    return out.getvalue()
 
 
 def resize_rgb(rgb: Rgb, side_px: int) -> UInt8[np.ndarray, "{side_px} {side_px} 3"]:

@@ -25,6 +25,11 @@ class PartSource:
     """Of that table, where the pairs of `shard` are unless one of the tables was written anew."""
 
     @property
+    def position(self) -> int:
+        """For people, who count from 1."""
+        return self.number + 1
+
+    @property
     def name(self) -> str:
         """Of the part; unlike all others of the export."""
         return f"{self.number:06d}-{self.shard}"

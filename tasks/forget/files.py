@@ -16,13 +16,11 @@ from mien.tasks.forget import journal as journals
 from mien.tasks.forget.journal import Journal
 from mien.tasks.forget.mentions import Mentions
 from mien.tasks.forget.neutrals import FOLDER as NEUTRALS
+from mien.tasks.pages.files import files_of_folder, page_files
 
 _BEGUN = EXPORT_BEGUN.path("")
 _OWN = (*TABLES, "sets", "receipts", "tombstones", journals.FOLDER, "outputs", "models", "checkpoints", "mlartifacts")
 """Folders of a root that have a rule of their own."""
-_PAGE = "index.html"
-_OWN_PAGE = b"<title>mien"
-_PICTURES = b"data:image/"
 _CACHES = ("compared", "frames", "contents", "costs")
 """Folders whose files are made again when they are missing."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
@@ -35,8 +33,11 @@ def planned_files(root: Root, journal: Journal) -> list[tuple[str, bytes | None]
     files = root.files_below()
     exports = {path.removesuffix(end) for path in files for end in (INDEX, _BEGUN) if _is(path, end)}
     gone = [path for path in files if any(_of_export(path, e) for e in exports if _shows(root, e, journal, mentions))]
-    gone += [path for path in files if path not in gone and _goes(root, path, journal, mentions)]
-    return [(path, None) for path in sorted(gone)]
+    # Pictures of a page do not say whom they show: it is written again rather than trusted.
+    known = {*gone, *(path for path in page_files(root, files) if path.partition("/")[0] not in _OWN)}
+    gone = [*known, *(path for path in files if path not in known and _goes(root, path, journal, mentions))]
+    # A page goes after what belongs to it: a run that is killed in between finds these by it.
+    return [(path, None) for path in sorted(gone, key=lambda path: (path.endswith(".html"), path))]
 
 
 def _is(path: str, name: str) -> bool:
@@ -60,7 +61,7 @@ def _shows(root: Root, folder: str, journal: Journal, mentions: Mentions) -> boo
 
 
 def _goes(root: Root, path: str, journal: Journal, mentions: Mentions) -> bool:
-    folder, _, file = path.rpartition("/")
+    file = path.rpartition("/")[2]
     if _TEMPORARY.fullmatch(file):
         return True  # of a process that was killed; it may hold anything
     top = path.partition("/")[0]
@@ -70,10 +71,6 @@ def _goes(root: Root, path: str, journal: Journal, mentions: Mentions) -> bool:
         return False
     if top in _CACHES:
         return _json_goes(root.read_bytes(path), journal, mentions)
-    if file == _PAGE and _OWN_PAGE in (data := root.read_bytes(path)):
-        of_set = folder.rpartition("/")[2] in journal.sets
-        # Pictures in a page do not say whom they show: such a page is written again rather than trusted.
-        return of_set or _PICTURES in data or mentions.in_text(data.decode(errors="replace"))
     return False
 
 
@@ -94,7 +91,7 @@ def remove_outputs(root: Root, journal: Journal) -> None:
             out = Root(output.uri)
             if output.kind == "page":
                 shows = output.of in (*journal.sets, *journal.former)
-                gone = ["index.html"] if shows and out.exists("index.html") else []
+                gone = page_files(out, files_of_folder(out)) if shows else []
             else:
                 shows = output.of in journal.former or _shows(out, "", journal, mentions)
                 gone = [path for path in out.files_below() if _of_export(path, "")] if shows else []

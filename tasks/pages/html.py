@@ -21,16 +21,16 @@ templates = jinja2.Environment(
 )
 
 
+def template_text(name: str) -> str:
+    """A file beside the templates as it is."""
+    assert templates.loader is not None
+    return templates.loader.get_source(templates, name)[0]
+
+
 def evenly_spaced(rows: Sequence[T], max_rows: int) -> list[T]:
     """At most `max_rows` of the rows, evenly spaced over their order."""
     count = min(max_rows, len(rows))
     return [rows[i * len(rows) // count] for i in range(count)]
-
-
-def reason_kind(reason: str | None) -> str:
-    """The reason without its numbers, so that equal ones count together."""
-    words = [word for word in (reason or "").split() if not any(c.isdigit() for c in word)]
-    return " ".join(words).removesuffix(" is below").removesuffix(" is above")
 
 
 def data_uri(png: bytes | None, side_px: int = 160) -> str | None:

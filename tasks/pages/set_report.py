@@ -12,12 +12,15 @@ import numpy as np
 from mien.storage import Root, open_table, read_manifest, read_set
 from mien.storage.rows import FaceRow, ImageRow
 from mien.tasks.pages.crops import crop_uris
-from mien.tasks.pages.html import evenly_spaced, reason_kind, templates
+from mien.tasks.pages.html import evenly_spaced, templates
 from mien.tasks.pages.identity_report import identity_report
+from mien.tasks.sets.reasons import reason_kind
 
 PAGE = "index.html"
 _BINS = 24
 _SHEET_SIDE_PX = 96
+MAX_REASONS, MAX_SHEETS = 100, 20
+"""A reason may name an address of its own, and then there are as many as rows: the page must not grow with these."""
 
 _COLUMNS = [
     "face_id", "image_id", "identity", "score", "face_px", "sharpness", "brightness", "clipped", "pose", "shape_error",
@@ -88,7 +91,8 @@ def build_report(root: Root, name: str, out: Root, max_faces: int = 48) -> Repor
         photos=len(images),
         accepted=sum(row["status"] == "ok" for row in rows),
         people=len({row["identity"] for row in rows if row["status"] == "ok"}),
-        reasons=reasons,
+        reasons=reasons[:MAX_REASONS],
+        more_reasons=_more(reasons),
         identities=identities,
         found_by=Counter(row["found_by"] for row in rows if row["found_by"]).most_common(),
         histograms=histograms,
@@ -108,6 +112,12 @@ def count_reasons(images: Sequence[ImageRow], faces: Sequence[FaceRow]) -> list[
     gone = [row for row in [*images, *faces] if row["status"] != "ok"]
     counts = Counter((row["status"], reason_kind(row["reason"])) for row in gone)
     return [(status, reason, count) for (status, reason), count in counts.most_common()]
+
+
+def _more(reasons: Sequence[tuple[str, str, int]]) -> tuple[int, int]:
+    """Reasons that are not listed, and their rows."""
+    left = reasons[MAX_REASONS:]
+    return len(left), sum(count for _, _, count in left)
 
 
 def histogram(measure: Measure | Angle, rows: Sequence[FaceRow]) -> Histogram | None:
@@ -130,12 +140,14 @@ def _value(row: FaceRow, measure: Measure | Angle) -> float | None:
 
 
 def _sheets(root: Root, name: str, rows: Sequence[FaceRow], max_faces: int) -> list[Sheet]:
-    """The accepted, then the rejected of each reason; faces only, since a photo that failed has no picture."""
+    """The accepted, then the rejected of the most frequent reasons. A photo that failed has no picture."""
     groups: dict[str, list[FaceRow]] = {"accepted": [row for row in rows if row["status"] == "ok"]}
     for row in rows:
         if row["status"] != "ok" and row["pose"] is not None:
             groups.setdefault(reason_kind(row["reason"]), []).append(row)
-    shown = {title: evenly_spaced(group, max_faces) for title, group in groups.items()}
+    accepted, *gone = groups
+    largest = sorted(gone, key=lambda title: -len(groups[title]))[:MAX_SHEETS]
+    shown = {title: evenly_spaced(groups[title], max_faces) for title in (accepted, *largest)}
     face_ids = {row["face_id"] for group in shown.values() for row in group}
     crops = crop_uris(root, name, face_ids, _SHEET_SIDE_PX)
     return [
@@ -157,7 +169,10 @@ def markdown(
     lines = [f"**{name}: {accepted} faces accepted**, {len(rows)} rows, from {photos} photos", ""]
     if reasons:
         lines += ["| why not | status | rows |", "|---|---|---|"]
-        lines += [f"| {reason.replace('|', ' ')} | {status} | {count} |" for status, reason, count in reasons] + [""]
+        listed = reasons[:MAX_REASONS]
+        lines += [f"| {reason.replace('|', ' ')} | {status} | {count} |" for status, reason, count in listed]
+        kinds, left = _more(reasons)
+        lines += [*([f"| {kinds} other reasons | | {left} |"] if kinds else []), ""]
     return "\n".join([*lines, *rest])
 
 

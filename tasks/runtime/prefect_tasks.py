@@ -22,11 +22,11 @@ R = TypeVar("R")
 def retried(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A step that only reads and writes: tried again where the network or a killed process may be the cause.
 
-    `run_name` is a template of the parameters for the names of its runs.
+    `run_name` is a template of the parameters for the names of its runs; without it they are named as the step.
     """
     return task(
         name=name,
-        task_run_name=run_name,
+        task_run_name=run_name or _work(name),
         retries=2,
         retry_delay_seconds=[1, 5],
         retry_condition_fn=_may_pass,
@@ -42,4 +42,9 @@ def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
 
 def once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A step that is not tried again: it goes on from what it has kept when the flow is run again."""
-    return task(name=name, cache_policy=NO_CACHE)
+    return task(name=name, task_run_name=_work(name), cache_policy=NO_CACHE)
+
+
+def _work(name: str) -> str:
+    """`train gan` of `train-gan`: Prefect would add a random suffix to the name."""
+    return name.replace("-", " ")

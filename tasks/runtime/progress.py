@@ -1,7 +1,7 @@
 """How far a long step is: bars in a terminal, a line now and then in a log.
 
-A step announces itself with `steps_of`; who shows it is decided once per process by `show_with` (the command line
-installs bars). Without that, progress goes to the log of the Prefect run.
+A step announces itself with `progress`. A terminal shows it (`terminal_display`), and the Prefect run that the step
+belongs to (`tasks/runtime/run_progress.py`); where there is neither, the log of the process does.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Lock
 from typing import Protocol
 
@@ -48,7 +47,9 @@ class Display(Protocol):
 
 
 @dataclass
-class _Line:
+class Line:
+    """A step as text."""
+
     title: str
     total: float
     unit: str
@@ -71,11 +72,11 @@ class LineDisplay:
         self._every_s = every_s
         self._lock = Lock()
 
-    def open(self, title: str, total: float, unit: str) -> _Line:
-        return _Line(title, total, unit)
+    def open(self, title: str, total: float, unit: str) -> Line:
+        return Line(title, total, unit)
 
     def advance(self, step: object, done: float, total: float | None = None) -> None:
-        assert isinstance(step, _Line)
+        assert isinstance(step, Line)
         with self._lock:
             step.done += done
             step.total = total or step.total
@@ -86,7 +87,7 @@ class LineDisplay:
         self._write(step.text())
 
     def close(self, step: object) -> None:
-        assert isinstance(step, _Line)
+        assert isinstance(step, Line)
         self._write(step.text())
 
 
@@ -127,32 +128,58 @@ class BarDisplay:
         self._bars.stop_task(TaskID(int(str(step))))
 
 
-_display: Display = LineDisplay(logging.getLogger("prefect.mien").info)
+_terminal: Display | None = None
+_log = LineDisplay(logging.getLogger("prefect.mien").info)
 
 
 @contextmanager
 def terminal_display() -> Iterator[None]:
     """Shows progress on stderr while the block runs: bars on a terminal, lines elsewhere."""
-    global _display
-    former, console = _display, Console(stderr=True)
+    global _terminal
+    former, console = _terminal, Console(stderr=True)
     try:
         if console.is_terminal:
             with BarDisplay(console) as bars:
-                _display = bars
+                _terminal = bars
                 yield
         else:
-            _display = LineDisplay(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+            _terminal = LineDisplay(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
             yield
     finally:
-        _display = former
+        _terminal = former
+
+
+def _displays() -> list[Display]:
+    shown = [_terminal, _of_run()]
+    return [display for display in shown if display is not None] or [_log]
+
+
+def _of_run() -> Display | None:
+    """What shows a step in its Prefect run. A process that has not loaded Prefect is in none: a worker has not."""
+    if "prefect.context" not in sys.modules:
+        return None
+    from mien.tasks.runtime.run_progress import display_of_run
+
+    return display_of_run()
 
 
 @contextmanager
 def progress(title: str, total: float, unit: str) -> Iterator[Advance]:
     """Announces a step of `total` units; the block calls what it gets with the number of units done since."""
-    display = _display
+    with ExitStack() as steps:
+        shown = [(display, steps.enter_context(_opened(display, title, total, unit))) for display in _displays()]
+
+        def advance(done: float, total: float | None = None) -> None:
+            for display, step in shown:
+                display.advance(step, done, total)
+
+        yield advance
+
+
+@contextmanager
+def _opened(display: Display, title: str, total: float, unit: str) -> Iterator[object]:
     step = display.open(title, total, unit)
     try:
-        yield partial(display.advance, step)
+        yield step
     finally:
         display.close(step)

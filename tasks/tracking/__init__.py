@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.tasks.tracking.connection import check_connection, tracking_uri
+from mien.tasks.tracking.connection import check_connection, run_address, tracking_uri
 from mien.tasks.tracking.registry import (
     PROMOTION_TAG,
     TRAINING_TAG,
@@ -26,6 +26,7 @@ __all__ = [
     "find_trained",
     "newest_of_kind",
     "register",
+    "run_address",
     "tracked_run",
     "tracking_uri",
 ]

@@ -46,6 +46,15 @@ def tracking_uri(root: Root) -> str:
     return os.environ.get(URI_VARIABLE) or f"sqlite:///{embedded_database(root)}"
 
 
+def run_address(root: Root, run_id: str) -> str:
+    """Where a person finds a run: its page on the server, else its id and the database that has it.
+
+    The server is not asked: a job goes on when it does not answer.
+    """
+    uri = tracking_uri(root)
+    return f"{uri.rstrip('/')}/#/runs/{run_id}" if uri.startswith(("https://", "http://")) else f"{run_id} in {uri}"
+
+
 def connect(root: Root) -> MlflowClient:
     """Client of the MLflow in force.
 

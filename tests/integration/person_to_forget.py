@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 OWN = "tests.own_detector:DarkSquares"
 PERSON = "Quirinia Öz"
@@ -73,6 +74,9 @@ def fill(root: Path, photos: Path, outside: Path) -> None:
             workers=1,
         )
     write_report(set="first", root=str(root))
-    write_gallery(set="first-by-second", root=str(root), out=str(outside / "page"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.tasks.pages.gallery.MAX_ROWS_WITHIN", 0)  # its pictures lie beside the page
+        write_gallery(set="first-by-second", root=str(root), out=str(outside / "page"))
+        write_gallery(set="second-by-first", root=str(root), out=str(root / "pages"))
     export_faces(set="first-by-second", root=str(root), out=str(outside / "export"), rejected=True, workers=1)
     export_faces(set="second-by-first", root=str(root), out=str(root / "exported"), rejected=True, format="webdataset")

@@ -126,6 +126,8 @@ def test_what_is_planted_is_found_before(planted: Planted) -> None:
     folders = {line.partition("/")[0] for line in found}
     assert {"images", "faces", "heatmaps", "pairs", "transfers", "neutrals", "exported", "export"} <= folders
     assert list(planted.root.glob("mlartifacts/**/*.png"))
+    assert list(planted.root.glob("pages/gallery-sheets/*.jpg"))
+    assert list(planted.outside.glob("page/gallery-sheets/*.jpg"))
 
 
 def test_nothing_of_the_person_is_left_and_the_others_are_as_they_were(copied: Planted) -> None:
@@ -145,6 +147,7 @@ def test_nothing_of_the_person_is_left_and_the_others_are_as_they_were(copied: P
     assert not list(copied.root.glob("mlartifacts/**/*.png"))
     assert not list(copied.root.glob("**/index.html"))
     assert not (copied.outside / "page" / "index.html").exists()
+    assert not [path for folder in (copied.root, copied.outside) for path in folder.rglob("gallery-sheets/*")]
     assert not list((copied.outside / "export").rglob("*.png"))
     version = MlflowClient(f"sqlite:///{copied.root}/mlflow.db").get_model_version("mien-generator", "1")
     assert version.tags["mien.forgotten"].startswith("20")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mien import storage
+from mien.tasks.pages.gallery import MAX_ROWS_WITHIN, build_gallery
+from mien.tasks.pages.gallery_sheets import FOLDER
 from mien.tasks.runtime.workers import worker_pool
+from tests.gallery_root import face, transfer, write_generated
 from tests.integration.flow_calls import HELD_OUT, augment, generated, prepare, train
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -35,3 +39,15 @@ def test_prepare_and_augment_on_s3(s3_url: str, tmp_path: Path, monkeypatch: pyt
 
         again = augment("four", root, **job)
         assert again.transfers == done.transfers
+
+
+def test_a_gallery_with_sheets_on_s3_replaces_the_former_one(s3_url: str) -> None:
+    root, out = storage.Root(f"{s3_url}/made"), storage.Root(f"{s3_url}/pages")
+    people, shown = [face(number) for number in range(4)], list[set[str]]()
+    for first in (0, 1000):
+        rows = [transfer(first + number, number % 4, 0) for number in range(MAX_ROWS_WITHIN + 9)]
+        build_gallery(root, write_generated(root, people, len(rows), rows.__getitem__), out)
+        page = out.read_bytes("index.html").decode()
+        shown.append({f"{FOLDER}/{name}" for name in out.list(FOLDER)})
+        assert shown[-1] == set(re.findall(rf"{FOLDER}/[0-9a-f]{{32}}\.jpg", page))
+    assert shown[0] != shown[1]

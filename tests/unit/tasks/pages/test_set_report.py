@@ -12,7 +12,7 @@ import pytest
 from mien.model.images.codec import encode_png
 from mien.storage import Root, commit, fingerprint, write_set, write_shard
 from mien.storage.schemas import FACES, IMAGES
-from mien.tasks.pages.set_report import Report, build_report, histogram
+from mien.tasks.pages.set_report import MAX_REASONS, MAX_SHEETS, Report, build_report, histogram
 
 
 def face(number: int, reason: str | None = None, found: bool = True) -> dict[str, Any]:
@@ -71,6 +71,26 @@ def test_the_page_shows_the_faces_of_each_fate_and_escapes_names(written: tuple[
     assert "<b>" not in page.replace("<b>yaw</b>", "").replace("<b>pitch</b>", "").replace("<b>roll</b>", "").replace(
         "<b>score</b>", ""
     )
+
+
+def test_a_page_with_a_reason_for_each_row_stays_small(tmp_path: Path) -> None:
+    root, letters = Root(str(tmp_path)), [f"{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(MAX_REASONS + 30)]
+    faces = [
+        face(n % 80, f"the address {word} is another one") | {"face_id": fingerprint(["face", n])}
+        for n, word in enumerate(letters)
+    ]
+    images = [{"uri": "x", "version": "1", "status": "ok"}]
+    tables = {
+        "images": commit(root, "images", [_shard(root, "images", images, IMAGES)], {}),
+        "faces": commit(root, "faces", [_shard(root, "faces", faces, FACES)], {}),
+    }
+    write_set(root, "many", {name: ref.fingerprint for name, ref in tables.items()})
+    report = build_report(root, "many", Root(str(tmp_path / "out")))
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count('<img src="data:image/png') == MAX_SHEETS
+    assert page.count("<td>rejected</td>") == MAX_REASONS
+    assert "<td>30 other reasons, each for fewer rows or as many</td><td></td><td>30</td>" in page
+    assert "| 30 other reasons | | 30 |" in report.summary
 
 
 def test_histograms_count_each_face_once_even_where_all_are_alike() -> None:

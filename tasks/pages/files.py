@@ -1,0 +1,50 @@
+"""The files that pages are made of: what has to go where a person is removed from the pages of a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mien.storage import MissingError, Root
+from mien.tasks.pages.gallery_sheets import FOLDER, SHEET
+
+_PAGES = ("index.html", "evaluation.html")
+_OWN = b"<title>mien"
+_HEAD_BYTES = 8192
+"""Of a page; its title stands there."""
+_EVALUATION = "evaluation"
+_OF_EVALUATION = re.compile(rf"{_EVALUATION}(?:\.md|\.json|/[\w-]+\.png)")
+_TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}\.jpg|(?:index|evaluation)\.html)\.[0-9a-f]{32}\.tmp")
+"""Name of what a killed writer of a page leaves."""
+
+
+def page_files(root: Root, paths: Iterable[str]) -> list[str]:
+    """Those of the files below a root that are pages of this project, or belong to one; the pages come last, since they
+    tell what belongs to them.
+
+    Sheets of a gallery count also where there is no page: a killed writer leaves them behind.
+    """
+    paths = sorted(paths)
+    pages = [path for path in paths if path.rpartition("/")[2] in _PAGES and _is_own(root, path)]
+    evaluated = {path.removesuffix("evaluation.html") for path in pages if path.endswith("evaluation.html")}
+    return [*(path for path in paths if SHEET.fullmatch(path) or _belongs(path, evaluated)), *pages]
+
+
+def files_of_folder(out: Root) -> list[str]:
+    """Paths in a folder that pages were written to, without what lies deeper: the folder may hold much else."""
+    folders = {"": "", FOLDER: f"{FOLDER}/", _EVALUATION: f"{_EVALUATION}/"}
+    return [prefix + file.name for folder, prefix in folders.items() for file in out.files(folder)]
+
+
+def _belongs(path: str, evaluated: set[str]) -> bool:
+    if any(path.startswith(each) and _OF_EVALUATION.fullmatch(path.removeprefix(each)) for each in evaluated):
+        return True
+    return _TEMPORARY.fullmatch(path.rpartition("/")[2]) is not None
+
+
+def _is_own(root: Root, path: str) -> bool:
+    try:
+        with root.open(path) as file:
+            return _OWN in file.read(_HEAD_BYTES)
+    except MissingError:
+        return False
