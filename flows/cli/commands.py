@@ -97,6 +97,11 @@ COMMANDS: dict[str, Entry] = {
         SETS,
     ),
     "export": Entry("mien.flows.export:export_faces", "Write a generated set in the form that a trainer reads.", SETS),
+    "mark": Entry(
+        "mien.flows.cli.mark:show_marks",
+        "Say which marks pictures have: mien's, credentials, a watermark; exit code 1 if credentials do not hold.",
+        SETS,
+    ),
     "forget": Entry(
         "mien.flows.forget:forget_person",
         "Remove a person from everything that a root holds, with a receipt.",
