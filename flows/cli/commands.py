@@ -112,6 +112,11 @@ COMMANDS: dict[str, Entry] = {
         "Run the whole pipeline on the AT&T (ORL) faces; ends with a gallery of generated faces.",
         TOOLS,
     ),
+    "deploy": Entry(
+        "mien.flows.cli.deploy:deploy_flows",
+        "Deploy the flows to a work pool: workers on any machine that has mien run them.",
+        TOOLS,
+    ),
     "doctor": Entry(
         "mien.flows.cli.doctor:diagnose",
         "Check what this machine has: libraries, weights, servers, root, disks; exit code 1 if something needed fails.",

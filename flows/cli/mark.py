@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mien.flows.parameters import RootUrl, Text
 from mien.flows.result import FlowResult
-from mien.model.errors import CredentialsError, WatermarkError
+from mien.model.errors import CredentialsError, ImageError, WatermarkError
 from mien.model.images.codec import decode_rgb
 from mien.model.images.credentials import read_credentials
 from mien.model.images.provenance import is_synthetic, read_provenance
@@ -50,8 +50,11 @@ def show_marks(pictures: list[Text], *, root: RootUrl | None = None, trust: Text
     for picture in pictures:
         with checking_arguments():
             data = read_source(picture)
+        try:
             credentials, holds = _credentials(data, anchors)
             marks = {"mien's mark": _own_mark(data), "credentials": credentials, "watermark": _watermark(data, known)}
+        except ImageError as error:
+            raise UsageError(f"{picture}: {error}") from error
         invalid += not holds
         lines += [picture, *(f"  {what:<12} {found}" for what, found in marks.items())]
     return MarksFound(tuple(lines), invalid)
@@ -88,12 +91,12 @@ def _credentials(data: bytes, anchors: str | None) -> tuple[str, bool]:
 
 
 def _watermark(data: bytes, known: Mapping[int, list[str]] | None) -> str:
-    pixels = decode_rgb(data)
     try:
+        pixels = decode_rgb(data)
         found = find_watermark(pixels)
         if found is None and known:
             found = find_watermark(pixels, frozenset(known))
-    except WatermarkError as error:
+    except (ImageError, WatermarkError) as error:
         return f"not looked for: {error}"
     if found is None:
         return "none found"

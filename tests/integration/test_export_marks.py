@@ -247,7 +247,7 @@ def test_a_watermark_leads_back_to_the_export(
     assert "trusted: the picture is as it was signed; signer Tests, Test signer" in shown
     assert f"output {with_mark[0].stem}" in shown
 
-    # A picture that was changed, and one without any mark.
+    # A picture that was changed, of which nothing can be decoded any more, and one without any mark.
     changed = bytearray(with_mark[0].read_bytes())
     changed[-400] ^= 1
     (tmp_path / "changed.png").write_bytes(bytes(changed))
@@ -256,6 +256,8 @@ def test_a_watermark_leads_back_to_the_export(
     assert main(["mark", str(tmp_path / "changed.png"), str(tmp_path / "plain.pgm")]) == 1
     first, _, second = capsys.readouterr().out.partition(str(tmp_path / "plain.pgm"))
     assert "NOT VALID" in first
+    assert "watermark    not looked for: a damaged picture" in first
+    assert main(["mark", str(signed.authority)]) == 2
     assert [line.split()[-1] for line in second.strip().splitlines()] == ["none", "none", "found"]
 
 
