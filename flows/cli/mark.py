@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,17 +93,12 @@ def _credentials(data: bytes, anchors: str | None) -> tuple[str, bool]:
 def _watermark(data: bytes, known: Mapping[int, list[str]] | None) -> str:
     try:
         pixels = decode_rgb(data)
-        found = find_watermark(pixels)
+        found, sure = find_watermark(pixels), "the number"
         if found is None and known:
-            found = find_watermark(pixels, frozenset(known))
+            found, sure = find_watermark(pixels, frozenset(known)), "probably the number"
     except (ImageError, WatermarkError) as error:
         return f"not looked for: {error}"
     if found is None:
         return "none found"
-    return "; ".join(_of(found.number, known, found.agreement, found.clearness))
-
-
-def _of(number: int, known: Mapping[int, list[str]] | None, agreement: float, clearness: float) -> Iterator[str]:
-    yield f"the number {number} (agreement {agreement:.2f}, clearness {clearness:.1f})"
-    if known is not None:
-        yield ", ".join(known.get(number, ["of no set or export of this root"]))
+    of = "" if known is None else "; " + ", ".join(known.get(found.number, ["of no set or export of this root"]))
+    return f"{sure} {found.number} (agreement {found.agreement:.2f}, clearness {found.clearness:.1f}){of}"
