@@ -75,6 +75,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.pip
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	# Two files of it are used; what it would bring along is not.
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps invisible-watermark
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.pip:

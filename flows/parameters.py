@@ -31,6 +31,7 @@ PLAN = Group("Plan")
 EXPRESSION = Group("Expression")
 GATE = Group("Gate and terms")
 OUTPUT = Group("Output")
+MARKS = Group("Marks of generated media")
 RUN = Group("Run")
 
 
@@ -40,6 +41,12 @@ def _set_name(name: str) -> str:
     except StorageError as error:
         raise ValueError(str(error)) from error
     return name
+
+
+def _two_paths(paths: str) -> str:
+    if "\n" in paths or paths.count(",") != 1 or not all(part.strip() for part in paths.split(",")):
+        raise ValueError("write two paths, CERT,KEY: the certificate chain and the private key, both PEM files")
+    return paths
 
 
 def _model_uri(uri: str) -> str:
@@ -53,6 +60,8 @@ Text = Annotated[str, Field(min_length=1)]
 """A path, URL or name; never empty."""
 RootUrl = Text
 SetName = Annotated[str, AfterValidator(_set_name), Field(json_schema_extra={"pattern": f"^{SET_NAME}$"})]
+SignerPaths = Annotated[str, AfterValidator(_two_paths), Field(json_schema_extra={"pattern": r"^[^,\n]+,[^,\n]+$"})]
+"""Paths of a certificate chain and of its key. The pattern keeps the content of a key out of stored parameters."""
 ModelUri = Annotated[str, AfterValidator(_model_uri), Field(json_schema_extra={"pattern": "^models:/[^@/]+[@/].+$"})]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -64,6 +73,7 @@ SizePx = Literal[64, 96, 128, 256, 512]
 """Sides of the generators that can be built."""
 CropPx = Annotated[int, Field(ge=64, le=1024), FACES]
 Detector = Annotated[Text, FACES]
+WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
 Workers = Annotated[Count | None, RUN]
 HeadPose = Annotated[Share, EXPRESSION]
 

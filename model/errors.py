@@ -61,5 +61,13 @@ class LicenceError(ModelError):
     """Weights whose terms do not allow what was asked for."""
 
 
+class CredentialsError(ModelError):
+    """A certificate or key that pictures cannot be signed with, or the library for it is not installed."""
+
+
+class WatermarkError(ModelError):
+    """The networks that hide and find a watermark are not installed, or are others."""
+
+
 class DeviceError(ModelError):
     """A device that is not there."""

@@ -43,6 +43,9 @@ _FIELD = re.compile(
 _HEADER = re.compile(
     r"(?i)\b((?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|token)\s+)?+|bearer\s+)[\w.~+/=\-]{6,}"
 )
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL
+)
 _SECRET_VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|CREDENTIAL")
 _SHORTEST_SECRET = 8
 
@@ -93,10 +96,12 @@ def _name(part: str) -> str:
 
 
 def scrubbed(text: str) -> str:
-    """The text with user and password of addresses, tokens, signatures and this process's own secrets as `***`."""
+    """The text with user and password of addresses, tokens, signatures, private keys and this process's own secrets as
+    `***`."""
     text = _USER.sub(rf"\1{HIDDEN}@", text)
     for pattern in (_PARAMETER, _FIELD, _HEADER):
         text = pattern.sub(rf"\1{HIDDEN}", text)
+    text = _PRIVATE_KEY.sub(HIDDEN, text)
     for value in _own_secrets():
         if value in text:
             text = text.replace(value, HIDDEN)

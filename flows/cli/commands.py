@@ -97,6 +97,11 @@ COMMANDS: dict[str, Entry] = {
         SETS,
     ),
     "export": Entry("mien.flows.export:export_faces", "Write a generated set in the form that a trainer reads.", SETS),
+    "mark": Entry(
+        "mien.flows.cli.mark:show_marks",
+        "Say which marks pictures have: mien's, credentials, a watermark; exit code 1 if credentials do not hold.",
+        SETS,
+    ),
     "forget": Entry(
         "mien.flows.forget:forget_person",
         "Remove a person from everything that a root holds, with a receipt.",
@@ -105,6 +110,11 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry(
         "mien.flows.cli.demo:run_demo",
         "Run the whole pipeline on the AT&T (ORL) faces; ends with a gallery of generated faces.",
+        TOOLS,
+    ),
+    "deploy": Entry(
+        "mien.flows.cli.deploy:deploy_flows",
+        "Deploy the flows to a work pool: workers on any machine that has mien run them.",
         TOOLS,
     ),
     "doctor": Entry(

@@ -26,8 +26,10 @@ IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _FORMATS: dict[str, ImageFormat] = {**{suffix: form for form, suffix in SUFFIXES.items()}, ".jpeg": "jpeg"}
 
-SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC Photo Metadata Standard, Digital Source Type."""
+SourceType = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"]
+"""Terms of the IPTC's vocabulary of digital source types: media made by a trained model, and media edited with one."""
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_SYNTHETIC = {_SOURCE_TYPES + term for term in get_args(SourceType)}
 _GENERATED = re.compile(
     rb"digitalsourcetype/((?:compositeWithT|t)rainedAlgorithmicMedia|algorithmicMedia|compositeSynthetic)\b",
     re.IGNORECASE,
@@ -56,13 +58,14 @@ def encode_image(
     image_format: ImageFormat,
     provenance: Mapping[str, str],
     quality: int = 95,
+    source_type: SourceType = "trainedAlgorithmicMedia",
 ) -> bytes:
     """Bytes of the picture; the same pixels and provenance give the same bytes.
 
     `quality` (1 to 100) is of JPEG and of WebP, where 100 is lossless; PNG always is. Keys of the provenance are names
     as in XML.
     """
-    picture, out, packet = Image.fromarray(rgb), io.BytesIO(), _xmp(provenance)
+    picture, out, packet = Image.fromarray(rgb), io.BytesIO(), _xmp(provenance, source_type)
     if image_format == "png":
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt(_PNG_XMP, packet.decode())
@@ -98,7 +101,7 @@ def read_provenance(data: bytes) -> dict[str, str]:
         return {}
     known = {key: value for key, value in description.attrib.items() if key.startswith(f"{{{_MIEN}}}")}
     found = {key.removeprefix(f"{{{_MIEN}}}"): value for key, value in known.items()}
-    if description.attrib.get(f"{{{_IPTC}}}DigitalSourceType") == SYNTHETIC:
+    if description.attrib.get(f"{{{_IPTC}}}DigitalSourceType") in _SYNTHETIC:
         found["synthetic"] = "true"
     return found
 
@@ -123,10 +126,15 @@ def is_synthetic(data: bytes) -> str | None:
     return None if found is None else f"IPTC {found[1].decode()}"
 
 
-def _xmp(provenance: Mapping[str, str]) -> bytes:
+def source_uri(source_type: SourceType) -> str:
+    """The term as a URI, as XMP and C2PA have it."""
+    return _SOURCE_TYPES + source_type
+
+
+def _xmp(provenance: Mapping[str, str], source_type: SourceType) -> bytes:
     own = "".join(f" mien:{key}={quoteattr(value)}" for key, value in provenance.items())
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}" xmlns:mien="{_MIEN}"'
-        f' Iptc4xmpExt:DigitalSourceType="{SYNTHETIC}"{own}/></rdf:RDF></x:xmpmeta>'
+        f' Iptc4xmpExt:DigitalSourceType="{source_uri(source_type)}"{own}/></rdf:RDF></x:xmpmeta>'
     ).encode()

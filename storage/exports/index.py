@@ -54,6 +54,8 @@ def finish(
         out.write_bytes("README.md", _card(parts).encode())
     content = {"about": dict(about), "form": form, "pictures": sum(part["pictures"] for part in parts)}
     content["left_out"] = sum(len(part["left_out"]) for part in parts)
+    if "watermark" in about:
+        content["without_watermark"] = sum(part["unmarked"] for part in parts)
     out.write_bytes(INDEX, json.dumps(content, indent=1, sort_keys=True).encode())
     clear_work(out)
 

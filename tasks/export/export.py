@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from mien.model.images.provenance import SUFFIXES
@@ -22,9 +22,11 @@ from mien.storage.exports import ExportForm, Picture, finish, folder_names, inde
 from mien.storage.exports.formats import COLUMNS
 from mien.storage.rows import TransferRow
 from mien.tasks.errors import RunError, UsageError
+from mien.tasks.export.marks import Marks, PictureEncoder
 from mien.tasks.export.part_source import PartSource, expression_groups
 from mien.tasks.export.paste_back import paste_rows
 from mien.tasks.runtime.workers import in_worker, tick
+from mien.tasks.transfer.settings import OutputSettings, settings_of_row
 
 _PASTING = source_digest("mien.tasks.export.paste_back")
 """A folder is not to hold faces that were put back in two ways."""
@@ -42,6 +44,7 @@ class ExportSettings:
     """Rejected faces too, if their pixels were kept."""
     paste_back: bool = False
     """Into the photo that the source was found in, at its own resolution."""
+    marks: Marks = field(default_factory=Marks)
 
 
 class ExportedPart(TypedDict):
@@ -53,6 +56,8 @@ class ExportedPart(TypedDict):
     """Why, for each face that could not be pasted back."""
     unanswered: int
     """Of these, those whose photo the next run asks for again."""
+    unmarked: int
+    """Pictures that could not hold the watermark."""
     splits: dict[str, int]
     """Pictures by split."""
     index: dict[str, str]
@@ -98,6 +103,7 @@ def about_export(transfers: str, settings: ExportSettings) -> dict[str, Any]:
         "rejected": settings.rejected,
         "pasted": pasted,
         "layout": LAYOUT,
+        **settings.marks.about(),
     }
 
 
@@ -143,11 +149,15 @@ def _export(
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
     left_out: list[TransferRow] = []
     to_tick = len(rows)
+    encoder = PictureEncoder(settings.marks, _outputs(root, transfers, chosen), settings.paste_back)
     if settings.paste_back:
-        pasted = paste_rows(root, transfers, chosen)
+        pasted = paste_rows(root, transfers, chosen, encoder.encode)
         to_tick -= len(pasted)
         left_out = [row for row in pasted if not row["image"]]
         chosen = [row for row in pasted if row["image"]]
+    else:
+        chosen = encoder.watermarked(chosen)
+    chosen = encoder.signed(chosen)
     groups = expression_groups(root, source, [row["pair_id"] for row in chosen])
     pictures = [_picture(row, folders, groups) for row in {row["output_id"]: row for row in chosen}.values()]
     for path, data in part_files(settings.form, source.number, pictures):
@@ -161,6 +171,7 @@ def _export(
         "pictures": len(pictures),
         "left_out": [str(row["reason"]) for row in left_out],
         "unanswered": sum(row["failure"] == "source" for row in left_out),
+        "unmarked": encoder.unmarked,
         "splits": splits,
         "index": index_lines(settings.form, source.number, pictures),
     }
@@ -168,6 +179,11 @@ def _export(
         keep(out, _PART, source.name, done)
     tick(to_tick)
     return done
+
+
+def _outputs(root: Root, transfers: str, rows: Sequence[TransferRow]) -> dict[str, OutputSettings]:
+    about = read_manifest(root, "transfers", transfers).about
+    return {name: settings_of_row(about, name).output for name in {row["settings"] for row in rows}}
 
 
 def _picture(row: TransferRow, folders: dict[str, str], groups: dict[str, str | None]) -> Picture:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from mien.model.device import Compute
-from mien.model.images.codec import decode_rgb
-from mien.model.images.provenance import encode_image, read_provenance
+from mien.model.images.codec import Rgb, decode_rgb
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.warping.paste_back import paste_back
@@ -26,11 +25,14 @@ from mien.tasks.transfer.generate import PairGenerator
 from mien.tasks.transfer.pair_faces import read_pair_faces
 from mien.tasks.transfer.settings import settings_of, settings_of_row
 
+Encode = Callable[[TransferRow, Rgb], bytes]
+"""What writes the picture of a row with other pixels."""
+
 _COLUMNS = ["image_id", "landmarks_xy", "landmark_scheme", "source_to_crop"]
 
 
-def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[TransferRow]:
-    """The rows with each generated face in the photo that its source was found in, encoded as the crop was.
+def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow], encode: Encode) -> list[TransferRow]:
+    """The rows with each generated face in the photo that its source was found in.
 
     A row whose photo cannot be read any more has no image, but a reason and a failure. Each row ticks once.
     """
@@ -49,7 +51,7 @@ def paste_rows(root: Root, transfers: str, rows: Sequence[TransferRow]) -> list[
         def ask(row: TransferRow) -> list[Row]:
             source, driver = faces.of(row)
             photo = reader.pixels(item_of(photos[source["image_id"]]), source["image_id"])
-            data = _pasted(row, photo, source, driver, generators[row["settings"]])
+            data = encode(row, _pasted(row, photo, source, driver, generators[row["settings"]]))
             return [{**row, "image": data, "sha256": hashlib.sha256(data).hexdigest()}]
 
         def failed(row: TransferRow, error: Exception) -> Row:
@@ -65,15 +67,12 @@ def _points(face: FaceRow) -> np.ndarray:
 
 
 def _pasted(
-    row: TransferRow, photo: np.ndarray, source: FaceWithHeatmap, driver: FaceWithHeatmap, generator: PairGenerator
-) -> bytes:
-    """The encoded photo; the row has its picture."""
+    row: TransferRow, photo: Rgb, source: FaceWithHeatmap, driver: FaceWithHeatmap, generator: PairGenerator
+) -> Rgb:
+    """The photo; the row has its picture."""
     assert row["image"] is not None
     crop_px = generator.settings.crop_size_px
     points = generator.target_points([(source, driver)])
     reached = _points(driver) if points is None else to_px(points[0], crop_px)
     matrix = np.asarray(source["source_to_crop"], np.float64).reshape(2, 3)
-    whole = paste_back(photo, decode_rgb(row["image"]), matrix, crop_px, _points(source), reached)
-    provenance = {key: value for key, value in read_provenance(row["image"]).items() if key != "synthetic"}
-    output = generator.settings.output
-    return encode_image(whole, output.image_format, provenance, output.quality)
+    return paste_back(photo, decode_rgb(row["image"]), matrix, crop_px, _points(source), reached)

@@ -63,6 +63,8 @@ def test_the_signature_alone_does_not_change_the_name_of_an_object() -> None:
         "aws_secret_access_key = PLANTED",
         "redirect to https%3A%2F%2Fh%2Fa%3Ftoken=PLANTED",
         "postgresql://mlflow:PLANTED@db:5432/mlflow is away",
+        "cert.pem,-----BEGIN EC PRIVATE KEY-----\nPLANTED\nPLANTED\n-----END EC PRIVATE KEY----- is no path",
+        "-----BEGIN PRIVATE KEY-----\nPLANTED",
     ],
 )
 def test_a_message_has_stars_instead(text: str) -> None:
