@@ -111,9 +111,9 @@ def _reason(judged: Judgement, gate: GateSettings, customary_similarity: float) 
     assert driver is not None
     assert error is not None
     if identity < min_similarity:
-        return f"identity similarity {identity:.2f} is below {min_similarity:.2f}"
+        return f"identity similarity {identity:.3f} is below {min_similarity:.3f}"
     if driver > identity:
-        return f"looks more like the driver ({driver:.2f}) than like the source ({identity:.2f})"
+        return f"looks more like the driver ({driver:.3f}) than like the source ({identity:.3f})"
     if error > gate.max_expression_error:
         return f"expression error {error:.3f} is above {gate.max_expression_error:.3f}"
     for measure, value, limit in (
@@ -121,7 +121,7 @@ def _reason(judged: Judgement, gate: GateSettings, customary_similarity: float) 
         ("detector score", judged.detector_score, gate.min_detector_score),
     ):
         if limit is not None and value is not None and value < limit:
-            return f"{measure} {value:.2f} is below {limit:.2f}"
+            return f"{measure} {value:.3f} is below {limit:.3f}"
     return None
 
 
