@@ -54,7 +54,7 @@ def test_a_night_says_what_is_new_and_no_more_than_that() -> None:
         gallery=Gallery("./g/index.html", ""),
     )
     night = Night(PREPARED, rejected, new_photos=0, new_faces=0, new_transfers=0)
-    assert night.lines()[-1] == "nothing new: no photo, usable face or accepted face that was not there before"
+    assert night.lines()[-1] == "nothing new: no photo, usable face or accepted face that the last night did not have"
     assert "team-augmented: 5 faces asked for, 5 tried, 0 accepted, 5 rejected" in night.lines()
     assert replace(night, new_photos=2).lines()[-1] == "new: 2 photos, 0 usable faces, 0 generated faces"
     assert "| photos | 2 | 11 |" in replace(night, new_photos=2).table()
@@ -63,6 +63,8 @@ def test_a_night_says_what_is_new_and_no_more_than_that() -> None:
 def test_a_job_says_what_became_of_its_list() -> None:
     planned = AugmentedFaces(set="x", plan=PlanSummary(3, 5))
     assert planned.lines() == ["x: 5 faces would be generated; nothing was written"]
+    there = "x: 2 faces would be generated (3 of 5 pairs are in the set already); nothing was written"
+    assert replace(planned, held=3).lines() == [there]
     made = AugmentedFaces(
         set="x",
         plan=PlanSummary(3, 5),
