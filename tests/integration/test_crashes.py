@@ -29,7 +29,7 @@ from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
-from mien.tasks.transfer.transfer_shards import TRANSFER
+from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob
 from tests.crashing_detector import DETECTOR, VARIABLE, pixels_sha256
 from tests.drawn_set import SIDE_PX, drawn_set, small_generator
 from tests.paths import REPOSITORY
@@ -174,12 +174,13 @@ def test_transfers(tmp_path: Path, crash: Callable[[np.ndarray, str], None]) -> 
         neutrals = keep_neutrals(each, about.sets, sha256, about.retarget)
         settings.append(replace(about, neutrals=neutrals))
     assert settings[0] == settings[1]
-    expected = rows_of(other, "transfers", make_shard(TRANSFER, other, fingerprint("pairs"), settings[1]).fingerprint)
+    job, pairs_shard = TransferJob(settings[0]), fingerprint("pairs")
+    expected = rows_of(other, "transfers", make_shard(TRANSFER, other, pairs_shard, job).fingerprint)
     bad = 21
     crash(decode_rgb(expected[bad]["image"]), "abort")
     with worker_pool(1):
-        shard = make_in_worker(TRANSFER, root, fingerprint("pairs"), settings[0], None)
-    assert shard.fingerprint == TRANSFER.name(root, fingerprint("pairs"), settings[0])
+        shard = make_in_worker(TRANSFER, root, pairs_shard, job, None)
+    assert shard.fingerprint == TRANSFER.name(root, pairs_shard, job)
     made = rows_of(root, "transfers", shard.fingerprint)
     assert (made[bad]["status"], made[bad]["image"]) == ("failed", None)
     assert made[bad]["reason"] == "crashed the generator or the judge (SIGABRT)"
