@@ -149,7 +149,9 @@ def _export(
     chosen = [row for row in rows if row["image"] and (row["status"] == "ok" or settings.rejected)]
     left_out: list[TransferRow] = []
     to_tick = len(rows)
-    encoder = PictureEncoder(settings.marks, _outputs(root, transfers, chosen), settings.paste_back)
+    encodes = settings.paste_back or settings.marks != Marks()
+    outputs = _outputs(root, transfers, chosen) if encodes else {}
+    encoder = PictureEncoder(settings.marks, outputs, settings.paste_back)
     if settings.paste_back:
         pasted = paste_rows(root, transfers, chosen, encoder.encode)
         to_tick -= len(pasted)

@@ -33,6 +33,9 @@ from mien.storage.runs import collection
 from mien.storage.schemas import TABLES
 from mien.tasks.sets.references import Reference, generators_of, neutrals_of, shards_behind, tables_behind
 
+_WRITING = timedelta(minutes=10)
+"""So long may a small file take to be written."""
+
 
 @dataclass(frozen=True)
 class GarbageRules:
@@ -157,10 +160,13 @@ def _garbage(
     root: Root, rules: GarbageRules, kept_generators: Sequence[str], forgotten: dict[str, list[int]]
 ) -> Iterator[tuple[str, FileInfo]]:
     """Folder and file, manifests before their shards: never is there a manifest without them."""
-    held, before = _held(root, forgotten), datetime.now(UTC) - timedelta(hours=rules.grace_hours)
+    held, now = _held(root, forgotten), datetime.now(UTC)
+    before = now - timedelta(hours=rules.grace_hours)
     old = [*_tables(root, held), *_artefacts(root, held, set(kept_generators)), *_unfinished(root)]
     for folder, file in old:
-        if _in_utc(file.written) <= before:
+        # A job that waits for the end of the collection writes its marker meanwhile.
+        limit = min(before, now - _WRITING) if folder == "runs" else before
+        if _in_utc(file.written) <= limit:
             yield folder, file
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -27,7 +28,9 @@ def server(pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFac
     """An MLflow server on a copy of the database of a root."""
     root, _ = pipeline_root
     folder = tmp_path_factory.mktemp("mlflow")
-    shutil.copy(root / "mlflow.db", folder)
+    # Not the file alone: what wrote it may have it open, and then its last pages lie beside it.
+    with sqlite3.connect(root / "mlflow.db") as there, sqlite3.connect(folder / "mlflow.db") as copy:
+        there.backup(copy)
     url = f"http://127.0.0.1:{(port := free_port())}"
     command = mlflow_server(port, folder / "mlflow.db", folder / "artifacts")
     with running(command, folder / "mlflow.log", answers=f"{url}/health"):

@@ -83,7 +83,7 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
     )
     (tmp_path / "kept").mkdir()
     kept = client.download_artifacts(run.info.run_id, "settings.toml", str(tmp_path / "kept"))
-    card = client.get_model_version("mien-generator", "1").description
+    card = Path(client.download_artifacts(run.info.run_id, "model_card_full.md", str(tmp_path / "kept"))).read_text()
     assert "Recipe `patent`, changed in `train.generator.size_px = 64`, `train.generator.width = 8`" in card
     (config,) = Path(root).glob("models/*/config.json")
     assert json.loads(config.read_text())["provenance"]["settings"]["optimizer"] == "sgd"
