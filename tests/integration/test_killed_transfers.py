@@ -12,14 +12,14 @@ from tests.paths import REPOSITORY
 
 
 @pytest.mark.usefixtures("prefect_server")
-@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=[pytest.mark.long, pytest.mark.timeout(5400)])])
+@pytest.mark.parametrize("kills", [1, pytest.param(40, marks=[pytest.mark.long, pytest.mark.timeout(5400)])])
 @pytest.mark.parametrize("on", ["local", "s3"])
 def test_killed_jobs_and_two_at_once_leave_the_rows_of_an_unbroken_one(on: str, kills: int) -> None:
     from prefect.settings import PREFECT_API_URL
 
     given = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "benchmarks.kills", "--kills", str(kills), "--on", on, "--seed", "11"]
-    command += [] if kills > 2 else ["--per-identity", "4"]
+    command += [] if kills > 1 else ["--per-identity", "4"]
     done = subprocess.run(command, cwd=REPOSITORY, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = done.stdout.splitlines()[-1]
