@@ -49,7 +49,7 @@ def page(url: str, folder: Path) -> str:
 
 
 def test_the_page_of_a_version_is_its_card(server: str, tmp_path: Path) -> None:
-    version = MlflowClient(server).get_model_version_by_alias("mien-generator", "champion")
+    version = MlflowClient(server, server).get_model_version_by_alias("mien-generator", "champion")
     shown = page(f"{server}/#/models/mien-generator/versions/{version.version}", tmp_path)
     assert "this generator" in shown
     assert "<code>warp</code>" in shown
@@ -61,7 +61,7 @@ def test_the_page_of_a_version_is_its_card(server: str, tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_run_says_what_it_did_and_groups_its_metrics(server: str, tmp_path: Path) -> None:
-    client = MlflowClient(server)
+    client = MlflowClient(server, server)
     version = client.get_model_version_by_alias("mien-generator", "champion")
     experiment = client.get_run(version.run_id).info.experiment_id
     run = f"{server}/#/experiments/{experiment}/runs/{version.run_id}"
