@@ -21,7 +21,7 @@ RUN = Path(os.environ.get("MIEN_RUN", PROJECT / ".run"))
 NOTE = RUN / "servers.json"
 CLIENT = RUN / "environment.sh"
 DATA = Path(os.environ.get("MIEN_SERVERS", PROJECT / "data" / "servers"))
-DEMO = PROJECT / "data" / "demo"
+DEMO = Path(os.environ.get("MIEN_DEMO", PROJECT / "data" / "demo"))
 """The root of `make demo`."""
 PREFECT_PORT = int(os.environ.get("MIEN_PREFECT_PORT", "4200"))
 MLFLOW_PORT = int(os.environ.get("MIEN_MLFLOW_PORT", "5000"))

@@ -62,6 +62,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     bare = {k: v for k, v in os.environ.items() if not k.startswith(of_tests)} | {
         "MIEN_RUN": str(folder / "run"),
         "MIEN_SERVERS": str(folder / "servers"),
+        "MIEN_DEMO": str(folder / "no demo"),
         "MIEN_PREFECT_PORT": str(free_port()),
         "MIEN_MLFLOW_PORT": str(free_port()),
         "PREFECT_HOME": str(folder / "client"),
