@@ -302,7 +302,7 @@ def augment_faces(
         transfers,
         page,
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
-        older=older_faces(opened_root, outcome.transfers, transfer),
+        older=older_faces(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),
     )

@@ -20,9 +20,18 @@ def max_pixels() -> int:
     Raises:
         ModelError: the variable is no whole number above 0.
     """
-    text = os.environ.get(VARIABLE, str(DEFAULT_MAX_PIXELS))
+    return limit_of(VARIABLE, DEFAULT_MAX_PIXELS)
+
+
+def limit_of(variable: str, usual: int) -> int:
+    """The whole number above 0 that a variable of the environment sets; the usual one where it is not set.
+
+    Raises:
+        ModelError: the variable is no such number.
+    """
+    text = os.environ.get(variable, str(usual))
     if not text.isdecimal() or int(text) < 1:
-        raise ModelError(f"{VARIABLE} is {text!r}: give a whole number above 0")
+        raise ModelError(f"{variable} is {text!r}: give a whole number above 0")
     return int(text)
 
 

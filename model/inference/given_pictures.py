@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.model.errors import ImageError, ModelError
+from mien.model.images.limits import limit_of
 
 DEFAULT_MAX_BYTES = 256 * 2**20
 VARIABLE = "MIEN_MAX_PHOTO_BYTES"
@@ -24,18 +25,6 @@ _NO_PATHS = (
 )
 _SHOWN = 200
 """Characters of a path in a reason."""
-
-
-def max_bytes() -> int:
-    """Bytes of a picture at most; `MIEN_MAX_PHOTO_BYTES` in the environment sets another number.
-
-    Raises:
-        ModelError: the variable is no whole number above 0.
-    """
-    text = os.environ.get(VARIABLE, str(DEFAULT_MAX_BYTES))
-    if not text.isdecimal() or int(text) < 1:
-        raise ModelError(f"{VARIABLE} is {text!r}: give a whole number above 0")
-    return int(text)
 
 
 @dataclass(frozen=True)
@@ -99,5 +88,5 @@ def _from_base64(text: str) -> bytes | None:
 
 
 def _check_size(size: int) -> None:
-    if size > (most := max_bytes()):
+    if size > (most := limit_of(VARIABLE, DEFAULT_MAX_BYTES)):
         raise ImageError(f"{size} bytes are more than {most}: shrink it first, or set {VARIABLE}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from mien.storage import Root, ShardRef, TableRef, read_shard, write_shard
+from mien.storage import Root, ShardRef, TableRef, read_manifest, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.transfer.former import FormerJob, FormerTransfers
 from mien.tasks.transfer.generate import PairGenerator
-from mien.tasks.transfer.settings import MADE_WITH, OLDER, TransferSettings, decisive, settings_fingerprint
+from mien.tasks.transfer.settings import MADE_WITH, OLDER, TransferSettings, decisive, settings_fingerprint, settings_of
 from mien.tasks.transfer.shard_inputs import shard_inputs
 
 
@@ -55,8 +56,8 @@ def commit_transfers(
     """Makes the generated faces visible as one table, which says with what settings each row was made."""
     about: dict[str, Any] = {"pairs": pairs.fingerprint, "settings": decisive(settings)}
     about[MADE_WITH] = settings_fingerprint(settings)
-    used = _settings_used(root, shards)
     older = {} if former is None else former.older_than(settings)
+    used = _settings_used(root, shards) if older else set[str]()
     # Their faces are those of the present tables: a row is kept where both of its faces are as they were.
     kept = {name: decisive(replace(other, sets=settings.sets)) for name, other in older.items() if name in used}
     return TRANSFER.commit(root, shards, about | ({OLDER: kept} if kept else {}))
@@ -67,12 +68,12 @@ def _settings_used(root: Root, shards: Sequence[ShardRef]) -> set[str]:
     return {value for column in columns for value in column.unique().to_pylist()}
 
 
-def older_faces(root: Root, transfers: Sequence[ShardRef], settings: TransferSettings) -> dict[str, int]:
-    """How many faces of these shards another generator made, by its version."""
-    counts: dict[str, int] = {}
-    for shard in transfers:
-        column = read_shard(root, "transfers", shard.fingerprint, ["model_uri"])["model_uri"].to_pylist()
-        for uri in column:
-            if uri != settings.model.uri:
-                counts[uri] = counts.get(uri, 0) + 1
-    return dict(sorted(counts.items()))
+def older_faces(root: Root, transfers: TableRef) -> dict[str, int]:
+    """How many faces of a table another generator made than the one that was asked for, by its version."""
+    manifest = read_manifest(root, "transfers", transfers.fingerprint)
+    asked = settings_of(manifest.about).model.uri
+    counts = Counter[str]()
+    # Most tables have none; then no shard is read.
+    for shard in manifest.shards if OLDER in manifest.about else ():
+        counts.update(read_shard(root, "transfers", shard.fingerprint, ["model_uri"])["model_uri"].to_pylist())
+    return {uri: counts[uri] for uri in sorted(counts) if uri != asked}

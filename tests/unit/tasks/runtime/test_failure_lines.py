@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,22 +14,12 @@ from mien.flows.scrubbed_flow import flow
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.runtime.prefect_tasks import once, retried
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("prefect_server", "informed")
 
 
 class Line(NamedTuple):
     level: int
     text: str
-
-
-@pytest.fixture(autouse=True)
-def informed() -> Iterator[None]:
-    """What a run logs at INFO goes to the API, as it does by default."""
-    logger = logging.getLogger("prefect")
-    former = logger.level
-    logger.setLevel(logging.INFO)
-    yield
-    logger.setLevel(former)
 
 
 def fail_at_the_server() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,17 +23,7 @@ from mien.tasks.runtime import run_progress
 from mien.tasks.runtime.prefect_tasks import once
 from mien.tasks.runtime.progress import progress
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(autouse=True)
-def informed() -> Iterator[None]:
-    """What a run logs at INFO goes to the API, as it does by default."""
-    logger = logging.getLogger("prefect")
-    former = logger.level
-    logger.setLevel(logging.INFO)
-    yield
-    logger.setLevel(former)
+pytestmark = pytest.mark.usefixtures("prefect_server", "informed")
 
 
 def work(done: int, of: int) -> None:

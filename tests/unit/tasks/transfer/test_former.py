@@ -215,7 +215,7 @@ def test_a_table_says_which_generators_made_its_rows_and_passes_it_on(job: Job) 
     table = commit_transfers(job.root, job.plan, [shard], newer, last)
     about = read_manifest(job.root, "transfers", table.fingerprint).about
     assert list(about["older"]) == [settings_fingerprint(job.settings)]
-    assert older_faces(job.root, [shard], newer) == {"models:/g/1": 4}
+    assert older_faces(job.root, table) == {"models:/g/1": 4}
     newest = other_generator(job, "models:/g/3")
     after = FormerJob(table.fingerprint, about)
     assert set(after.older_than(newest)) == {settings_fingerprint(job.settings), settings_fingerprint(newer)}
