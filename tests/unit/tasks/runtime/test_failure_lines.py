@@ -7,7 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
 from prefect.logging.handlers import APILogHandler
 
 from mien.flows.scrubbed_flow import flow
@@ -65,7 +70,8 @@ def logged(of: Any, *, nested: bool = False) -> list[Line]:
     with get_client(sync_client=True) as client:
         ids = [state.state_details.flow_run_id]
         if nested:
-            ids += [run.id for run in client.read_flow_runs() if run.parent_task_run_id is not None]
+            parent = FlowRunFilterParentFlowRunId(any_=ids)
+            ids += [run.id for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))]
             assert len(ids) > 1
         found = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=ids)))
     return [Line(each.level, each.message) for each in found]
