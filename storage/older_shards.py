@@ -9,8 +9,18 @@ import pyarrow.parquet as pq
 
 from mien.storage.schemas import SCHEMAS, TableName
 
-ADDED: dict[str, pa.DataType] = {"failure": pa.string(), "inputs": pa.string(), "neutrals": pa.string()}
-"""Columns that shards of older versions lack. The last two are of `transfers`."""
+_OF_TRANSFERS = (
+    "inputs", "neutrals", "person_similarity", "nearest_similarity", "asked", "expression_reached", "mouth_asked",
+    "mouth_reached", "lids_asked", "lids_reached", "brows_asked", "brows_reached", "jaw_asked", "jaw_reached",
+    "pose_asked", "pose_reached", "mouth_sharpness_ratio", "eyes_sharpness_ratio", "texture_error", "contrast_ratio",
+    "colour_difference", "found_landmarks_xy",
+)  # fmt: skip
+
+ADDED: dict[str, pa.DataType] = {
+    "failure": pa.string(),
+    **{name: SCHEMAS["transfers"].field(name).type for name in _OF_TRANSFERS},
+}
+"""Columns that shards of older versions lack, those but the first of `transfers` alone."""
 
 
 def completed(table: TableName, schema: pa.Schema) -> pa.Schema:

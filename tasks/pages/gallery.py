@@ -14,6 +14,7 @@ from typing import Any
 
 from mien.storage import Manifest, MissingError, Root, read_manifest
 from mien.tasks.pages.gallery_faces import Faces
+from mien.tasks.pages.gallery_gate import gate_section
 from mien.tasks.pages.gallery_page import GalleryHead, render_gallery
 from mien.tasks.pages.gallery_rows import GalleryRows
 from mien.tasks.pages.gallery_sheets import (
@@ -73,7 +74,9 @@ def build_gallery(root: Root, transfers: str, out: Root, max_faces: int | None =
         "pictures": {"result": results.finish(), "photo": photos.finish()},
     }
     summary = summarise(rows.totals)
-    head = GalleryHead(summary, rows.shown(), root.url, transfers, embedded=keep is within)
+    head = GalleryHead(
+        summary, rows.shown(), root.url, transfers, gate_section(root, manifest), embedded=keep is within
+    )
     out.write_bytes(PAGE, render_gallery(head, data).encode())
     shown: Any = data["pictures"]
     remove_former(out, {path for kind in shown.values() for size in ("small", "full") for path in kind[size]}, former)

@@ -34,6 +34,8 @@ class GalleryHead:
     """Rows of the page, by status."""
     root: str
     transfers: str
+    gate: str
+    """HTML of the section on the gate."""
     embedded: bool
     """Whether the pictures are within the page."""
 
@@ -51,9 +53,11 @@ def render_gallery(head: GalleryHead, data: Mapping[str, Any]) -> str:
     own_style = Markup(style)  # nosec B704 # the same
     as_json = _json(data)
     rows = Markup(as_json)  # nosec B704 # no `<` in it ends the element
+    gate = Markup(head.gate)  # nosec B704 # a template of this package, which escapes its values
     policy = _policy(script, style, head.embedded)
     page = templates.get_template("gallery.html.j2")
-    return page.render(head=head, summary=head.summary, policy=policy, style=own_style, script=own_script, data=rows)
+    parts = {"policy": policy, "style": own_style, "script": own_script, "data": rows, "gate": gate}
+    return page.render(head=head, summary=head.summary, **parts)
 
 
 def _policy(script: str, style: str, embedded: bool) -> str:

@@ -12,12 +12,12 @@ import numpy as np
 from mien.storage import Root, open_table, read_manifest, read_set
 from mien.storage.rows import FaceRow, ImageRow
 from mien.tasks.pages.crops import crop_uris
+from mien.tasks.pages.histogram import Histogram, histogram_of
 from mien.tasks.pages.html import evenly_spaced, templates
 from mien.tasks.pages.identity_report import identity_report
 from mien.tasks.sets.reasons import reason_kind
 
 PAGE = "index.html"
-_BINS = 24
 _SHEET_SIDE_PX = 96
 MAX_REASONS, MAX_SHEETS = 100, 20
 """A reason may name an address of its own, and then there are as many as rows: the page must not grow with these."""
@@ -41,27 +41,6 @@ class Report:
     uri: str
     summary: str
     """Markdown: counts by reason, spread of the measures."""
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """A measure over the faces of a set: accepted and rejected ones."""
-
-    name: str
-    low: float
-    high: float
-    """Of the bins. 1 % of the faces may lie beyond on either side; they count in the outermost bins."""
-    median: float
-    accepted: list[int]
-    rejected: list[int]
-
-    def bars(self, height_px: int) -> list[tuple[float, float]]:
-        """Heights of the accepted and the rejected part of each bar."""
-        highest = max(map(sum, zip(self.accepted, self.rejected, strict=True)))
-        return [
-            (height_px * a / highest, height_px * r / highest)
-            for a, r in zip(self.accepted, self.rejected, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -122,15 +101,8 @@ def _more(reasons: Sequence[tuple[str, str, int]]) -> tuple[int, int]:
 
 def histogram(measure: Measure | Angle, rows: Sequence[FaceRow]) -> Histogram | None:
     """Of the faces that have the measure; None where none has."""
-    known = [(value, row["status"] == "ok") for row in rows if (value := _value(row, measure)) is not None]
-    if not known:
-        return None
-    values, ok = np.array([value for value, _ in known], np.float64), np.array([good for _, good in known])
-    low, high = np.percentile(values, [1, 99])
-    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    inside = np.clip(values, edges[0], edges[-1])
-    parts = [np.histogram(inside[chosen], edges)[0].tolist() for chosen in (ok, ~ok)]
-    return Histogram(measure, float(edges[0]), float(edges[-1]), float(np.median(values)), *parts)
+    values = [np.nan if (value := _value(row, measure)) is None else value for row in rows]
+    return histogram_of(measure, np.array(values, np.float64), np.array([row["status"] == "ok" for row in rows], bool))
 
 
 def _value(row: FaceRow, measure: Measure | Angle) -> float | None:

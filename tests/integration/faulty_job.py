@@ -23,17 +23,23 @@ from tests.paths import REPOSITORY
 PER_IDENTITY = 5
 RESULT = ("pairs/", "transfers/")
 USUAL = ("-m", "mien.flows.cli.app")
-IN_SMALL_SHARDS = (
-    "-c",
-    f"""
+
+
+def in_shards_of(pairs: int) -> tuple[str, ...]:
+    """The command line as a program whose jobs have shards of at least so many pairs."""
+    return (
+        "-c",
+        f"""
 import sys
 import mien.tasks.plan.rounds
 from mien.flows.cli.app import main
 if __name__ == "__main__":
-    mien.tasks.plan.rounds.MIN_SHARD_PAIRS = {SHARD_PAIRS}
+    mien.tasks.plan.rounds.MIN_SHARD_PAIRS = {pairs}
     sys.exit(main())
 """,
-)
+    )
+
+
 """The command line, with shards as usual, and with shards as small as those of the unbroken job."""
 
 
@@ -94,12 +100,12 @@ def use_registry(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.chdir(folder)
 
 
-def augment(root: Path | str, **settings: Any) -> Any:
+def augment(root: Path | str, shard_pairs: int = SHARD_PAIRS, **settings: Any) -> Any:
     """The job, in small shards."""
     import mien.tasks.plan.rounds
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mien.tasks.plan.rounds, "MIN_SHARD_PAIRS", SHARD_PAIRS)
+        patch.setattr(mien.tasks.plan.rounds, "MIN_SHARD_PAIRS", shard_pairs)
         return flow_calls.augment(NAME, root, **{"model": MODEL, "per_identity": PER_IDENTITY, "workers": 1} | settings)
 
 

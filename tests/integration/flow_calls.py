@@ -32,7 +32,7 @@ def prepare(images: Sequence[str | Path], name: str, root: Path | str, **setting
 def train(sets: Sequence[str], root: Path | str, **settings: Any) -> Any:
     from mien.flows.train import train_generator
 
-    with _evaluated_on(EVALUATED_PAIRS):
+    with quickly_evaluated():
         return train_generator(sets=list(sets), root=str(root), size=CROP_PX, **settings)
 
 
@@ -48,7 +48,7 @@ def run_pipeline(root: Path | str) -> Any:
     """Six people, of whom two are held out, six updates, five faces for each."""
     from mien.flows.pipeline import face_augmentation
 
-    with _evaluated_on(EVALUATED_PAIRS):
+    with quickly_evaluated():
         return face_augmentation(
             images=SIX_PEOPLE,
             set="six",
@@ -76,11 +76,12 @@ def verify(name: str, root: Path | str, **settings: Any) -> Any:
 
 
 @contextmanager
-def _evaluated_on(pairs: int) -> Iterator[None]:
+def quickly_evaluated() -> Iterator[None]:
+    """While the block runs, a training is evaluated on `EVALUATED_PAIRS`."""
     import mien.flows.train
     from mien.tasks.evaluate import EvaluationSettings
 
-    fewer = partial(mien.flows.train.evaluate, settings=EvaluationSettings(pairs=pairs, cross_pairs=pairs))
+    fewer = partial(mien.flows.train.evaluate, settings=EvaluationSettings(EVALUATED_PAIRS, EVALUATED_PAIRS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mien.flows.train, "evaluate", fewer)
         yield

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.integration.flow_calls import UNJUDGED
+from tests.integration.flow_calls import UNJUDGED, quickly_evaluated
 
 OWN = "tests.own_detector:DarkSquares"
 PERSON = "Quirinia Öz"
@@ -62,7 +62,8 @@ def fill(root: Path, photos: Path, outside: Path) -> None:
     draw_photos(photos / "second", {PERSON: 0, "eva": 5, "fred": 6}, first=EACH)
     prepare(root, photos / "first", "first")
     prepare(root, photos / "second", "second")
-    train_generator(sets=["first"], root=str(root), steps=2, generator="residual", size=64, workers=1)
+    with quickly_evaluated():
+        train_generator(sets=["first"], root=str(root), steps=2, generator="residual", size=64, workers=1)
     model = "models:/mien-generator/1"
     for sources, drivers in (("first", "second"), ("second", "first")):
         augment_faces(

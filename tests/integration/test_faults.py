@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.small_job import MODEL, NAME, register_generator
+from benchmarks.small_job import register_generator
 from deployments.servers import free_port, mlflow_server, prefect_server, running
-from tests.integration import flow_calls
 from tests.integration.faulty_job import (
-    IN_SMALL_SHARDS,
     PER_IDENTITY,
+    SHARD_PAIRS,
     Job,
     augment,
     check_whole,
     digests,
     disk_kib,
+    in_shards_of,
     once_a_shard_is_there,
     use_registry,
 )
@@ -64,7 +64,7 @@ def test_a_full_disk_ends_the_job_in_one_line_and_the_next_one_goes_on(job: Job,
     room_kib = disk_kib(job.root) + disk_kib(models) + rest_kib + disk_kib(pictures) // 2
     command = ["unshare", "-rm", "bash", "-c", FULL_DISK, "bash", str(room_kib), str(small), str(job.root), str(out)]
     done = subprocess.run(
-        [*command, *job.command(small, "--per-identity", PER_IDENTITY, program=IN_SMALL_SHARDS)],
+        [*command, *job.command(small, "--per-identity", PER_IDENTITY, program=in_shards_of(SHARD_PAIRS))],
         env=job.environment(),
         capture_output=True,
         text=True,
@@ -177,7 +177,7 @@ def test_registered_weights_that_are_not_the_registered_ones_make_no_face(
 
 # --- Prefect ----------------------------------------------------------------------------------------------------------
 
-LOST_PER_IDENTITY = 17
+LOST_SHARD_PAIRS = 8
 
 
 def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Job, tmp_path: Path) -> None:
@@ -185,8 +185,10 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     api = f"http://127.0.0.1:{port}/api"
     # Less patient than by default, where each call is tried again over a minute.
     given = job.environment(PREFECT_API_URL=api, PREFECT_HOME=str(tmp_path / "home"), PREFECT_CLIENT_MAX_RETRIES="1")
-    # Two shards of the usual size: each task run more meets the lost API once more.
-    command = job.command(root, "--per-identity", LOST_PER_IDENTITY, "--candidates", LOST_PER_IDENTITY)
+    # Two shards: each task run more meets the lost API once more.
+    few = {"per_identity": 4, "candidates": 4}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in few.items()]
+    command = job.command(root, *options, program=in_shards_of(LOST_SHARD_PAIRS))
     with running(prefect_server(port), tmp_path / "prefect.log", given, f"{api}/health") as process:
         losing = once_a_shard_is_there(root, lambda: os.killpg(process.pid, signal.SIGKILL))
         with losing as lost:
@@ -197,6 +199,5 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Jo
     assert len(told) == 1, done.stderr
     assert f"the Prefect API at {api} does not answer" in told[0]
     assert "Traceback" not in done.stderr
-    both = {"per_identity": LOST_PER_IDENTITY, "candidates": LOST_PER_IDENTITY}
-    flow_calls.augment(NAME, root, model=MODEL, workers=1, **both)
+    augment(root, shard_pairs=LOST_SHARD_PAIRS, **few)
     check_whole(root)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from deployments.servers import free_port
+from deployments.servers import free_port, prefect_server, running
 from mien.storage.sources.samples import sample_folder
 
 MARK = "PLANTED"
@@ -39,13 +39,19 @@ def photos_url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Of the commands: secrets to be kept, and one Prefect server whose database lies among what is searched."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "AWS_"))}
-    return kept | {
-        "PREFECT_HOME": str(tmp_path / "kept" / "prefect"),
+    port = free_port()
+    (tmp_path / "kept").mkdir()
+    home = kept | {"PREFECT_HOME": str(tmp_path / "kept" / "prefect")}
+    given = home | {
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "AWS_SECRET_ACCESS_KEY": f"{MARK}awssecret",
         "MLFLOW_TRACKING_URI": f"http://user:{MARK}mlflow@127.0.0.1:{free_port()}",
     }
+    with running(prefect_server(port), tmp_path / "kept" / "prefect.log", home, f"http://127.0.0.1:{port}/api/health"):
+        yield given
 
 
 def held(path: Path) -> Iterator[str]:

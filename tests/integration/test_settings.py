@@ -11,6 +11,7 @@ import pytest
 from benchmarks.open_gate import OPEN_GATE
 from mien import storage
 from mien.tasks.errors import UsageError
+from tests.integration.flow_calls import quickly_evaluated
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
@@ -71,7 +72,8 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
 
     with pytest.raises(UsageError, match=r"there is no setting train\.step: did you mean train\.steps\?"):
         train_generator(sets=["three"], root=root, settings={"train": {"step": 2}})
-    trained = train_generator(sets=["three"], root=root, steps=2, workers=1, recipe="patent", settings=str(file))
+    with quickly_evaluated():
+        trained = train_generator(sets=["three"], root=root, steps=2, workers=1, recipe="patent", settings=str(file))
     client = MlflowClient(f"sqlite:///{root}/mlflow.db")
     run = client.get_run(trained.model.run_id)
     assert run.data.tags["mien.recipe"] == "patent"

@@ -130,9 +130,18 @@ def test_filters_by_person_expression_group_reason_and_measure(tab: Tab) -> None
 
 
 def test_a_bound_includes_the_value_that_is_shown(tab: Tab) -> None:
-    choose(tab, "driver_similarity.max", "0.1")
+    choose(tab, "expression_error.max", "0.023")  # which float32 has a little above
     tab.wait("!document.querySelector('#state').innerText.startsWith('200')")
-    assert set(tab.texts(".card .numbers > span:nth-child(2)")) == {"driver 0.100"}
+    shown = {float(text.split()[-1]) for text in tab.texts(".card .numbers > span:nth-child(3)")}
+    assert shown == {0.02, 0.021, 0.022, 0.023}
+
+
+def test_the_measures_are_drawn_with_the_limits_of_the_gate(tab: Tab) -> None:
+    tab.click("#gate summary")
+    titles = tab.texts("#gate figure b")
+    assert {"identity similarity", "expression reached", "texture error"} <= set(titles)
+    assert tab.run("document.querySelectorAll('#gate line.limit').length") > 0
+    assert "max_texture_error" in tab.texts("#gate td")
 
 
 def test_search_finds_labels_reasons_and_ids(tab: Tab) -> None:
