@@ -16,8 +16,10 @@ Kind = Literal["same", "cross"]
 HELD_OUT = ("val", "test")
 GENERATED = "generated"
 """The method that is evaluated."""
-WARP, COPY, PHOTO, ASKED = "warp", "copy", "photo", "asked"
-"""What it stands beside: the source warped; the source; another photo of the source's person; the asked landmarks."""
+SPLINE, WARP, COPY, PHOTO, ASKED = "spline", "warp", "copy", "photo", "asked"
+"""What it stands beside: the source warped by the spline alone; the source warped by the spline and the motion of the
+head around the face, which is the better of the two; the source; another photo of the source's person; the asked
+landmarks. Only the spline is what ratios are taken against: they can be compared with those of former evaluations."""
 
 Estimates = dict[str, Estimate]
 """By measure."""
@@ -81,7 +83,7 @@ class Section:
     differences: dict[str, Estimates]
     """Generated − method, of the pairs that both have."""
     ratios: dict[str, dict[str, float]]
-    """By method and measure, against the warped source of the same run: × of errors, + of SSIM."""
+    """By method and measure, against the spline of the same run: × of errors, + of SSIM."""
 
     @property
     def group(self) -> str:
@@ -135,4 +137,4 @@ def _flat(section: Section) -> Iterator[tuple[str, float]]:
                 yield from ((f"{details}/{name}_low", estimate.low), (f"{details}/{name}_high", estimate.high))
     for method, ratios in section.ratios.items():
         for measure, ratio in ratios.items():
-            yield f"{details}/{method}_to_{WARP}.{measure}", ratio
+            yield f"{details}/{method}_to_{SPLINE}.{measure}", ratio

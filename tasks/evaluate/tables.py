@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from mien.model.evaluation.bootstrap import Estimate
-from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, WARP, Evaluation, Kind, Section
+from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, SPLINE, Evaluation, Kind, Section
 from mien.tasks.evaluate.summary import GAINS, MEASURES, RATIOS
 
 _TITLES = {
@@ -79,7 +79,7 @@ def _brief(evaluation: Evaluation, split: str) -> Table:
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """For each split and kind of pairs: the means, what they are against the warped source, the paired differences."""
+    """For each split and kind of pairs: the means, what they are against the spline, the paired differences."""
     return [table for section in evaluation.sections for table in _of_section(section)]
 
 
@@ -89,8 +89,8 @@ def _of_section(section: Section) -> Iterator[Table]:
     measures = MEASURES[section.kind]
     yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
     compared = (*RATIOS[section.kind], *GAINS[section.kind])
-    ratios = {f"{method} / {WARP}": found for method, found in section.ratios.items() if method != COPY}
-    yield _table(f"{about}; × of {WARP} (SSIM: +)", compared, ratios, _ratio)
+    ratios = {f"{method} / {SPLINE}": found for method, found in section.ratios.items() if method != COPY}
+    yield _table(f"{about}; × of {SPLINE} (SSIM: +)", compared, ratios, _ratio)
     differences = {f"{GENERATED} − {method}": found for method, found in section.differences.items() if found}
     yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
 

@@ -89,7 +89,8 @@ def _same_pairs(l1: dict[str, list[float]]) -> list[MeasuredPair]:
 L1 = {
     "generated": [0.1, 0.1, 0.2, 0.2, 0.3, 0.3],
     "v1": [0.2] * 6,
-    "warp": [0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
+    "spline": [0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
+    "warp": [0.2, 0.2, 0.25, 0.25, 0.3, 0.3],
     "copy": [0.4] * 6,
 }
 
@@ -100,18 +101,20 @@ def test_means_differences_and_ratios_of_same_person_pairs() -> None:
     mean = section.means["generated"]["l1"]
     assert (mean.value, mean.low, mean.high) == pytest.approx((0.2, 0.1, 0.3))
     # Every person is better than warped by the same 0.1: that is certain, whoever is drawn.
-    better = section.differences["warp"]["l1"]
+    better = section.differences["spline"]["l1"]
     assert (better.value, better.low, better.high) == pytest.approx((-0.1, -0.1, -0.1))
     assert section.ratios["generated"] == pytest.approx({"l1": 0.2 / 0.3, "ssim": 0.1})
+    assert section.ratios["warp"] == pytest.approx({"l1": 0.25 / 0.3, "ssim": 0.05})
+    assert "spline" not in section.ratios
     assert "nme" not in section.means["generated"]  # nothing had one
 
 
 def test_what_one_method_lacks_is_left_out_of_the_difference() -> None:
     measured = _same_pairs(L1)
-    measured[4].methods["warp"].values.pop("l1")
+    measured[4].methods["spline"].values.pop("l1")
     section = summarise("val", "same", measured, seed=0)
-    assert section.means["warp"]["l1"].value == pytest.approx((0.2 * 2 + 0.3 * 2 + 0.4) / 5)
-    assert section.differences["warp"]["l1"].value == pytest.approx(-0.1)
+    assert section.means["spline"]["l1"].value == pytest.approx((0.2 * 2 + 0.3 * 2 + 0.4) / 5)
+    assert section.differences["spline"]["l1"].value == pytest.approx(-0.1)
 
 
 def _cross_pairs(reached: float) -> list[MeasuredPair]:
@@ -127,7 +130,7 @@ def _cross_pairs(reached: float) -> list[MeasuredPair]:
         generated.values.update(
             mouth_asked=asked[n], mouth_change=reached * asked[n], eyes_asked=-asked[n], eyes_change=0.01 + 0 * asked[n]
         )
-        methods = {"generated": generated, "warp": moved(0.1), "photo": Measured({"identity_distance": 0.3})}
+        methods = {"generated": generated, "spline": moved(0.1), "photo": Measured({"identity_distance": 0.3})}
         out.append(MeasuredPair(EvaluationPair(f"{n}a", f"{n}b", PEOPLE[n // 2], f"{n}c"), SHAPE, methods))
     return out
 
@@ -162,8 +165,8 @@ def test_metrics_are_named_for_mlflow() -> None:
     metrics = _evaluation().metrics()
     assert metrics["val/generated.l1"] == pytest.approx(0.2)
     assert metrics["val_details/generated.l1_low"] == pytest.approx(0.1)
-    assert metrics["val_details/generated_minus_warp.l1_high"] == pytest.approx(-0.1)
-    assert metrics["val_details/generated_to_warp.l1"] == pytest.approx(2 / 3)
+    assert metrics["val_details/generated_minus_spline.l1_high"] == pytest.approx(-0.1)
+    assert metrics["val_details/generated_to_spline.l1"] == pytest.approx(2 / 3)
     assert metrics["val_cross/generated.expression_reached"] == pytest.approx(0.3)
     assert np.isfinite(list(metrics.values())).all()
 
@@ -182,9 +185,9 @@ def test_the_brief_table_has_a_line_for_each_chosen_measure_and_a_column_for_eac
     title, table = as_brief(_evaluation()).split("\n\n")
     assert title == "**val: 3 people never trained on**"
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert head == ["", "generated", "v1", "warp", "copy"]
+    assert head == ["", "generated", "v1", "spline", "warp", "copy"]
     found = {row[0]: row[1:] for row in rows}
-    assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.4000"]
+    assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.2500", "0.4000"]
     assert found["two people: reached"][0] == "0.300"
 
 
