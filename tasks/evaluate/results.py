@@ -37,6 +37,8 @@ class EvaluationSettings:
     """Of the pairs and of the bootstrap."""
     retarget: RetargetSettings = field(default_factory=RetargetSettings)
     """How cross-person pairs ask for the driver's expression."""
+    embedder: str | None = None
+    """A second detector, by name, whose embedding judges identity besides that of the sets' own."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class EvaluationInputs:
     retarget: RetargetSettings
     neutrals: str | None
     """Fingerprint of the people's neutrals; None asks for the drivers' own points."""
+    embedder: str | None = None
+    """The second detector."""
 
     @property
     def generators(self) -> dict[str, str]:
@@ -110,6 +114,8 @@ class Evaluation:
     settings: EvaluationSettings
     sections: tuple[Section, ...]
     sheets: tuple[SheetPlan, ...]
+    notes: tuple[str, ...] = ()
+    """Lines on people who were left out, or should have been."""
 
     def section(self, split: str, kind: Kind) -> Section | None:
         """None if there were no such pairs."""

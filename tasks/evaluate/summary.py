@@ -16,9 +16,12 @@ from mien.model.landmarks.schemes import interocular_px
 from mien.tasks.evaluate.measure import Measured, MeasuredPair
 from mien.tasks.evaluate.results import ASKED, GENERATED, SPLINE, Estimates, Kind, Section
 
-SAME = ("l1", "mouth_l1", "eye_l1", "ssim", "psnr", "nme", "identity_similarity", "identity_distance", "found")
+SAME = (
+    "l1", "mouth_l1", "eye_l1", "ssim", "psnr", "sharpness", "sharpness_gap", "nme",
+    "identity_similarity", "identity_distance", "other_similarity", "found",
+)  # fmt: skip
 CROSS = (
-    "nme", "identity_distance", "driver_distance", "leak",
+    "nme", "identity_distance", "driver_distance", "leak", "other_similarity",
     "mouth_reached", "eyes_reached", "expression_reached", "spread", "found",
 )  # fmt: skip
 MEASURES: dict[Kind, tuple[str, ...]] = {"same": SAME, "cross": CROSS}

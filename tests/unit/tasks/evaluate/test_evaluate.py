@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mien.model.evaluation.promotion import Decision
+from mien.model.evaluation.promotion_settings import PromotionSettings
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.landmarks.reference import reference_shape
 from mien.tasks.evaluate import EvaluationSettings, as_brief, as_json, as_table
@@ -17,7 +19,7 @@ from mien.tasks.evaluate.results import Evaluation, EvaluationInputs, Evaluation
 from mien.tasks.evaluate.sheets import cross_person_sheets, same_person_sheets
 from mien.tasks.evaluate.summary import summarise
 from mien.tasks.generator.weights import RegisteredModel, short_name
-from mien.tasks.train.promote import as_text, decide_promotion
+from mien.tasks.train.promote import Rival, as_text, decide_promotion, promotion_tags
 
 PEOPLE = ("ann", "ben", "cem")
 ROWS = [{"face_id": f"{name}{n}", "identity": name, "split": "val"} for name in PEOPLE for n in range(4)]
@@ -214,22 +216,41 @@ def test_sheets_show_both_ends_and_the_middle() -> None:
     ]
 
 
-CHAMPION = RegisteredModel("models:/mien-generator/1", "run", "old", champion=True)
+CHAMPION = Rival(RegisteredModel("models:/mien-generator/1", "run", "old", champion=True), {})
+RULES = PromotionSettings()
 
 
 def test_promotion_compares_with_the_champion_of_the_same_evaluation() -> None:
-    assert not decide_promotion(_evaluation(L1 | {"v1": [0.19] * 6}), CHAMPION).promoted
-    better = decide_promotion(_evaluation(L1 | {"v1": [0.3] * 6}), CHAMPION)
+    assert not decide_promotion(_evaluation(L1 | {"v1": [0.19] * 6}), 500, CHAMPION, RULES).promoted
+    better = decide_promotion(_evaluation(L1 | {"v1": [0.3] * 6}), 500, CHAMPION, RULES)
     # The champion has no cross-person measures and no landmarks here: what it lacks is no hindrance.
     assert better.promoted
     assert "l1 0.2000 against the champion's 0.3000" in better.reason
-    assert "| l1 " in as_text(better)
-    assert as_text(better).endswith(f"Promoted: {better.reason}.")
+    text = as_text(better, "identity was not judged")
+    assert "| l1 " in text
+    assert text.endswith(f"Promoted: {better.reason}.\n\nNote: identity was not judged.")
 
 
-def test_the_first_generator_is_promoted_without_a_comparison() -> None:
-    assert decide_promotion(_evaluation(), None).promoted
-    assert as_text(Decision(True, "it is the first")) == "Promoted: it is the first."
+def test_the_first_generator_is_compared_with_what_needs_no_training() -> None:
+    first = decide_promotion(_evaluation(), 500, None, RULES)
+    assert first.promoted
+    assert [(c.measure, c.other) for c in first.comparisons][::2] == [("l1", "copy"), ("l1", "warp")]
+    worse = decide_promotion(_evaluation(L1 | {"warp": [0.19] * 6}), 500, None, RULES)
+    assert worse.reason == "l1 0.2000 against warp's 0.1900: not better"
+    assert as_text(Decision(True, "it is the first"), "j").startswith("Promoted: it is the first.\n")
+
+
+def test_what_a_version_keeps_of_its_comparison_counts_for_the_next_one() -> None:
+    slack = replace(RULES, ssim=0.5)
+    values = {"generated": [0.1] * 6, "v1": [0.2] * 6, "spline": [0.4] * 6, "warp": [0.4] * 6, "copy": [0.4] * 6}
+    evaluation = _evaluation(values)
+    behind = {"mien.behind_best": json.dumps({"ssim": 0.3, "of another version": 1})}
+    decision = decide_promotion(evaluation, 500, Rival(CHAMPION.model, behind), slack)
+    tags = promotion_tags(evaluation, decision)
+    # SSIM is 1 − L1 here: 0.1 better than the champion's, which was 0.3 behind the best.
+    assert json.loads(tags["mien.behind_best"])["ssim"] == pytest.approx(0.2)
+    assert json.loads(tags["mien.measures"])["values"]["l1"] == pytest.approx(0.1)
+    assert Rival(CHAMPION.model, tags).behind["ssim"] == pytest.approx(0.2)
 
 
 def test_methods_are_named_by_version() -> None:
