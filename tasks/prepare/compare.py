@@ -49,7 +49,7 @@ from mien.tasks.prepare.identities import (
     group_faces,
 )
 from mien.tasks.runtime.workers import in_worker
-from mien.tasks.sets.splits import HeldOut, held_out_besides, split_hash
+from mien.tasks.sets.splits import Split, chosen_besides, split_hash
 
 CODE = source_digest(__name__)
 
@@ -81,8 +81,8 @@ class ComparisonSummary(TypedDict):
 
     people: PeopleSummary | None
     check: CheckSummary | None
-    held_out: dict[str, HeldOut]
-    """Whom no hash holds out, and who is held out besides: `tasks/sets/splits.py`."""
+    chosen: dict[str, Split]
+    """Who is in another split than the hash says, by its hash: `tasks/sets/splits.py`."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: Compar
         verdict: Change = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
         changes[index] = {**changes.get(index, {}), **verdict}
     besides = _besides(root, name, rows, changes, settings.detect)
-    compared = Compared(rewrite(root, shards, changes), {**summary, "held_out": besides})
+    compared = Compared(rewrite(root, shards, changes), {**summary, "chosen": besides})
     keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], compared.summary))
     return compared
 
@@ -162,21 +162,21 @@ def _identities(
         threshold = detector.group_similarity if settings.group_similarity is None else settings.group_similarity
         grouping = Grouping(detector, threshold, detect.splits)
         changes, people = group_faces(rows, _embeddings(root, shards), _former_names(root, name), grouping)
-        return changes, {"people": people, "check": None, "held_out": {}}
+        return changes, {"people": people, "check": None, "chosen": {}}
     if settings.check_identities:
         changes, check = check_labels(rows, _embeddings(root, shards), detector)
-        return changes, {"people": None, "check": check, "held_out": {}}
-    return {}, {"people": None, "check": None, "held_out": {}}
+        return changes, {"people": None, "check": check, "chosen": {}}
+    return {}, {"people": None, "check": None, "chosen": {}}
 
 
 def _besides(
     root: Root, name: str, rows: Sequence[FaceRow], changes: Changes, detect: DetectSettings
-) -> dict[str, HeldOut]:
-    """Whom no hash holds out, and who is held out besides; their rows are changed."""
+) -> dict[str, Split]:
+    """Who is in another split than the hash says; their rows are changed."""
     now: list[FaceRow] = [{**row, **changes.get(index, {})} for index, row in enumerate(rows)]
     photos = Counter(row["identity"] for row in now if row["identity"])  # with those that cannot be used, who stay too
     usable = Counter(row["identity"] for row in now if row["identity"] and row["status"] == "ok")
-    besides = held_out_besides({who: usable[who] for who in photos}, detect.splits, _former_besides(root, name, detect))
+    besides = chosen_besides({who: usable[who] for who in photos}, detect.splits, _former_chosen(root, name, detect))
     if not besides:
         return {}
     for index, row in enumerate(now):
@@ -185,12 +185,12 @@ def _besides(
     return besides
 
 
-def _former_besides(root: Root, name: str, detect: DetectSettings) -> dict[str, HeldOut]:
+def _former_chosen(root: Root, name: str, detect: DetectSettings) -> dict[str, Split]:
     """Of the set as it stands, if it was split alike."""
     manifest = former_manifest(root, name, "faces")
     about: Any = manifest.about if manifest else {}
-    alike = manifest is not None and about["settings"]["splits"] == asdict(detect.splits)
-    return dict(about.get("compared", {}).get("held_out", {})) if alike else {}
+    alike = manifest is not None and about["settings"].get("splits") == asdict(detect.splits)
+    return dict(about.get("compared", {}).get("chosen", {})) if alike else {}
 
 
 def _embeddings(root: Root, shards: Sequence[ShardRef]) -> np.ndarray:

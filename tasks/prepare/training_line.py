@@ -23,10 +23,10 @@ def training_line(root: Root, faces: Manifest) -> str | None:
     people = Counter(split for (split, who), count in photos.items() if who is not None and count >= 2)
     have = f"{people['train']} in train, {people['val']} in val, {people['test']} in test"
     about: Any = faces.about
-    besides = Counter(dict[str, str]((about.get("compared") or {}).get("held_out") or {}).values())
+    besides = Counter(dict[str, str]((about.get("compared") or {}).get("chosen") or {}).values())
     if besides:
         chosen = " and ".join(f"{count} in {split}" for split, count in sorted(besides.items(), reverse=True))
-        have += f"; of so few the hash of the name held out too few, so that {chosen} were chosen besides, and stay"
+        have += f"; of so few people {chosen} had to be chosen, and stay there"
     if people["train"] and people["val"]:
         return f"for training: people with two or more usable photos: {have}"
     return (

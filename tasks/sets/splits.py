@@ -1,18 +1,17 @@
 """Who is trained on and who is held out: a function of the identity, so that it stays as data is added.
 
 A hash of the name decides. Of few people it may hold out nobody: with 14 the chance that none is in val is 23%, at a
-tenth. Then those whose hashes are next are held out besides, at least one of each split, and stay so.
+tenth. Then those whose hashes are nearest are chosen besides, at least one for each split, and stay there.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Split = Literal["train", "val", "test"]
-HeldOut = Literal["val", "test"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ def split_hash(identity: str, settings: SplitSettings) -> str:
     return hashlib.sha256(f"{settings.salt}\n{identity}".encode()).hexdigest()[:16]
 
 
-def split_of(identity: str, settings: SplitSettings, besides: Mapping[str, HeldOut] | None = None) -> Split:
+def split_of(identity: str, settings: SplitSettings, besides: Mapping[str, Split] | None = None) -> Split:
     """Split of an identity: its hash as a number in [0, 1) against the fractions.
 
     Args:
         identity: Name of the person.
         settings: Fractions and salt.
-        besides: What `held_out_besides` found.
+        besides: What `chosen_besides` found.
     """
     hashed = split_hash(identity, settings)
     if besides and hashed in besides:
@@ -50,26 +49,36 @@ def split_of(identity: str, settings: SplitSettings, besides: Mapping[str, HeldO
     return "test" if share < settings.val_fraction + settings.test_fraction else "train"
 
 
-def held_out_besides(
-    photos: Mapping[str, int], settings: SplitSettings, former: Mapping[str, HeldOut]
-) -> dict[str, HeldOut]:
-    """Who is held out though the hash says train, by `split_hash`: at least one person in each split that is asked for.
+def chosen_besides(photos: Mapping[str, int], settings: SplitSettings, former: Mapping[str, Split]) -> dict[str, Split]:
+    """Who is in another split than the hash says, by `split_hash`: so that each split that is asked for has somebody.
 
-    Only people with two photos count, since a pair needs two, and one of them is left to train on. Who was held out
-    before stays so as people are added, also when the hash holds out others by then.
+    Only people with two photos count, since a pair needs two. Each comes from the split that has most of them, and is
+    the one whose hash is nearest. Who was chosen before stays where he or she is as people are added, also when the
+    hash alone would fill the splits by then.
 
     Args:
         photos: Usable ones of each person.
         settings: Fractions and salt.
-        former: What was found for the set before.
+        former: What was chosen for the set before.
     """
     counted = sorted((split_hash(name, settings), name) for name, count in photos.items() if count >= 2)
     there = {split_hash(name, settings) for name in photos}
-    found: dict[str, HeldOut] = {hashed: split for hashed, split in former.items() if hashed in there}
-    fractions: dict[HeldOut, float] = {"val": settings.val_fraction, "test": settings.test_fraction}
-    for split, fraction in fractions.items():
-        splits = {hashed: split_of(name, settings, found) for hashed, name in counted}
-        left = [hashed for hashed, of in splits.items() if of == "train"]
-        if fraction > 0 and split not in splits.values() and len(left) > 1:
-            found[left[0]] = split
+    found: dict[str, Split] = {hashed: split for hashed, split in former.items() if hashed in there}
+    for split in _asked(settings):
+        members: dict[Split, list[str]] = {"train": [], "val": [], "test": []}
+        for hashed, name in counted:
+            members[split_of(name, settings, found)].append(hashed)
+        giver = max(members.values(), key=len)
+        if not members[split] and len(giver) > 1:
+            found[giver[-1] if split == "train" else giver[0]] = split
     return found
+
+
+def _asked(settings: SplitSettings) -> Iterator[Split]:
+    """The splits that somebody should be in."""
+    shares: dict[Split, float] = {
+        "train": 1 - settings.val_fraction - settings.test_fraction,
+        "val": settings.val_fraction,
+        "test": settings.test_fraction,
+    }
+    return (split for split, share in shares.items() if share > 1e-9)

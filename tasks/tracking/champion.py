@@ -60,11 +60,11 @@ def make_champion(client: MlflowClient, version: ModelVersion, how: How, why: st
         how=how,
         why=why or UNNAMED,
         who=_user(),
-        when=datetime.now(UTC).isoformat(timespec="microseconds"),
+        when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     )
     number = str(version.version)
+    client.set_registered_model_alias(version.name, CHAMPION, number)  # first: no tag says what did not happen
     client.set_model_version_tag(version.name, number, f"{CHANGE_TAG}{change.when}", json.dumps(asdict(change)))
-    client.set_registered_model_alias(version.name, CHAMPION, number)
     return change
 
 

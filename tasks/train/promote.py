@@ -10,7 +10,7 @@ from typing import Any
 
 from mien.model.detection.dlib_weights import EMBEDDING
 from mien.model.evaluation.bootstrap import Estimate
-from mien.model.evaluation.promotion import Candidate, Champion, Decision, decide
+from mien.model.evaluation.promotion import Candidate, Champion, Decision, Values, decide
 from mien.model.evaluation.promotion_settings import HIGHER_IS_BETTER, MEASURES, Baseline, Measure, PromotionSettings
 from mien.storage import Root
 from mien.tasks.evaluate.results import COPY, GENERATED, WARP, Evaluation
@@ -59,7 +59,7 @@ def decide_promotion(
         settings: Floors and margins.
     """
     candidate = Candidate(_values(evaluation, GENERATED), updates)
-    simple = {name: _values(evaluation, BASELINES[name]) for name in settings.baselines}
+    simple: dict[Baseline, Values] = {name: _values(evaluation, BASELINES[name]) for name in settings.baselines}
     champion = None if rival is None else Champion(_values(evaluation, _method(evaluation, rival.model)), rival.behind)
     return decide(candidate, simple, champion, settings)
 
@@ -75,7 +75,9 @@ def _method(evaluation: Evaluation, model: RegisteredModel) -> str:
 
 def promotion_tags(evaluation: Evaluation, decision: Decision) -> dict[str, str]:
     """What the version keeps of the comparison, for those that come after it."""
-    values = {name: value for name, value in _values(evaluation, GENERATED).items() if math.isfinite(value)}
+    values: dict[Measure, float] = {
+        n: value for n, value in _values(evaluation, GENERATED).items() if math.isfinite(value)
+    }
     measured = {
         "split": evaluation.deciding_split,
         "faces": {tables.name: tables.faces for tables in evaluation.inputs.sets},
@@ -84,7 +86,7 @@ def promotion_tags(evaluation: Evaluation, decision: Decision) -> dict[str, str]
     return {MEASURES_TAG: json.dumps(measured), BEHIND_TAG: json.dumps(_rounded(decision.behind))}
 
 
-def _rounded(values: Mapping[Measure, float]) -> dict[str, float]:
+def _rounded(values: Values) -> dict[str, float]:
     return {name: round(value, 9) for name, value in values.items()}
 
 

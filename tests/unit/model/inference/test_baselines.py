@@ -40,8 +40,8 @@ def test_raised_brows_move_the_background_with_the_spline_alone() -> None:
     by_spline, by_face = (
         np.abs(warp(photo, CALM, raised).astype(int) - photo) for warp in (spline_warped, face_warped)
     )
-    above = np.s_[0, 1:6, 28:36]
-    assert by_face[above].mean() < 2
-    assert by_spline[above].mean() > 5 * max(by_face[above].mean(), 1)
+    corner = np.s_[0, :3, :3]
+    assert by_face[corner].mean() < 6
+    assert by_spline[corner].mean() > 25
     x, y = (int(v) for v in (raised[0, 19] + 1) * 32)
     assert by_face[0, y, x].mean() > 10
