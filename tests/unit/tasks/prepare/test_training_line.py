@@ -30,9 +30,8 @@ def test_three_people_can_be_trained_on_and_a_growing_set_moves_nobody(tmp_path:
         before = found
         line = training_line(root, read_manifest(root, "faces", faces))
         assert line is not None
-        assert line.startswith(
-            f"for training: people with two or more usable photos: {people - 2} in train, 1 in val, 1"
-        )
+        counts = [f"{list(found.values()).count(split)} in {split}" for split in ("train", "val", "test")]
+        assert line.startswith(f"for training: people with two or more usable photos: {', '.join(counts)}")
     assert before != {name: split_of(name, SplitSettings()) for name in before}  # somebody was chosen
     assert verify(root, PREPARED).faults == ()
 
