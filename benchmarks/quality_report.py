@@ -20,7 +20,7 @@ from mien.model.networks.generator import GeneratorKind
 from mien.storage import Root
 from mien.tasks.evaluate import Evaluation, as_table, evaluate
 from mien.tasks.evaluate.page import write_page
-from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, WARP, Kind
+from mien.tasks.evaluate.results import COPY, GENERATED, PHOTO, SPLINE, Kind
 from mien.tasks.generator.weights import load_model, short_name
 from mien.tasks.sets.face_columns import common_points
 from mien.tasks.sets.faces import crop_size_px, face_tables, read_faces, usable_faces
@@ -41,7 +41,7 @@ class Measure(NamedTuple):
     kind: Kind
     name: str
     told: Literal["value", "ratio"]
-    """As it is, or against the warped source: × of errors, + of SSIM."""
+    """As it is, or against the spline: × of errors, + of SSIM."""
     aim: float
     at_most: bool
     beside: str = ""
@@ -49,16 +49,16 @@ class Measure(NamedTuple):
 
 
 MEASURES = (
-    Measure("L1, × of warp", "same", "l1", "ratio", 0.60, True),
-    Measure("mouth L1, × of warp", "same", "mouth_l1", "ratio", 0.50, True),
-    Measure("eye L1, × of warp", "same", "eye_l1", "ratio", 0.55, True),
-    Measure("SSIM, + over warp", "same", "ssim", "ratio", 0.14, False),
-    Measure("NME, × of warp", "same", "nme", "ratio", 0.80, True),
+    Measure("L1, × of the spline", "same", "l1", "ratio", 0.60, True),
+    Measure("mouth L1, × of the spline", "same", "mouth_l1", "ratio", 0.50, True),
+    Measure("eye L1, × of the spline", "same", "eye_l1", "ratio", 0.55, True),
+    Measure("SSIM, + over the spline", "same", "ssim", "ratio", 0.14, False),
+    Measure("NME, × of the spline", "same", "nme", "ratio", 0.80, True),
     Measure("identity distance (two real photos)", "same", "identity_distance", "value", 0.324, True, COPY),
     Measure("cross: identity distance (two real photos)", "cross", "identity_distance", "value", 0.27, True, PHOTO),
-    Measure("cross: leak (warp)", "cross", "leak", "value", 0.005, True, WARP),
-    Measure("cross: NME to the landmarks asked for (warp)", "cross", "nme", "value", 0.017, True, WARP),
-    Measure("cross: expression reached (warp)", "cross", "expression_reached", "value", 0.9, False, WARP),
+    Measure("cross: leak (the spline)", "cross", "leak", "value", 0.005, True, SPLINE),
+    Measure("cross: NME to the landmarks asked for (the spline)", "cross", "nme", "value", 0.017, True, SPLINE),
+    Measure("cross: expression reached (the spline)", "cross", "expression_reached", "value", 0.9, False, SPLINE),
 )
 
 

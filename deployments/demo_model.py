@@ -21,7 +21,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from mien.tasks.generator.weights import MODEL_NAME
-from mien.tasks.tracking.registry import CHAMPION
+from mien.tasks.tracking.champion import CHANGE_TAG
+from mien.tasks.tracking.versions import CHAMPION
 
 COPIED_FROM = "mien.copied_from"
 FOLDER = "generator"
@@ -52,11 +53,16 @@ def copy_champion(registry: Path, server: str) -> str | None:
         MODEL_NAME,
         source=f"{there.get_run(run_id).info.artifact_uri}/{FOLDER}",
         run_id=run_id,
-        tags=dict(champion.tags) | {COPIED_FROM: str(registry.resolve())},
+        tags=_kept(champion.tags) | {COPIED_FROM: str(registry.resolve())},
         description=champion.description,
     )
     there.set_registered_model_alias(MODEL_NAME, CHAMPION, copied.version)
     return f"models:/{MODEL_NAME}/{copied.version}"
+
+
+def _kept(tags: dict[str, str]) -> dict[str, str]:
+    """Without the changes of the champion: they name versions of the other registry."""
+    return {name: value for name, value in tags.items() if not name.startswith(CHANGE_TAG)}
 
 
 def _copy_run(local: MlflowClient, there: MlflowClient, champion: ModelVersion) -> str:

@@ -32,6 +32,7 @@ from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.flows.train import TrainedGenerator, train_generator
 from mien.model.training.recipes import Recipe
+from mien.tasks.errors import RunError
 from mien.tasks.runtime.workers import worker_pool
 
 
@@ -45,6 +46,16 @@ class Augmentation(FlowResult):
 
     def lines(self) -> list[str]:
         return [*self.prepared.lines()[:-1], *self.trained.lines(), *self.augmented.lines()]
+
+
+def check_champion(root: str, trained: TrainedGenerator) -> None:
+    """Raises RunError where the training made no champion, and there is none to generate with."""
+    if not trained.champion:
+        number = trained.model.uri.rpartition("/")[2]
+        raise RunError(
+            f"{trained.model.uri} is registered and is not champion ({trained.promotion}), and no other is: train "
+            f"longer, or take it all the same with mien promote {number} --root {root} --reason WHY, and start again"
+        )
 
 
 @flow(name="face-augmentation", flow_run_name="augment {set}")
@@ -118,6 +129,7 @@ def face_augmentation(
             settings=settings,
             commercial=commercial,
         )
+        check_champion(root, trained)
         augmented = augment_faces(
             identities=set,
             expressions=set,

@@ -51,6 +51,7 @@ from mien.tasks.prepare.identity_lines import identity_lines
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, failures_line, left_out_lines
+from mien.tasks.prepare.training_line import training_line
 from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_frames
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.run_artifacts import leave_report
@@ -87,9 +88,11 @@ class PreparedFaces(FlowResult):
     """How many photos failed, of each kind, if any did."""
     reasons: tuple[tuple[str, str, int], ...] = ()
     """Status, reason without its numbers, and rows, of photos and faces that went no further."""
+    training: str | None = None
+    """What a training needs of the set, and what the set has of it."""
 
     def report(self) -> str:
-        lines = [self.summary(), *self.left_out, *self.identities, *([self.failures] if self.failures else [])]
+        lines = [self.summary(), *self.left_out, *self.identities, *filter(None, (self.failures, self.training))]
         counts = as_rows(["status", "why not", "rows"], self.reasons) if self.reasons else ""
         return "\n\n".join(filter(None, [*lines, counts, as_link("Table of faces", self.faces.uri)]))
 
@@ -101,8 +104,8 @@ class PreparedFaces(FlowResult):
         )
 
     def lines(self) -> list[str]:
-        failures = [self.failures] if self.failures else []
-        return [self.summary(), *self.left_out, *self.identities, *failures, self.next_step()]
+        more = filter(None, (self.failures, self.training))
+        return [self.summary(), *self.left_out, *self.identities, *more, self.next_step()]
 
     def next_step(self) -> str:
         """What a user does now."""
@@ -288,6 +291,7 @@ def prepare_faces(
         identities=tuple(identity_lines(opened_root, found_faces)),
         failures=failures_line(opened_root, found_images, found_faces),
         reasons=tuple(count_reasons(opened_root, (found_images, found_faces))),
+        training=training_line(opened_root, found_faces),
     )
     try:
         check_failures(opened_root, images_ref, faces_ref, max_failed, prepared.summary())

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from mien.model.configuration.refine import refine
 from mien.model.configuration.toml import as_toml
+from mien.model.evaluation.promotion_settings import PromotionSettings
 from mien.model.images.video import FrameSettings
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.keyframes import ChangeLimits
@@ -49,6 +50,8 @@ class Settings:
     train: TrainSettings = field(default_factory=TrainSettings)
     """train-generator. The parameters generator, size, minutes, steps and seed win over kind, size_px, minutes, steps
     and seed."""
+    promotion: PromotionSettings = field(default_factory=PromotionSettings)
+    """train-generator: which generators become champion."""
     planning: PlanningSettings = field(default_factory=PlanningSettings)
     """augment-faces: which pairs are planned."""
     gate: GateSettings = field(default_factory=GateSettings)

@@ -16,14 +16,15 @@ from mien.model.networks.config import GeneratorKind
 from mien.model.training.recipes import Recipe
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
-from mien.tasks.evaluate import Evaluation, as_brief, as_table
+from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_brief, as_table
 from mien.tasks.evaluate.steps import evaluate
 from mien.tasks.generator.weights import RegisteredModel
 from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
-from mien.tasks.tracking import find_trained, run_address
-from mien.tasks.train.register import rivals
+from mien.tasks.tracking import PROMOTION_TAG, find_trained, run_address, tags_of
+from mien.tasks.train.register import champion_uri, rivals
+from mien.tasks.train.second_embedder import check_embedder
 from mien.tasks.train.steps import register, train
 from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
 
@@ -43,6 +44,8 @@ class TrainedGenerator(FlowResult):
     """A line on photos that consent left out."""
     mlflow_run: str = ""
     """Address of the run."""
+    champion: str = "another"
+    """`models:/name/version` of the present champion; empty if there is none."""
 
     def report(self) -> str:
         if self.evaluation is None:
@@ -51,9 +54,10 @@ class TrainedGenerator(FlowResult):
         return "\n".join([as_table(self.evaluation), "", *last])
 
     def lines(self) -> list[str]:
-        champion = " and is the champion" if self.model.champion else "; the champion stays another"
+        champion = self._champion()
         if self.evaluation is None:
-            return [*self.left_out, f"{self.model.uri} came of this training before{champion}"]
+            why = f": {self.promotion}" if self.promotion and not self.model.champion else ""
+            return [*self.left_out, f"{self.model.uri} came of this training before{champion}{why}"]
         return [
             *self.left_out,
             *as_brief(self.evaluation).splitlines(),
@@ -61,6 +65,11 @@ class TrainedGenerator(FlowResult):
             "all measures, with their spread: evaluation.md of its run in MLflow, or mien evaluate",
             f"{self.model.uri} is registered{champion}: {self.promotion} (training ended by: {self.stopped})",
         ]
+
+    def _champion(self) -> str:
+        if self.model.champion:
+            return " and is the champion"
+        return f"; the champion stays {self.champion}" if self.champion else "; it is not champion, and none is"
 
 
 def check_arguments(
@@ -102,6 +111,8 @@ def train_generator(
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
 
+    It becomes champion if it keeps to the rules of docs/promotion.md; `mien promote` decides otherwise.
+
     The recipe is the start, `settings` change it, and generator, size, minutes, steps and seed win over both.
 
     Args:
@@ -126,19 +137,23 @@ def train_generator(
     consenting = with_consent(opened_root, [face_tables(opened_root, name) for name in sets], require_consent)
     prepared, left_out = consenting.sets, tuple(consenting.lines())
     options = TrainOptions(generator, size, minutes, steps, seed)
-    resolved = resolve_settings(opened_root, prepared, read_settings(settings, recipe).train, options)
+    given = read_settings(settings, recipe)
+    resolved = resolve_settings(opened_root, prepared, given.train, options)
     training = training_fingerprint(prepared, resolved)
     if found := find_trained(opened_root, training):
-        run = run_address(opened_root, found.run_id)
-        return TrainedGenerator(found, "found", left_out=left_out, mlflow_run=run)
+        run, said = run_address(opened_root, found.run_id), tags_of(opened_root, found).get(PROMOTION_TAG, "")
+        now = champion_uri(opened_root)
+        return TrainedGenerator(found, "found", None, said, left_out, run, now)
+    check_embedder(given.promotion)
 
     # Load, pretrain the discriminators, fit
     trained = train(opened_root, prepared, resolved, training, recipe)
 
     # Evaluate
-    evaluation = evaluate(opened_root, trained.sha256, prepared, workers=workers, against=rivals(opened_root))
+    measured = EvaluationSettings(embedder=given.promotion.embedder)
+    evaluation = evaluate(opened_root, trained.sha256, prepared, measured, workers, rivals(opened_root))
 
     # Register
-    registered = register(opened_root, prepared, trained, evaluation, workers)
-    run = run_address(opened_root, registered.model.run_id)
-    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out, run)
+    registered = register(opened_root, trained, evaluation, given.promotion, workers)
+    run, now = run_address(opened_root, registered.model.run_id), champion_uri(opened_root)
+    return TrainedGenerator(registered.model, trained.stopped, evaluation, registered.promotion, left_out, run, now)

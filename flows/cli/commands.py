@@ -37,6 +37,11 @@ COMMANDS: dict[str, Entry] = {
         "Measure a registered generator on the held-out people of a set.",
         PIPELINE,
     ),
+    "promote": Entry(
+        "mien.flows.cli.promote:promote_version",
+        "Make a registered generator the champion, or go back to the champion before.",
+        PIPELINE,
+    ),
     "calibrate": Entry(
         "mien.flows.calibrate:calibrate_gate",
         "Measure what real photos reach, and keep it as the limits that generated faces are judged by.",

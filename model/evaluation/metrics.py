@@ -69,9 +69,11 @@ def spread(shapes: Float[np.ndarray, "batch points 2"], onto: Float[np.ndarray, 
 def auc(true: Float[np.ndarray, " true"], false: Float[np.ndarray, " false"]) -> float:
     """Probability that a true pair scores above a false one (ties count half): the area under the ROC curve.
 
-    NaN where there are none of one sort.
+    By ranks (Mann and Whitney 1947): n·log n steps and no more memory than the scores, also of millions of pairs. NaN
+    where there are none of one sort, or where a score is none.
     """
-    if not len(true) or not len(false):
+    if not len(true) or not len(false) or np.isnan(true).any() or np.isnan(false).any():
         return float("nan")
-    above = (true[:, None] > false[None]).mean()
-    return float(above + 0.5 * (true[:, None] == false[None]).mean())
+    ordered = np.sort(false)
+    below, not_above = (np.searchsorted(ordered, true, side) for side in ("left", "right"))
+    return float((below.mean() + not_above.mean()) / 2 / len(false))

@@ -1,113 +1,174 @@
-"""Whether a new generator becomes champion: better by the validation metric, and nowhere worse by much.
+"""Whether a new generator becomes champion.
 
-One number cannot choose a generator: L1 falls when faces blur, and a blurred mouth hides in the mean of a picture.
+It has to be trained for a while, to beat what needs no training, to be better than the present champion by the
+validation metric, and nowhere worse by much than the best champion there ever was. One number cannot choose a
+generator: L1 falls when faces blur, and a blurred mouth hides in the mean of a picture.
+
+Values of two evaluations cannot be compared: the pairs differ as a set grows. So what is kept of a champion is how much
+it is behind the best, by each measure (`behind`). Each new champion is measured beside the present one, on the same
+pairs, and what it loses is added to what the present one had lost before. Ten small losses add up, as they should.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-Measure = Literal[
-    "l1", "ssim", "mouth_l1", "eye_l1", "nme", "found", "identity_distance", "cross_identity_distance", "leak"
-]
-MEASURES: tuple[Measure, ...] = get_args(Measure)
+from mien.model.evaluation.promotion_settings import (
+    ABSOLUTE,
+    HIGHER_IS_BETTER,
+    MEASURES,
+    VALIDATION_METRIC,
+    Baseline,
+    Measure,
+    PromotionSettings,
+)
 
-VALIDATION_METRIC: Measure = "l1"
-"""What has to be better, lower."""
-HIGHER_IS_BETTER = frozenset[Measure]({"ssim", "found"})
+Values = Mapping[Measure, float]
+"""By measure; NaN where something could not be measured."""
+
+_BLUR: Measure = "sharpness_gap"
 
 
 @dataclass(frozen=True)
-class PromotionSettings:
-    """How much worse than the champion a new champion may be, by each measure but the one it has to win by.
+class Candidate:
+    """A trained generator."""
 
-    Absolute margins where the measure has a scale of its own (SSIM, shares), else relative to the champion's.
-    """
+    values: Values
+    updates: int
+    """That its weights have seen."""
 
-    ssim: float = 0.005
-    """Absolute."""
-    mouth_l1: float = 0.02
-    """Relative. The mouth is where expressions are seen: less is forgiven than elsewhere."""
-    eye_l1: float = 0.02
-    """Relative."""
-    nme: float = 0.05
-    """Relative. Landmarks found on two pictures of one face differ by more than this."""
-    found: float = 0.01
-    """Absolute: share of results with a face. What has none is in no other mean that needs one."""
-    identity_distance: float = 0.03
-    """Relative; to the target photo, same person."""
-    cross_identity_distance: float = 0.03
-    """Relative; to the source, with another person's expression."""
-    leak: float = 0.02
-    """Absolute: share of results nearer to the driver than to the source."""
 
-    def allowed(self, measure: Measure, champion: float) -> float:
-        """How much worse than the champion's value a value may be."""
-        margin: float = getattr(self, measure)
-        return margin if measure in ("ssim", "found", "leak") else margin * abs(champion)
+@dataclass(frozen=True)
+class Champion:
+    """The present champion, measured on the pairs of the candidate."""
+
+    values: Values
+    behind: Values = field(default_factory=dict[Measure, float])
+    """How much worse it is than the best champion there ever was: a difference, or a share of the best value where the
+    margin is relative. A measure that is absent is one where it is the best."""
+
+    def best(self, measure: Measure) -> float:
+        """What the best champion there ever was would have in this evaluation."""
+        value, behind = self.values[measure], self.behind.get(measure, 0.0)
+        if measure not in ABSOLUTE:
+            return value / (1 + behind)
+        return value + behind if measure in HIGHER_IS_BETTER else value - behind
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """New against champion by one measure."""
+    """The candidate against another by one measure."""
 
     measure: Measure
     new: float
-    champion: float
-    allowed: float
-    """How much worse the new one may be; 0 for the validation metric, by which it has to be better."""
+    other: str
+    """In the words of a sentence: `the champion`, `warp`."""
+    value: float
+    """The other's."""
+    allowed: float | None
+    """How much worse the candidate may be; None where it has to be better."""
 
     @property
     def worse_by(self) -> float:
-        """Above 0 where the new one is worse."""
-        change = self.new - self.champion
+        """Above 0 where the candidate is worse."""
+        change = self.new - self.value
         return -change if self.measure in HIGHER_IS_BETTER else change
 
     @property
     def passed(self) -> bool:
-        """A measure that the champion lacks is no hindrance; one that only the new one lacks is."""
-        if self.measure == VALIDATION_METRIC:
+        """A measure that the other lacks is no hindrance; one that only the candidate lacks is."""
+        if self.allowed is None:
             return self.worse_by < 0
-        return math.isnan(self.champion) or self.worse_by <= self.allowed
+        return math.isnan(self.value) or self.worse_by <= self.allowed + 1e-12
+
+    def __str__(self) -> str:
+        margin = "" if self.allowed is None else f" (allowed: {self.allowed:.4f} worse)"
+        return f"{self.measure} {self.new:.4f} against {self.other}'s {self.value:.4f}{margin}"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the new generator becomes champion, and why."""
+    """Whether the candidate becomes champion, and why."""
 
     promoted: bool
     reason: str
     """One line."""
     comparisons: tuple[Comparison, ...] = ()
+    behind: Values = field(default_factory=dict[Measure, float])
+    """`Champion.behind` of the candidate, should it become champion."""
 
 
 def decide(
-    new: Mapping[Measure, float], champion: Mapping[Measure, float] | None, settings: PromotionSettings
+    candidate: Candidate, baselines: Mapping[Baseline, Values], champion: Champion | None, settings: PromotionSettings
 ) -> Decision:
-    """Compares measures of both on the same pairs; None if there is no champion. NaN: could not be measured."""
-    if champion is None:
-        return Decision(True, "it is the first")
-    comparisons = tuple(_compared(new, champion, settings))
-    lost = [c for c in comparisons if not c.passed]
-    first = comparisons[0]
-    if first in lost:
-        return Decision(False, f"{_values(first)}: not better", comparisons)
-    if lost:
-        where = ", ".join(f"{_values(c)} (allowed: {c.allowed:.4f} worse)" for c in lost)
-        return Decision(False, f"{_values(first)}: better, but it loses by {where}", comparisons)
-    return Decision(True, f"{_values(first)}: better, and nowhere worse by more than the margins", comparisons)
+    """Compares the measures of all on the same pairs.
+
+    Args:
+        candidate: The new generator.
+        baselines: What each method without training reaches; those of the settings must be among them.
+        champion: None if there is none.
+        settings: Floors and margins.
+    """
+    simple = [c for name in settings.baselines for c in _beside(candidate.values, name, baselines[name], settings)]
+    rival = list(_against(candidate.values, champion, settings)) if champion else []
+    others = [*baselines.values(), *([champion.values] if champion else [])]
+    faults = [*_unfit(candidate, others, settings), *_lost(simple), *_lost(rival)]
+    behind = {} if champion is None else dict(_behind(candidate.values, champion))
+    reason = "; ".join(faults) or _won(settings, simple, rival)
+    return Decision(not faults, reason, (*rival, *simple), behind)
 
 
-def _compared(
-    new: Mapping[Measure, float], champion: Mapping[Measure, float], settings: PromotionSettings
-) -> Iterator[Comparison]:
-    yield Comparison(VALIDATION_METRIC, new[VALIDATION_METRIC], champion[VALIDATION_METRIC], 0.0)
-    for measure in MEASURES[1:]:
-        yield Comparison(measure, new[measure], champion[measure], settings.allowed(measure, champion[measure]))
+def _beside(new: Values, name: Baseline, values: Values, settings: PromotionSettings) -> Iterator[Comparison]:
+    yield Comparison(VALIDATION_METRIC, new[VALIDATION_METRIC], name, values[VALIDATION_METRIC], None)
+    yield Comparison(_BLUR, new[_BLUR], name, values[_BLUR], settings.max_blur)
 
 
-def _values(compared: Comparison) -> str:
-    return f"{compared.measure} {compared.new:.4f} against the champion's {compared.champion:.4f}"
+def _against(new: Values, champion: Champion, settings: PromotionSettings) -> Iterator[Comparison]:
+    first = VALIDATION_METRIC
+    yield Comparison(first, new[first], "the champion", champion.values[first], None)
+    for measure in MEASURES:
+        if measure != first:
+            best = champion.best(measure)
+            other = "the best champion" if champion.behind.get(measure) else "the champion"
+            yield Comparison(measure, new[measure], other, best, settings.allowed(measure, best))
+
+
+def _unfit(candidate: Candidate, others: Sequence[Values], settings: PromotionSettings) -> Iterator[str]:
+    """What speaks against a candidate whatever the others reach."""
+    if candidate.updates < settings.min_updates:
+        yield f"it had {candidate.updates} updates, and min_updates is {settings.min_updates}"
+    values = candidate.values
+    measurable = {VALIDATION_METRIC, *(m for m in MEASURES if any(math.isfinite(other[m]) for other in others))}
+    lacking = [m for m in MEASURES if math.isinf(values[m]) or (m in measurable and math.isnan(values[m]))]
+    if lacking:
+        yield f"it has no finite {', '.join(lacking)}"
+
+
+def _lost(comparisons: list[Comparison]) -> Iterator[str]:
+    """What the candidate lacks is named by `_unfit`."""
+    for comparison in comparisons:
+        if not comparison.passed and math.isfinite(comparison.new):
+            yield f"{comparison}: {'not better' if comparison.allowed is None else 'too much worse'}"
+
+
+def _won(settings: PromotionSettings, simple: list[Comparison], rival: list[Comparison]) -> str:
+    beaten = " and ".join(settings.baselines)
+    over = "" if not simple else f"{'' if rival else ' and'} better than {beaten}"
+    if rival:
+        return f"{rival[0]}: better{over and ',' + over}, and nowhere worse by more than the margins"
+    return f"it is the first{over}"
+
+
+def _behind(new: Values, champion: Champion) -> Iterator[tuple[Measure, float]]:
+    """How much the candidate is behind the best; by a measure that was not taken, as much as the champion."""
+    for measure in MEASURES:
+        best, value, former = champion.best(measure), new[measure], champion.behind.get(measure, 0.0)
+        if not (math.isfinite(best) and math.isfinite(value)):
+            lost = former
+        else:
+            worse = best - value if measure in HIGHER_IS_BETTER else value - best
+            lost = worse if measure in ABSOLUTE else worse / best if best > 0 else 0.0
+        if lost > 0:
+            yield measure, lost

@@ -48,8 +48,10 @@ class FitResult:
 
     reason: StopReason
     step: int
+    average_step: int
+    """Updates that the averaged generator has seen, which is the result; fewer than `step` after an early stop."""
     metrics: dict[str, float]
-    """Of the validation at the end."""
+    """Of the averaged generator."""
 
 
 def fit(trainer: Trainer, held_out: FaceArrays, log: TrainingLog, folder: Path) -> FitResult:
@@ -74,9 +76,12 @@ def fit(trainer: Trainer, held_out: FaceArrays, log: TrainingLog, folder: Path) 
         due = trainer.step % trainer.settings.validate_every_steps == 0
         measured = _validate(trainer, held_out, log) if due else None
         keeper.keep_if_due()
+    if trainer.average_step != trainer.step:
+        trainer.keep_best()
+        measured = trainer.measure(held_out)
     measured = measured or _validate(trainer, held_out, log)
     keeper.keep()
-    return FitResult(reason, trainer.step, measured)
+    return FitResult(reason, trainer.step, trainer.average_step, measured)
 
 
 def _validate(trainer: Trainer, held_out: FaceArrays, log: TrainingLog) -> dict[str, float]:

@@ -46,6 +46,8 @@ class StopState:
     settled: bool = False
     best: float | None = None
     """Of the validation metric, negated where higher is better."""
+    best_step: int = 0
+    """Updates of the generator when it was measured."""
     validations_since_best: int = 0
 
     def after_step(self, losses: Mapping[str, float], settings: StopSettings, equilibrium: float) -> None:
@@ -68,13 +70,14 @@ class StopState:
         self.identity_sum = self.expression_sum = 0.0
         self.window_step = 0
 
-    def after_validation(self, value: float, metric: StopMetric = "l1") -> None:
-        """Takes the value of the validation metric."""
+    def after_validation(self, value: float, metric: StopMetric = "l1", step: int = 0) -> bool:
+        """Takes the value of the validation metric; whether it is the best so far."""
         cost = -value if metric in HIGHER_IS_BETTER else value
         if self.best is None or cost < self.best:
-            self.best, self.validations_since_best = cost, 0
-        else:
-            self.validations_since_best += 1
+            self.best, self.best_step, self.validations_since_best = cost, step, 0
+            return True
+        self.validations_since_best += 1
+        return False
 
     def reason(self, settings: StopSettings) -> StopReason | None:
         """Why to stop now, if at all. Step and time limits are the trainer's."""

@@ -45,6 +45,8 @@ from mien.model.training.validation import draw_samples, expression_auc, identit
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors, and what JSON holds."""
+_BEST = "best."
+"""Of the averaged generator at the best validation, in the state."""
 
 
 class Trainer:
@@ -71,6 +73,7 @@ class Trainer:
         self.step = 0
         self.elapsed_s = 0.0
         self.stopping = StopState()
+        self._best: dict[str, Tensor] = {}
 
     # --- What is next -------------------------------------------------------------------------------------------------
 
@@ -216,12 +219,27 @@ class Trainer:
 
     def validate(self, held_out: FaceArrays) -> dict[str, float]:
         """How well the averaged generator draws people it never saw, and how the discriminators generalise to them."""
-        measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
-        measured |= self.validate_discriminators(held_out)
+        measured = self.measure(held_out)
         if self.adversarial:  # sharper images cost some L1: what came before is no measure of what comes after
             metric = self.settings.stop.metric
-            self.stopping.after_validation(measured[metric], metric)
+            if self.stopping.after_validation(measured[metric], metric, self.step):
+                self._best = {name: value.clone() for name, value in self.average.state_dict().items()}
         return measured
+
+    @property
+    def average_step(self) -> int:
+        """Updates that the averaged generator has seen: those at the best validation where training ended early."""
+        return self.stopping.best_step if self._best and self.stop_reason() == "early stop" else self.step
+
+    def keep_best(self) -> None:
+        """After an early stop the averaged generator is that of the best validation: what came later was no better."""
+        if self.average_step != self.step:
+            self.average.load_state_dict(self._best)
+
+    def measure(self, held_out: FaceArrays) -> dict[str, float]:
+        """The same, without an effect on when training stops."""
+        measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
+        return measured | self.validate_discriminators(held_out)
 
     def validate_discriminators(self, held_out: FaceArrays) -> dict[str, float]:
         """`identity_auc` (same person against another) and `expression_auc` (own heatmap against another)."""
@@ -255,6 +273,7 @@ class Trainer:
         tensors = {
             f"{p}{name}": value for p, net in self._networks().items() for name, value in net.state_dict().items()
         }
+        tensors |= {f"{_BEST}{name}": value for name, value in self._best.items()}
         for prefix, optimizer in self._optimizers().items():
             tensors |= optimizer_tensors(optimizer, prefix)
         return tensors, {
@@ -270,6 +289,9 @@ class Trainer:
         for prefix, network in self._networks().items():
             own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
             network.load_state_dict(own)
+        self._best = {
+            key.removeprefix(_BEST): value.to(self.device) for key, value in tensors.items() if key.startswith(_BEST)
+        }
         for prefix, optimizer in self._optimizers().items():
             load_optimizer_tensors(optimizer, prefix, tensors)
         self.pretrained_steps, self.step, self.elapsed_s = rest["pretrained_steps"], rest["step"], rest["elapsed_s"]

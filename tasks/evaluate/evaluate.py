@@ -10,7 +10,6 @@ from mien.tasks.errors import UsageError
 from mien.tasks.evaluate.measure import MeasuredPair, measure_chunk
 from mien.tasks.evaluate.pairs import cross_person, held_out_rows, same_person, telling_pairs
 from mien.tasks.evaluate.results import (
-    HELD_OUT,
     Evaluation,
     EvaluationInputs,
     EvaluationPair,
@@ -21,8 +20,9 @@ from mien.tasks.evaluate.results import (
 )
 from mien.tasks.evaluate.sheets import UNCHOSEN, cross_person_sheets, same_person_sheets, unchosen_sheet
 from mien.tasks.evaluate.summary import summarise
+from mien.tasks.evaluate.unseen import without_seen
 from mien.tasks.generator.neutrals import keep_neutrals
-from mien.tasks.generator.weights import RegisteredModel, short_name
+from mien.tasks.generator.registered import RegisteredModel, short_name
 from mien.tasks.runtime.workers import in_worker, work_progress, worker_pool
 from mien.tasks.sets.faces import FaceTables
 
@@ -41,14 +41,14 @@ def evaluate(
     """Measures the generator with these weights on the held-out people of the sets, beside the baselines and `against`.
 
     Raises:
-        UsageError: nobody is held out, or no held-out person has two usable photos.
+        UsageError: nobody is held out, or no held-out person has two usable photos, or the generator was trained on
+            all of them.
     """
     rivals = {model.sha256: short_name(model.uri) for model in against if model.sha256 != sha256}
     neutrals = keep_neutrals(root, sets, sha256, settings.retarget)
     named = tuple((name, weights) for weights, name in rivals.items())
-    inputs = EvaluationInputs(sha256, named, tuple(sets), settings.retarget, neutrals)
-    rows = held_out_rows(root, sets)
-    by_split = {split: [row for row in rows if row["split"] == split] for split in HELD_OUT}
+    inputs = EvaluationInputs(sha256, named, tuple(sets), settings.retarget, neutrals, settings.embedder)
+    by_split, notes = without_seen(root, held_out_rows(root, sets), inputs.generators)
     planned: dict[tuple[str, Kind], list[EvaluationPair]] = {}
     for split, held_out in by_split.items():
         planned[split, "same"] = same_person(held_out, settings.pairs, settings.seed)
@@ -65,7 +65,7 @@ def evaluate(
                 sheets += (same_person_sheets if kind == "same" else cross_person_sheets)(split, measured)
             if pairs and kind == "cross":
                 sheets += unchosen_sheet(split, telling_pairs(root, sets, by_split[split], UNCHOSEN, settings.seed))
-    return Evaluation(inputs, settings, tuple(sections), tuple(sheets))
+    return Evaluation(inputs, settings, tuple(sections), tuple(sheets), notes)
 
 
 def _measure_all(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:

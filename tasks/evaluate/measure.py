@@ -20,6 +20,8 @@ from mien.model.warping.masks import Region, region_mask
 from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
 from mien.tasks.evaluate.results import COPY, PHOTO, EvaluationInputs, EvaluationPair, Kind
+from mien.tasks.evaluate.second_embedder import SecondLook, second_look
+from mien.tasks.evaluate.sharpness import sharpness_values
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.face_columns import embedding_of
 from mien.tasks.sets.faces import detector_of
@@ -67,6 +69,8 @@ class _Task:
     asked_points: Float[np.ndarray, "68 2"]
     source_embedding: Float[np.ndarray, " d"]
     target_embedding: Float[np.ndarray, " d"]
+    second: SecondLook | None
+    """At the person whom the results should show."""
 
 
 def measure_chunk(
@@ -78,9 +82,10 @@ def measure_chunk(
     for n, pair in enumerate(pairs):
         images = {method: results[n] for method, results in pictures.results.items()}
         seen = {method: _see(detector, image) for method, image in images.items()}
-        task = _task(pictures, pair, n, seen[COPY])
+        person = pictures.targets[n] if kind == "same" else images[COPY]
+        task = _task(pictures, pair, n, seen[COPY], second_look(inputs.embedder, person))
         methods = {
-            method: _same(detector, image, seen[method], task) if kind == "same" else _cross(seen[method], task)
+            method: _same(detector, image, seen[method], task) if kind == "same" else _cross(image, seen[method], task)
             for method, image in images.items()
         }
         if kind == "cross" and pair.photo:
@@ -98,7 +103,7 @@ def _see(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"]) -> _Se
     return _Seen(points, detector.embed(image, found)[0])
 
 
-def _task(pictures: Pictures, pair: EvaluationPair, n: int, copy: _Seen | None) -> _Task:
+def _task(pictures: Pictures, pair: EvaluationPair, n: int, copy: _Seen | None, second: SecondLook | None) -> _Task:
     own = pictures.source_points[n]
     return _Task(
         pictures.targets[n],
@@ -107,6 +112,7 @@ def _task(pictures: Pictures, pair: EvaluationPair, n: int, copy: _Seen | None) 
         pictures.asked_points[n],
         _embedding(pictures, pair.source),
         _embedding(pictures, pair.target),
+        second,
     )
 
 
@@ -119,6 +125,7 @@ def _same(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"], seen:
     pair = image[None] / 255, task.photo[None] / 255
     points = torch.from_numpy(task.asked_points[None]).float()
     values = {"l1": l1(*pair)[0], "psnr": psnr(*pair)[0], "ssim": ssim(*pair)[0], "found": float(seen is not None)}
+    values |= sharpness_values(image, task.photo) | _other_similarity(image, task)
     for name, region in _REGIONS.items():
         values[name] = masked_l1(*pair, region_mask(points, len(image), region).numpy()[:, 0] > 0)[0]
     if seen is None:
@@ -129,17 +136,24 @@ def _same(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"], seen:
     return Measured(_floats(values), seen.points)
 
 
-def _cross(seen: _Seen | None, task: _Task) -> Measured:
+def _cross(image: UInt8[np.ndarray, "side side 3"], seen: _Seen | None, task: _Task) -> Measured:
     """Against what was asked; the driver's photo shows another person."""
+    other = _other_similarity(image, task)
     if seen is None:
-        return Measured({"found": 0.0})
+        return Measured({"found": 0.0, **other})
     error = landmark_error(seen.points, "ibug68", task.asked_points, "ibug68")
-    values = {"nme": error, "found": 1.0, **_identity(seen.embedding, task)}
+    values = {"nme": error, "found": 1.0, **_identity(seen.embedding, task), **other}
     own, asked = _openings(task.source_points), _openings(task.asked_points)
     before, after = _openings(task.copy_points), _openings(seen.points)
     for part in own:
         values |= {f"{part}_asked": asked[part] - own[part], f"{part}_change": after[part] - before[part]}
     return Measured(values, seen.points)
+
+
+def _other_similarity(image: UInt8[np.ndarray, "side side 3"], task: _Task) -> dict[str, float]:
+    """By the second embedder, where there is one and it finds a face."""
+    found = None if task.second is None else task.second.similarity(image)
+    return {} if found is None else {"other_similarity": found}
 
 
 def _identity(embedding: Float[np.ndarray, " d"], task: _Task) -> dict[str, float]:

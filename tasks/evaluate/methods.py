@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.images.codec import resize_rgb
-from mien.model.inference.baselines import spline_warped
+from mien.model.inference.baselines import face_warped, spline_warped
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.storage import Root
 from mien.storage.rows import FaceRow
-from mien.tasks.evaluate.results import COPY, GENERATED, WARP, EvaluationInputs, EvaluationPair, Kind
+from mien.tasks.evaluate.results import COPY, GENERATED, SPLINE, WARP, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
 from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
@@ -60,7 +60,8 @@ def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Seque
     photos = _photos(sources, size_px)
     drawn = {method: _generate(generator, sources, own_points, asked) for method, generator in generators.items()}
     results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}
-    results |= {WARP: spline_warped(photos, own_points, asked.points), COPY: photos}
+    moved = photos, own_points, asked.points
+    results |= {SPLINE: spline_warped(*moved), WARP: face_warped(*moved), COPY: photos}
     return Pictures(faces, photos, _photos(targets, size_px), own_points, asked.points, results)
 
 

@@ -18,7 +18,11 @@ def write_page(root: Root, evaluation: Evaluation, out: Root, title: str) -> str
     """Writes evaluation.html, .md, .json and the sheets as PNG into a folder; the page's URI."""
     sheets = list(_sheets(root, evaluation, out))
     page = templates.get_template("evaluation.html.j2").render(
-        title=title, tables=tables(evaluation), sheets=sheets, rivals=dict(evaluation.inputs.rivals)
+        title=title,
+        tables=tables(evaluation),
+        sheets=sheets,
+        rivals=dict(evaluation.inputs.rivals),
+        notes=evaluation.notes,
     )
     out.write_bytes("evaluation.md", as_table(evaluation).encode())
     out.write_bytes("evaluation.json", as_json(evaluation).encode())

@@ -24,6 +24,10 @@ class HeldOutFace(TypedDict):
     identity: str
     """With the name of its set, where there are several."""
     split: str
+    set: str
+    name: str
+    """The identity as the set has it."""
+    image_id: str
 
 
 CLOSED_MOUTH, OPEN_MOUTH = 0.03, 0.1
@@ -41,8 +45,11 @@ def held_out_rows(root: Root, sets: Sequence[FaceTables]) -> list[HeldOutFace]:
             "face_id": row["face_id"],
             "identity": row["identity"] if len(sets) == 1 else f"{row['set']}/{row['identity']}",
             "split": row["split"],
+            "set": row["set"],
+            "name": row["identity"],
+            "image_id": row["image_id"],
         }
-        for row in usable_faces(root, sets, ["face_id", "identity", "split"])
+        for row in usable_faces(root, sets, ["face_id", "image_id", "identity", "split"])
         if row["identity"]
     ]
 

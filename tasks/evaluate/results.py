@@ -16,8 +16,10 @@ Kind = Literal["same", "cross"]
 HELD_OUT = ("val", "test")
 GENERATED = "generated"
 """The method that is evaluated."""
-WARP, COPY, PHOTO, ASKED = "warp", "copy", "photo", "asked"
-"""What it stands beside: the source warped; the source; another photo of the source's person; the asked landmarks."""
+SPLINE, WARP, COPY, PHOTO, ASKED = "spline", "warp", "copy", "photo", "asked"
+"""What it stands beside: the source warped by the spline alone; the source warped by the spline and the motion of the
+head around the face, which is the better of the two; the source; another photo of the source's person; the asked
+landmarks. Only the spline is what ratios are taken against: they can be compared with those of former evaluations."""
 
 Estimates = dict[str, Estimate]
 """By measure."""
@@ -35,6 +37,8 @@ class EvaluationSettings:
     """Of the pairs and of the bootstrap."""
     retarget: RetargetSettings = field(default_factory=RetargetSettings)
     """How cross-person pairs ask for the driver's expression."""
+    embedder: str | None = None
+    """A second detector, by name, whose embedding judges identity besides that of the sets' own."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class EvaluationInputs:
     retarget: RetargetSettings
     neutrals: str | None
     """Fingerprint of the people's neutrals; None asks for the drivers' own points."""
+    embedder: str | None = None
+    """The second detector."""
 
     @property
     def generators(self) -> dict[str, str]:
@@ -81,7 +87,7 @@ class Section:
     differences: dict[str, Estimates]
     """Generated − method, of the pairs that both have."""
     ratios: dict[str, dict[str, float]]
-    """By method and measure, against the warped source of the same run: × of errors, + of SSIM."""
+    """By method and measure, against the spline of the same run: × of errors, + of SSIM."""
 
     @property
     def group(self) -> str:
@@ -108,6 +114,8 @@ class Evaluation:
     settings: EvaluationSettings
     sections: tuple[Section, ...]
     sheets: tuple[SheetPlan, ...]
+    notes: tuple[str, ...] = ()
+    """Lines on people who were left out, or should have been."""
 
     def section(self, split: str, kind: Kind) -> Section | None:
         """None if there were no such pairs."""
@@ -135,4 +143,4 @@ def _flat(section: Section) -> Iterator[tuple[str, float]]:
                 yield from ((f"{details}/{name}_low", estimate.low), (f"{details}/{name}_high", estimate.high))
     for method, ratios in section.ratios.items():
         for measure, ratio in ratios.items():
-            yield f"{details}/{method}_to_{WARP}.{measure}", ratio
+            yield f"{details}/{method}_to_{SPLINE}.{measure}", ratio

@@ -10,7 +10,7 @@ from mien.model.images.contact_sheet import sample_grid
 from mien.storage import Root
 from mien.tasks.evaluate.measure import MeasuredPair
 from mien.tasks.evaluate.methods import make_pictures
-from mien.tasks.evaluate.results import COPY, GENERATED, EvaluationInputs, EvaluationPair, Kind, SheetPlan
+from mien.tasks.evaluate.results import COPY, GENERATED, SPLINE, EvaluationInputs, EvaluationPair, Kind, SheetPlan
 
 ROWS = 6
 UNCHOSEN = 20
@@ -67,5 +67,6 @@ def draw_sheet(root: Root, inputs: EvaluationInputs, plan: SheetPlan) -> np.ndar
     """
     pictures = make_pictures(root, inputs, plan.kind, plan.pairs)
     shown = {"source": pictures.sources, "target" if plan.kind == "same" else "driver": pictures.targets}
-    shown |= {method: images for method, images in pictures.results.items() if method != COPY}  # the source itself
+    # A copy is the source itself, and the spline is all but the same picture as the better warp.
+    shown |= {method: images for method, images in pictures.results.items() if method not in (COPY, SPLINE)}
     return sample_grid(list(shown.values()), list(shown))

@@ -14,18 +14,21 @@ from mien.model.evaluation.metrics import spread
 from mien.model.landmarks.reference import reference_shape
 from mien.model.landmarks.schemes import interocular_px
 from mien.tasks.evaluate.measure import Measured, MeasuredPair
-from mien.tasks.evaluate.results import ASKED, GENERATED, WARP, Estimates, Kind, Section
+from mien.tasks.evaluate.results import ASKED, GENERATED, SPLINE, Estimates, Kind, Section
 
-SAME = ("l1", "mouth_l1", "eye_l1", "ssim", "psnr", "nme", "identity_similarity", "identity_distance", "found")
+SAME = (
+    "l1", "mouth_l1", "eye_l1", "ssim", "psnr", "sharpness", "sharpness_gap", "nme",
+    "identity_similarity", "identity_distance", "other_similarity", "found",
+)  # fmt: skip
 CROSS = (
-    "nme", "identity_distance", "driver_distance", "leak",
+    "nme", "identity_distance", "driver_distance", "leak", "other_similarity",
     "mouth_reached", "eyes_reached", "expression_reached", "spread", "found",
 )  # fmt: skip
 MEASURES: dict[Kind, tuple[str, ...]] = {"same": SAME, "cross": CROSS}
 RATIOS: dict[Kind, tuple[str, ...]] = {"same": ("l1", "mouth_l1", "eye_l1", "nme"), "cross": ("nme",)}
-"""Errors that are given as × of the warped source's."""
+"""Errors that are given as × of the spline's."""
 GAINS: dict[Kind, tuple[str, ...]] = {"same": ("ssim",), "cross": ()}
-"""Told as + over the warped source's."""
+"""Measures that are given as + over the spline's."""
 
 Columns: TypeAlias = Mapping[str, Float[np.ndarray, " rows"]]
 
@@ -47,7 +50,7 @@ def summarise(split: str, kind: Kind, measured: Sequence[MeasuredPair], seed: in
         for method, other in columns.items()
         if method != GENERATED
     }
-    ratios = {method: _ratios(kind, own, means[WARP]) for method, own in means.items() if method != WARP}
+    ratios = {method: _ratios(kind, own, means[SPLINE]) for method, own in means.items() if method != SPLINE}
     return Section(
         split,
         kind,
@@ -107,7 +110,8 @@ def _differences(kind: Kind, generated: Columns, other: Columns) -> dict[str, St
     return {name: difference_of(first[name], second[name]) for name in first}
 
 
-def _ratios(kind: Kind, means: Estimates, warp: Estimates) -> dict[str, float]:
-    times = {n: means[n].value / warp[n].value for n in RATIOS[kind] if n in means and n in warp and warp[n].value}
-    more = {n: means[n].value - warp[n].value for n in GAINS[kind] if n in means and n in warp}
+def _ratios(kind: Kind, means: Estimates, spline: Estimates) -> dict[str, float]:
+    shared = {name: (means[name].value, spline[name].value) for name in means if name in spline}
+    times = {name: shared[name][0] / shared[name][1] for name in RATIOS[kind] if name in shared and shared[name][1]}
+    more = {name: shared[name][0] - shared[name][1] for name in GAINS[kind] if name in shared}
     return times | more

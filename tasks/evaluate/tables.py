@@ -9,25 +9,34 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from mien.model.evaluation.bootstrap import Estimate
-from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, WARP, Evaluation, Kind, Section
+from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, SPLINE, Evaluation, Kind, Section
 from mien.tasks.evaluate.summary import GAINS, MEASURES, RATIOS
 
 _TITLES = {
     "identity_similarity": "identity", "identity_distance": "id dist", "driver_distance": "driver dist",
     "mouth_l1": "mouth l1", "eye_l1": "eye l1", "mouth_reached": "mouth reached", "eyes_reached": "eyes reached",
-    "expression_reached": "reached",
+    "expression_reached": "reached", "sharpness_gap": "sharpness gap", "other_similarity": "identity, 2nd",
 }  # fmt: skip
-_DIGITS = {"psnr": 2, "leak": 3, "found": 3, "mouth_reached": 3, "eyes_reached": 3, "expression_reached": 3}
+_DIGITS = {
+    "psnr": 2,
+    "sharpness": 3,
+    "sharpness_gap": 3,
+    "leak": 3,
+    "found": 3,
+    "mouth_reached": 3,
+    "eyes_reached": 3,
+    "expression_reached": 3,
+}
 _ABSENT = "–"
 _BETTER = {
     "l1": "↓", "mouth_l1": "↓", "eye_l1": "↓", "ssim": "↑", "psnr": "↑", "nme": "↓", "identity_similarity": "↑",
-    "identity_distance": "↓", "leak": "↓", "found": "↑",
+    "identity_distance": "↓", "leak": "↓", "found": "↑", "sharpness_gap": "↓", "other_similarity": "↑",
 }  # fmt: skip
-"""Where one way is better; of what an expression reaches, 1 is best."""
+"""Where one way is better; of what an expression reaches, and of sharpness, 1 is best."""
 
 _KINDS: dict[Kind, str] = {"same": "one person", "cross": "two people"}
 _BRIEF: dict[Kind, tuple[str, ...]] = {
-    "same": ("l1", "mouth_l1", "ssim", "nme", "identity_distance"),
+    "same": ("l1", "mouth_l1", "ssim", "sharpness", "nme", "identity_distance"),
     "cross": ("nme", "identity_distance", "leak", "expression_reached"),
 }
 
@@ -54,14 +63,14 @@ class Table:
 
 
 def as_table(evaluation: Evaluation) -> str:
-    """All tables as markdown."""
-    return "\n\n".join(table.markdown() for table in tables(evaluation))
+    """All tables as markdown, and what is to be said of the people."""
+    return "\n\n".join([*(table.markdown() for table in tables(evaluation)), *evaluation.notes])
 
 
 def as_brief(evaluation: Evaluation) -> str:
     """The measures that one looks at first, as markdown: a table for each split, its values without their spread."""
     splits = dict.fromkeys(section.split for section in evaluation.sections)
-    return "\n\n".join(_brief(evaluation, split).markdown() for split in splits)
+    return "\n\n".join([*(_brief(evaluation, split).markdown() for split in splits), *evaluation.notes])
 
 
 def _brief(evaluation: Evaluation, split: str) -> Table:
@@ -79,7 +88,7 @@ def _brief(evaluation: Evaluation, split: str) -> Table:
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """For each split and kind of pairs: the means, what they are against the warped source, the paired differences."""
+    """For each split and kind of pairs: the means, what they are against the spline, the paired differences."""
     return [table for section in evaluation.sections for table in _of_section(section)]
 
 
@@ -89,8 +98,8 @@ def _of_section(section: Section) -> Iterator[Table]:
     measures = MEASURES[section.kind]
     yield _table(f"{about}; mean ±95%", measures, section.means, _mean)
     compared = (*RATIOS[section.kind], *GAINS[section.kind])
-    ratios = {f"{method} / {WARP}": found for method, found in section.ratios.items() if method != COPY}
-    yield _table(f"{about}; × of {WARP} (SSIM: +)", compared, ratios, _ratio)
+    ratios = {f"{method} / {SPLINE}": found for method, found in section.ratios.items() if method != COPY}
+    yield _table(f"{about}; × of {SPLINE} (SSIM: +)", compared, ratios, _ratio)
     differences = {f"{GENERATED} − {method}": found for method, found in section.differences.items() if found}
     yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
 
@@ -137,6 +146,7 @@ def as_json(evaluation: Evaluation) -> str:
         "settings": asdict(evaluation.settings),
         "weights_sha256": inputs.generators,
         "data": {tables.name: tables.faces for tables in inputs.sets},
+        "notes": evaluation.notes,
         "sections": [asdict(section) for section in evaluation.sections],
     }
     return json.dumps(_without_nan(record), indent=2, allow_nan=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 from mien.storage import MissingError, Root
 from mien.storage.artefacts import KNOWN, json_artefact, keep, load
-from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel
+from mien.tasks.generator.registered import MODEL_NAME, RegisteredModel
 
 _CONFIG, _WEIGHTS, _SHAPE_MODEL = "config.json", "generator.safetensors", "shape_model.safetensors"
 

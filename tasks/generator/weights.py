@@ -5,7 +5,6 @@ Workers read it from there, so a job goes on when MLflow does not answer or the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,23 +16,20 @@ from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
 from mien.storage import MissingError, Root
 from mien.storage.artefacts import MODELS, json_artefact, load, read, warn_damaged
 from mien.tasks.errors import UsageError
+from mien.tasks.generator.registered import MODEL_NAME, RegisteredModel, short_name
 from mien.tasks.sets.licences import check_terms, stored_licences
 
-MODEL_NAME = "mien-generator"
+__all__ = [
+    "MODEL_NAME",
+    "RegisteredModel",
+    "check_generator",
+    "keep_model",
+    "load_model",
+    "provenance_of",
+    "short_name",
+]
 
 _CONFIG = json_artefact(MODELS, dict[str, Any])
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A version of a registered generator."""
-
-    uri: str
-    """`models:/name/version`, never an alias."""
-    run_id: str
-    sha256: str
-    """Of the weights file."""
-    champion: bool
 
 
 def keep_model(root: Root, folder: Path, sha256: str | None = None) -> str:
@@ -67,12 +63,6 @@ def _keep_file(root: Root, name: str, data: bytes) -> None:
     root.write_bytes(path, data)
 
 
-def short_name(uri: str) -> str:
-    """`v3` of `models:/mien-generator/3`; the whole of any other name: `other-v3`."""
-    name, _, version = uri.removeprefix("models:/").rpartition("/")
-    return f"v{version}" if name == MODEL_NAME else f"{name}-v{version}"
-
-
 @lru_cache(maxsize=4)  # an evaluation has some side by side
 def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ExportedGenerator:
     """The generator with these weights, loaded once per process."""
@@ -86,10 +76,14 @@ def load_model(root: Root, sha256: str, compute: Compute | None = None) -> Expor
         return ExportedGenerator.load(Path(folder), sha256, compute)
 
 
+def provenance_of(root: Root, sha256: str) -> dict[str, Any]:
+    """What a generator kept in the root says it was trained on and with, read without its weights."""
+    return dict(read(root, _CONFIG, f"{sha256}/{CONFIG}").get("provenance", {}))
+
+
 def check_generator(root: Root, registered: RegisteredModel) -> None:
     """Raises UsageError where a generator kept in the root depends on weights that exclude commercial use."""
-    config = read(root, _CONFIG, f"{registered.sha256}/{CONFIG}")
-    licences = stored_licences(config.get("provenance", {}).get("weights"))
+    licences = stored_licences(provenance_of(root, registered.sha256).get("weights"))
     if licences is None:
         raise UsageError(f"{registered.uri} does not say what the weights behind it allow: train it anew")
     check_terms(registered.uri, licences)

@@ -8,6 +8,7 @@ a run with nothing new does not compare again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -48,6 +49,7 @@ from mien.tasks.prepare.identities import (
     group_faces,
 )
 from mien.tasks.runtime.workers import in_worker
+from mien.tasks.sets.splits import Split, chosen_besides, split_hash
 
 CODE = source_digest(__name__)
 
@@ -79,6 +81,8 @@ class ComparisonSummary(TypedDict):
 
     people: PeopleSummary | None
     check: CheckSummary | None
+    chosen: dict[str, Split]
+    """Who is in another split than the hash says, by its hash: `tasks/sets/splits.py`."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,9 @@ def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: Compar
     for index, duplicate in find_duplicates(now, settings.detect.limits.max_duplicate_bits).items():
         verdict: Change = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
         changes[index] = {**changes.get(index, {}), **verdict}
-    compared = Compared(rewrite(root, shards, changes), summary)
-    keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], summary))
+    besides = _besides(root, name, rows, changes, settings.detect)
+    compared = Compared(rewrite(root, shards, changes), {**summary, "chosen": besides})
+    keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], compared.summary))
     return compared
 
 
@@ -157,11 +162,35 @@ def _identities(
         threshold = detector.group_similarity if settings.group_similarity is None else settings.group_similarity
         grouping = Grouping(detector, threshold, detect.splits)
         changes, people = group_faces(rows, _embeddings(root, shards), _former_names(root, name), grouping)
-        return changes, {"people": people, "check": None}
+        return changes, {"people": people, "check": None, "chosen": {}}
     if settings.check_identities:
         changes, check = check_labels(rows, _embeddings(root, shards), detector)
-        return changes, {"people": None, "check": check}
-    return {}, {"people": None, "check": None}
+        return changes, {"people": None, "check": check, "chosen": {}}
+    return {}, {"people": None, "check": None, "chosen": {}}
+
+
+def _besides(
+    root: Root, name: str, rows: Sequence[FaceRow], changes: Changes, detect: DetectSettings
+) -> dict[str, Split]:
+    """Who is in another split than the hash says; their rows are changed."""
+    now: list[FaceRow] = [{**row, **changes.get(index, {})} for index, row in enumerate(rows)]
+    photos = Counter(row["identity"] for row in now if row["identity"])  # with those that cannot be used, who stay too
+    usable = Counter(row["identity"] for row in now if row["identity"] and row["status"] == "ok")
+    besides = chosen_besides({who: usable[who] for who in photos}, detect.splits, _former_chosen(root, name, detect))
+    if not besides:
+        return {}
+    for index, row in enumerate(now):
+        if row["identity"] and (split := besides.get(split_hash(row["identity"], detect.splits))):
+            changes[index] = {**changes.get(index, {}), "split": split}
+    return besides
+
+
+def _former_chosen(root: Root, name: str, detect: DetectSettings) -> dict[str, Split]:
+    """Of the set as it stands, if it was split alike."""
+    manifest = former_manifest(root, name, "faces")
+    about: Any = manifest.about if manifest else {}
+    alike = manifest is not None and about["settings"].get("splits") == asdict(detect.splits)
+    return dict(about.get("compared", {}).get("chosen", {})) if alike else {}
 
 
 def _embeddings(root: Root, shards: Sequence[ShardRef]) -> np.ndarray:

@@ -116,7 +116,8 @@ def _check_image(row: Row, _: Mapping[str, Any], done: Counter[str]) -> Iterator
 def _check_face(row: Row, about: Mapping[str, Any], done: Counter[str]) -> Iterator[str]:
     settings = about["settings"]
     done["splits and licences of faces"] += 1
-    if row["split"] != split_of(row["identity"] or row["image_id"], SplitSettings(**settings["splits"])):
+    besides = (about.get("compared") or {}).get("chosen")
+    if row["split"] != split_of(row["identity"] or row["image_id"], SplitSettings(**settings["splits"]), besides):
         yield f"its split is not that of its identity {row['identity']!r}"
     if row["detector"] != settings["faces"]:
         yield f"it was found by {row['detector']}, not by {settings['faces']}"

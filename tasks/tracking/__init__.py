@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mien.tasks.tracking.champion import PROMOTION_TAG, Change, promote, promote_back
 from mien.tasks.tracking.connection import check_connection, run_address, tracking_uri
 from mien.tasks.tracking.registry import (
-    PROMOTION_TAG,
     TRAINING_TAG,
     Registration,
     champion,
@@ -12,12 +12,14 @@ from mien.tasks.tracking.registry import (
     find_trained,
     newest_of_kind,
     register,
+    tags_of,
 )
 from mien.tasks.tracking.runs import TrackedRun, tracked_run
 
 __all__ = [
     "PROMOTION_TAG",
     "TRAINING_TAG",
+    "Change",
     "Registration",
     "TrackedRun",
     "champion",
@@ -25,8 +27,11 @@ __all__ = [
     "fetch_model",
     "find_trained",
     "newest_of_kind",
+    "promote",
+    "promote_back",
     "register",
     "run_address",
+    "tags_of",
     "tracked_run",
     "tracking_uri",
 ]

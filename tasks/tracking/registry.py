@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException, RestException
 
 from mien.model.networks.config import GeneratorKind
 from mien.storage import Root
-from mien.tasks.errors import RunError, UsageError
+from mien.tasks.errors import RunError
 from mien.tasks.generator.known_generators import is_kept, newest_champion, pinned_generator, remember_generator
-from mien.tasks.generator.weights import MODEL_NAME, RegisteredModel, keep_model
+from mien.tasks.generator.registered import MODEL_NAME, RegisteredModel
+from mien.tasks.tracking.champion import PROMOTION_TAG, WEIGHTS_TAG, make_champion
 from mien.tasks.tracking.connection import connect
 from mien.tasks.tracking.embedded import in_this_root, is_away, registry_name
 from mien.tasks.tracking.runs import TrackedRun
 from mien.tasks.tracking.served_model import served_model, serving_code
+from mien.tasks.tracking.versions import CHAMPION, champion_version, find_version, version_uri
 
 _log = logging.getLogger("mien.tasks")
-CHAMPION = "champion"
 TRAINING_TAG = "mien.training"
-WEIGHTS_TAG = "mien.weights_sha256"
 GENERATOR_TAG = "mien.generator"
-PROMOTION_TAG = "mien.promotion"
 METRIC_TAG = "mien.validation_metric"
 METRIC_NAME_TAG = "mien.validation_metric_name"
 
@@ -50,9 +48,9 @@ def _newest(root: Root, tag: str, value: str) -> RegisteredModel | None:
 
 
 def _registered(client: MlflowClient, version: ModelVersion) -> RegisteredModel:
-    best = _champion(client, version.name)
+    best = champion_version(client, version.name)
     return RegisteredModel(
-        uri=f"models:/{version.name}/{version.version}",
+        uri=version_uri(version),
         run_id=version.run_id or "",
         sha256=version.tags.get(WEIGHTS_TAG, ""),
         champion=best is not None and int(best.version) == int(version.version),
@@ -62,15 +60,13 @@ def _registered(client: MlflowClient, version: ModelVersion) -> RegisteredModel:
 def champion(root: Root) -> RegisteredModel | None:
     """The version with the alias `champion`, if there is one."""
     client = connect(root)
-    version = _champion(client, MODEL_NAME)
+    version = champion_version(client, MODEL_NAME)
     return _registered(client, version) if version else None
 
 
-def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
-    try:
-        return client.get_model_version_by_alias(name, CHAMPION)
-    except (MlflowException, RestException):
-        return None
+def tags_of(root: Root, model: RegisteredModel) -> dict[str, str]:
+    """What a version says of itself."""
+    return dict(find_version(connect(root), model.uri).tags)
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,8 @@ class Registration:
     """Whether it takes the present champion's place."""
     promotion: str
     """Why, or why not."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What else the version is to say of itself."""
 
 
 def register(root: Root, run: TrackedRun, registration: Registration) -> RegisteredModel:
@@ -117,6 +115,7 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
             METRIC_NAME_TAG: registration.metric_name,
             GENERATOR_TAG: registration.generator,
             PROMOTION_TAG: registration.promotion,
+            **registration.tags,
         },
         description=registration.card(f"models:/{MODEL_NAME}@{CHAMPION}"),
     )
@@ -125,7 +124,7 @@ def register(root: Root, run: TrackedRun, registration: Registration) -> Registe
     client.update_model_version(MODEL_NAME, version.version, description=card)
     run.text("model_card.md", card)
     if registration.champion:
-        client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
+        make_champion(client, version, "training", registration.promotion)
     registered = _registered(client, client.get_model_version(MODEL_NAME, version.version))
     remember_generator(root, registered, registry_name())
     return registered
@@ -159,8 +158,10 @@ def fetch_model(root: Root, uri: str) -> RegisteredModel:
         if (found := _without_registry(root, uri, str(error))) is None:
             raise
         return found
-    registered = _registered(client := connect(root), _find_version(client, uri))
+    registered = _registered(client := connect(root), find_version(client, uri))
     if not is_kept(root, registered.sha256):
+        from mien.tasks.generator.weights import keep_model  # with torch, which the rest does without
+
         keep_model(root, _fetched(root, client, registered), registered.sha256)
     remember_generator(root, registered, registry)
     return registered
@@ -181,24 +182,3 @@ def _fetched(root: Root, client: MlflowClient, registered: RegisteredModel) -> P
     # In a root that was moved the database still names the old folder.
     local = in_this_root(root, stored) or Path(mlflow.artifacts.download_artifacts(registered.uri))
     return next(path.parent for path in sorted(local.glob("data/**/config.json")))
-
-
-def _find_version(client: MlflowClient, uri: str) -> ModelVersion:
-    try:
-        if not uri.startswith("models:/"):
-            raise UsageError(f"{uri!r} is no registered model: write models:/NAME@ALIAS or models:/NAME/VERSION")
-        name = uri.removeprefix("models:/")
-        if "@" in name:
-            return client.get_model_version_by_alias(*name.split("@", 1))
-        return client.get_model_version(*name.split("/", 1))
-    except (MlflowException, TypeError) as error:
-        raise UsageError(
-            f"{uri} is not in the registry ({known_models(client)}): train first, or choose another"
-        ) from error
-
-
-def known_models(client: MlflowClient) -> str:
-    """One line that names what the registry holds."""
-    versions = client.search_model_versions()
-    names = sorted(f"{v.name}/{v.version}" for v in versions)
-    return "it holds " + ", ".join(names[-10:]) if names else "it is empty"

@@ -33,7 +33,7 @@ _CARD = """\
 
 {figures}
 
-`warp`: the first photo, warped to the second's landmarks. `copy`: the first photo as it is.{sheet}
+`warp`: the first photo, moved to the second's landmarks, without training. `copy`: the first photo as it is.{sheet}
 
 ```python
 import mlflow, pandas as pd
@@ -81,9 +81,10 @@ Recipe `{recipe}`, {changed}. The whole settings are `settings.toml` of the trai
 {table}
 
 One person: two photos, the first given the second's expression, against the second. Two people: the first given the
-expression of the second, another person. `generated`: this generator; `v…`: other versions; `warp`: the first
-photo warped to the landmarks asked for, which needs no training; `copy`: the first photo as it is; `photo`: another
-real photo of the first person; `asked`: the landmarks asked for. 95% intervals are of draws of people.
+expression of the second, another person. `generated`: this generator; `v…`: other versions; `spline`: the
+first photo warped by the spline of its landmarks to those asked for; `warp`: the same with the motion of the head
+around the face; neither needs training; `copy`: the first photo as it is; `photo`: another real photo of the first
+person; `asked`: the landmarks asked for. 95% intervals are of draws of people.
 
 L1 and SSIM of images in 0..1, mouth and eyes around the target's landmarks; NME: landmarks found on the result against
 those asked for, as a share of the inter-ocular distance; identity, id dist: similarity and Euclidean distance of the

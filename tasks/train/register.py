@@ -9,17 +9,26 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from mien.model.evaluation.promotion_settings import PromotionSettings
 from mien.storage import Root
 from mien.tasks import tracking
 from mien.tasks.evaluate import Evaluation, as_json, as_table, evaluate
 from mien.tasks.evaluate.results import GENERATED
 from mien.tasks.evaluate.sheets import draw_sheet
-from mien.tasks.generator.weights import RegisteredModel, load_model
+from mien.tasks.generator.registered import RegisteredModel
+from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.faces import FaceTables, detector_of
 from mien.tasks.sets.licences import training_licences
 from mien.tasks.tracking import TrackedRun, fetch_model
 from mien.tasks.train.model_card import FULL_CARD, SHEETS, CardFacts, card_sheet, full_card, headline_table, model_card
-from mien.tasks.train.promote import as_text, decide_promotion, in_evaluation
+from mien.tasks.train.promote import (
+    Rival,
+    as_text,
+    decide_promotion,
+    identity_judge,
+    in_evaluation,
+    promotion_tags,
+)
 from mien.tasks.train.train import EXPORTED, TrainedWeights
 from mien.tasks.train.work_folder import work_folder
 
@@ -42,19 +51,27 @@ def rivals(root: Root) -> list[RegisteredModel]:
     return [fetch_model(root, uri) for uri in dict.fromkeys(model.uri for model in found if model)]
 
 
+def champion_uri(root: Root) -> str:
+    """The version that is champion now; empty if none is."""
+    model = tracking.champion(root)
+    return model.uri if model else ""
+
+
 def register(
-    root: Root, sets: Sequence[FaceTables], trained: TrainedWeights, evaluation: Evaluation, workers: int | None
+    root: Root, trained: TrainedWeights, evaluation: Evaluation, rules: PromotionSettings, workers: int | None
 ) -> Registered:
-    """Registers the trained generator; it becomes champion if it wins against the present one."""
-    champion = tracking.champion(root)
+    """Registers the trained generator; it becomes champion if it keeps to the rules."""
+    sets, champion = evaluation.inputs.sets, tracking.champion(root)
     if champion is not None and not in_evaluation(evaluation, champion):  # it has changed since, by another training
         others = [fetch_model(root, champion.uri)]
         evaluation = evaluate(root, trained.sha256, sets, evaluation.settings, workers, others)
-    decision = decide_promotion(evaluation, champion)
+    rival = None if champion is None else Rival(champion, tracking.tags_of(root, champion))
+    decision = decide_promotion(evaluation, trained.average_step, rival, rules)
+    judge = identity_judge(root, evaluation)
     facts = _facts(root, sets, trained)
     with tracking.tracked_run(root, "register", trained.run_id) as run:
         _log_evaluation(root, run, evaluation, trained.steps)
-        run.text("promotion.md", as_text(decision))
+        run.text("promotion.md", as_text(decision, judge))
         run.text(FULL_CARD, full_card(root, sets, trained, evaluation))
         run.tags({"mien.promoted": str(decision.promoted).lower(), tracking.PROMOTION_TAG: decision.reason})
         model = tracking.register(
@@ -71,10 +88,11 @@ def register(
                 generator=facts.kind,
                 champion=decision.promoted,
                 promotion=decision.reason,
+                tags=promotion_tags(evaluation, decision),
             ),
         )
         run.description(f"{trained.description}\n\n{_outcome(evaluation, model, decision.reason)}")
-    return Registered(model, decision.reason)
+    return Registered(model, f"{decision.reason} ({judge})")
 
 
 def _facts(root: Root, sets: Sequence[FaceTables], trained: TrainedWeights) -> CardFacts:

@@ -13,6 +13,7 @@ from mien.model.configuration.refine import changes
 from mien.model.configuration.toml import as_toml
 from mien.model.device import keep_freed_memory
 from mien.model.errors import WeightsError
+from mien.model.evaluation.pairs import thinned
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
@@ -39,8 +40,8 @@ from mien.tasks.sets.faces import (
     crop_size_px,
     prepare_settings,
     read_faces,
-    usable_faces,
 )
+from mien.tasks.train.people import split_rows, trained_on
 from mien.tasks.train.run_description import of_training
 from mien.tasks.train.run_log import RunLog
 from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folder
@@ -125,6 +126,8 @@ class TrainedWeights:
     run_id: str
     stopped: str
     steps: int
+    average_step: int
+    """Updates that the weights have seen: fewer than `steps` after an early stop."""
     people: int
     faces: int
     recipe: Recipe
@@ -180,6 +183,7 @@ def train(
         run_id=run.run_id,
         stopped=result.reason,
         steps=result.step,
+        average_step=result.average_step,
         people=len(set(faces.identities)),
         faces=len(faces),
         recipe=recipe,
@@ -204,13 +208,13 @@ def _finished(root: Root, training: str) -> TrainedWeights | None:
 
 def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:
     """The usable faces of a split, at the generator's size, in the order of the tables."""
-    rows = [
-        r for r in usable_faces(root, sets, ["face_id", "identity", "split"]) if r["split"] == split and r["identity"]
-    ]
-    if split != "train":
-        rows = rows[:: -(-len(rows) // MAX_VALIDATION_FACES) or 1]
+    rows = split_rows(root, sets, split)
     names = [(row["set"], row["identity"]) for row in rows]
     people = {name: number for number, name in enumerate(sorted(set(names)))}
+    if split != "train":
+        kept = thinned(np.array([people[name] for name in names], np.int64), MAX_VALIDATION_FACES).tolist()
+        rows, names = [rows[n] for n in kept], [names[n] for n in kept]
+        people = {name: number for number, name in enumerate(sorted(set(names)))}
     numbers = {tables.name: number for number, tables in enumerate(sets)}
     faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
     found = [faces[row["face_id"]] for row in rows]
@@ -255,7 +259,9 @@ def _save_exported(
         "training": training,
         "run_id": run_id,
         "data": {s.name: s.faces for s in sets},
+        "trained_on": trained_on(root, sets, training).as_json(),
         "steps": trainer.step,
+        "average_step": trainer.average_step,
         "settings": asdict(trainer.settings),
         "faces": prepared["faces"],
         "weights": licences.as_json(licences.training_licences(root, sets)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployments.servers import free_port, mlflow_server, running
+from mien.flows.cli.promote import promote_version
 from tests.integration.flow_calls import HELD_OUT, augment, generated, prepare, train
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
@@ -27,7 +28,12 @@ def test_a_generator_is_registered_with_a_server_and_used_from_there(tracking_se
     root = tmp_path / "root"
     prepare([f"sample:orl/s{n}" for n in (1, 3, 4)], "three", root, **HELD_OUT | {"test_fraction": 0.0})
     trained = train(["three"], root, steps=2)
-    assert trained.model.champion
+    assert not trained.model.champion  # two updates: it says so, and a person decides otherwise
+    assert "it had 2 updates, and min_updates is 100" in trained.lines()[-1]
+    assert "; it is not champion, and none is: " in trained.lines()[-1]
+    told = promote_version("1", reason="the only one there is", root=str(root)).lines()
+    assert told[0].startswith("models:/mien-generator/1 is the champion now; there was none before (")
+    assert told[1].startswith("when it was registered: it had 2 updates")
     assert not (root / "mlflow.db").exists()
     done = augment("three", root, per_identity=1)
     assert done.transfers is not None

@@ -27,7 +27,7 @@ def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp
         ("test", "same", 1),
     ]
     means = found["sections"][0]["means"]
-    assert list(means) == ["generated", "warp", "copy"]
+    assert list(means) == ["generated", "spline", "warp", "copy"]
     # Six steps draw mud; a copy is a face, if of another expression.
     assert means["copy"]["ssim"]["value"] > means["generated"]["ssim"]["value"]
     assert means["copy"]["found"]["value"] == 1

@@ -36,6 +36,10 @@ width = 8
 blocks = 0
 keeps_source = true
 
+[promotion]
+min_updates = 1
+baselines = []
+
 [planning]
 max_sources = 1
 

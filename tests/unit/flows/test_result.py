@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mien.flows.augment import AugmentedFaces
 from mien.flows.export import ExportedFaces
 from mien.flows.nightly import Night
+from mien.flows.pipeline import check_champion
 from mien.flows.prepare import PreparedFaces
 from mien.flows.reproduce import ReproducedFace
 from mien.flows.train import TrainedGenerator
 from mien.flows.transfer import TransferredPair
 from mien.flows.verify import VerifiedSet
 from mien.storage import TableRef
+from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel
 from mien.tasks.pages.gallery import Gallery
 from mien.tasks.plan.counts import PlanSummary
@@ -84,6 +88,19 @@ def test_a_training_that_was_done_before_says_so() -> None:
     model = RegisteredModel("models:/mien-generator/3", "run", "e" * 64, champion=False)
     (line,) = TrainedGenerator(model, "found").lines()
     assert line == "models:/mien-generator/3 came of this training before; the champion stays another"
+
+
+def test_a_training_without_a_champion_does_not_speak_of_one() -> None:
+    model = RegisteredModel("models:/mien-generator/3", "run", "e" * 64, champion=False)
+    refused = TrainedGenerator(model, "found", promotion="it had 7 updates", champion="")
+    assert refused.lines() == [
+        "models:/mien-generator/3 came of this training before; it is not champion, and none is: it had 7 updates"
+    ]
+    other = replace(refused, champion="models:/mien-generator/1")
+    assert "the champion stays models:/mien-generator/1" in other.lines()[0]
+    with pytest.raises(RunError, match=r"no other is: .* mien promote 3 --root \./data --reason WHY, and start again"):
+        check_champion("./data", refused)
+    check_champion("./data", other)
 
 
 def test_an_export_names_what_it_left_out() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,24 @@ def test_auc() -> None:
     assert metrics.auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
     assert metrics.auc(np.array([1.0, 3.0]), np.array([2.0, 0.0])) == 0.75
     assert metrics.auc(np.array([1.0]), np.array([1.0])) == 0.5
+    assert np.isnan(metrics.auc(np.array([1.0]), np.zeros(0)))
+    assert np.isnan(metrics.auc(np.array([1.0]), np.array([np.nan])))
+
+
+def test_auc_is_the_share_of_pairs_in_order_with_ties_as_half() -> None:
+    random = np.random.default_rng(0)
+    true, false = random.integers(0, 20, 300).astype(float), random.integers(0, 15, 500).astype(float)
+    by_pairs = (true[:, None] > false).mean() + 0.5 * (true[:, None] == false).mean()
+    assert metrics.auc(true, false) == pytest.approx(by_pairs, abs=1e-12)
+
+
+def test_auc_of_all_pairs_of_400_faces_takes_the_memory_of_the_scores() -> None:
+    random = np.random.default_rng(0)
+    true, false = random.normal(1, 1, 20_000), random.normal(0, 1, 140_000)
+    tracemalloc.start()
+    assert metrics.auc(true, false) == pytest.approx(0.7602, abs=0.005)  # Φ(1/√2)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
 
 
 def test_masked_l1_is_of_the_mask_alone() -> None:

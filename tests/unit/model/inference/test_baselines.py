@@ -1,25 +1,47 @@
-"""The baseline that warps: exact where the answer is known."""
+"""The baselines that warp: exact where the answer is known."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from mien.model.inference.baselines import spline_warped
+from mien.model.inference.baselines import face_warped, spline_warped
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
+
+BOTH = pytest.mark.parametrize("warped", [spline_warped, face_warped])
+CALM = (reference_landmarks(AlignmentSettings(size_px=64)) / 32 - 1)[None].astype(np.float32)
 
 
 def _points(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-0.8, 0.8, (1, 68, 2)).astype(np.float32)
 
 
-def test_the_same_landmarks_leave_the_photo_as_it_is() -> None:
+@BOTH
+def test_the_same_landmarks_leave_the_photo_as_it_is(warped) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
-    assert np.abs(spline_warped(photo, _points(0), _points(0)).astype(int) - photo).max() <= 1
+    assert np.abs(warped(photo, _points(0), _points(0)).astype(int) - photo).max() <= 1
 
 
-def test_what_moves_right_in_the_target_moves_right_in_the_picture() -> None:
+@BOTH
+def test_what_moves_right_in_the_target_moves_right_in_the_picture(warped) -> None:
     photo = np.zeros((1, 32, 32, 3), np.uint8)
     photo[0, :, 10] = 200
     shift = np.array([4 / 16, 0], np.float32)  # 4 of 32 px, in [-1, 1]
-    moved = spline_warped(photo, _points(0), _points(0) + shift)
+    moved = warped(photo, _points(0), _points(0) + shift)
     assert (moved[0, :, 14] >= 199).all()
     assert (moved[0, :, 10] <= 1).all()
+
+
+def test_raised_brows_move_the_background_with_the_spline_alone() -> None:
+    rows = np.linspace(0, 250, 64).astype(np.uint8)
+    photo = np.broadcast_to(rows[None, :, None, None], (1, 64, 64, 3)).copy()
+    raised = CALM.copy()
+    raised[:, 17:27, 1] -= 0.2  # 6 px
+    by_spline, by_face = (
+        np.abs(warp(photo, CALM, raised).astype(int) - photo) for warp in (spline_warped, face_warped)
+    )
+    corner = np.s_[0, :3, :3]
+    assert by_face[corner].mean() < 6
+    assert by_spline[corner].mean() > 25
+    x, y = (int(v) for v in (raised[0, 19] + 1) * 32)
+    assert by_face[0, y, x].mean() > 10

@@ -121,3 +121,40 @@ def test_early_stop(tmp_path: Path) -> None:
     settings = replace(still, stop=stop, steps=None, validate_every_steps=1)
     trainer = Trainer(settings, FACES, "cpu")
     assert fit(trainer, HELD_OUT, Record(), tmp_path).reason == "early stop"
+
+
+def diverging(patience: int) -> TrainSettings:
+    """Steps that are far too long: the pictures soon get worse."""
+    stop = replace(SETTINGS.stop, patience_validations=patience, metric="l1")
+    far = replace(SETTINGS, learning_rate=0.3, muon_learning_rate=3.0, warmup_steps=6, average_decay=0.5)
+    return replace(far, stop=stop, steps=None, validate_every_steps=1)
+
+
+def test_an_early_stop_gives_the_best_average_and_not_the_last(tmp_path: Path) -> None:
+    trainer, record = Trainer(diverging(3), FACES, "cpu"), Record()
+    result = fit(trainer, HELD_OUT, record, tmp_path)
+    validated = {step: values["l1"] for step, values in record.measured if "l1" in values}
+    best = min(validated, key=lambda step: validated[step])
+    assert (result.reason, result.average_step, result.step) == ("early stop", best, best + 3)
+    assert result.metrics["l1"] == validated[best] < validated[result.step]
+    assert trainer.measure(HELD_OUT)["l1"] == validated[best]
+
+
+def test_a_training_killed_after_its_best_validation_still_gives_that(tmp_path: Path) -> None:
+    whole = Trainer(diverging(3), FACES, "cpu")
+    expected = fit(whole, HELD_OUT, Record(), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):  # one update before its end
+        fit(Trainer(diverging(3), FACES, "cpu"), HELD_OUT, Record(4 + expected.step - 1), tmp_path / "killed")
+    resumed = Trainer(diverging(3), FACES, "cpu")
+    assert fit(resumed, HELD_OUT, Record(), tmp_path / "killed") == expected
+    again = Trainer(diverging(3), FACES, "cpu")
+    assert fit(again, HELD_OUT, Record(), tmp_path / "killed") == expected
+    states = [trainer.average.state_dict() for trainer in (whole, resumed, again)]
+    assert all(torch.equal(value, state[name]) for state in states for name, value in states[0].items())
+
+
+def test_a_limit_gives_the_last_average(tmp_path: Path) -> None:
+    limited = replace(diverging(50), steps=6)
+    trainer = Trainer(limited, FACES, "cpu")
+    result = fit(trainer, HELD_OUT, Record(), tmp_path)
+    assert (result.reason, result.average_step) == ("step limit", 6)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mien.model.evaluation.promotion import Decision
+from mien.model.evaluation.promotion_settings import PromotionSettings
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.landmarks.reference import reference_shape
 from mien.tasks.evaluate import EvaluationSettings, as_brief, as_json, as_table
@@ -17,7 +19,7 @@ from mien.tasks.evaluate.results import Evaluation, EvaluationInputs, Evaluation
 from mien.tasks.evaluate.sheets import cross_person_sheets, same_person_sheets
 from mien.tasks.evaluate.summary import summarise
 from mien.tasks.generator.weights import RegisteredModel, short_name
-from mien.tasks.train.promote import as_text, decide_promotion
+from mien.tasks.train.promote import Rival, as_text, decide_promotion, promotion_tags
 
 PEOPLE = ("ann", "ben", "cem")
 ROWS = [{"face_id": f"{name}{n}", "identity": name, "split": "val"} for name in PEOPLE for n in range(4)]
@@ -89,7 +91,8 @@ def _same_pairs(l1: dict[str, list[float]]) -> list[MeasuredPair]:
 L1 = {
     "generated": [0.1, 0.1, 0.2, 0.2, 0.3, 0.3],
     "v1": [0.2] * 6,
-    "warp": [0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
+    "spline": [0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
+    "warp": [0.2, 0.2, 0.25, 0.25, 0.3, 0.3],
     "copy": [0.4] * 6,
 }
 
@@ -100,18 +103,20 @@ def test_means_differences_and_ratios_of_same_person_pairs() -> None:
     mean = section.means["generated"]["l1"]
     assert (mean.value, mean.low, mean.high) == pytest.approx((0.2, 0.1, 0.3))
     # Every person is better than warped by the same 0.1: that is certain, whoever is drawn.
-    better = section.differences["warp"]["l1"]
+    better = section.differences["spline"]["l1"]
     assert (better.value, better.low, better.high) == pytest.approx((-0.1, -0.1, -0.1))
     assert section.ratios["generated"] == pytest.approx({"l1": 0.2 / 0.3, "ssim": 0.1})
+    assert section.ratios["warp"] == pytest.approx({"l1": 0.25 / 0.3, "ssim": 0.05})
+    assert "spline" not in section.ratios
     assert "nme" not in section.means["generated"]  # nothing had one
 
 
 def test_what_one_method_lacks_is_left_out_of_the_difference() -> None:
     measured = _same_pairs(L1)
-    measured[4].methods["warp"].values.pop("l1")
+    measured[4].methods["spline"].values.pop("l1")
     section = summarise("val", "same", measured, seed=0)
-    assert section.means["warp"]["l1"].value == pytest.approx((0.2 * 2 + 0.3 * 2 + 0.4) / 5)
-    assert section.differences["warp"]["l1"].value == pytest.approx(-0.1)
+    assert section.means["spline"]["l1"].value == pytest.approx((0.2 * 2 + 0.3 * 2 + 0.4) / 5)
+    assert section.differences["spline"]["l1"].value == pytest.approx(-0.1)
 
 
 def _cross_pairs(reached: float) -> list[MeasuredPair]:
@@ -127,7 +132,7 @@ def _cross_pairs(reached: float) -> list[MeasuredPair]:
         generated.values.update(
             mouth_asked=asked[n], mouth_change=reached * asked[n], eyes_asked=-asked[n], eyes_change=0.01 + 0 * asked[n]
         )
-        methods = {"generated": generated, "warp": moved(0.1), "photo": Measured({"identity_distance": 0.3})}
+        methods = {"generated": generated, "spline": moved(0.1), "photo": Measured({"identity_distance": 0.3})}
         out.append(MeasuredPair(EvaluationPair(f"{n}a", f"{n}b", PEOPLE[n // 2], f"{n}c"), SHAPE, methods))
     return out
 
@@ -162,8 +167,8 @@ def test_metrics_are_named_for_mlflow() -> None:
     metrics = _evaluation().metrics()
     assert metrics["val/generated.l1"] == pytest.approx(0.2)
     assert metrics["val_details/generated.l1_low"] == pytest.approx(0.1)
-    assert metrics["val_details/generated_minus_warp.l1_high"] == pytest.approx(-0.1)
-    assert metrics["val_details/generated_to_warp.l1"] == pytest.approx(2 / 3)
+    assert metrics["val_details/generated_minus_spline.l1_high"] == pytest.approx(-0.1)
+    assert metrics["val_details/generated_to_spline.l1"] == pytest.approx(2 / 3)
     assert metrics["val_cross/generated.expression_reached"] == pytest.approx(0.3)
     assert np.isfinite(list(metrics.values())).all()
 
@@ -182,9 +187,9 @@ def test_the_brief_table_has_a_line_for_each_chosen_measure_and_a_column_for_eac
     title, table = as_brief(_evaluation()).split("\n\n")
     assert title == "**val: 3 people never trained on**"
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert head == ["", "generated", "v1", "warp", "copy"]
+    assert head == ["", "generated", "v1", "spline", "warp", "copy"]
     found = {row[0]: row[1:] for row in rows}
-    assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.4000"]
+    assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.2500", "0.4000"]
     assert found["two people: reached"][0] == "0.300"
 
 
@@ -211,22 +216,41 @@ def test_sheets_show_both_ends_and_the_middle() -> None:
     ]
 
 
-CHAMPION = RegisteredModel("models:/mien-generator/1", "run", "old", champion=True)
+CHAMPION = Rival(RegisteredModel("models:/mien-generator/1", "run", "old", champion=True), {})
+RULES = PromotionSettings()
 
 
 def test_promotion_compares_with_the_champion_of_the_same_evaluation() -> None:
-    assert not decide_promotion(_evaluation(L1 | {"v1": [0.19] * 6}), CHAMPION).promoted
-    better = decide_promotion(_evaluation(L1 | {"v1": [0.3] * 6}), CHAMPION)
+    assert not decide_promotion(_evaluation(L1 | {"v1": [0.19] * 6}), 500, CHAMPION, RULES).promoted
+    better = decide_promotion(_evaluation(L1 | {"v1": [0.3] * 6}), 500, CHAMPION, RULES)
     # The champion has no cross-person measures and no landmarks here: what it lacks is no hindrance.
     assert better.promoted
     assert "l1 0.2000 against the champion's 0.3000" in better.reason
-    assert "| l1 " in as_text(better)
-    assert as_text(better).endswith(f"Promoted: {better.reason}.")
+    text = as_text(better, "identity was not judged")
+    assert "| l1 " in text
+    assert text.endswith(f"Promoted: {better.reason}.\n\nNote: identity was not judged.")
 
 
-def test_the_first_generator_is_promoted_without_a_comparison() -> None:
-    assert decide_promotion(_evaluation(), None).promoted
-    assert as_text(Decision(True, "it is the first")) == "Promoted: it is the first."
+def test_the_first_generator_is_compared_with_what_needs_no_training() -> None:
+    first = decide_promotion(_evaluation(), 500, None, RULES)
+    assert first.promoted
+    assert [(c.measure, c.other) for c in first.comparisons][::2] == [("l1", "copy"), ("l1", "warp")]
+    worse = decide_promotion(_evaluation(L1 | {"warp": [0.19] * 6}), 500, None, RULES)
+    assert worse.reason == "l1 0.2000 against warp's 0.1900: not better"
+    assert as_text(Decision(True, "it is the first"), "j").startswith("Promoted: it is the first.\n")
+
+
+def test_what_a_version_keeps_of_its_comparison_counts_for_the_next_one() -> None:
+    slack = replace(RULES, ssim=0.5)
+    values = {"generated": [0.1] * 6, "v1": [0.2] * 6, "spline": [0.4] * 6, "warp": [0.4] * 6, "copy": [0.4] * 6}
+    evaluation = _evaluation(values)
+    behind = {"mien.behind_best": json.dumps({"ssim": 0.3, "of another version": 1})}
+    decision = decide_promotion(evaluation, 500, Rival(CHAMPION.model, behind), slack)
+    tags = promotion_tags(evaluation, decision)
+    # SSIM is 1 − L1 here: 0.1 better than the champion's, which was 0.3 behind the best.
+    assert json.loads(tags["mien.behind_best"])["ssim"] == pytest.approx(0.2)
+    assert json.loads(tags["mien.measures"])["values"]["l1"] == pytest.approx(0.1)
+    assert Rival(CHAMPION.model, tags).behind["ssim"] == pytest.approx(0.2)
 
 
 def test_methods_are_named_by_version() -> None:

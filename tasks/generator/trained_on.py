@@ -1,0 +1,88 @@
+"""Who a generator was trained on, as it is kept with its weights: enough to recognise a person, not to list them.
+
+    {"salt": "…", "people": "base64 of 6 bytes each", "photos": "base64 of 6 bytes each"}
+
+A person is recognised by the name in a set of this name, or by a photo. Both are hashed with the salt of the training,
+so that two generators cannot be compared, and nobody reads a name from them. Who suspects a person and has the name, or
+the photo, can find out: that is what it is for. Of a person the 32 photos with the least hashes are kept. Whoever has
+all photos of the person, in whatever set, has those too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_BYTES = 6
+"""Of a hash. With 10⁵ kept ones, one of 3·10⁹ others is taken for one of them by chance."""
+PHOTOS_OF_A_PERSON = 32
+
+
+@dataclass(frozen=True, order=True)
+class Shown:
+    """A photo of a person in a set."""
+
+    set: str
+    identity: str
+    image_id: str
+    """SHA-256 of its bytes."""
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """The people and photos that a generator was trained on."""
+
+    salt: str
+    people: frozenset[bytes]
+    photos: frozenset[bytes]
+
+    @staticmethod
+    def of(shown: Iterable[Shown], salt: str) -> TrainedOn:
+        """Of the photos of a training."""
+        photos: dict[bytes, set[bytes]] = defaultdict(set)
+        for each in shown:
+            photos[_hash(salt, each.set, each.identity)].add(_hash(salt, each.image_id))
+        kept = (hashed for own in photos.values() for hashed in sorted(own)[:PHOTOS_OF_A_PERSON])
+        return TrainedOn(salt, frozenset(photos), frozenset(kept))
+
+    @staticmethod
+    def read(provenance: Mapping[str, Any]) -> TrainedOn | None:
+        """As a generator keeps it; None where it says nothing, or nothing that can be read."""
+        match provenance.get("trained_on"):
+            case {"salt": str(salt), "people": str(people), "photos": str(photos)}:
+                try:
+                    return TrainedOn(salt, _unpacked(people), _unpacked(photos))
+                except ValueError:
+                    return None
+            case _:
+                return None
+
+    def as_json(self) -> dict[str, str]:
+        """As the configuration of a generator keeps it."""
+        return {"salt": self.salt, "people": _packed(self.people), "photos": _packed(self.photos)}
+
+    def seen(self, shown: Iterable[Shown]) -> set[tuple[str, str]]:
+        """Set and identity of those who were trained on: each person of whom the name or any photo was."""
+        return {
+            (each.set, each.identity)
+            for each in shown
+            if _hash(self.salt, each.image_id) in self.photos
+            or _hash(self.salt, each.set, each.identity) in self.people
+        }
+
+
+def _hash(salt: str, *parts: str) -> bytes:
+    return hashlib.sha256("\n".join([salt, *parts]).encode()).digest()[:_BYTES]
+
+
+def _packed(hashes: Iterable[bytes]) -> str:
+    return base64.b64encode(b"".join(sorted(hashes))).decode()
+
+
+def _unpacked(text: str) -> frozenset[bytes]:
+    data = base64.b64decode(text, validate=True)
+    return frozenset(data[start : start + _BYTES] for start in range(0, len(data), _BYTES))
