@@ -18,6 +18,8 @@ import pyarrow as pa
 
 from benchmarks.planning import EXPRESSIONS, SIDE_PX
 from mien.model.landmarks.reference import reference_shape
+from mien.model.pair_planning import PlanRules
+from mien.model.source_choice import CHOICES
 from mien.storage import Root, commit, fingerprint, read_shard, write_shard
 from mien.storage.schemas import FACES
 from mien.tasks.plan.counts import PlanOutcome
@@ -74,14 +76,18 @@ class Planned:
 
 
 def planned(
-    root: Root, of: list[Photo], per_identity: int, labelled: bool, former: FormerClusters | None = None
+    root: Root,
+    of: list[Photo],
+    settings: PlanSettings,
+    labelled: bool,
+    former: FormerClusters | None = None,
 ) -> Planned:
     """Plans a set of photos, and stores it."""
     rows = [photo.row(labelled) for photo in of]
     shard = write_shard(root, "faces", fingerprint(repr(of) + str(labelled)), pa.Table.from_pylist(rows, schema=FACES))
     faces = commit(root, "faces", [shard], {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}})
     tables = FaceTables("drawn", faces.fingerprint, commit(root, "heatmaps", [], {"spec": {}}).fingerprint)
-    plan, outcome = make_plan(root, tables, tables, PlanSettings(per_identity), former), PlanOutcome()
+    plan, outcome = make_plan(root, tables, tables, settings, former), PlanOutcome()
     outcome.pairs += store_round(root, next(plan.rounds(outcome)))
     stored = commit_pairs(root, plan, outcome, tables, tables)
     pairs: set[tuple[str, str]] = set()
@@ -95,7 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--per-identity", type=int, default=10)
+    parser.add_argument("--source", choices=CHOICES, default="turns")
     asked = parser.parse_args()
+    settings = PlanSettings(asked.per_identity, rules=PlanRules(source=asked.source))
     known = Photo(asked.photos, 7, EXPRESSIONS[0])
     stranger = replace(known, person=asked.photos)
     print("| photos of each person | one more photo | labels | pairs | kept | new |\n|---|---|---|---|---|---|")
@@ -111,9 +119,9 @@ def main() -> None:
     ):
         with tempfile.TemporaryDirectory() as scratch:
             root, before, labelled = Root(scratch), photos(asked.photos, each), labels == "labels"
-            first = planned(root, before, asked.per_identity, labelled)
+            first = planned(root, before, settings, labelled)
             former = first.clusters if labels == "clusters kept" else None
-            later = planned(root, [*before, photo], asked.per_identity, labelled, former)
+            later = planned(root, [*before, photo], settings, labelled, former)
         kept, new = len(first.pairs & later.pairs), len(later.pairs - first.pairs)
         print(f"| {each} | {what} | {labels} | {len(first.pairs):,} | {kept:,} | {new:,} |")
 

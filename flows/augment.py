@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mien.flows.at_work import at_work
 from mien.flows.parameters import (
+    ALL_PARTS,
     CHAMPION,
     EXPRESSION,
     GATE,
@@ -16,13 +17,16 @@ from mien.flows.parameters import (
     PLAN,
     ROOT,
     RUN,
+    SOURCE,
     Count,
     Degrees,
     HeadPose,
     ModelUri,
+    Parts,
     RootUrl,
     Seed,
     SetName,
+    StrengthRange,
     Text,
     Workers,
 )
@@ -30,9 +34,12 @@ from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
+from mien.model.expression.parts import checked_parts
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
+from mien.model.expression.strength_range import Strength
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
+from mien.model.source_choice import SourceChoice
 from mien.storage import Root, TableRef, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
@@ -166,10 +173,13 @@ def augment_faces(
     identity_splits: Annotated[list[Split] | None, PLAN] = None,
     same_identity: Annotated[bool, PLAN] = False,
     max_pose_difference: Annotated[Degrees | None, PLAN] = None,
+    source: Annotated[SourceChoice, PLAN] = SOURCE,
     pairs: Annotated[Text | None, PLAN] = None,
     seed: Annotated[Seed, PLAN] = 0,
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
     head_pose: HeadPose = 1.0,
+    strength: StrengthRange = "1",
+    parts: Parts = ALL_PARTS,
     gate: Annotated[SetName | None, GATE] = None,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
@@ -199,11 +209,16 @@ def augment_faces(
         identity_splits: Only people of these splits (train, val, test); everyone if empty.
         same_identity: Let people have their own expressions, too.
         max_pose_difference: Degrees between the head poses of source and driver; any if empty.
+        source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
+            asked for, turns uses all equally often, one the same always.
         pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order.
         seed: Another seed, another plan.
         retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+        strength: How many times the driver's expression is asked for, 0.5 to 1.5, or a range such as 0.8..1.2 in which
+            the seed of each pair draws.
+        parts: What follows the driver, of mouth,eyes,brows,pose; the rest stays as the source photo shows it.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
@@ -240,7 +255,7 @@ def augment_faces(
 
     # Plan pairs
     last = None if remake else former_job(opened_root, name)
-    rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
+    rules = PlanRules(seed, max_pose_difference, same_identity, source, chosen.planning)
     planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
     plan = (
         make_plan(opened_root, sources, drivers, planning, None if last is None else last.clusters(opened_root))
@@ -256,7 +271,8 @@ def augment_faces(
     if commercial:
         check_generator(opened_root, registered)
     sets = tuple(dict.fromkeys((sources, drivers)))
-    retarget_by = RetargetSettings(retarget, head_pose)
+    with checking_arguments():
+        retarget_by = RetargetSettings(retarget, head_pose, Strength.of(strength), checked_parts(parts.split(",")))
     transfer = TransferSettings(
         registered,
         sets,

@@ -10,7 +10,8 @@ from jaxtyping import Float, UInt8
 from mien.model.detection.crop import align_face
 from mien.model.detection.detector import FaceDetector, embed_faces, find_faces
 from mien.model.expression.retargeting import Faces, RetargetSettings, check_retargeting, neutral_landmarks, retarget
-from mien.model.expression.strength import check_strength, strengthened
+from mien.model.expression.strength import strengthened
+from mien.model.expression.strength_range import check_strength
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps

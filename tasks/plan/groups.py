@@ -8,25 +8,23 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from mien.model.expression.clusters import expression_offsets, fitted_centres, nearest_centres
-from mien.model.landmarks.crop_units import from_px
-from mien.model.landmarks.schemes import to_common
+from mien.model.expression.description import described
 from mien.model.pair_planning import PlanRules
-from mien.storage import Root, open_table, read_manifest, read_shard, source_digest
-from mien.tasks.plan.faces import UsableFaces
-from mien.tasks.sets.faces import FaceTables, crop_size_px
+from mien.storage import Root, read_manifest, read_shard, source_digest
+from mien.tasks.plan.faces import UsableFaces, usable_points
+from mien.tasks.sets.faces import FaceTables
 
 UNLABELLED = "(no label)"
 ABOUT = "clusters"
 """Key of what a table of pairs says of its clusters."""
-CODE = source_digest("mien.model.expression.clusters")
+CODE = source_digest("mien.model.expression.description")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def driver_groups(
     # Clusters depend on the order of the faces, plans must not.
     order = np.argsort(drivers.face_ids, kind="stable")
     people = np.unique(np.array(drivers.people, np.str_), return_inverse=True)[1]
-    offsets = expression_offsets(_points(root, tables)[order], people[order])
+    offsets = expression_offsets(usable_points(root, tables)[order], people[order])
     asked = Clusters(tables.name, rules.planning.clusters, rules.seed, len(order), [])
     stays = former is not None and _still_right(former.clusters, asked)
     if former is not None and stays:
@@ -98,25 +96,16 @@ def driver_groups(
     nearest = np.zeros(len(order), np.int64)
     nearest[order] = nearest_centres(offsets, np.array(clusters.centres, np.float32))
     ids = [face_id.decode() for face_id in drivers.face_ids.tolist()]
-    names = [used.get(face_id, f"cluster {number + 1}") for face_id, number in zip(ids, nearest.tolist(), strict=True)]
+    called = [cluster_name(number, centre) for number, centre in enumerate(clusters.centres)]
+    names = [used.get(face_id, called[number]) for face_id, number in zip(ids, nearest.tolist(), strict=True)]
     return DriverGroups(names, clusters)
+
+
+def cluster_name(number: int, centre: Sequence[float]) -> str:
+    """Such as "cluster 3: mouth open, brows up": numbered, since two may be described alike."""
+    return f"cluster {number + 1}: {described(np.array(centre))}"
 
 
 def _still_right(known: Clusters, asked: Clusters) -> bool:
     alike = (known.drivers, known.asked, known.seed, known.code) == (asked.drivers, asked.asked, asked.seed, asked.code)
     return alike and asked.faces < 2 * known.faces
-
-
-def _points(root: Root, tables: FaceTables) -> np.ndarray:
-    """The 68 landmarks of the usable faces (faces × 68 × 2, in [-1, 1] over the crop), in the order of the rows."""
-    side_px = crop_size_px(root, tables)
-    columns = ["landmarks_xy", "landmark_scheme"]
-    scanner = open_table(root, "faces", tables.faces).scanner(columns=columns, filter=pc.field("status") == "ok")
-    parts: list[np.ndarray] = [np.zeros((0, 68, 2), np.float32)]
-    for batch in scanner.to_batches():
-        schemes = set(batch["landmark_scheme"].to_pylist())
-        flat = batch["landmarks_xy"].flatten().to_numpy()
-        for scheme in schemes:  # a set has one: that of its detector
-            points = to_common(flat.reshape(batch.num_rows, -1, 2), scheme)
-            parts.append(from_px(points, side_px).astype(np.float32))
-    return np.concatenate(parts)

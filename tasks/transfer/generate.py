@@ -184,7 +184,8 @@ class PairGenerator:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
         rows = [faces.of(pair) for pair in pairs]
         full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
-        points = self.target_points(full)
+        strengths = [self.strength(pair) for pair in pairs]
+        points = self.target_points(full, [*strengths, *[strengths[-1]] * (BATCH - len(strengths))])
         targets = [
             self._target(source, driver, None if points is None else points[number])
             for number, (source, driver) in enumerate(rows)
@@ -192,10 +193,17 @@ class PairGenerator:
         inputs = generator_inputs(self.generator.heatmap_spec, full, self.settings.crop_size_px, points)
         return Batch(inputs, targets)
 
-    def target_points(self, pairs: Sequence[FacePair]) -> Float[np.ndarray, "pairs 68 2"] | None:
+    def strength(self, pair: PairRow | TransferRow) -> float:
+        """How many times the expression is asked for of a pair."""
+        return self.settings.retarget.strength.drawn(pair["seed"])
+
+    def target_points(
+        self, pairs: Sequence[FacePair], strengths: Sequence[float]
+    ) -> Float[np.ndarray, "pairs 68 2"] | None:
         """The landmarks to reach for pairs (source, driver), in [-1, 1] over the crop; None: the drivers' own."""
         how, shape_model = self.settings.retarget, self.generator.shape_model
-        return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, self.settings.crop_size_px)
+        crop_px = self.settings.crop_size_px
+        return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, crop_px, strengths)
 
     def _target(self, source: FaceRow, driver: FaceRow, points: np.ndarray | None) -> TargetFace:
         crop_px = self.settings.crop_size_px
@@ -282,6 +290,9 @@ class PairGenerator:
             "licence": source["licence"] if source else None,
             "consent": source["consent"].text if source else UNKNOWN.text,
             "rank": pair["rank"],
+            "source_rank": pair["source_rank"],
+            "strength": self.strength(pair),
+            "parts": ",".join(self.settings.retarget.parts),
             "seed": pair["seed"],
             "uri": None,
             "synthetic": True,

@@ -81,7 +81,7 @@ def _settings(kept_as: Any) -> TransferSettings:
     kept["model"] = RegisteredModel(**kept["model"], champion=False)
     kept["sets"] = tuple(FaceTables(**tables) for tables in kept["sets"])
     kept["gate"] = GateSettings(**kept["gate"])
-    kept["retarget"] = RetargetSettings(**kept["retarget"])
+    kept["retarget"] = RetargetSettings.from_mapping(kept["retarget"])
     kept["output"] = OutputSettings(**kept["output"])
     kept["compute"] = Compute(**kept["compute"])
     return TransferSettings(**kept)
