@@ -54,7 +54,7 @@ def read_photos(root: Root, name: str) -> Photos:
     side_px = crop_size_px(root, tables)
     images = [cv2.resize(crop_of(row), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for row in rows]
     points = np.stack([common_points(row, side_px) for row in rows]).astype(np.float64)
-    return Photos(np.stack(images), points, np.unique([row["identity"] for row in rows], return_inverse=True)[1])
+    return Photos(np.stack(images), points, np.unique([str(row["identity"]) for row in rows], return_inverse=True)[1])
 
 
 def drawn_targets(photos: Photos, count: int, offered: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +104,7 @@ def errors(made: np.ndarray, photos: Photos, targets: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="What the choice of the source photo is worth.")
     parser.add_argument("--root", default="./data")
     parser.add_argument("--set", required=True)
     parser.add_argument("--generator", type=Path, help="folder of an exported generator")

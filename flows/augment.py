@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from mien.flows.at_work import at_work
+from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.parameters import (
     ALL_PARTS,
     CHAMPION,
@@ -30,7 +30,6 @@ from mien.flows.parameters import (
     Text,
     Workers,
 )
-from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
@@ -40,15 +39,14 @@ from mien.model.expression.strength_range import Strength
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
 from mien.model.source_choice import SourceChoice
-from mien.storage import Root, TableRef, read_manifest, read_text, set_version, write_set
+from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator
-from mien.tasks.pages.gallery import Gallery
 from mien.tasks.pages.steps import build_gallery
-from mien.tasks.plan.cost import Cost, expected_cost, remembered_cost
-from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.cost import expected_cost, remembered_cost
+from mien.tasks.plan.counts import PlanOutcome
 from mien.tasks.plan.pair_list import read_list
 from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
@@ -66,71 +64,6 @@ from mien.tasks.transfer.former import former_job
 from mien.tasks.transfer.gate_limits import load_gate
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
 from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob, commit_transfers, older_faces
-
-
-@dataclass(frozen=True)
-class AugmentedFaces(FlowResult):
-    """The outcome of a transfer job; without tables after a dry run."""
-
-    set: str
-    plan: PlanSummary
-    outcome: PlanOutcome = field(default_factory=PlanOutcome)
-    accepted: int = 0
-    rejected: int = 0
-    transfers: TableRef | None = None
-    gallery: Gallery | None = None
-    cost: Cost | None = None
-    """What it would take, after a dry run."""
-    held: int = 0
-    """Pairs that the set has already, after a dry run."""
-    refused: tuple[str, ...] = ()
-    """Lines on pairs that were not made for want of consent."""
-    older: dict[str, int] = field(default_factory=dict)
-    """Faces that were kept of another version of the generator, by its name."""
-    model: str = ""
-    """The version that was asked for."""
-    mlflow_run: str = ""
-    """Address of the run that trained the generator."""
-
-    @property
-    def planned(self) -> int:
-        """Faces asked for."""
-        return self.plan.pairs
-
-    def lines(self) -> list[str]:
-        if self.transfers is None or self.gallery is None:
-            there = f" ({self.held} of {self.planned} pairs are in the set already)" if self.held else ""
-            line = f"{self.set}: {self.planned - self.held} faces would be generated{there}; nothing was written"
-            return [line, *self.plan.lines(), *([self.cost.line()] if self.cost else [])]
-        return [
-            self.summary(),
-            *self.older_lines(),
-            *self.refused,
-            f"table:   {self.transfers.uri}",
-            f"gallery: {self.gallery.uri}",
-        ]
-
-    def older_lines(self) -> list[str]:
-        """A line for each other version whose faces were kept."""
-        return [
-            f"{count} of them are by {uri}: --remake makes them anew with {self.model}"
-            for uri, count in self.older.items()
-        ]
-
-    def report(self) -> str:
-        if self.transfers is None or self.gallery is None:
-            return super().report()
-        links = [("Gallery", self.gallery.uri), ("Table", self.transfers.uri), ("MLflow run", self.mlflow_run)]
-        shown = [f"- {as_link(text, address)}" for text, address in links if address]
-        return "\n\n".join([self.gallery.summary, self.summary(), *self.older_lines(), *self.refused, "\n".join(shown)])
-
-    def summary(self) -> str:
-        """One line: what became of the plan."""
-        counted = (
-            f"{self.set}: {self.planned} faces asked for, {self.accepted + self.rejected} tried, "
-            f"{self.accepted} accepted, {self.rejected} rejected"
-        )
-        return "; ".join(filter(None, [counted, self.outcome.evenness_line(self.plan)]))
 
 
 def check_arguments(

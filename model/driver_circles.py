@@ -126,7 +126,8 @@ def _least_entered(offered: Int[np.ndarray, "identities entries"], drivers: int)
     if (offered < 0).any():
         times[0] = 2**62  # the smallest number is that of -1
     chosen: list[int] = []
-    for taken, of_one in enumerate(numbers.tolist()):
+    for taken, row in enumerate(numbers):
+        of_one: list[int] = row.tolist()
         counts = [times[number] for number in of_one]
         usual = int(taken * USUAL / drivers)
         entry = next((entry for entry, count in enumerate(counts) if count <= usual), counts.index(min(counts)))

@@ -116,6 +116,7 @@ class TransferRow(TypedDict):
     source_rank: int | None
     strength: float | None
     parts: str | None
+    neutral_photos: int | None
     model_uri: str
     model_sha256: str
     run_id: str | None

@@ -128,6 +128,7 @@ TRANSFERS = pa.schema(
         pa.field("source_rank", pa.int32()),  # of the source among the person's photos, 1: nearest to what is asked
         pa.field("strength", pa.float32()),  # how many times the driver's displacement was asked for
         pa.field("parts", pa.string()),  # of the expression that were taken: mouth,eyes,brows,pose
+        pa.field("neutral_photos", pa.int32()),  # that the driver's neutral was found from; 1: mostly the population's
         _required("model_uri", pa.string()),  # models:/name/version, never an alias
         _required("model_sha256", pa.string()),
         pa.field("run_id", pa.string()),  # the MLflow run that trained the model

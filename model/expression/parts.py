@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool
@@ -31,7 +31,7 @@ def checked_parts(parts: Iterable[str]) -> tuple[ExpressionPart, ...]:
     if unknown or not asked:
         named = f"{unknown[0]!r} is no part of an expression" if unknown else "no part of the expression is taken"
         raise SettingsError(f"{named}: write some of {', '.join(PARTS)}")
-    return tuple(cast("ExpressionPart", part) for part in PARTS if part in asked)
+    return tuple(part for part in PARTS if part in asked)
 
 
 def moved_landmarks(parts: Iterable[ExpressionPart]) -> Bool[np.ndarray, " 68"]:

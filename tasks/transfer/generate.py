@@ -26,6 +26,7 @@ from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
 from mien.storage.rows import FaceRow, PairRow, TransferRow
 from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
+from mien.tasks.generator.neutrals import load_neutrals
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
@@ -274,6 +275,12 @@ class PairGenerator:
             "failure": failure,
         }
 
+    def _neutral_photos(self, driver: PairFace) -> int | None:
+        if self.settings.neutrals is None:
+            return None
+        known, key = load_neutrals(self.root, self.settings.neutrals), (driver["set"], driver["face_id"])
+        return known.photos(key) if key in known.rows else None
+
     def _row(self, pair: PairRow, faces: Faces, made: Made) -> TransferRow:
         """What was made, with what is said of the pair and its two faces now."""
         source = faces.sources.get(pair["identity_face_id"])
@@ -290,9 +297,10 @@ class PairGenerator:
             "licence": source["licence"] if source else None,
             "consent": source["consent"].text if source else UNKNOWN.text,
             "rank": pair["rank"],
-            "source_rank": pair["source_rank"],
+            "source_rank": pair.get("source_rank"),  # plans of earlier versions have none
             "strength": self.strength(pair),
             "parts": ",".join(self.settings.retarget.parts),
+            "neutral_photos": None if driver is None else self._neutral_photos(driver),
             "seed": pair["seed"],
             "uri": None,
             "synthetic": True,

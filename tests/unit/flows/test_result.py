@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mien.flows.augment import AugmentedFaces
+from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.export import ExportedFaces
 from mien.flows.nightly import Night
 from mien.flows.prepare import PreparedFaces

@@ -138,7 +138,7 @@ def test_a_neutral_that_winks_opens_no_eye_beyond_what_the_face_allows() -> None
     width = np.abs(neutral()[36, 0] - neutral()[39, 0])
     opened = gaps(found, LID_PAIRS)[0] / np.abs(found[0, 36, 0] - found[0, 39, 0])
     assert width > 0
-    assert opened.max() <= 0.551
+    assert opened.max() <= 0.431
     # The eye that did not wink is as the driver shows it.
     assert gaps(found, LID_PAIRS)[0, 2:] == pytest.approx(gaps(person.points, LID_PAIRS)[0, 2:], rel=0.01)
 
@@ -147,7 +147,7 @@ def test_a_mouth_opens_no_wider_than_the_lower_face_allows() -> None:
     gaping = opened_mouth(neutral(), 1.2)
     found = retarget(faces(neutral(), neutral()), faces(gaping, neutral()), OFFSETS)
     person = in_crop(neutral())
-    assert gaps(found, LIP_PAIRS).max() <= 0.601 * (person[8, 1] - person[33, 1])
+    assert gaps(found, LIP_PAIRS).max() <= 0.651 * (person[8, 1] - person[33, 1])
 
 
 def test_a_neutral_beyond_the_bounds_keeps_its_own_opening() -> None:
