@@ -14,7 +14,7 @@ from mien.model.images.tensors import to_uint8
 from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.networks.generator import Generator
-from mien.model.quality.gate import landmark_error
+from mien.model.quality.judge import landmark_error
 from mien.model.training.batches import FaceArrays, TargetExpressions
 from mien.model.training.validation import PAIRS_SEED, draw, draw_targets
 from mien.model.warping.masks import Region, region_mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as changed
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -43,7 +44,7 @@ from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
-from mien.tasks.generator.weights import check_generator
+from mien.tasks.generator.weights import check_generator, load_model
 from mien.tasks.pages.steps import build_gallery
 from mien.tasks.plan.cost import expected_cost, remembered_cost
 from mien.tasks.plan.counts import PlanOutcome
@@ -61,8 +62,9 @@ from mien.tasks.sets.splits import Split
 from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.former import former_job
-from mien.tasks.transfer.gate_limits import load_gate
+from mien.tasks.transfer.gate_limits import named_gate
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
+from mien.tasks.transfer.steps import gate_for
 from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob, commit_transfers, older_faces
 
 
@@ -81,7 +83,9 @@ def check_arguments(
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
         check_compatible(opened_root, prepared)
-        load_gate(opened_root, gate, read_settings(settings).gate)
+        read_settings(settings)
+        if gate is not None:
+            named_gate(opened_root, gate)
         if commercial:
             check_sets(opened_root, prepared)
         if pairs is not None:
@@ -129,7 +133,7 @@ def augment_faces(
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
-    Of the settings the sections planning, gate and work count; the limits of the set that `gate` names win over them.
+    Of the settings the sections planning, gate and work count; a limit of the gate that is set there wins.
 
     Args:
         identities: Prepared set whose people are shown.
@@ -152,7 +156,8 @@ def augment_faces(
         strength: How many times the driver's expression is asked for, 0.5 to 1.5, or a range such as 0.8..1.2 in which
             the seed of each pair draws.
         parts: What follows the driver, of mouth,eyes,brows,pose; the rest stays as the source photo shows it.
-        gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
+        gate: Set whose calibrated limits (mien calibrate) judge the faces; if empty, limits are calibrated on the set
+            of the people, and kept while it grows.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         image_format: How generated faces are encoded.
@@ -211,7 +216,6 @@ def augment_faces(
         sets,
         crop_size_px(opened_root, sources),
         detector_of(opened_root, sources),
-        gate=load_gate(opened_root, gate, chosen.gate),
         retarget=retarget_by,
         neutrals=keep_neutrals(
             opened_root, sets, registered.sha256, retarget_by, None if last is None else last.neutrals
@@ -222,12 +226,14 @@ def augment_faces(
     )
 
     # Transfer, in rounds: what is rejected in one is replaced in the next
-    job = TransferJob(transfer, None if last is None else last.rows_for(transfer))
     outcome = PlanOutcome()
     with (
-        remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
         worker_pool(workers, chosen.work),
+        remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
     ):
+        judging = gate_for(opened_root, sources, gate, chosen.gate, load_model(opened_root, registered.sha256).size_px)
+        transfer = changed(transfer, gate=judging)
+        job = TransferJob(transfer, None if last is None else last.rows_for(transfer))
         for pairs_round in plan.rounds(outcome):
             shards = store_round(opened_root, pairs_round)
             names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)

@@ -32,7 +32,7 @@ class CalibratedGate(FlowResult):
     def lines(self) -> list[str]:
         return [
             *self.left_out,
-            *self.calibration.table().splitlines(),
+            *self.calibration.lines(),
             "",
             f"kept in {self.uri}; mien augment --gate {self.set} judges by it",
         ]

@@ -43,7 +43,7 @@ from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.new_rows import new_rows, tables_of_last_night
 from mien.tasks.sets.splits import Split
-from mien.tasks.transfer.gate_limits import load_gate
+from mien.tasks.transfer.gate_limits import named_gate
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ def check_arguments(
     )
     with checking_arguments():
         opened_root = Root(root)
-        load_gate(opened_root, gate, read_settings(settings).gate)
+        read_settings(settings)
+        if gate is not None:
+            named_gate(opened_root, gate)
         if expressions not in (None, set):  # the set itself may be made by the night
             face_tables(opened_root, expressions)
 
@@ -171,7 +173,8 @@ def nightly(
         source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
             asked for, turns uses all equally often, one the same always.
         seed: Another seed, another plan.
-        gate: Set whose calibrated limits (mien calibrate) judge the faces; the usual limits if empty.
+        gate: Set whose calibrated limits (mien calibrate) judge the faces; if empty, limits are calibrated on the set,
+            and kept while it grows.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse whatever depends on weights that exclude commercial use.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.

@@ -129,10 +129,30 @@ class TransferRow(TypedDict):
     uri: str | None
     sha256: str | None
     identity_similarity: float | None
+    person_similarity: float | None
+    nearest_similarity: float | None
     driver_similarity: float | None
     expression_error: float | None
+    asked: str | None
+    expression_reached: float | None
+    mouth_asked: float | None
+    mouth_reached: float | None
+    lids_asked: float | None
+    lids_reached: float | None
+    brows_asked: float | None
+    brows_reached: float | None
+    jaw_asked: float | None
+    jaw_reached: float | None
+    pose_asked: float | None
+    pose_reached: float | None
     sharpness_ratio: float | None
+    mouth_sharpness_ratio: float | None
+    eyes_sharpness_ratio: float | None
+    texture_error: float | None
+    contrast_ratio: float | None
+    colour_difference: float | None
     detector_score: float | None
+    found_landmarks_xy: list[float] | None
     synthetic: bool
     status: Status
     reason: str | None

@@ -140,11 +140,31 @@ TRANSFERS = pa.schema(
         pa.field("image_format", pa.string()),
         pa.field("uri", pa.string()),  # where the image lies, if not in the row
         pa.field("sha256", pa.string()),  # of the encoded image, also where it was not kept
-        pa.field("identity_similarity", pa.float32()),
+        pa.field("identity_similarity", pa.float32()),  # to the source photo
+        pa.field("person_similarity", pa.float32()),  # to the mean of the person's photos
+        pa.field("nearest_similarity", pa.float32()),  # to the mean of the most similar other person's
         pa.field("driver_similarity", pa.float32()),
         pa.field("expression_error", pa.float32()),  # share of the inter-ocular distance
-        pa.field("sharpness_ratio", pa.float32()),  # of the result over that of the source's crop
+        pa.field("asked", pa.string()),  # how much change: little, middle, large
+        pa.field("expression_reached", pa.float32()),  # share of it that is found; null where little was asked
+        pa.field("mouth_asked", pa.float32()),  # in distances between the eye centres
+        pa.field("mouth_reached", pa.float32()),
+        pa.field("lids_asked", pa.float32()),
+        pa.field("lids_reached", pa.float32()),
+        pa.field("brows_asked", pa.float32()),
+        pa.field("brows_reached", pa.float32()),
+        pa.field("jaw_asked", pa.float32()),
+        pa.field("jaw_reached", pa.float32()),
+        pa.field("pose_asked", pa.float32()),  # in degrees
+        pa.field("pose_reached", pa.float32()),
+        pa.field("sharpness_ratio", pa.float32()),  # of the face, over that of the source's crop
+        pa.field("mouth_sharpness_ratio", pa.float32()),
+        pa.field("eyes_sharpness_ratio", pa.float32()),
+        pa.field("texture_error", pa.float32()),  # in octaves
+        pa.field("contrast_ratio", pa.float32()),
+        pa.field("colour_difference", pa.float32()),  # in CIE L*a*b*
         pa.field("detector_score", pa.float32()),  # of the face found on the result
+        pa.field("found_landmarks_xy", _VECTOR),  # 68 × 2, in [-1, 1] over the result
         _required("synthetic", pa.bool_()),
         *_OUTCOME,
     ]

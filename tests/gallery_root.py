@@ -67,7 +67,9 @@ def transfer(number: int, source: int, driver: int, **values: Any) -> Row:
         "identity_similarity": 0.5 + (number % 100) / 250,
         "driver_similarity": 0.1 + (number % 7) / 100,
         "expression_error": 0.02 + (number % 11) / 1000,
+        "expression_reached": 0.75,
         "sharpness_ratio": 0.9,
+        "texture_error": 0.25,
         "detector_score": 1.5,
         "synthetic": True,
         "status": "ok",
@@ -84,7 +86,9 @@ def rejected(number: int, source: int, driver: int, reason: str, kept: bool = Fa
 def not_made(number: int, source: int, driver: int, status: str, reason: str) -> Row:
     """One of which there is nothing."""
     nothing = dict.fromkeys(("image", "image_format", "sha256", "identity_similarity", "driver_similarity"))
-    more = dict.fromkeys(("expression_error", "sharpness_ratio", "detector_score"))
+    more = dict.fromkeys(
+        ("expression_error", "expression_reached", "sharpness_ratio", "texture_error", "detector_score")
+    )
     failure = {"failure": "content"} if status == "failed" else {}
     return transfer(number, source, driver) | nothing | more | failure | {"status": status, "reason": reason}
 

@@ -18,7 +18,7 @@ from mien.model.images.provenance import encode_image, format_of
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.inference.quick_dlib import load_pair_detector
-from mien.model.quality.gate import Judgement
+from mien.model.quality.judge import Judgement
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model

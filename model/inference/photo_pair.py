@@ -19,12 +19,13 @@ from mien.model.expression.retargeting import (
 )
 from mien.model.expression.strength import strengthened
 from mien.model.expression.strength_range import check_strength
+from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
-from mien.model.quality.gate import GateSettings, Judgement, TargetFace, judge_face
-from mien.model.quality.measures import sharpness
+from mien.model.quality.gate import GateSettings
+from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_source
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,6 @@ class PhotoFace:
     keypoints: Keypoints
     embedding: np.ndarray
     """Of the face in the photo."""
-    sharpness: float
-    """Of the crop."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class PhotoPairs:
         aligned = align_face(pixels, found[0], self.generator.alignment)
         keypoints = Keypoints(aligned.landmarks_xy, found[0].scheme, aligned.crop.shape[0])
         embedding = embed_faces(self.detector, pixels, found)[0]
-        return PhotoFace(aligned.crop, keypoints, embedding, sharpness(aligned.crop))
+        return PhotoFace(aligned.crop, keypoints, embedding)
 
     def transfer(
         self,
@@ -109,9 +108,14 @@ class PhotoPairs:
         """
         target = self._target(source.keypoints, driver.keypoints, retargeting or RetargetSettings(), strength)
         image = self._generated(source, target)
-        landmarks = target.landmarks_xy * (image.shape[0] / target.side_px)
-        asked = TargetFace(source.embedding, driver.embedding, landmarks, target.scheme, source.sharpness)
-        return TransferredFace(image, judge_face(self.detector, image, asked, self.gate))
+        asked = TargetFace(
+            source.embedding,
+            driver.embedding,
+            source_points=source.keypoints.points()[0].astype(np.float64),
+            asked_points=target.points()[0].astype(np.float64),
+            source=view_source(self.detector, resize_rgb(source.crop, len(image))),
+        )
+        return TransferredFace(image, judge_faces(self.detector, [image], [asked], self.gate)[0])
 
     def _target(self, source: Keypoints, driver: Keypoints, how: RetargetSettings, strength: float) -> Keypoints:
         """What is asked of the generator. The neutrals come from the one photo that there is of each person."""

@@ -1,136 +1,193 @@
-"""Each generated face is measured: whose identity it shows, whether it reached the target expression.
+"""The gate: which generated faces are accepted, and the reason of each that is not.
 
-The measurements come from the same detector and embedder that found the real faces, run on the generated picture
-as if it were a photo. Nothing is copied from the inputs of the generator.
+A limit that is not asked for is calibrated on the set (`tasks/transfer/gate_limits.py`); where that cannot be, the
+limit of `GateLimits` holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
 
-from mien.model.configuration.bounds import NotNegative, check_bounds
-from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
-from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
-from mien.model.quality.measures import sharpness
+from mien.model.configuration.bounds import Bounds, NotNegative, check_bounds
+from mien.model.quality.change import PARTS, ChangePart, PartChange
+from mien.model.quality.face_measures import Asked, FaceMeasures
+
+LARGE = 2.5
+"""A change is large where a part is asked for so many times its least change."""
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """Limits that a generated face has to keep to be accepted."""
+
+    min_identity_similarity: float
+    """To the source photo."""
+    min_person_margin: float = 0.04
+    """Similarity to the person's own photos, less that to the photos of the nearest other person of the set."""
+    min_driver_margin: float = 0.0
+    """Similarity to the source photo, less that to the driver's."""
+    min_expression_reached: float = 0.3
+    """Mean share of the asked change that is found, over the parts that are asked to change."""
+    min_part_reached: float = 0.1
+    """The same share, of each part that is asked to change."""
+    max_expression_error: float = 0.1
+    """Mean distance between found and asked landmarks, as a share of the inter-ocular distance."""
+    min_sharpness_ratio: float = 0.2
+    """Detail of the face over that of the source's crop; then of the mouth and the eyes alone."""
+    max_sharpness_ratio: float = 4.0
+    min_mouth_sharpness_ratio: float = 0.2
+    max_mouth_sharpness_ratio: float = 5.0
+    min_eyes_sharpness_ratio: float = 0.15
+    max_eyes_sharpness_ratio: float = 8.0
+    max_texture_error: float = 0.7
+    """How far the wavelet bands of the face differ from the source's, in octaves."""
+    min_contrast_ratio: float = 0.7
+    """Of the face's grey values, over that of the source's."""
+    max_colour_difference: float = 15.0
+    """Distance of the face's mean colour to the source's, in CIE L*a*b*."""
+    min_detector_score: float = -math.inf
+    """Of the face found on the result, in the detector's unit."""
+    min_mouth_asked: float = 0.03
+    """A part that is asked to change less than this is asked for little. Root mean square over its coordinates, in
+    distances between the eye centres."""
+    min_lids_asked: float = 0.03
+    min_brows_asked: float = 0.04
+    min_jaw_asked: float = 0.08
+    min_pose_asked: float = 8.0
+    """In degrees."""
+
+    def min_asked(self, part: ChangePart) -> float:
+        """Below, a part is asked for little."""
+        value: float = getattr(self, f"min_{part}_asked")
+        return value
 
 
 @dataclass(frozen=True)
 class GateSettings:
-    """Limits that a generated face has to keep to be accepted."""
+    """Limits of the gate. One that is not set is calibrated on the set, or is that of `GateLimits`."""
 
     min_identity_similarity: float | None = None
-    """To the source photo. Where it is not set, the embedder's customary threshold for two photos of one person."""
-    max_expression_error: NotNegative = 0.05
-    """Mean distance between found and target landmarks, as a share of the inter-ocular distance. An unchanged copy of
-    the source has about 0.06, so the default demands a change."""
+    """To the source photo. Neither set nor calibrated: the embedder's customary threshold for photos of one person."""
+    min_person_margin: float | None = None
+    """Similarity to the person's own photos, less that to the photos of the nearest other person of the set."""
+    min_driver_margin: float | None = None
+    """Similarity to the source photo, less that to the driver's."""
+    min_expression_reached: float | None = None
+    """Mean share of the asked change that is found, over the parts that are asked to change. A copy has 0."""
+    min_part_reached: float | None = None
+    """The same share, of each part that is asked to change."""
+    max_expression_error: NotNegative | None = None
+    """Mean distance between found and asked landmarks, as a share of the inter-ocular distance."""
     min_sharpness_ratio: NotNegative | None = None
-    """Sharpness over that of the source's crop. Where it is not set, any is accepted."""
+    """Detail of the face over that of the source's crop; then of the mouth and the eyes alone."""
+    max_sharpness_ratio: NotNegative | None = None
+    min_mouth_sharpness_ratio: NotNegative | None = None
+    max_mouth_sharpness_ratio: NotNegative | None = None
+    min_eyes_sharpness_ratio: NotNegative | None = None
+    max_eyes_sharpness_ratio: NotNegative | None = None
+    max_texture_error: NotNegative | None = None
+    """How far the wavelet bands of the face differ from the source's, in octaves."""
+    min_contrast_ratio: NotNegative | None = None
+    """Of the face's grey values, over that of the source's."""
+    max_colour_difference: NotNegative | None = None
+    """Distance of the face's mean colour to the source's, in CIE L*a*b*."""
     min_detector_score: float | None = None
-    """Of the face found on the result, in the detector's unit. Where it is not set, any is accepted."""
+    """Of the face found on the result, in the detector's unit."""
+    min_mouth_asked: NotNegative | None = None
+    """A part that is asked to change less than this is asked for little. Root mean square over its coordinates, in
+    distances between the eye centres."""
+    min_lids_asked: NotNegative | None = None
+    min_brows_asked: NotNegative | None = None
+    min_jaw_asked: NotNegative | None = None
+    min_pose_asked: Annotated[float, Bounds(min=0, max=180)] | None = None
+    """In degrees."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
 
+    def limits(self, customary_similarity: float) -> GateLimits:
+        """All limits; `customary_similarity` is the embedder's threshold for two photos of one person."""
+        return GateLimits(**{"min_identity_similarity": customary_similarity} | self.chosen())
 
-@dataclass(frozen=True)
-class TargetFace:
-    """What a generated face is compared with."""
-
-    source_embedding: Float[np.ndarray, " d"]
-    driver_embedding: Float[np.ndarray, " d"]
-    landmarks_xy: Float[np.ndarray, "points 2"]
-    """In pixels of the generated picture."""
-    scheme: LandmarkScheme
-    source_sharpness: float | None = None
-    """`sharpness` of the source's crop at the size of the generated picture."""
+    def chosen(self) -> dict[str, float]:
+        """The limits that are set, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """Measurements of a generated face; None where no face was found on it."""
+class ChangeAsked(NamedTuple):
+    """What was asked of a face, and how much of it is found."""
 
-    identity_similarity: float | None
-    driver_similarity: float | None
-    expression_error: float | None
-    reason: str | None
-    """Why it is rejected; None if it is accepted."""
-    sharpness_ratio: float | None = None
-    detector_score: float | None = None
+    asked: Asked
+    reached: float | None
+    """Mean over the parts that are asked to change; None where little is asked."""
 
 
-def judge_face(
-    detector: FaceDetector, generated: UInt8[np.ndarray, "h w 3"], target: TargetFace, gate: GateSettings
-) -> Judgement:
-    """Measures one generated face and applies the gate."""
-    return judge_faces(detector, [generated], [target], gate)[0]
+def change_asked(changes: Mapping[ChangePart, PartChange], limits: GateLimits) -> ChangeAsked:
+    """Whether a face is asked for a change, and how much of it is found.
+
+    More than what was asked counts as what was asked: a mouth too wide does not make up for lids that stay open.
+    """
+    times: dict[ChangePart, float] = {
+        part: change.asked / max(limits.min_asked(part), 1e-9) for part, change in changes.items()
+    }
+    parts: list[ChangePart] = [part for part in PARTS if times[part] >= 1]
+    if not parts:
+        return ChangeAsked("little", None)
+    reached = float(np.mean([np.clip(changes[part].reached, -1, 1) for part in parts]))
+    return ChangeAsked("large" if max(times.values()) >= LARGE else "middle", reached)
 
 
-def judge_faces(
-    detector: FaceDetector,
-    generated: Sequence[UInt8[np.ndarray, "h w 3"]],
-    targets: Sequence[TargetFace],
-    gate: GateSettings,
-) -> list[Judgement]:
-    """Measures generated faces and applies the gate; they are embedded together."""
-    found = [(detector.find(image) or [None])[0] for image in generated]
-    seen = [(image, face) for image, face in zip(generated, found, strict=True) if face is not None]
-    embeddings = iter(embed_each(detector, [image for image, _ in seen], [face for _, face in seen]))
-    return [
-        _judged(detector, image, face, None if face is None else next(embeddings), target, gate)
-        for image, face, target in zip(generated, found, targets, strict=True)
-    ]
+def broken_limit(found: FaceMeasures, limits: GateLimits) -> str | None:
+    """The first limit that a face does not keep, in words with its numbers; None for a face that is accepted.
+
+    A measure that is None breaks no limit; NaN breaks each.
+    """
+    if found.identity_similarity is None:
+        return "no face found on the result"
+    return next(_broken(found, limits), None)
 
 
-def _judged(
-    detector: FaceDetector,
-    image: UInt8[np.ndarray, "h w 3"],
-    face: FoundFace | None,
-    embedding: Float[np.ndarray, " d"] | None,
-    target: TargetFace,
-    gate: GateSettings,
-) -> Judgement:
-    ratio = None if not target.source_sharpness else sharpness(image) / target.source_sharpness
-    if face is None or embedding is None:
-        return Judgement(None, None, None, "no face found on the result", ratio)
-    identity = float(detector.similarity(embedding, target.source_embedding))
-    driver = float(detector.similarity(embedding, target.driver_embedding))
-    error = landmark_error(face.landmarks_xy, face.scheme, target.landmarks_xy, target.scheme)
-    judged = Judgement(identity, driver, error, None, ratio, float(face.score))
-    return replace(judged, reason=_reason(judged, gate, detector.same_person_similarity))
+def _broken(found: FaceMeasures, limits: GateLimits) -> Iterator[str]:
+    identity, person, nearest = found.identity_similarity, found.person_similarity, found.nearest_similarity
+    yield from _below("identity similarity", identity, limits.min_identity_similarity)
+    if person is not None and nearest is not None and not person - nearest >= limits.min_person_margin:
+        yield f"looks more like another person of the set ({nearest:.3f}) than like the source's photos ({person:.3f})"
+    driver = found.driver_similarity
+    if identity is not None and driver is not None and not identity - driver >= limits.min_driver_margin:
+        yield f"looks more like the driver ({driver:.3f}) than like the source ({identity:.3f})"
+    yield from _below("expression reached", found.expression_reached, limits.min_expression_reached)
+    for part in PARTS:
+        asked, reached = found.of_part(part)
+        if asked is not None and asked >= limits.min_asked(part):
+            yield from _below(f"{part} reached", reached, limits.min_part_reached)
+    yield from _above("expression error", found.expression_error, limits.max_expression_error)
+    for region in ("", "mouth_", "eyes_"):
+        words = f"sharpness of the {region.rstrip('_') or 'face'} over the source's"
+        ratio = getattr(found, f"{region}sharpness_ratio")
+        yield from _below(words, ratio, getattr(limits, f"min_{region}sharpness_ratio"))
+        yield from _above(words, ratio, getattr(limits, f"max_{region}sharpness_ratio"))
+    yield from _above("texture error", found.texture_error, limits.max_texture_error)
+    yield from _below("contrast over the source's", found.contrast_ratio, limits.min_contrast_ratio)
+    yield from _above("colour difference", found.colour_difference, limits.max_colour_difference)
+    yield from _below("detector score", found.detector_score, limits.min_detector_score)
 
 
-def _reason(judged: Judgement, gate: GateSettings, customary_similarity: float) -> str | None:
-    """The first limit that is not kept."""
-    min_similarity = customary_similarity if gate.min_identity_similarity is None else gate.min_identity_similarity
-    identity, driver, error = judged.identity_similarity, judged.driver_similarity, judged.expression_error
-    assert identity is not None
-    assert driver is not None
-    assert error is not None
-    if identity < min_similarity:
-        return f"identity similarity {identity:.3f} is below {min_similarity:.3f}"
-    if driver > identity:
-        return f"looks more like the driver ({driver:.3f}) than like the source ({identity:.3f})"
-    if error > gate.max_expression_error:
-        return f"expression error {error:.3f} is above {gate.max_expression_error:.3f}"
-    for measure, value, limit in (
-        ("sharpness over the source's", judged.sharpness_ratio, gate.min_sharpness_ratio),
-        ("detector score", judged.detector_score, gate.min_detector_score),
-    ):
-        if limit is not None and value is not None and value < limit:
-            return f"{measure} {value:.3f} is below {limit:.3f}"
-    return None
+def _below(words: str, value: float | None, limit: float) -> Iterator[str]:
+    if value is not None and not value >= limit:
+        yield f"{words} {_shown(value, limit)} is below {limit:.3f}"
 
 
-def landmark_error(
-    found_xy: Float[np.ndarray, "n 2"],
-    found_scheme: LandmarkScheme,
-    target_xy: Float[np.ndarray, "m 2"],
-    target_scheme: LandmarkScheme,
-) -> float:
-    """Normalised mean error: mean distance of the 68 common landmarks over the target's inter-ocular distance."""
-    found, target = to_common(found_xy, found_scheme), to_common(target_xy, target_scheme)
-    return float(np.linalg.norm(found - target, axis=1).mean() / interocular_px(target, "ibug68"))
+def _above(words: str, value: float | None, limit: float) -> Iterator[str]:
+    if value is not None and not value <= limit:
+        yield f"{words} {_shown(value, limit)} is above {limit:.3f}"
+
+
+def _shown(value: float, limit: float) -> str:
+    """With as many digits as it takes to tell it from the limit."""
+    texts = ((f"{value:.{digits}f}", f"{limit:.{digits}f}") for digits in range(3, 9))
+    return next((of_value for of_value, of_limit in texts if of_value != of_limit), str(value))

@@ -15,7 +15,7 @@ from mien.model.detection.load import load_detector
 from mien.model.evaluation.metrics import l1, masked_l1, psnr, ssim
 from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening, to_common
-from mien.model.quality.gate import landmark_error
+from mien.model.quality.judge import landmark_error
 from mien.model.warping.masks import Region, region_mask
 from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures

@@ -29,7 +29,11 @@ from mien.tasks.pages.gallery_sheets import SheetPictures, decoded
 from mien.tasks.runtime.progress import Advance
 from mien.tasks.sets.reasons import reason_kind
 
-Measure = Literal["identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score"]
+Measure = Literal[
+    "identity_similarity", "expression_reached", "expression_error", "driver_similarity", "sharpness_ratio",
+    "texture_error", "detector_score",
+]  # fmt: skip
+"""The first three are shown beside each face and as medians."""
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 _LABELS = ("identity", "expression", "status", "reason", "split", "consent", "licence", "model_uri", "run_id")

@@ -7,6 +7,7 @@ belongs to (`tasks/runtime/run_progress.py`); where there is neither, the log of
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,10 @@ class Display(Protocol):
     def close(self, step: object) -> None: ...
 
 
+UNKNOWN = math.inf
+"""The total of a step before it can be estimated."""
+
+
 @dataclass
 class Line:
     """A step as text."""
@@ -60,8 +65,9 @@ class Line:
     def text(self) -> str:
         passed_s = max(time.monotonic() - self.started_s, 1e-9)
         rate = self.done / passed_s
-        left = f", {(self.total - self.done) / rate:.0f} s left" if 0 < self.done < self.total else ""
-        return f"{self.title}: {self.done:.0f}/{self.total:.0f} {self.unit}, {rate:.1f}/s{left}"
+        left = f", {(self.total - self.done) / rate:.0f} s left" if 0 < self.done < self.total < UNKNOWN else ""
+        of_all = "" if self.total == UNKNOWN else f"/{self.total:.0f}"
+        return f"{self.title}: {self.done:.0f}{of_all} {self.unit}, {rate:.1f}/s{left}"
 
 
 class LineDisplay:
@@ -119,7 +125,7 @@ class BarDisplay:
         self._bars.stop()
 
     def open(self, title: str, total: float, unit: str) -> TaskID:
-        return self._bars.add_task(title, total=total, unit=unit)
+        return self._bars.add_task(title, total=None if total == UNKNOWN else total, unit=unit)
 
     def advance(self, step: object, done: float, total: float | None = None) -> None:
         self._bars.update(TaskID(int(str(step))), advance=done, total=total)
@@ -165,7 +171,8 @@ def _of_run() -> Display | None:
 
 @contextmanager
 def progress(title: str, total: float, unit: str) -> Iterator[Advance]:
-    """Announces a step of `total` units; the block calls what it gets with the number of units done since."""
+    """Announces a step of `total` units, `UNKNOWN` where nobody can tell yet; the block calls what it gets with the
+    number of units done since."""
     with ExitStack() as steps:
         shown = [(display, steps.enter_context(_opened(display, title, total, unit))) for display in _displays()]
 

@@ -38,7 +38,8 @@ class RunLog:
         self._images += images
         # What a former run of the same training did is in the fraction, and not in the images of this one.
         done = (self._trainer.fraction_done - self._done_before) / max(1 - self._done_before, 1e-9)
-        self._advance(images, self._images / max(done, 1e-3))
+        # Nothing is known before the first update of the generator where only their number limits the training.
+        self._advance(images, self._images / done if done > 0 else None)
         if self._sums and ("generator" in values) != ("generator" in self._sums):  # pretraining counts its own steps
             self._pass_on()
         for name, value in values.items():  # not every update has every loss

@@ -30,7 +30,7 @@ from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, wa
 from mien.tasks import tracking
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
-from mien.tasks.runtime.progress import progress
+from mien.tasks.runtime.progress import UNKNOWN, progress
 from mien.tasks.sets import licences
 from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
 from mien.tasks.sets.faces import (
@@ -169,7 +169,7 @@ def train(
         run.description(description := of_training([s.name for s in sets], settings, recipe, changed))
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
         trainer = resumed_trainer(settings, faces, folder)
-        with progress("train", 1, "images") as advance:
+        with progress("train", UNKNOWN, "images") as advance:
             result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
         run.metrics({f"final/{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 from mien.model.errors import ModelError
+from mien.model.quality.face_measures import MeasureColumns
 from mien.storage import Root, StorageError, read_manifest, read_set, set_names
 from mien.storage.errors import ErrorKind
 from mien.storage.schemas import Status
@@ -31,7 +32,7 @@ from mien.tasks.transfer.settings import (
 _log = logging.getLogger("mien.tasks")
 
 
-class Made(TypedDict):
+class Made(MeasureColumns):
     """The columns of `transfers` that say what became of a pair, and by what."""
 
     output_id: str
@@ -44,11 +45,7 @@ class Made(TypedDict):
     image: bytes | None
     image_format: str | None
     sha256: str | None
-    identity_similarity: float | None
-    driver_similarity: float | None
-    expression_error: float | None
-    sharpness_ratio: float | None
-    detector_score: float | None
+    found_landmarks_xy: list[float] | None
     status: Status
     reason: str | None
     failure: ErrorKind | None

@@ -17,10 +17,11 @@ from jaxtyping import Float
 
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
+from mien.model.images.codec import resize_rgb
 from mien.model.images.provenance import encode_image
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.crop_units import to_px
-from mien.model.quality.gate import Judgement, TargetFace, judge_faces
+from mien.model.quality.face_measures import FaceMeasures, columns_of
+from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_source
 from mien.storage import Root, Status
 from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
@@ -31,9 +32,10 @@ from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
 from mien.tasks.sets.consent import known_consents, pair_refusal
-from mien.tasks.sets.face_columns import embedding_of, landmarks_px, scheme_of
+from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
+from mien.tasks.sets.people import people_of
 from mien.tasks.transfer.former import FormerTransfers, Made
 from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.pair_inputs import Asked, asked_of
@@ -43,8 +45,11 @@ BATCH = 16
 """Pairs that go through the generator at once. Always so many: libraries may round differently in a batch of another
 size, and a face is to have the same bytes whatever it was made beside."""
 
+REMEMBERED = 64
+"""Sources whose view is kept while a shard is worked through."""
+
 FACE_COLUMNS = [
-    "image_id", "identity", "expression", "split", "crop", "landmarks_xy", "landmark_scheme", "embedding", "sharpness",
+    "image_id", "identity", "expression", "split", "crop", "landmarks_xy", "landmark_scheme", "embedding",
 ]  # fmt: skip
 
 
@@ -75,6 +80,7 @@ class PairGenerator:
     def __init__(self, root: Root, settings: TransferSettings, former: FormerTransfers | None = None) -> None:
         """What `former` has is taken over; without it everything is made."""
         self.root, self.settings, self.former = root, settings, former
+        self._views: dict[str, SourceView | None] = {}
 
     @cached_property
     def made_with(self) -> str:
@@ -206,18 +212,28 @@ class PairGenerator:
         crop_px = self.settings.crop_size_px
         return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, crop_px, strengths)
 
-    def _target(self, source: FaceRow, driver: FaceRow, points: np.ndarray | None) -> TargetFace:
-        crop_px = self.settings.crop_size_px
-        landmarks, scheme = landmarks_px(driver), scheme_of(driver)
-        if points is not None:
-            landmarks, scheme = to_px(points, crop_px).astype(np.float32), "ibug68"
+    def _target(self, source: PairFace, driver: PairFace, points: np.ndarray | None) -> TargetFace:
+        crop_px, sets = self.settings.crop_size_px, self.settings
+        same = source["identity"] is not None and source["identity"] == driver["identity"]
         return TargetFace(
             source_embedding=embedding_of(source),
-            driver_embedding=embedding_of(driver),
-            landmarks_xy=landmarks * (self.generator.size_px / crop_px),
-            scheme=scheme,
-            source_sharpness=source["sharpness"],
+            driver_embedding=None if same and sets.source_set == sets.driver_set else embedding_of(driver),
+            source_points=common_points(source, crop_px),
+            asked_points=common_points(driver, crop_px) if points is None else points,
+            source=self._view(source),
+            person=source["identity"],
+            people=people_of(self.root, sets.source_set, self.detector),
         )
+
+    def _view(self, source: FaceRow) -> SourceView | None:
+        """The source's crop as the judge sees it. A plan gives a source to several pairs, one after the other."""
+        face_id = source["face_id"]
+        if face_id not in self._views:
+            if len(self._views) >= REMEMBERED:
+                self._views.clear()
+            crop = resize_rgb(crop_of(source), self.generator.size_px)
+            self._views[face_id] = view_source(self.detector, crop)
+        return self._views[face_id]
 
     def judge(self, images: np.ndarray, targets: Sequence[TargetFace]) -> list[Judgement]:
         """What the gate says of the first images, one for each target."""
@@ -245,11 +261,8 @@ class PairGenerator:
             "image": encoded if output.keep_rejected or not judged.reason else None,
             "image_format": output.image_format,
             "sha256": hashlib.sha256(encoded).hexdigest(),
-            "identity_similarity": judged.identity_similarity,
-            "driver_similarity": judged.driver_similarity,
-            "expression_error": judged.expression_error,
-            "sharpness_ratio": judged.sharpness_ratio,
-            "detector_score": judged.detector_score,
+            **columns_of(judged),
+            "found_landmarks_xy": judged.landmarks_xy,
         }
 
     def _unmade(self, asked: Asked, status: Status, reason: str | None, failure: ErrorKind | None = None) -> Made:
@@ -265,11 +278,8 @@ class PairGenerator:
             "image": None,
             "image_format": None,
             "sha256": None,
-            "identity_similarity": None,
-            "driver_similarity": None,
-            "expression_error": None,
-            "sharpness_ratio": None,
-            "detector_score": None,
+            **columns_of(FaceMeasures()),
+            "found_landmarks_xy": None,
             "status": status,
             "reason": reason,
             "failure": failure,

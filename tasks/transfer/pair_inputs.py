@@ -70,14 +70,13 @@ def people_of_faces(root: Root, neutrals: str | None, faces: Sequence[FaceKey]) 
 
 
 def _digest(face: FaceWithHeatmap, is_source: bool) -> str:
-    """Of what is used of a face: the crop and its sharpness of sources alone."""
+    """Of what is used of a face: the crop of sources alone, and their label, by which the judge knows the person."""
     used: list[bytes | None] = [str(face["landmark_scheme"]).encode()]
-    for column, kind in (("landmarks_xy", np.float32), ("embedding", np.float32), ("sharpness", np.float64)):
-        if column != "sharpness" or is_source:
-            used.append(None if face[column] is None else np.asarray(face[column], kind).tobytes())
+    for column in ("landmarks_xy", "embedding"):
+        used.append(None if face[column] is None else np.asarray(face[column], np.float32).tobytes())
     used.append(None if face["heatmap"] is None else face["heatmap"].tobytes())
     if is_source:
-        used.append(face["crop"])
+        used += [face["crop"], None if face["identity"] is None else face["identity"].encode()]
     # Each with its length, so that no value runs into the next.
     parts = [b"none" if value is None else b"%d:" % len(value) + value for value in used]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:32]

@@ -6,7 +6,7 @@ from mien.model.expression.retargeting import RetargetSettings
 from mien.model.images.codec import decode_rgb
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.inference.quick_dlib import load_pair_detector
-from mien.model.quality.gate import Judgement
+from mien.model.quality.judge import Judgement
 from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
 from mien.tasks.generator.weights import RegisteredModel, load_model

@@ -21,7 +21,6 @@ from mien.model.images.codec import encode_png
 from mien.model.images.provenance import encode_image
 from mien.model.images.video import FrameSettings
 from mien.model.networks.generator import GeneratorConfig
-from mien.model.quality.gate import GateSettings
 from mien.model.training.fit import fit
 from mien.model.training.settings import TrainSettings
 from mien.storage import Root, SourceItem, find_shard, fingerprint, list_images, write_shard
@@ -61,7 +60,7 @@ from mien.tasks.prepare.video_frames import VideoSettings, video_frames
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.train.train import train, training_fingerprint
 from mien.tasks.train.work_folder import resumed_trainer
-from mien.tasks.transfer.gate_limits import calibrate, keep_gate, load_gate
+from mien.tasks.transfer.gate_limits import calibrate, keep_gate, named_gate
 from tests.drawn_faces import drawn_faces
 from tests.drawn_set import DETECTOR, SIDE_PX, drawn_set, small_generator
 
@@ -293,15 +292,15 @@ def test_damaged_limits_stop_a_job_in_one_line_and_are_calibrated_again(tmp_path
     root = Root(str(tmp_path))
     tables = drawn_set(root)
     keep_gate(root, "drawn", calibrate(root, tables, 8))
-    path, kept = tmp_path / "gates/drawn.json", load_gate(root, "drawn", GateSettings())
+    path, kept = tmp_path / "gates/drawn.json", named_gate(root, "drawn")
     whole = path.read_bytes()
     path.write_bytes(DAMAGES[damage](whole))
     with pytest.raises(UsageError, match=r"gates/drawn\.json is damaged .*: run mien calibrate again") as caught:
-        load_gate(root, "drawn", GateSettings())
+        named_gate(root, "drawn")
     assert "\n" not in str(caught.value)
     keep_gate(root, "drawn", calibrate(root, tables, 8))
     assert path.read_bytes() == whole
-    assert load_gate(root, "drawn", GateSettings()) == kept
+    assert named_gate(root, "drawn") == kept
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -5,9 +5,11 @@ const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i4: Int32Arra
 const STATUSES = { ok: "accepted", rejected: "rejected", failed: "failed" };
 const MEASURES = {
   identity_similarity: "identity",
-  driver_similarity: "driver",
+  expression_reached: "reached",
   expression_error: "expression error",
+  driver_similarity: "driver",
   sharpness_ratio: "sharpness ratio",
+  texture_error: "texture error",
   detector_score: "detector score",
 };
 const UNLABELLED = "unlabelled";

@@ -75,7 +75,7 @@ def test_reasons_that_differ_in_numbers_only_count_together() -> None:
         ("rejected", "no face found on the result", 1),
         ("failed", "no face found on the result", 1),
     ]
-    assert summary.medians == {"identity_similarity": 0.25, "driver_similarity": 0.25, "expression_error": None}
+    assert summary.medians == {"identity_similarity": 0.25, "expression_reached": None, "expression_error": None}
 
 
 def test_the_markdown_has_every_figure() -> None:

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from mien.tasks.runtime.progress import BarDisplay, LineDisplay
+from mien.tasks.runtime.progress import UNKNOWN, BarDisplay, LineDisplay
 
 
 def test_lines_come_at_intervals_and_at_the_end() -> None:
@@ -21,6 +21,17 @@ def test_lines_come_at_intervals_and_at_the_end() -> None:
     assert "s left" in lines[0]
     assert lines[-1].startswith("detect: 4/4 photos, ")
     assert "left" not in lines[-1]
+
+
+def test_a_total_that_nobody_knows_yet_is_not_shown() -> None:
+    lines: list[str] = []
+    display = LineDisplay(lines.append, every_s=0)
+    step = display.open("train", UNKNOWN, "images")
+    display.advance(step, 40)
+    display.advance(step, 40, 1600)
+    assert lines[0].startswith("train: 40 images, ")
+    assert "left" not in lines[0]
+    assert lines[1].startswith("train: 80/1600 images, ")
 
 
 def test_few_lines_where_steps_are_fast() -> None:

@@ -1,40 +1,115 @@
-"""Calibrated limits, beside those of a settings file."""
+"""Limits of the gate as they are found, kept and taken again."""
 
 from __future__ import annotations
 
-from uuid import uuid4
+import logging
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mien.model.quality.gate import GateSettings
 from mien.storage import Root
 from mien.tasks.errors import UsageError
-from mien.tasks.transfer.gate_limits import Calibration, keep_gate, load_gate
-
-FILE = GateSettings(min_identity_similarity=0.1, max_expression_error=0.2, min_sharpness_ratio=0.5)
+from mien.tasks.sets.faces import FaceTables
+from mien.tasks.transfer import gate_limits
+from mien.tasks.transfer.gate_limits import Calibration, calibrate, gate_for, keep_gate, named_gate, set_gate
+from tests.drawn_set import SIDE_PX, drawn_set
 
 
 @pytest.fixture
-def root() -> Root:
-    return Root(f"memory://{uuid4().hex}")
+def root(tmp_path: Path) -> Root:
+    return Root(str(tmp_path))
 
 
-def test_without_a_calibrated_set_the_settings_hold(root: Root) -> None:
-    assert load_gate(root, None, FILE) == FILE
+@pytest.fixture
+def tables(root: Root) -> FaceTables:
+    return drawn_set(root)
 
 
-def test_calibrated_limits_win_and_the_settings_hold_where_there_are_none(root: Root) -> None:
-    keep_gate(root, "actors", Calibration(GateSettings(0.6, 0.03), 2, (), (), (), ()))
-    assert load_gate(root, "actors", FILE) == GateSettings(0.6, 0.03, min_sharpness_ratio=0.5)
+@pytest.fixture
+def calibrated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sets that limits were found on, in turn."""
+    done: list[str] = []
+
+    def counting(root: Root, tables: FaceTables, *args: int, size_px: int | None = None) -> Calibration:
+        done.append(tables.name)
+        return calibrate(root, tables, *args, size_px=size_px)
+
+    monkeypatch.setattr(gate_limits, "calibrate", counting)
+    return done
 
 
-def test_a_set_that_was_not_calibrated_is_named(root: Root) -> None:
-    with pytest.raises(UsageError, match="actors was not calibrated"):
-        load_gate(root, "actors", FILE)
+def test_the_same_set_gives_the_same_limits(root: Root, tables: FaceTables) -> None:
+    first = calibrate(root, tables)
+    assert first == calibrate(root, tables)
+    assert (first.faces, first.people, first.size_px) == (16, 4, SIDE_PX)
+    GateSettings(**first.limits)
+    assert any(line.startswith("limits: min_identity_similarity") for line in first.lines())
 
 
-@pytest.mark.parametrize("content", [b"{", b'{"no_limit": 1.0}', b"[]", b'{"max_expression_error": NaN}'])
-def test_a_damaged_file_is_told_in_one_line(root: Root, content: bytes) -> None:
-    root.write_bytes("gates/actors.json", content)
-    with pytest.raises(UsageError, match=r"actors\.json is damaged \(.*\): run mien calibrate again"):
-        load_gate(root, "actors", FILE)
+def test_limits_are_found_once_and_stay_while_the_set_grows(
+    root: Root, tables: FaceTables, calibrated: list[str]
+) -> None:
+    first = set_gate(root, tables, SIDE_PX)
+    assert set_gate(root, tables, SIDE_PX) == first
+    assert calibrated == ["drawn"]
+    assert first is not None
+    keep_gate(root, "drawn", replace(first, faces=9, limits=first.limits | {"max_texture_error": 0.5}))
+    assert set_gate(root, tables, SIDE_PX) != first  # 16 faces are fewer than twice 9
+    keep_gate(root, "drawn", replace(first, faces=8))
+    assert set_gate(root, tables, SIDE_PX) == first
+    assert calibrated == ["drawn", "drawn"]
+
+
+def test_another_judge_has_other_limits(root: Root, tables: FaceTables, calibrated: list[str]) -> None:
+    first = set_gate(root, tables, SIDE_PX)
+    assert first is not None
+    keep_gate(root, "drawn", replace(first, detector="another"))
+    assert set_gate(root, tables, SIDE_PX) == first
+    assert len(calibrated) == 2
+
+
+def test_a_limit_that_is_asked_for_wins_over_the_calibrated_one(root: Root, tables: FaceTables) -> None:
+    asked = GateSettings(min_identity_similarity=0.1, min_detector_score=0.5)
+    found = gate_for(root, tables, None, asked, SIDE_PX)
+    assert (found.min_identity_similarity, found.min_detector_score) == (0.1, 0.5)
+    assert found.max_texture_error == named_gate(root, "drawn").limits["max_texture_error"]
+    assert gate_for(root, tables, "drawn", asked, SIDE_PX) == found
+
+
+def test_without_two_photos_of_anybody_the_usual_limits_hold_and_the_log_says_so(
+    root: Root, tables: FaceTables, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def nobody(*_: object, **__: object) -> Calibration:
+        raise UsageError("drawn cannot be calibrated on: no person has two photos")
+
+    monkeypatch.setattr(gate_limits, "calibrate", nobody)
+    with caplog.at_level(logging.WARNING, "mien.tasks"):
+        assert gate_for(root, tables, None, GateSettings(), SIDE_PX) == GateSettings()
+    assert "drawn cannot be calibrated on: no person has two photos: the usual limits of the gate hold" in caplog.text
+    assert not root.exists("gates/drawn.json")
+
+
+def test_a_set_that_was_named_and_not_calibrated_is_an_error(root: Root, tables: FaceTables) -> None:
+    with pytest.raises(UsageError, match="drawn was not calibrated"):
+        gate_for(root, tables, "drawn", GateSettings(), SIDE_PX)
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"limits": {"no_limit": 1.0}}', b"[]"])
+def test_a_damaged_file_is_told_in_one_line(root: Root, tables: FaceTables, content: bytes) -> None:
+    root.write_bytes("gates/drawn.json", content)
+    with pytest.raises(UsageError, match=r"drawn\.json is damaged \(.*\): run mien calibrate again"):
+        named_gate(root, "drawn")
+
+
+@pytest.mark.parametrize("limits", [{"no_limit": 1.0}, {"max_texture_error": -1.0}])
+def test_limits_that_are_none_are_told_where_they_were_named_and_found_anew_elsewhere(
+    root: Root, tables: FaceTables, limits: dict[str, float], caplog: pytest.LogCaptureFixture
+) -> None:
+    good = calibrate(root, tables, size_px=SIDE_PX)
+    keep_gate(root, "drawn", replace(good, limits=limits))
+    with pytest.raises(UsageError, match=r"drawn\.json is damaged \(.*\): run mien calibrate again"):
+        named_gate(root, "drawn")
+    assert set_gate(root, tables, SIDE_PX) == good
+    assert "is damaged" in caplog.text
