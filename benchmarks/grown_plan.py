@@ -23,7 +23,7 @@ from mien.model.source_choice import CHOICES
 from mien.storage import Root, commit, fingerprint, read_shard, write_shard
 from mien.storage.schemas import FACES
 from mien.tasks.plan.counts import PlanOutcome
-from mien.tasks.plan.groups import FormerClusters, former_clusters
+from mien.tasks.plan.groups import FormerPlan, former_plan
 from mien.tasks.plan.pair_shards import commit_pairs, store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.sets.faces import FaceTables
@@ -72,7 +72,7 @@ class Planned:
 
     pairs: set[tuple[str, str]]
     """Source and driver."""
-    clusters: FormerClusters | None
+    former: FormerPlan
 
 
 def planned(
@@ -80,7 +80,7 @@ def planned(
     of: list[Photo],
     settings: PlanSettings,
     labelled: bool,
-    former: FormerClusters | None = None,
+    former: FormerPlan | None = None,
 ) -> Planned:
     """Plans a set of photos, and stores it."""
     rows = [photo.row(labelled) for photo in of]
@@ -94,7 +94,7 @@ def planned(
     for part in outcome.pairs:
         columns = read_shard(root, "pairs", part.fingerprint, ["identity_face_id", "expression_face_id"])
         pairs |= set(zip(*(column.to_pylist() for column in columns.columns), strict=True))
-    return Planned(pairs, former_clusters(root, stored.fingerprint))
+    return Planned(pairs, former_plan(root, stored.fingerprint))
 
 
 def main() -> None:
@@ -120,7 +120,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             root, before, labelled = Root(scratch), photos(asked.photos, each), labels == "labels"
             first = planned(root, before, settings, labelled)
-            former = first.clusters if labels == "clusters kept" else None
+            former = None if labels == "clusters found anew" else first.former
             later = planned(root, [*before, photo], settings, labelled, former)
         kept, new = len(first.pairs & later.pairs), len(later.pairs - first.pairs)
         print(f"| {each} | {what} | {labels} | {len(first.pairs):,} | {kept:,} | {new:,} |")

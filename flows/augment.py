@@ -196,7 +196,7 @@ def augment_faces(
     rules = PlanRules(seed, max_pose_difference, same_identity, source, chosen.planning)
     planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
     plan = (
-        make_plan(opened_root, sources, drivers, planning, None if last is None else last.clusters(opened_root))
+        make_plan(opened_root, sources, drivers, planning, None if last is None else last.plan(opened_root))
         if listed is None
         else read_list(opened_root, sources, drivers, listed, seed)
     )

@@ -76,10 +76,12 @@ class Circles:
         self,
         keys: UInt64[np.ndarray, " identities"],
         is_own: Callable[[Int[np.ndarray, " identities"], Int[np.ndarray, " identities"]], Bool[np.ndarray, " n"]],
+        former: Int[np.ndarray, "identities groups"],
     ) -> UInt8[np.ndarray, "identities groups"]:
         """Which of its entries each identity takes in each group, so that all drivers come first about equally often.
 
-        `is_own` says of (index of an identity, row of a driver) whether the identity passes the driver over.
+        `is_own` says of (index of an identity, row of a driver) whether the identity passes the driver over. `former`
+        are the rows of the drivers that came first in a former plan: these stay first where they still can; -1 is none.
         """
         chosen = np.zeros((len(keys), len(self._groups)), np.uint8)
         order = np.argsort(keys, kind="stable")  # by their hashes: a new identity comes anywhere among the others
@@ -88,7 +90,7 @@ class Circles:
                 continue
             firsts = [self._firsts(group, keys[order], entry) for entry in range(ENTRIES)]
             offered = np.column_stack([np.where(is_own(order, first), -1, first) for first in firsts])
-            chosen[order, group] = _least_entered(offered, len(rows))
+            chosen[order, group] = _least_entered(offered, former[order, group], len(rows))
         return chosen
 
     def _firsts(self, group: int, keys: UInt64[np.ndarray, " n"], entry: int) -> Int[np.ndarray, " n"]:
@@ -118,21 +120,30 @@ class Circles:
         return self._sorted[group, number]
 
 
-def _least_entered(offered: Int[np.ndarray, "identities entries"], drivers: int) -> list[int]:
+def _least_entered(
+    offered: Int[np.ndarray, "identities entries"], former: Int[np.ndarray, " identities"], drivers: int
+) -> list[int]:
     """For each identity, in their order, the index of the first offered driver that was taken no more often than is
-    usual by then; where all were, of the one that was taken least. Where -1 stands no driver is offered."""
+    usual by then; where all were, of the one that was taken least. Where -1 stands no driver is offered.
+
+    Who is offered the driver of before keeps it, and comes before the others.
+    """
+    kept = (offered == former[:, None]) & (former[:, None] >= 0)
+    stays, entries = kept.any(1), kept.argmax(1)
     numbers = np.unique(offered, return_inverse=True)[1].reshape(offered.shape)
     times = [0] * (int(numbers.max(initial=0)) + 1)
     if (offered < 0).any():
         times[0] = 2**62  # the smallest number is that of -1
-    chosen: list[int] = []
-    for taken, row in enumerate(numbers):
-        of_one: list[int] = row.tolist()
+    for number in numbers[stays, entries[stays]].tolist():
+        times[number] += 1
+    chosen: list[int] = entries.tolist()
+    for taken, one in enumerate(np.flatnonzero(~stays).tolist(), start=int(stays.sum())):
+        of_one: list[int] = numbers[one].tolist()
         counts = [times[number] for number in of_one]
         usual = int(taken * USUAL / drivers)
         entry = next((entry for entry, count in enumerate(counts) if count <= usual), counts.index(min(counts)))
         times[of_one[entry]] += 1
-        chosen.append(entry)
+        chosen[one] = entry
     return chosen
 
 

@@ -18,16 +18,17 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt64
 
-from mien.model.configuration.bounds import Count, check_bounds
+from mien.model.configuration.bounds import Bounds, Count, check_bounds
 from mien.model.driver_circles import Circles, Entered
 from mien.model.errors import ModelError
 from mien.model.pair_hashes import id_hashes, mixed, name_hash
-from mien.model.plan_faces import PlanFaces, own_drivers
-from mien.model.source_choice import MAX_SHARE, FaceShapes, SourceChoice, in_preference, nearness_ranks
+from mien.model.plan_faces import FirstDrivers, PlanFaces, first_rows, own_drivers
+from mien.model.source_choice import FaceShapes, SourceChoice, in_preference, nearness_ranks
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class PlanningSettings:
     """Faces of one identity that take turns as the source, at most."""
     clusters: Count = 8
     """Groups of expressions that a plan covers evenly, where no driver has a label."""
+    max_source_share: Annotated[float, Bounds(min=1)] = 1.0
+    """How often the nearest photo may be the source, over the mean of the person's photos: with 1 all come equally
+    often, with a large number the nearest one always comes."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -96,8 +100,10 @@ class Planner:
         drivers: PlanFaces,
         rules: PlanRules,
         shapes: Callable[[], FaceShapes] | None = None,
+        former: FirstDrivers | None = None,
     ) -> None:
-        """`shapes` finds those of the faces, once they are needed: it is the slowest part of a plan.
+        """`shapes` finds those of the faces, once they are needed: it is the slowest part of a plan. `former` is what a
+        former plan began with, and this one where it can.
 
         Raises:
             ModelError: the nearest sources are asked for, and there are no shapes.
@@ -105,7 +111,7 @@ class Planner:
         if rules.source == "nearest" and shapes is None:
             raise ModelError("the nearest sources cannot be chosen without the landmarks of the faces")
         self.sources, self.drivers, self.rules = sources, drivers, rules
-        self._find_shapes = shapes
+        self._find_shapes, self._former = shapes, former or {}
         self._number_of = {name: number for number, name in enumerate(sources.identities.names)}
         self._rows = sources.identities.rows_by()
         self._own = own_drivers(sources, drivers)
@@ -132,13 +138,15 @@ class Planner:
 
     @cached_property
     def _keys(self) -> UInt64[np.ndarray, " identities"]:
-        keys = (name_hash(f"identity {name}", self.rules.seed) for name in self.identities)
-        return np.concatenate([np.zeros(0, np.uint64), *keys])
+        hashes = (name_hash(f"identity {name}", self.rules.seed) for name in self.identities)
+        return np.concatenate([np.zeros(0, np.uint64), *hashes])
 
     @cached_property
     def _entries(self) -> UInt8[np.ndarray, "identities groups"]:
         """Where each identity enters the circle of each group."""
-        return self._circles.even_entries(self._keys, self._is_own)
+        return self._circles.even_entries(
+            self._keys, self._is_own, first_rows(self._former, self._number_of, self.drivers)
+        )
 
     @cached_property
     def _source_of_driver(self) -> Int[np.ndarray, " drivers"]:
@@ -197,7 +205,8 @@ class Planner:
         else:
             preferred = mixed(keys[:, None] ^ mixed(self._source_hashes[sources])[None])
         order = np.argsort(preferred, axis=1, kind="stable")
-        return in_preference(order, fits, drivers, MAX_SHARE[self.rules.source])
+        share = self.rules.planning.max_source_share if self.rules.source == "nearest" else 1.0
+        return in_preference(order, fits, drivers, share)
 
     def _distances(
         self, shapes: FaceShapes, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]
@@ -283,20 +292,9 @@ class Planner:
 
     def pairs(self, candidates: CandidateSlice) -> Iterator[PlannedPair]:
         """The pairs with their ids."""
-        sources, drivers = self.sources.face_ids[candidates.sources], self.drivers.face_ids[candidates.drivers]
-        for source, driver in zip(sources.tolist(), drivers.tolist(), strict=True):
+        ids = self.sources.face_ids[candidates.sources].tolist(), self.drivers.face_ids[candidates.drivers].tolist()
+        for source, driver in zip(*ids, strict=True):
             yield planned_pair(source.decode(), driver.decode(), self.rules.seed)
-
-
-def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
-    """−Σ p·log p / log n of the shares of n groups: 1 where all come alike, 0 where only one comes.
-
-    1 for a single group: it cannot be covered more evenly.
-    """
-    if len(counts) < 2 or not counts.sum():
-        return 1.0
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
 
 
 def _in_turns(groups: Sequence[Int[np.ndarray, " _"]]) -> Int[np.ndarray, "pairs 3"]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+
+FirstDrivers = Mapping[tuple[str, str], str]
+"""By identity and group, the id of the driver that comes first in a plan."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,20 @@ def own_drivers(sources: PlanFaces, drivers: PlanFaces) -> dict[str, Int[np.ndar
     for source, driver in np.unique(shared, axis=0).tolist():
         own.setdefault(sources.identities.names[source], set()).add(driver)
     return {name: np.array(sorted(found), np.int64) for name, found in own.items()}
+
+
+def first_rows(
+    firsts: FirstDrivers, number_of: Mapping[str, int], drivers: PlanFaces
+) -> Int[np.ndarray, "identities groups"]:
+    """The row of the driver that comes first of each group to each identity (`number_of` numbers them); -1 where it is
+    not known, or gone."""
+    group_of = {name: number for number, name in enumerate(drivers.groups.names)}
+    rows = np.full((len(number_of), len(group_of)), -1, np.int64)
+    known = [key for key in firsts if key[0] in number_of and key[1] in group_of]
+    if not known or not len(drivers):
+        return rows
+    ids = np.array([firsts[key].encode() for key in known])
+    found = np.searchsorted(drivers.face_ids, ids).clip(max=len(drivers) - 1)
+    found = np.where(drivers.face_ids[found] == ids, found, -1)
+    rows[[number_of[name] for name, _ in known], [group_of[group] for _, group in known]] = found
+    return rows

@@ -1,8 +1,8 @@
 """Which photo of a person is the source of a pair.
 
-In turns, each photo of a person comes once before any comes again. Or the photo comes whose own landmarks are nearest
-to those that are asked for, unless it has come twice as often as the mean; then the next one does. Either way ten pairs
-of a person with forty photos show ten of them.
+Each photo of a person comes once before any comes again, so ten pairs of a person with forty photos show ten of them.
+In turns, a hash says in which order a pair prefers the photos; or the photo is preferred whose own landmarks are
+nearest to those that are asked for, and may then come more often than the others if that is allowed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from jaxtyping import Bool, Float, Float16, Int
 
 SourceChoice = Literal["nearest", "turns", "one"]
 CHOICES: tuple[SourceChoice, ...] = get_args(SourceChoice)
-MAX_SHARE: dict[SourceChoice, float] = {"nearest": 2.0, "turns": 1.0, "one": 1.0}
-"""How often a photo may come, over the mean of the person's photos."""
 
 
 @dataclass(frozen=True)

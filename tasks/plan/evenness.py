@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 
-from mien.model.pair_planning import normalised_entropy
+
+def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
+    """−Σ p·log p / log n of the shares of n groups: 1 where all come alike, 0 where only one comes.
+
+    1 for a single group: it cannot be covered more evenly.
+    """
+    if len(counts) < 2 or not counts.sum():
+        return 1.0
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
 
 
 def evenness(counts: np.ndarray) -> float:
@@ -25,7 +35,8 @@ class Entropies:
     sources: float = 1.0
     """The same over their photos that may be sources."""
     drivers: float = 1.0
-    """Of all pairs over all drivers."""
+    """Entropy of all pairs over all drivers, over that of the most even use that leaves each expression its pairs:
+    where few drivers show an expression, they come more often than those of the others."""
 
     def text(self) -> str:
         """For users."""
@@ -35,10 +46,12 @@ class Entropies:
 class PlanEvenness:
     """Counts the pairs of one identity after another."""
 
-    def __init__(self, groups: int, drivers: int) -> None:
+    def __init__(self, group_of_driver: np.ndarray, groups: int) -> None:
+        """For each driver the number of its group, and how many groups there are."""
         self.groups = np.zeros(groups, np.int64)
         self.pairs = 0
-        self._drivers = np.zeros(drivers, np.int64)
+        self._drivers_of_group = np.bincount(group_of_driver, minlength=groups)
+        self._drivers = np.zeros(len(group_of_driver), np.int64)
         self._of_identities: list[tuple[float, float]] = []
 
     def count(self, groups: np.ndarray, sources: np.ndarray, drivers: np.ndarray) -> None:
@@ -54,4 +67,17 @@ class PlanEvenness:
         if not self._of_identities:
             return Entropies()
         expressions, sources = np.mean(self._of_identities, axis=0).tolist()
-        return Entropies(expressions, sources, evenness(self._drivers))
+        best = _entropy(np.concatenate([*map(_spread, self.groups, self._drivers_of_group)]))
+        return Entropies(expressions, sources, _entropy(self._drivers) / best if best else 1.0)
+
+
+def _spread(pairs: int, drivers: int) -> np.ndarray:
+    """Pairs by driver, as evenly as can be."""
+    if not drivers:
+        return np.zeros(0, np.int64)
+    return pairs // drivers + (np.arange(drivers) < pairs % drivers)
+
+
+def _entropy(counts: np.ndarray) -> float:
+    shares = counts[counts > 0] / max(1, counts.sum())
+    return float(-(shares * np.log(shares)).sum())

@@ -18,7 +18,7 @@ from mien.tasks.errors import UsageError
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary
 from mien.tasks.plan.evenness import PlanEvenness
 from mien.tasks.plan.faces import face_shapes, read_usable
-from mien.tasks.plan.groups import Clusters, FormerClusters, driver_groups
+from mien.tasks.plan.groups import Clusters, FormerPlan, driver_groups
 from mien.tasks.plan.rounds import Round, ends_shard, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
 
@@ -141,7 +141,7 @@ class Plan:
     @cached_property
     def summary(self) -> PlanSummary:
         """What the first round will be, counted without making its rows."""
-        evenness = PlanEvenness(len(self.groups), len(self.planner.drivers))
+        evenness = PlanEvenness(self.planner.drivers.groups.numbers, len(self.groups))
         for identity in self.identities:
             taken = self.planner.take(identity, 0, self.settings.per_identity)
             evenness.count(self.planner.group_counts(taken), self.planner.source_counts(taken), taken.drivers)
@@ -154,9 +154,9 @@ def make_plan(
     identities: FaceTables,
     expressions: FaceTables,
     settings: PlanSettings,
-    former: FormerClusters | None = None,
+    former: FormerPlan | None = None,
 ) -> Plan:
-    """The plan for two sets, with the clusters of a former one as far as they are still right.
+    """The plan for two sets, beginning as a former one did as far as it can.
 
     Raises:
         UsageError: a set has no usable face, or there is no driver of another identity.
@@ -166,7 +166,8 @@ def make_plan(
     shown = plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses)
     asked = plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses)
     ids = (shown.face_ids, asked.face_ids)
-    planner = Planner(shown, asked, settings.rules, lambda: face_shapes(root, identities, expressions, ids))
+    firsts = None if former is None else former.firsts
+    planner = Planner(shown, asked, settings.rules, lambda: face_shapes(root, identities, expressions, ids), firsts)
     if not any(len(planner.take(name, 0, 1).drivers) for name in planner.identities):
         limit = settings.rules.max_pose_difference
         posed = "" if limit is None else f" with a head pose within {limit:g}° of the source's"

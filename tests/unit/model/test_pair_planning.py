@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.model.errors import ModelError
-from mien.model.pair_planning import Planner, PlanningSettings, PlanRules, normalised_entropy, planned_pair
+from mien.model.pair_planning import Planner, PlanningSettings, PlanRules, planned_pair
 from mien.model.plan_faces import PlanFaces, plan_faces
 from mien.model.source_choice import FaceShapes, SourceChoice
-from mien.tasks.plan.evenness import PlanEvenness
+from mien.tasks.plan.evenness import PlanEvenness, normalised_entropy
 
 Row = tuple[str, str, str, tuple[float, float, float] | None]
 ROWS: list[Row] = [(f"{person}{n}", person, "", None) for person in "abcd" for n in range(5)]
@@ -194,7 +194,7 @@ def crowd(people: int, each: int, groups: int) -> PlanFaces:
 def test_expressions_sources_and_drivers_are_all_used_evenly(people: int, each: int) -> None:
     faces = crowd(people, each, groups=8)
     for seed in range(3):
-        planner, counted = Planner(faces, faces, PlanRules(seed)), PlanEvenness(8, len(faces))
+        planner, counted = Planner(faces, faces, PlanRules(seed)), PlanEvenness(faces.groups.numbers, 8)
         for name in planner.identities:
             taken = planner.take(name, 0, 10)
             assert len(set(taken.sources.tolist())) == 10  # of ten photos or forty
@@ -238,17 +238,18 @@ def test_sources_are_ranked_by_how_near_they_are_to_what_is_asked_for() -> None:
         assert ranks is not None
         assert ranks.tolist() == ((apart < apart[np.arange(15), taken.sources][:, None]).sum(1) + 1).tolist()
         mean_ranks.append(float(ranks.mean()))
-    assert mean_ranks[0] < 2 < mean_ranks[1]
+    assert mean_ranks[0] < 2.3 < mean_ranks[1]
 
 
-def test_the_nearest_photo_comes_no_more_than_about_twice_as_often_as_the_mean() -> None:
+def test_the_nearest_photo_comes_as_often_as_is_allowed() -> None:
     shown = np.zeros((5, 136), np.float16)
     shown[1:] = 1  # the first is nearest to all
     shapes = FaceShapes(shown, np.zeros((15, 136), np.float16))
-    planner = Planner(faces_of(ROWS[:5]), faces_of(ROWS[5:]), PlanRules(source="nearest"), lambda: shapes)
-    counts = np.bincount(planner.take("a", 0, 15).sources, minlength=5)
-    assert counts[0] == 6 == counts.max()
-    assert planner.take("a", 0, 1).sources.tolist() == [0]
+    for share, times in ((1.0, 3), (2.0, 6), (100.0, 15)):
+        rules = PlanRules(source="nearest", planning=PlanningSettings(max_source_share=share))
+        planner = Planner(faces_of(ROWS[:5]), faces_of(ROWS[5:]), rules, lambda: shapes)
+        assert np.bincount(planner.take("a", 0, 15).sources, minlength=5)[0] == times
+        assert planner.take("a", 0, 1).sources.tolist() == [0]
 
 
 def test_a_nearer_new_photo_takes_over_pairs_and_leaves_most_others() -> None:
@@ -263,6 +264,35 @@ def test_a_nearer_new_photo_takes_over_pairs_and_leaves_most_others() -> None:
     new = plans[1] - plans[0]
     assert 0 < sum(source == 10 for source, _ in new) <= 4
     assert len(new) <= 8
+
+
+def test_a_plan_begins_as_the_former_one_did() -> None:
+    faces = crowd(30, 6, groups=4)
+    more = faces_of([(f"{p}-{n}", f"p{p}", f"g{(n * 5 + p) % 4}", None) for p in range(33) for n in range(6)])
+    first = Planner(faces, faces, PlanRules())
+    kept: list[float] = []
+    for former in (first_drivers(first), None):
+        later = Planner(more, more, PlanRules(), former=former)
+        same = [set(pair_ids(first, name)) & set(pair_ids(later, name)) for name in first.identities]
+        kept.append(sum(map(len, same)) / (8 * len(same)))
+    assert kept[0] >= 0.9 > kept[1] + 0.05, kept
+    again = Planner(faces, faces, PlanRules(), former=first_drivers(first))
+    assert all(pair_ids(again, name) == pair_ids(first, name) for name in first.identities)
+    gone = dict.fromkeys(first_drivers(first), "nobody's face")
+    assert pair_ids(Planner(faces, faces, PlanRules(), former=gone), "p3") == pair_ids(first, "p3")
+
+
+def pair_ids(planner: Planner, name: str) -> list[str]:
+    return [pair.pair_id for pair in planner.pairs(planner.take(name, 0, 8))]
+
+
+def first_drivers(planner: Planner) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for name in planner.identities:
+        for driver in planner.take(name, 0, len(planner.groups)).drivers.tolist():
+            group = planner.groups[planner.drivers.groups.numbers[driver]]
+            found[name, group] = planner.drivers.face_ids[driver].decode()
+    return found
 
 
 def test_the_nearest_photo_needs_landmarks() -> None:
