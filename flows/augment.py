@@ -63,9 +63,16 @@ from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.former import former_job
 from mien.tasks.transfer.gate_limits import named_gate
+from mien.tasks.transfer.label_check import labels_reached
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
 from mien.tasks.transfer.steps import gate_for
-from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob, commit_transfers, older_faces
+from mien.tasks.transfer.transfer_shards import (
+    TRANSFER,
+    TransferJob,
+    commit_transfers,
+    faces_by_single_photos,
+    older_faces,
+)
 
 
 def check_arguments(
@@ -258,6 +265,8 @@ def augment_faces(
         page,
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, transfers),
+        labels=tuple(labels_reached(opened_root, transfers.fingerprint)),
+        single_photos=faces_by_single_photos(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),
     )

@@ -9,6 +9,7 @@ from mien.storage import TableRef
 from mien.tasks.pages.gallery import Gallery
 from mien.tasks.plan.cost import Cost
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.transfer.label_check import LabelReached
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class AugmentedFaces(FlowResult):
     """Lines on pairs that were not made for want of consent."""
     older: dict[str, int] = field(default_factory=dict)
     """Faces that were kept of another version of the generator, by its name."""
+    labels: tuple[LabelReached, ...] = ()
+    """How often accepted faces show the label that they carry."""
+    single_photos: int = 0
+    """Faces whose driver is known by one photo."""
     model: str = ""
     """The version that was asked for."""
     mlflow_run: str = ""
@@ -49,6 +54,7 @@ class AugmentedFaces(FlowResult):
             self.summary(),
             *self.older_lines(),
             *self.refused,
+            *self.expression_lines(),
             f"table:   {self.transfers.uri}",
             f"gallery: {self.gallery.uri}",
         ]
@@ -60,12 +66,31 @@ class AugmentedFaces(FlowResult):
             for uri, count in self.older.items()
         ]
 
+    def expression_lines(self) -> list[str]:
+        """How far the expressions of the drivers can be trusted, and were reached."""
+        lines = [each.line() for each in self.labels]
+        if self.single_photos:
+            lines.append(
+                f"{self.single_photos} faces have drivers known by one photo: their neutrals are estimated from other "
+                "people, and about two thirds of the expression is asked for"
+            )
+        return lines
+
     def report(self) -> str:
         if self.transfers is None or self.gallery is None:
             return super().report()
         links = [("Gallery", self.gallery.uri), ("Table", self.transfers.uri), ("MLflow run", self.mlflow_run)]
         shown = [f"- {as_link(text, address)}" for text, address in links if address]
-        return "\n\n".join([self.gallery.summary, self.summary(), *self.older_lines(), *self.refused, "\n".join(shown)])
+        return "\n\n".join(
+            [
+                self.gallery.summary,
+                self.summary(),
+                *self.older_lines(),
+                *self.refused,
+                *self.expression_lines(),
+                "\n".join(shown),
+            ]
+        )
 
     def summary(self) -> str:
         """One line: what became of the plan."""

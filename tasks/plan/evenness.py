@@ -67,7 +67,8 @@ class PlanEvenness:
         if not self._of_identities:
             return Entropies()
         expressions, sources = np.mean(self._of_identities, axis=0).tolist()
-        best = _entropy(np.concatenate([*map(_spread, self.groups, self._drivers_of_group)]))
+        sizes = zip(self.groups.tolist(), self._drivers_of_group.tolist(), strict=True)
+        best = _entropy(np.concatenate([_spread(pairs, drivers) for pairs, drivers in sizes]))
         return Entropies(expressions, sources, _entropy(self._drivers) / best if best else 1.0)
 
 
