@@ -125,6 +125,7 @@ def augment_faces(
     strength: StrengthRange = "1",
     parts: Parts = ALL_PARTS,
     gate: Annotated[SetName | None, GATE] = None,
+    label_check: Annotated[bool, GATE] = False,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
     image_format: Annotated[ImageFormat, OUTPUT] = "png",
@@ -165,6 +166,7 @@ def augment_faces(
         parts: What follows the driver, of mouth,eyes,brows,pose; the rest stays as the source photo shows it.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; if empty, limits are calibrated on the set
             of the people, and kept while it grows.
+        label_check: Reject faces whose expression is nearer to the source photo's than to the driver's label.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         image_format: How generated faces are encoded.
@@ -229,6 +231,7 @@ def augment_faces(
         ),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
+        label_check=label_check,
         compute=Compute.chosen(precision),
     )
 

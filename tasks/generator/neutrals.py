@@ -33,6 +33,7 @@ from mien.storage.rows import FaceRow
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.face_columns import common_points
+from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import FaceTables, crop_size_px
 
 CODE = source_digest(__name__)
@@ -238,6 +239,13 @@ def load_neutrals(root: Root, name: str) -> Neutrals:
         StorageError: it is gone or damaged.
     """
     return read(root, _NEUTRALS, name)
+
+
+def neutral_photos(root: Root, name: str | None, face: FaceWithHeatmap) -> int | None:
+    """From how many photos the neutral of a face's person was found; None without neutrals."""
+    key = (face["set"], face["face_id"])
+    known = None if name is None else load_neutrals(root, name)
+    return known.photos(key) if known is not None and key in known.rows else None
 
 
 def _people(root: Root, tables: FaceTables) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
 from mien.storage.rows import FaceRow, PairRow, TransferRow
 from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
-from mien.tasks.generator.neutrals import load_neutrals
+from mien.tasks.generator.neutrals import neutral_photos
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
@@ -37,6 +37,7 @@ from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.people import people_of
 from mien.tasks.transfer.former import FormerTransfers, Made
+from mien.tasks.transfer.label_check import checked_labels
 from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.pair_inputs import Asked, asked_of
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
@@ -180,6 +181,8 @@ class PairGenerator:
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
                 images = generator.generate(**vars(batch.generator))
                 judged = self.judge(images, batch.targets)
+                if self.settings.label_check:
+                    judged = checked_labels(self.root, self.settings, [faces.of(pair) for pair in some], judged)
                 if encoded is not None:
                     yield from zip(indices[number - 1], encoded.result(), strict=True)
                 asked_for = [asked[index] for index in indices[number]]
@@ -285,12 +288,6 @@ class PairGenerator:
             "failure": failure,
         }
 
-    def _neutral_photos(self, driver: PairFace) -> int | None:
-        if self.settings.neutrals is None:
-            return None
-        known, key = load_neutrals(self.root, self.settings.neutrals), (driver["set"], driver["face_id"])
-        return known.photos(key) if key in known.rows else None
-
     def _row(self, pair: PairRow, faces: Faces, made: Made) -> TransferRow:
         """What was made, with what is said of the pair and its two faces now."""
         source = faces.sources.get(pair["identity_face_id"])
@@ -310,7 +307,7 @@ class PairGenerator:
             "source_rank": pair.get("source_rank"),  # plans of earlier versions have none
             "strength": self.strength(pair),
             "parts": ",".join(self.settings.retarget.parts),
-            "neutral_photos": None if driver is None else self._neutral_photos(driver),
+            "neutral_photos": neutral_photos(self.root, self.settings.neutrals, driver) if driver else None,
             "seed": pair["seed"],
             "uri": None,
             "synthetic": True,

@@ -8,7 +8,8 @@ the source photo. Expressions are what a face moves beyond the person's neutral,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from mien.model.expression.clusters import offsets_from
+from mien.model.quality.judge import Judgement
 from mien.storage import Root, open_table, read_manifest, read_shard
+from mien.storage.rows import FaceRow
 from mien.tasks.generator.neutrals import Neutrals, load_neutrals
 from mien.tasks.sets.face_columns import common_points
-from mien.tasks.sets.faces import FaceTables
+from mien.tasks.sets.faces import FaceTables, crop_size_px
 from mien.tasks.sets.row_lookup import look_up
 from mien.tasks.transfer.settings import TransferSettings, settings_of
 
@@ -55,7 +58,7 @@ def labels_reached(root: Root, transfers: str) -> list[LabelReached]:
     if settings.neutrals is None:
         return []
     neutrals = load_neutrals(root, settings.neutrals)
-    means = _label_means(root, settings, neutrals)
+    means = _label_means(root, settings.driver_set, neutrals)
     counts = {label: [0, 0] for label in sorted(means)}
     for shard in manifest.shards if means else ():
         if sum(faces for faces, _ in counts.values()) >= MAX_RESULTS:
@@ -69,6 +72,38 @@ def labels_reached(root: Root, transfers: str) -> list[LabelReached]:
     return [LabelReached(label, *found) for label, found in counts.items() if found[0]]
 
 
+def checked_labels(
+    root: Root, settings: TransferSettings, faces: Sequence[tuple[FaceRow, FaceRow]], judged: Sequence[Judgement]
+) -> list[Judgement]:
+    """The judgements of generated faces (each with source and driver), accepted ones rejected where the label is not
+    reached. The means are those of the drivers as they are when the face is made."""
+    if settings.neutrals is None:
+        return list(judged)
+    neutrals, means = load_neutrals(root, settings.neutrals), _kept_means(root, settings.driver_set, settings.neutrals)
+    out: list[Judgement] = []
+    for (source, driver), one in zip(faces, judged, strict=True):
+        label, found = driver["expression"], one.landmarks_xy
+        if one.reason is None and label is not None and label in means and found is not None:
+            rest = neutrals.of([(settings.source_set.name, source["face_id"])])
+            own = offsets_from(_points([source], settings.crop_size_px), rest)
+            result = offsets_from(np.array(found, np.float64).reshape(1, 68, 2), rest)
+            if not _nearer(result, means[label][None], own)[0]:
+                one = replace(one, reason=f"nearer to the source photo's expression than to the label {label}")
+        out.append(one)
+    return out
+
+
+def _nearer(results: np.ndarray, labels: np.ndarray, own: np.ndarray) -> list[bool]:
+    """For each result whether it is nearer to its label than to its source photo."""
+    return (np.linalg.norm(results - labels, axis=1) < np.linalg.norm(results - own, axis=1)).tolist()
+
+
+@lru_cache(maxsize=2)
+def _kept_means(root: Root, drivers: FaceTables, neutrals: str) -> Means:
+    """Found once per process."""
+    return _label_means(root, drivers, load_neutrals(root, neutrals))
+
+
 def _reached(
     root: Root, settings: TransferSettings, neutrals: Neutrals, means: Means, rows: Sequence[Any]
 ) -> Iterator[tuple[str, bool]]:
@@ -80,25 +115,24 @@ def _reached(
         return
     shown = [sources[row["identity_face_id"]] for row in labelled]
     rest = neutrals.of([(settings.source_set.name, face["face_id"]) for face in shown])
-    own = offsets_from(_points(shown, settings), rest)
+    own = offsets_from(_points(shown, settings.crop_size_px), rest)
     found = np.array([row["found_landmarks_xy"] for row in labelled], np.float64).reshape(-1, 68, 2)
     results, labels = offsets_from(found, rest), np.stack([means[row["expression"]] for row in labelled])
-    nearer = np.linalg.norm(results - labels, axis=1) < np.linalg.norm(results - own, axis=1)
-    for row, reached in zip(labelled, nearer.tolist(), strict=True):
+    for row, reached in zip(labelled, _nearer(results, labels, own), strict=True):
         yield row["expression"], reached
 
 
-def _label_means(root: Root, settings: TransferSettings, neutrals: Neutrals) -> Means:
+def _label_means(root: Root, drivers: FaceTables, neutrals: Neutrals) -> Means:
     """The mean expression of the drivers of each label."""
     usable = (pc.field("status") == "ok") & pc.field("expression").is_valid()
-    faces = open_table(root, "faces", settings.driver_set.faces)
+    faces = open_table(root, "faces", drivers.faces)
     known = faces.to_table(columns=["face_id", "expression"], filter=usable)
     means: dict[str, np.ndarray] = {}
     for label in known["expression"].unique().to_pylist():
         ids = known.filter(pc.field("expression") == label)["face_id"].to_pylist()
-        some = _faces(root, settings.driver_set, sorted(set(ids))[:MAX_FACES])
-        rest = neutrals.of_drivers([(settings.driver_set.name, face["face_id"]) for face in some])
-        means[label] = offsets_from(_points(some, settings), rest).mean(0)
+        some = _faces(root, drivers, sorted(set(ids))[:MAX_FACES])
+        rest = neutrals.of_drivers([(drivers.name, face["face_id"]) for face in some])
+        means[label] = offsets_from(_points(some, crop_size_px(root, drivers)), rest).mean(0)
     return means
 
 
@@ -109,5 +143,5 @@ def _faces(root: Root, tables: FaceTables, face_ids: Sequence[str]) -> list[Any]
     return sorted((row for row in rows if row["status"] == "ok"), key=lambda row: row["face_id"])
 
 
-def _points(faces: Sequence[Any], settings: TransferSettings) -> np.ndarray:
-    return np.stack([common_points(face, settings.crop_size_px) for face in faces]).astype(np.float64)
+def _points(faces: Sequence[Any], side_px: int) -> np.ndarray:
+    return np.stack([common_points(face, side_px) for face in faces]).astype(np.float64)

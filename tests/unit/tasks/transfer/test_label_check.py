@@ -11,12 +11,13 @@ import pyarrow as pa
 import pytest
 
 from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
+from mien.model.quality.judge import Judgement
 from mien.storage import Root, TableRef, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES, TRANSFERS
 from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
 from mien.tasks.generator.weights import RegisteredModel, keep_model
 from mien.tasks.sets.faces import FaceTables
-from mien.tasks.transfer.label_check import LabelReached, labels_reached
+from mien.tasks.transfer.label_check import LabelReached, checked_labels, labels_reached
 from mien.tasks.transfer.settings import TransferSettings, decisive
 from mien.tasks.transfer.transfer_shards import faces_by_single_photos
 from tests.drawn_set import DETECTOR, small_generator
@@ -137,3 +138,17 @@ def test_faces_by_drivers_with_one_photo_are_counted(job: Job) -> None:
     for photos, count in ((1, 3), (2, 0), (None, 0)):
         assert faces_by_single_photos(job.root, job.table(results, neutral_photos=photos)) == count
     assert faces_by_single_photos(job.root, job.table(results, neutral_photos=1, sha256=None)) == 0
+
+
+def test_who_misses_the_label_is_rejected_where_that_is_asked_for(job: Job) -> None:
+    source, driver = (face_row("ann", "calm", True), face_row("bob", "asleep", True))
+    shown, copied = job.asked(("ann", "calm"), ("bob", "asleep")), shape_of("ann", "calm")
+    judged = [Judgement(landmarks_xy=points.ravel().tolist()) for points in (shown, copied)]
+    judged += [Judgement(reason="not sharp", landmarks_xy=judged[1].landmarks_xy), Judgement(landmarks_xy=None)]
+    unlabelled = face_row("bob", "asleep", False)
+    faces = [(source, driver)] * 4
+    found = checked_labels(job.root, job.settings, faces, judged)  # pyright: ignore[reportArgumentType]
+    reason = "nearer to the source photo's expression than to the label asleep"
+    assert [one.reason for one in found] == [None, reason, "not sharp", None]
+    free = checked_labels(job.root, job.settings, [(source, unlabelled)] * 4, judged)  # pyright: ignore[reportArgumentType]
+    assert free == judged
