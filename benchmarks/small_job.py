@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.open_gate import OPEN_GATE
 from mien.storage import Root, ShardRef
 
 if TYPE_CHECKING:
@@ -98,7 +99,13 @@ def run_job(root: str, workers: int, log: str | None = None, per_identity: int =
         os.environ[LOG] = log
         augment.TRANSFER = replace(augment.TRANSFER, make=logged)  # sent to the workers by its name
     augment.augment_faces(
-        identities=NAME, expressions=NAME, model=MODEL, root=root, per_identity=per_identity, workers=workers
+        identities=NAME,
+        expressions=NAME,
+        model=MODEL,
+        root=root,
+        per_identity=per_identity,
+        workers=workers,
+        settings={"gate": OPEN_GATE},
     )
 
 

@@ -44,7 +44,7 @@ from benchmarks.transfer_bench import Bench, all_batches, bench_of
 from mien.model.detection.allowed_classes import allow_all_classes
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb
-from mien.model.quality.gate import judge_faces
+from mien.model.quality.judge import judge_faces
 from mien.storage import write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.generator.weights import load_model

@@ -41,7 +41,7 @@ from mien.storage import IdentityFrom, Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.sets.new_rows import new_rows, tables_of_last_night
+from mien.tasks.sets.new_rows import new_rows, note_night, tables_of_last_night
 from mien.tasks.sets.splits import Split
 from mien.tasks.transfer.gate_limits import named_gate
 
@@ -58,6 +58,14 @@ class Night(FlowResult):
     """Usable ones."""
     new_transfers: int
     """Accepted faces that the last night did not have."""
+    root: str
+    generated: str
+    """Name of the generated set."""
+
+    def reported(self) -> None:
+        assert self.augmented.transfers is not None  # only a dry run has none
+        tables = (self.prepared.images, self.prepared.faces, self.augmented.transfers)
+        note_night(Root(self.root), self.generated, {ref.table: ref.fingerprint for ref in tables})
 
     def lines(self) -> list[str]:
         return [*self.prepared.lines()[:-1], *self.augmented.lines(), self.summary()]
@@ -244,4 +252,6 @@ def nightly(
         new_photos=new_rows(opened_root, "images", before, prepared.images.fingerprint),
         new_faces=new_rows(opened_root, "faces", before, prepared.faces.fingerprint),
         new_transfers=new_rows(opened_root, "transfers", before, made.transfers.fingerprint),
+        root=root,
+        generated=generated,
     )

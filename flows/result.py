@@ -18,6 +18,10 @@ class FlowResult(ABC):
         """Markdown, for the artifact that a run leaves in Prefect."""
         return as_block(self.lines())
 
+    def reported(self) -> None:
+        """Called once the report is left: a run that is killed before has reported nothing."""
+        return
+
     @property
     def ok(self) -> bool:
         """Whether the command ends with exit code 0, and not with 1."""

@@ -20,7 +20,8 @@ def reporting(name: str, flow: Callable[P, R]) -> Callable[P, R]:
         outcome = flow(*args, **kwargs)
         if isinstance(outcome, FlowResult):
             report = outcome.report()
-            leave_report(name, report, headline(report))
+            if leave_report(name, report, headline(report)):
+                outcome.reported()
         return outcome
 
     return wrapped(flow, run)

@@ -53,6 +53,7 @@ COMPARED = Kind("compared/{}.json", "what comparing all faces of a set found", "
 FRAMES = Kind("frames/{}.json", "which frames of a video are used", "mien prepare")
 CONTENTS = Kind("contents/{}.json", "tables of contents of archives", "mien prepare")
 COSTS = Kind("costs/{}.json", "what the last job took", "the next transfer job")
+NIGHTS = Kind("nights/{}.json", "the tables that the last night reported on, by generated set", "the next night")
 CHECKPOINTS = Kind("checkpoints/{}/updates-*/", "states of a training; always local", "the training")
 RUNS = Kind("checkpoints/{}/run.json", "the MLflow run of a training; always local", "the training")
 FINISHED = Kind("checkpoints/{}/finished.json", "what came of a training; always local", "the training")
@@ -60,7 +61,7 @@ UNFINISHED = Kind("unfinished/{}.json", "which shards have rows whose source did
 REHASHED = Kind("rehashed/{}.json", "photos that changed without a mark in the listing", "mien prepare --verify-bytes")
 
 KINDS = (
-    GATES, NEUTRALS, MODELS, KNOWN, COMPARED, FRAMES, CONTENTS, COSTS, CHECKPOINTS, RUNS, FINISHED, UNFINISHED,
+    GATES, NEUTRALS, MODELS, KNOWN, COMPARED, FRAMES, CONTENTS, COSTS, NIGHTS, CHECKPOINTS, RUNS, FINISHED, UNFINISHED,
     REHASHED,
 )  # fmt: skip
 """What of a root is neither a table nor a set and can be made again."""

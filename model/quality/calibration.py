@@ -34,6 +34,8 @@ _CAPS = {
     "max_colour_difference": 30.0,
 }
 """No set opens these limits further."""
+CALIBRATED = frozenset({"min_identity_similarity", *_CAPS})
+"""Names of the limits that are found on a set."""
 _RATIOS = ("sharpness_ratio", "mouth_sharpness_ratio", "eyes_sharpness_ratio", "contrast_ratio")
 """Measures that are compared on a logarithmic scale."""
 

@@ -40,10 +40,15 @@ class GateLimits:
     min_sharpness_ratio: float = 0.2
     """Detail of the face over that of the source's crop; then of the mouth and the eyes alone."""
     max_sharpness_ratio: float = 4.0
+    """A checkered face has more detail than a photo."""
     min_mouth_sharpness_ratio: float = 0.2
+    """Of the box around the lips."""
     max_mouth_sharpness_ratio: float = 5.0
+    """Of the same."""
     min_eyes_sharpness_ratio: float = 0.15
+    """Of the boxes around both eyes."""
     max_eyes_sharpness_ratio: float = 8.0
+    """Of the same."""
     max_texture_error: float = 0.7
     """How far the wavelet bands of the face differ from the source's, in octaves."""
     min_contrast_ratio: float = 0.7
@@ -56,8 +61,11 @@ class GateLimits:
     """A part that is asked to change less than this is asked for little. Root mean square over its coordinates, in
     distances between the eye centres."""
     min_lids_asked: float = 0.03
+    """Of the gaps between the lids."""
     min_brows_asked: float = 0.04
+    """Of the brows' heights above the eyes."""
     min_jaw_asked: float = 0.08
+    """Of the heights of the jaw's outline."""
     min_pose_asked: float = 8.0
     """In degrees."""
 
@@ -86,10 +94,15 @@ class GateSettings:
     min_sharpness_ratio: NotNegative | None = None
     """Detail of the face over that of the source's crop; then of the mouth and the eyes alone."""
     max_sharpness_ratio: NotNegative | None = None
+    """A checkered face has more detail than a photo."""
     min_mouth_sharpness_ratio: NotNegative | None = None
+    """Of the box around the lips."""
     max_mouth_sharpness_ratio: NotNegative | None = None
+    """Of the same."""
     min_eyes_sharpness_ratio: NotNegative | None = None
+    """Of the boxes around both eyes."""
     max_eyes_sharpness_ratio: NotNegative | None = None
+    """Of the same."""
     max_texture_error: NotNegative | None = None
     """How far the wavelet bands of the face differ from the source's, in octaves."""
     min_contrast_ratio: NotNegative | None = None
@@ -102,8 +115,11 @@ class GateSettings:
     """A part that is asked to change less than this is asked for little. Root mean square over its coordinates, in
     distances between the eye centres."""
     min_lids_asked: NotNegative | None = None
+    """Of the gaps between the lids."""
     min_brows_asked: NotNegative | None = None
+    """Of the brows' heights above the eyes."""
     min_jaw_asked: NotNegative | None = None
+    """Of the heights of the jaw's outline."""
     min_pose_asked: Annotated[float, Bounds(min=0, max=180)] | None = None
     """In degrees."""
 

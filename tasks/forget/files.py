@@ -21,7 +21,7 @@ from mien.tasks.pages.files import files_of_folder, page_files
 _BEGUN = EXPORT_BEGUN.path("")
 _OWN = (*TABLES, "sets", "receipts", "tombstones", journals.FOLDER, "outputs", "models", "checkpoints", "mlartifacts")
 """Folders of a root that have a rule of their own."""
-_CACHES = ("compared", "frames", "contents", "costs")
+_CACHES = ("compared", "frames", "contents", "costs", "nights")
 """Folders whose files are made again when they are missing."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 """What `Root.write_bytes` writes to before a file takes its name."""

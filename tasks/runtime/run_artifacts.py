@@ -50,11 +50,15 @@ def subject_of(parameters: Mapping[str, Any]) -> str:
     return "-".join(map(str, parameters.get("sets") or ()))
 
 
-def leave_report(what: str, markdown: str, description: str | None = None) -> None:
-    """Leaves a report under the key of `what` and the set. Outside of a run it does nothing."""
-    if in_a_run():
-        key, about = artifact_key(what), scrubbed(description or "") or None
-        attempted(key, lambda: create_markdown_artifact(scrubbed(markdown), key=key, description=about))
+def leave_report(what: str, markdown: str, description: str | None = None) -> bool:
+    """Leaves a report under the key of `what` and the set; False where Prefect's API did not take it.
+
+    Outside of a run there is nobody to leave it for, and nothing is done.
+    """
+    if not in_a_run():
+        return True
+    key, about = artifact_key(what), scrubbed(description or "") or None
+    return attempted(key, lambda: create_markdown_artifact(scrubbed(markdown), key=key, description=about)) is not None
 
 
 def attempted(key: str, send: Callable[[], R]) -> R | None:

@@ -7,27 +7,49 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from mien.storage import Root, TableName, open_table, read_manifest, read_set, set_names
+from mien.storage import MissingError, Root, TableName, open_table, read_manifest, read_set, set_names
+from mien.storage.artefacts import NIGHTS, json_artefact, keep, load
 
 KEYS: Mapping[TableName, str] = {"images": "image_id", "faces": "face_id", "transfers": "output_id"}
 """The column that tells the rows of a table apart."""
 
 
+_REPORTED = json_artefact(NIGHTS, dict[str, str])
+
+
+def note_night(root: Root, generated: str, tables: Mapping[TableName, str]) -> None:
+    """Keeps the tables of a night whose report was left."""
+    keep(root, _REPORTED, generated, {str(table): fingerprint for table, fingerprint in tables.items()})
+
+
 def tables_of_last_night(root: Root, generated: str) -> dict[TableName, str]:
     """Fingerprints of the generated faces of a set, and of the faces and photos that show their people.
 
-    A night writes its generated set last, so these are the tables of the last night that came to its end: what a killed
-    one has prepared since is new. None where there is no such set.
+    They are those of the last night that reported: what a night that was killed before has prepared and generated since
+    is new. Where nothing was noted, or tables of it are gone, they are the present ones of the generated set; none
+    where there is no such set.
 
     Raises:
         StorageError: a table cannot be read.
     """
     if generated not in set_names(root) or "transfers" not in (tables := read_set(root, generated).tables):
         return {}
+    noted = load(root, _REPORTED, generated) or {}
+    known: dict[TableName, str] = {table: noted[table] for table in KEYS if table in noted}
+    if known.keys() == KEYS.keys() and all(_is_there(root, table, name) for table, name in known.items()):
+        return known
     about: Any = read_manifest(root, "transfers", tables["transfers"]).about
     faces = str(about["settings"]["sets"][0]["faces"])
     images = str(read_manifest(root, "faces", faces).about["images"])
     return {"transfers": tables["transfers"], "faces": faces, "images": images}
+
+
+def _is_there(root: Root, table: TableName, fingerprint: str) -> bool:
+    try:
+        read_manifest(root, table, fingerprint)
+    except MissingError:
+        return False
+    return True
 
 
 def new_rows(root: Root, table: TableName, before: Mapping[TableName, str], after: str) -> int:

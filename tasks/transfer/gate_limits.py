@@ -28,7 +28,7 @@ from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.identity.label_check import compare_labels
 from mien.model.identity.people import People
 from mien.model.images.codec import resize_rgb
-from mien.model.quality.calibration import by_measure, calibrated_limits
+from mien.model.quality.calibration import CALIBRATED, by_measure, calibrated_limits
 from mien.model.quality.face_measures import FaceMeasures
 from mien.model.quality.gate import GateSettings
 from mien.model.quality.judge import TargetFace, judge_faces, view_source
@@ -314,5 +314,7 @@ def gate_for(root: Root, tables: FaceTables, name: str | None, asked: GateSettin
     Raises:
         UsageError: the named set was not calibrated.
     """
+    if name is None and asked.chosen().keys() >= CALIBRATED:
+        return asked  # nothing is left to be found
     found = set_gate(root, tables, size_px) if name is None else named_gate(root, name)
     return asked if found is None else GateSettings(**found.limits | asked.chosen())

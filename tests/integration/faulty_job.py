@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.open_gate import OPEN_GATE
 from benchmarks.small_job import MODEL, NAME, SHARD_PAIRS, prepare_job, register_generator
 from tests.integration import flow_calls
 from tests.paths import REPOSITORY
@@ -44,6 +45,8 @@ class Job:
     registry: Path
     unbroken: Path
     """The root of the unbroken job."""
+    settings: Path
+    """File with settings under which the faces are accepted."""
     whole: dict[str, str]
     """What it holds of the job: sha256 by path."""
 
@@ -54,7 +57,7 @@ class Job:
     def command(self, root: Path | str, *options: object, program: tuple[str, ...] = USUAL) -> list[str]:
         """The job on a root, as a user starts it; to run in `environment`."""
         job = ("augment", "--root", root, "--identities", NAME, "--expressions", NAME, "--model", MODEL)
-        return [sys.executable, *program, *map(str, (*job, "--workers", 1, *options))]
+        return [sys.executable, *program, *map(str, (*job, "--workers", 1, "--settings", self.settings, *options))]
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of a command of its own, with the Prefect API of the tests."""
@@ -80,7 +83,9 @@ def make_job(folder: Path) -> Job:
         register_generator(str(root), folder / "generator")
         shutil.copytree(root, unbroken)
         augment(unbroken)
-    return Job(root, folder / "mlflow.db", unbroken, digests(unbroken))
+    settings = folder / "settings.toml"
+    settings.write_text("\n".join(["[gate]", *(f"{name} = {limit}" for name, limit in OPEN_GATE.items())]))
+    return Job(root, folder / "mlflow.db", unbroken, settings, digests(unbroken))
 
 
 def use_registry(patch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from benchmarks.open_gate import OPEN_GATE
 from mien import storage
 
 SIX_PEOPLE = [f"sample:orl/s{n}" for n in (1, 2, 3, 4, 5, 6)]
 CROP_PX = 64
 HELD_OUT: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": 0.2, "split_salt": "six-2"}
 """Of the first people of the sample, one is held out in each split."""
+UNJUDGED: dict[str, Any] = {"gate": OPEN_GATE}
+"""Settings under which the faces of a generator of six updates are accepted."""
 EVALUATED_PAIRS = 20
 """After a training, for each split and kind: enough for two chunks of work. As many as by default take a minute."""
 
@@ -37,7 +40,8 @@ def augment(of: str, root: Path | str, **settings: Any) -> Any:
     """The people of a set with the expressions of one another."""
     from mien.flows.augment import augment_faces
 
-    return augment_faces(**{"identities": of, "expressions": of, "root": str(root)} | settings)
+    usual = {"identities": of, "expressions": of, "root": str(root), "settings": UNJUDGED}
+    return augment_faces(**usual | settings)
 
 
 def run_pipeline(root: Path | str) -> Any:
@@ -54,6 +58,7 @@ def run_pipeline(root: Path | str) -> Any:
             steps=6,
             per_identity=5,
             workers=2,
+            settings=UNJUDGED,
             **HELD_OUT,
         )
 

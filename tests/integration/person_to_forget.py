@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.integration.flow_calls import UNJUDGED
+
 OWN = "tests.own_detector:DarkSquares"
 PERSON = "Quirinia Öz"
 """No other text of a root has this name."""
@@ -72,6 +74,7 @@ def fill(root: Path, photos: Path, outside: Path) -> None:
             candidates=2,
             keep_rejected=True,
             workers=1,
+            settings=UNJUDGED,
         )
     write_report(set="first", root=str(root))
     with pytest.MonkeyPatch.context() as patch:

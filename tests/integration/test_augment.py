@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.open_gate import OPEN_GATE
 from mien import storage
 from tests.integration.flow_calls import augment, generated, table_rows, write_pairs
 
@@ -58,9 +59,8 @@ def test_what_is_rejected_is_replaced_by_the_next_candidate_until_none_is_left(d
     root, _ = done
     found = [row["identity_similarity"] for row in generated(root, "six-augmented")]
     ordered = sorted(similarity for similarity in found if similarity is not None)
-    (root / "gates").mkdir(exist_ok=True)
-    (root / "gates" / "half.json").write_text(json.dumps({"min_identity_similarity": ordered[len(ordered) // 2]}))
-    settings: dict[str, Any] = {"per_identity": 5, "candidates": 9, "gate": "half", "set": "strict"}
+    limits = OPEN_GATE | {"min_identity_similarity": ordered[len(ordered) // 2]}
+    settings: dict[str, Any] = {"per_identity": 5, "candidates": 9, "settings": {"gate": limits}, "set": "strict"}
     again = augment("six", root, identity_splits=["val", "test"], **settings)
     rows = generated(root, "strict")
     for person in {row["identity"] for row in rows}:
@@ -94,14 +94,20 @@ def test_calibrated_limits_are_kept_for_the_next_job(done) -> None:
 
     root, _ = done
     told = "\n".join(calibrate_gate(set="six", root=str(root), pairs=30).lines())
-    gate = json.loads((root / "gates" / "six.json").read_text())
-    assert f"{gate['min_identity_similarity']:.3f}" in told
-    assert 0.2 < gate["min_identity_similarity"] < 0.8
-    assert 0.01 < gate["max_expression_error"] < 0.1
-    made = augment("six", root, per_identity=1, gate="six", set="judged")
+    path = root / "gates" / "six.json"
+    limits = json.loads(path.read_text())["limits"]
+    assert f"similarity {limits['min_identity_similarity']:.3f} lets" in told
+    assert 0.2 < limits["min_identity_similarity"] < 0.8
+    before = path.read_bytes()
+    made = augment("six", root, per_identity=1, set="judged", settings={"gate": {"max_expression_error": 0.3}})
+    assert path.read_bytes() == before
     assert made.transfers is not None
     about: Any = storage.read_manifest(storage.Root(str(root)), "transfers", made.transfers.fingerprint).about
-    assert about["settings"]["gate"] == gate
+    used = {name: value for name, value in about["settings"]["gate"].items() if value is not None}
+    assert used == limits | {"max_expression_error": 0.3}
+    # Nothing of a generator of six updates is worth keeping.
+    rows = generated(root, "judged")
+    assert {row["status"] for row in rows} == {"rejected"}
 
 
 def test_a_list_with_an_unknown_image_names_it(done, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.small_job import MODEL, NAME, register_generator
 from mien import storage
 from mien.tasks.errors import UsageError
+from tests.integration.flow_calls import UNJUDGED
 from tests.integration.person_to_forget import EACH, OWN, draw_photos
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
@@ -84,6 +85,7 @@ def augment(root: Path, name: str, require_consent: bool):
         per_identity=6,
         candidates=6,
         require_consent=require_consent,
+        settings=UNJUDGED,
         workers=1,
     )
 

@@ -39,6 +39,7 @@ from mien.storage.artefacts import (
     KNOWN,
     MODELS,
     NEUTRALS,
+    NIGHTS,
     REHASHED,
     RUNS,
     UNFINISHED,
@@ -58,6 +59,7 @@ from mien.tasks.prepare.detect import DetectSettings
 from mien.tasks.prepare.index import INDEX, IndexSettings
 from mien.tasks.prepare.video_frames import VideoSettings, video_frames
 from mien.tasks.runtime.stage import make_shard
+from mien.tasks.sets.new_rows import note_night, tables_of_last_night
 from mien.tasks.train.train import train, training_fingerprint
 from mien.tasks.train.work_folder import resumed_trainer
 from mien.tasks.transfer.gate_limits import calibrate, keep_gate, named_gate
@@ -167,6 +169,12 @@ def make_costs(root: Root) -> Any:
     return expected_cost(root, 100)
 
 
+def make_night(root: Root) -> Any:
+    """The next night that reports writes down its tables again."""
+    note_night(root, "drawn", {"images": "a" * 32, "faces": "b" * 32, "transfers": "c" * 32})
+    return tables_of_last_night(root, "drawn")  # there is no such generated set
+
+
 def transfer(n: int) -> dict[str, Any]:
     image = encode_image(np.full((8, 8, 3), n, np.uint8), "png", {"output": str(n)}, 95)
     return {
@@ -246,6 +254,7 @@ CASES = {
     "frames": Case(FRAMES, make_frames),
     "contents": Case(CONTENTS, make_contents),
     "costs": Case(COSTS, make_costs),
+    "night": Case(NIGHTS, make_night),
     "checkpoint tensors": Case(CHECKPOINTS, make_checkpoint, "*/updates-*/tensors.safetensors"),
     "checkpoint state": Case(CHECKPOINTS, make_checkpoint, "*/updates-*/state.json"),
     "run": Case(RUNS, make_unfinished_training),

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.small_job import MODEL, NAME, register_generator
 from mien import storage
-from tests.integration.flow_calls import generated, table_rows, verify, write_pairs
+from tests.integration.flow_calls import UNJUDGED, generated, table_rows, verify, write_pairs
 from tests.integration.person_to_forget import EACH, OWN, draw_photos
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
@@ -75,7 +75,7 @@ def augment(root: Path, sources: str, drivers: str, **options: Any) -> Any:
 
     return augment_faces(
         **{"identities": sources, "expressions": drivers, "model": MODEL, "root": str(root)}
-        | {"per_identity": 4, "candidates": 4, "keep_rejected": True, "workers": 1}
+        | {"per_identity": 4, "candidates": 4, "keep_rejected": True, "workers": 1, "settings": UNJUDGED}
         | options
     )
 

@@ -53,7 +53,7 @@ def test_a_night_says_what_is_new_and_no_more_than_that() -> None:
         transfers=TableRef("./data", "transfers", "d" * 64),
         gallery=Gallery("./g/index.html", ""),
     )
-    night = Night(PREPARED, rejected, new_photos=0, new_faces=0, new_transfers=0)
+    night = Night(PREPARED, rejected, new_photos=0, new_faces=0, new_transfers=0, root="", generated="")
     assert night.lines()[-1] == "nothing new: no photo, usable face or accepted face that the last night did not have"
     assert "team-augmented: 5 faces asked for, 5 tried, 0 accepted, 5 rejected" in night.lines()
     assert replace(night, new_photos=2).lines()[-1] == "new: 2 photos, 0 usable faces, 0 generated faces"
