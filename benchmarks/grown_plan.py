@@ -18,10 +18,12 @@ import pyarrow as pa
 
 from benchmarks.planning import EXPRESSIONS, SIDE_PX
 from mien.model.landmarks.reference import reference_shape
+from mien.model.pair_planning import PlanRules
+from mien.model.source_choice import CHOICES
 from mien.storage import Root, commit, fingerprint, read_shard, write_shard
 from mien.storage.schemas import FACES
 from mien.tasks.plan.counts import PlanOutcome
-from mien.tasks.plan.groups import FormerClusters, former_clusters
+from mien.tasks.plan.groups import FormerPlan, former_plan
 from mien.tasks.plan.pair_shards import commit_pairs, store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.sets.faces import FaceTables
@@ -70,32 +72,38 @@ class Planned:
 
     pairs: set[tuple[str, str]]
     """Source and driver."""
-    clusters: FormerClusters | None
+    former: FormerPlan
 
 
 def planned(
-    root: Root, of: list[Photo], per_identity: int, labelled: bool, former: FormerClusters | None = None
+    root: Root,
+    of: list[Photo],
+    settings: PlanSettings,
+    labelled: bool,
+    former: FormerPlan | None = None,
 ) -> Planned:
     """Plans a set of photos, and stores it."""
     rows = [photo.row(labelled) for photo in of]
     shard = write_shard(root, "faces", fingerprint(repr(of) + str(labelled)), pa.Table.from_pylist(rows, schema=FACES))
     faces = commit(root, "faces", [shard], {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}})
     tables = FaceTables("drawn", faces.fingerprint, commit(root, "heatmaps", [], {"spec": {}}).fingerprint)
-    plan, outcome = make_plan(root, tables, tables, PlanSettings(per_identity), former), PlanOutcome()
+    plan, outcome = make_plan(root, tables, tables, settings, former), PlanOutcome()
     outcome.pairs += store_round(root, next(plan.rounds(outcome)))
     stored = commit_pairs(root, plan, outcome, tables, tables)
     pairs: set[tuple[str, str]] = set()
     for part in outcome.pairs:
         columns = read_shard(root, "pairs", part.fingerprint, ["identity_face_id", "expression_face_id"])
         pairs |= set(zip(*(column.to_pylist() for column in columns.columns), strict=True))
-    return Planned(pairs, former_clusters(root, stored.fingerprint))
+    return Planned(pairs, former_plan(root, stored.fingerprint))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--per-identity", type=int, default=10)
+    parser.add_argument("--source", choices=CHOICES, default="turns")
     asked = parser.parse_args()
+    settings = PlanSettings(asked.per_identity, rules=PlanRules(source=asked.source))
     known = Photo(asked.photos, 7, EXPRESSIONS[0])
     stranger = replace(known, person=asked.photos)
     print("| photos of each person | one more photo | labels | pairs | kept | new |\n|---|---|---|---|---|---|")
@@ -111,9 +119,9 @@ def main() -> None:
     ):
         with tempfile.TemporaryDirectory() as scratch:
             root, before, labelled = Root(scratch), photos(asked.photos, each), labels == "labels"
-            first = planned(root, before, asked.per_identity, labelled)
-            former = first.clusters if labels == "clusters kept" else None
-            later = planned(root, [*before, photo], asked.per_identity, labelled, former)
+            first = planned(root, before, settings, labelled)
+            former = None if labels == "clusters found anew" else first.former
+            later = planned(root, [*before, photo], settings, labelled, former)
         kept, new = len(first.pairs & later.pairs), len(later.pairs - first.pairs)
         print(f"| {each} | {what} | {labels} | {len(first.pairs):,} | {kept:,} | {new:,} |")
 

@@ -84,7 +84,7 @@ def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float
     marks.append(time.perf_counter())
     millions = summary.pairs / 1e6
     print(f"{summary.identities:,} identities, {summary.pairs:,} pairs in {len(outcome.pairs):,} shards")
-    print(f"evenness over the expressions: {summary.entropy:.3f}\n")
+    print(f"evenness over {summary.entropies.text()}\n")
     print("| | seconds | seconds for a million pairs |")
     print("|---|---|---|")
     steps = zip(("read the faces", "count the plan", "make and write it"), np.diff(marks), strict=True)

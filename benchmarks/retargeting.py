@@ -22,7 +22,14 @@ import cv2
 import numpy as np
 
 from mien.model.expression.neutral import frontal_faces
-from mien.model.expression.retargeting import KINDS, Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.expression.retargeting import (
+    KINDS,
+    Faces,
+    RetargetSettings,
+    neutrals_by_person,
+    neutrals_of_single_photos,
+    retarget,
+)
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening
@@ -107,17 +114,27 @@ def pairs_of_two(people: People, count: int, seed: int = 0) -> tuple[np.ndarray,
     return first[unlike][:count], second[unlike][:count]
 
 
-def ways(people: People, model: ShapeModel) -> Iterator[tuple[str, str, np.ndarray, ShapeModel | None]]:
-    """Names of kind and of neutral, the neutral of each photo, the model that is used."""
+Way = tuple[str, str, np.ndarray, np.ndarray, ShapeModel | None]
+"""Names of kind and of neutral, the neutral of each photo as a source and as a driver, the model that is used."""
+
+
+def ways(people: People, model: ShapeModel) -> Iterator[Way]:
+    """What is compared."""
+    of_all = people.neutrals(None).mean(0)
+    for by, fitted in (("construction", None), ("mean of the people", None), ("shape model", model)):
+        mean = of_all if by == "mean of the people" else None
+        drivers = neutrals_of_single_photos(people.points, fitted, mean)
+        yield "offsets", f"sources all photos, drivers this photo, {by}", people.neutrals(fitted), drivers, fitted
     for kind in KINDS:
         for fitted in (None, model):
             if (kind, fitted is None) in (("shape_model", True), ("none", False)):
                 continue
             by = "construction" if fitted is None else "shape model"
-            yield kind, f"all photos, {by}", people.neutrals(fitted), fitted
+            yield kind, f"all photos, {by}", people.neutrals(fitted), people.neutrals(fitted), fitted
             if kind != "none":
                 single = neutrals_by_person(people.points, np.arange(len(people.points)), fitted)
-                yield kind, f"this photo, {by}", single, fitted
+                drivers = neutrals_of_single_photos(people.points, fitted)
+                yield kind, f"this photo, {by}", single, drivers, fitted
 
 
 def main() -> None:
@@ -150,8 +167,9 @@ def main() -> None:
     error = (real[rows, position[drivers]] < real[rows, position[sources]]).mean()
     print(f"| real photos of the source | | {error:.1%} | | | | |")
     pictures: dict[str, np.ndarray] = {}
-    for kind, by, neutrals, fitted in ways(people, model):
-        faces = [Faces(people.points[side], neutrals[side]) for side in (sources, drivers)]
+    for kind, by, as_sources, as_drivers, fitted in ways(people, model):
+        sides = ((sources, as_sources), (drivers, as_drivers))
+        faces = [Faces(people.points[side], neutrals[side]) for side, neutrals in sides]
         points = retarget(faces[0], faces[1], RetargetSettings(kind), fitted)
         found = classifier.distances(points)
         leaked = (found[rows, position[drivers]] < found[rows, position[sources]]).mean()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from mien.flows.at_work import at_work
+from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.parameters import (
+    ALL_PARTS,
     CHAMPION,
     EXPRESSION,
     GATE,
@@ -17,32 +18,36 @@ from mien.flows.parameters import (
     PLAN,
     ROOT,
     RUN,
+    SOURCE,
     Count,
     Degrees,
     HeadPose,
     ModelUri,
+    Parts,
     RootUrl,
     Seed,
     SetName,
+    StrengthRange,
     Text,
     Workers,
 )
-from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
+from mien.model.expression.parts import checked_parts
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
+from mien.model.expression.strength_range import Strength
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
-from mien.storage import Root, TableRef, read_manifest, read_text, set_version, write_set
+from mien.model.source_choice import SourceChoice
+from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator, load_model
-from mien.tasks.pages.gallery import Gallery
 from mien.tasks.pages.steps import build_gallery
-from mien.tasks.plan.cost import Cost, expected_cost, remembered_cost
-from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.cost import expected_cost, remembered_cost
+from mien.tasks.plan.counts import PlanOutcome
 from mien.tasks.plan.pair_list import read_list
 from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
@@ -58,74 +63,16 @@ from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.former import former_job
 from mien.tasks.transfer.gate_limits import named_gate
+from mien.tasks.transfer.label_check import labels_reached
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
 from mien.tasks.transfer.steps import gate_for
-from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob, commit_transfers, older_faces
-
-
-@dataclass(frozen=True)
-class AugmentedFaces(FlowResult):
-    """The outcome of a transfer job; without tables after a dry run."""
-
-    set: str
-    plan: PlanSummary
-    outcome: PlanOutcome = field(default_factory=PlanOutcome)
-    accepted: int = 0
-    rejected: int = 0
-    transfers: TableRef | None = None
-    gallery: Gallery | None = None
-    cost: Cost | None = None
-    """What it would take, after a dry run."""
-    held: int = 0
-    """Pairs that the set has already, after a dry run."""
-    refused: tuple[str, ...] = ()
-    """Lines on pairs that were not made for want of consent."""
-    older: dict[str, int] = field(default_factory=dict)
-    """Faces that were kept of another version of the generator, by its name."""
-    model: str = ""
-    """The version that was asked for."""
-    mlflow_run: str = ""
-    """Address of the run that trained the generator."""
-
-    @property
-    def planned(self) -> int:
-        """Faces asked for."""
-        return self.plan.pairs
-
-    def lines(self) -> list[str]:
-        if self.transfers is None or self.gallery is None:
-            there = f" ({self.held} of {self.planned} pairs are in the set already)" if self.held else ""
-            line = f"{self.set}: {self.planned - self.held} faces would be generated{there}; nothing was written"
-            return [line, *self.plan.lines(), *([self.cost.line()] if self.cost else [])]
-        return [
-            self.summary(),
-            *self.older_lines(),
-            *self.refused,
-            f"table:   {self.transfers.uri}",
-            f"gallery: {self.gallery.uri}",
-        ]
-
-    def older_lines(self) -> list[str]:
-        """A line for each other version whose faces were kept."""
-        return [
-            f"{count} of them are by {uri}: --remake makes them anew with {self.model}"
-            for uri, count in self.older.items()
-        ]
-
-    def report(self) -> str:
-        if self.transfers is None or self.gallery is None:
-            return super().report()
-        links = [("Gallery", self.gallery.uri), ("Table", self.transfers.uri), ("MLflow run", self.mlflow_run)]
-        shown = [f"- {as_link(text, address)}" for text, address in links if address]
-        return "\n\n".join([self.gallery.summary, self.summary(), *self.older_lines(), *self.refused, "\n".join(shown)])
-
-    def summary(self) -> str:
-        """One line: what became of the plan."""
-        counted = (
-            f"{self.set}: {self.planned} faces asked for, {self.accepted + self.rejected} tried, "
-            f"{self.accepted} accepted, {self.rejected} rejected"
-        )
-        return "; ".join(filter(None, [counted, self.outcome.evenness_line(self.plan)]))
+from mien.tasks.transfer.transfer_shards import (
+    TRANSFER,
+    TransferJob,
+    commit_transfers,
+    faces_by_single_photos,
+    older_faces,
+)
 
 
 def check_arguments(
@@ -170,11 +117,15 @@ def augment_faces(
     identity_splits: Annotated[list[Split] | None, PLAN] = None,
     same_identity: Annotated[bool, PLAN] = False,
     max_pose_difference: Annotated[Degrees | None, PLAN] = None,
+    source: Annotated[SourceChoice, PLAN] = SOURCE,
     pairs: Annotated[Text | None, PLAN] = None,
     seed: Annotated[Seed, PLAN] = 0,
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
     head_pose: HeadPose = 1.0,
+    strength: StrengthRange = "1",
+    parts: Parts = ALL_PARTS,
     gate: Annotated[SetName | None, GATE] = None,
+    label_check: Annotated[bool, GATE] = False,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
     image_format: Annotated[ImageFormat, OUTPUT] = "png",
@@ -203,13 +154,19 @@ def augment_faces(
         identity_splits: Only people of these splits (train, val, test); everyone if empty.
         same_identity: Let people have their own expressions, too.
         max_pose_difference: Degrees between the head poses of source and driver; any if empty.
+        source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
+            asked for, turns uses all equally often, one the same always.
         pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order.
         seed: Another seed, another plan.
         retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
             shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+        strength: How many times the driver's expression is asked for, 0.5 to 1.5, or a range such as 0.8..1.2 in which
+            the seed of each pair draws.
+        parts: What follows the driver, of mouth,eyes,brows,pose; the rest stays as the source photo shows it.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; if empty, limits are calibrated on the set
             of the people, and kept while it grows.
+        label_check: Reject faces whose expression is nearer to the source photo's than to the driver's label.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
         image_format: How generated faces are encoded.
@@ -245,10 +202,10 @@ def augment_faces(
 
     # Plan pairs
     last = None if remake else former_job(opened_root, name)
-    rules = PlanRules(seed, max_pose_difference, same_identity, chosen.planning)
+    rules = PlanRules(seed, max_pose_difference, same_identity, source, chosen.planning)
     planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
     plan = (
-        make_plan(opened_root, sources, drivers, planning, None if last is None else last.clusters(opened_root))
+        make_plan(opened_root, sources, drivers, planning, None if last is None else last.plan(opened_root))
         if listed is None
         else read_list(opened_root, sources, drivers, listed, seed)
     )
@@ -261,7 +218,8 @@ def augment_faces(
     if commercial:
         check_generator(opened_root, registered)
     sets = tuple(dict.fromkeys((sources, drivers)))
-    retarget_by = RetargetSettings(retarget, head_pose)
+    with checking_arguments():
+        retarget_by = RetargetSettings(retarget, head_pose, Strength.of(strength), checked_parts(parts.split(",")))
     transfer = TransferSettings(
         registered,
         sets,
@@ -273,6 +231,7 @@ def augment_faces(
         ),
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
+        label_check=label_check,
         compute=Compute.chosen(precision),
     )
 
@@ -309,6 +268,8 @@ def augment_faces(
         page,
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, transfers),
+        labels=tuple(labels_reached(opened_root, transfers.fingerprint)),
+        single_photos=faces_by_single_photos(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mien.flows.augment import AugmentedFaces, augment_faces
+from mien.flows.augment import augment_faces
+from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.parameters import (
     CHAMPION,
     GATE,
@@ -17,6 +18,7 @@ from mien.flows.parameters import (
     PLAN,
     ROOT,
     RUN,
+    SOURCE,
     Count,
     CropPx,
     Degrees,
@@ -34,6 +36,7 @@ from mien.flows.prepare import check_arguments as check_photos
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
+from mien.model.source_choice import SourceChoice
 from mien.storage import IdentityFrom, Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
@@ -139,6 +142,7 @@ def nightly(
     per_identity: Annotated[Count, PLAN] = 10,
     identity_splits: Annotated[list[Split] | None, PLAN] = None,
     max_pose_difference: Annotated[Degrees | None, PLAN] = None,
+    source: Annotated[SourceChoice, PLAN] = SOURCE,
     seed: Annotated[Seed, PLAN] = 0,
     gate: Annotated[SetName | None, GATE] = None,
     require_consent: Annotated[bool, GATE] = False,
@@ -174,6 +178,8 @@ def nightly(
         per_identity: Accepted faces for each person: what is rejected is replaced by the plan's next candidate.
         identity_splits: Only people of these splits (train, val, test); everyone if empty.
         max_pose_difference: Degrees between the head poses of source and driver; any if empty.
+        source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
+            asked for, turns uses all equally often, one the same always.
         seed: Another seed, another plan.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; if empty, limits are calibrated on the set,
             and kept while it grows.
@@ -228,6 +234,7 @@ def nightly(
             per_identity=per_identity,
             identity_splits=identity_splits,
             max_pose_difference=max_pose_difference,
+            source=source,
             seed=seed,
             gate=gate,
             require_consent=require_consent,

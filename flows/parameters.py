@@ -8,10 +8,14 @@ same signature.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from mien.model.errors import ModelError
+from mien.model.expression.parts import PARTS, checked_parts
+from mien.model.expression.strength_range import Strength
+from mien.model.source_choice import SourceChoice
 from mien.storage import StorageError, check_set_name
 from mien.storage.sets import SET_NAME
 
@@ -56,6 +60,24 @@ def _model_uri(uri: str) -> str:
     return uri
 
 
+def _strength(value: Any) -> str:
+    """A form may send a number."""
+    text = str(value)
+    try:
+        Strength.of(text)
+    except ModelError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _parts(parts: str) -> str:
+    try:
+        return ",".join(checked_parts(part.strip() for part in parts.split(",")))
+    except ModelError as error:
+        raise ValueError(str(error)) from error
+
+
+PARTS_PATTERN = "^({0})(,({0}))*$".format("|".join(PARTS))
 Text = Annotated[str, Field(min_length=1)]
 """A path, URL or name; never empty."""
 RootUrl = Text
@@ -76,8 +98,21 @@ Detector = Annotated[Text, FACES]
 WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
 Workers = Annotated[Count | None, RUN]
 HeadPose = Annotated[Share, EXPRESSION]
+StrengthRange = Annotated[
+    str,
+    BeforeValidator(_strength),
+    Field(json_schema_extra={"pattern": r"^\d*\.?\d+(\.\.\d*\.?\d+)?$"}),
+    EXPRESSION,
+]
+"""A strength, or two with two dots between them: a range in which each pair draws its own."""
+Parts = Annotated[str, AfterValidator(_parts), Field(json_schema_extra={"pattern": PARTS_PATTERN}), EXPRESSION]
+"""Parts of an expression, with commas between them."""
 
 CHAMPION = "models:/mien-generator@champion"
 """The generator that is used where none is named."""
+ALL_PARTS = ",".join(PARTS)
+"""The parts of an expression that are taken where none is named."""
+SOURCE: SourceChoice = "nearest"
+"""Which photo of a person is shown where nothing else is asked for."""
 ROOT = "./data"
 """The root that is used where none is named."""

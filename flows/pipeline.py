@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mien.flows.augment import AugmentedFaces, augment_faces
+from mien.flows.augment import augment_faces
+from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.parameters import (
     CHAMPION,
     ROOT,

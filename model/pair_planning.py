@@ -4,74 +4,31 @@ For each identity a plan is a candidate order: all pairs of one of the identity'
 A job takes the first K pairs, and the next pairs instead of those that are rejected. The order takes turns over the
 groups of drivers (expression labels, or clusters of expressions), so any first K pairs cover the groups evenly. Within
 a group the drivers lie on circles, each at a position that follows from its id alone. An identity goes along one of
-these circles, from a position that follows from its name. A driver comes with the source that the hash of both chooses.
+these circles, from a position that follows from its name. A driver comes with one of the identity's photos that were
+used least before (`model/source_choice.py`), or with the one that is nearest to what it asks for.
 
-A plan is a function of the faces, the settings and the seed. The order of the faces and the number of workers do not
-change it, and asking for more pairs does not change the first ones. A new face changes the pairs that it takes part in,
-and those that it takes the rank of; all others stay.
+So photos of a person, drivers and expressions are all used about equally often. A plan is a function of the faces, the
+settings and the seed. The order of the faces and the number of workers do not change it, and asking for more pairs does
+not change the first ones. A new face changes the pairs that it takes part in, and a few more.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8, UInt64
 
-from mien.model.configuration.bounds import Count, check_bounds
+from mien.model.configuration.bounds import Bounds, Count, check_bounds
 from mien.model.driver_circles import Circles, Entered
+from mien.model.errors import ModelError
 from mien.model.pair_hashes import id_hashes, mixed, name_hash
-
-
-@dataclass(frozen=True)
-class Labels:
-    """A label for each face, as a number."""
-
-    names: list[str]
-    """Sorted, each once."""
-    numbers: Int[np.ndarray, " faces"]
-    """Index of each face's label in the names."""
-
-    @staticmethod
-    def of(labels: Sequence[str]) -> Labels:
-        """From a label for each face."""
-        names = sorted(set(labels))
-        numbers = {name: number for number, name in enumerate(names)}
-        return Labels(names, np.fromiter((numbers[label] for label in labels), np.int64, len(labels)))
-
-    def take(self, rows: Int[np.ndarray, " n"]) -> Labels:
-        """Those of some faces, without the names that none of them has."""
-        used, numbers = np.unique(self.numbers[rows], return_inverse=True)
-        return Labels([self.names[number] for number in used], numbers)
-
-    def rows_by(self) -> list[Int[np.ndarray, " rows"]]:
-        """The faces of each name, in their order."""
-        if not self.names:
-            return []
-        order = np.argsort(self.numbers, kind="stable")
-        return np.split(order, np.cumsum(np.bincount(self.numbers, minlength=len(self.names)))[:-1])
-
-
-@dataclass(frozen=True)
-class PlanFaces:
-    """What planning knows of the faces of a set, column by column; sorted by face id, each face once.
-
-    Arrays and numbers rather than strings of Python: there may be a million faces.
-    """
-
-    face_ids: np.ndarray
-    """UTF-8 bytes."""
-    identities: Labels
-    """The label of each face; its image where it has none, so that each unlabelled image counts as a person."""
-    groups: Labels
-    """Of drivers: the expression label, or the cluster of the expression."""
-    poses: Float[np.ndarray, "faces 3"]
-    """Yaw, pitch and roll in degrees; NaN where they are not known, which fits any other."""
-
-    def __len__(self) -> int:
-        return len(self.face_ids)
+from mien.model.plan_faces import FirstDrivers, PlanFaces, first_rows, own_drivers
+from mien.model.source_choice import FaceShapes, SourceChoice, in_preference, nearness_ranks
 
 
 @dataclass(frozen=True)
@@ -82,6 +39,9 @@ class PlanningSettings:
     """Faces of one identity that take turns as the source, at most."""
     clusters: Count = 8
     """Groups of expressions that a plan covers evenly, where no driver has a label."""
+    max_source_share: Annotated[float, Bounds(min=1)] = 1.0
+    """How often the nearest photo may be the source, over the mean of the person's photos: with 1 all come equally
+    often, with a large number the nearest one always comes."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -95,7 +55,10 @@ class PlanRules:
     max_pose_difference: float | None = None
     """In degrees, of yaw, pitch and roll each, between source and driver; None allows any."""
     same_identity: bool = False
-    """Whether a person may get their own expressions."""
+    """Whether a person may get their own expressions; never is a photo both source and driver."""
+    source: SourceChoice = "turns"
+    """Which of a person's photos is the source: the one whose landmarks are nearest to those that are asked for, all in
+    turns, or the same one always."""
     planning: PlanningSettings = field(default_factory=PlanningSettings)
 
 
@@ -131,10 +94,27 @@ def planned_pair(identity_face_id: str, expression_face_id: str, seed: int) -> P
 class Planner:
     """Makes slices of candidate orders. Holds a few numbers for each face, and no pair."""
 
-    def __init__(self, sources: PlanFaces, drivers: PlanFaces, rules: PlanRules) -> None:
+    def __init__(
+        self,
+        sources: PlanFaces,
+        drivers: PlanFaces,
+        rules: PlanRules,
+        shapes: Callable[[], FaceShapes] | None = None,
+        former: FirstDrivers | None = None,
+    ) -> None:
+        """`shapes` finds those of the faces, once they are needed: it is the slowest part of a plan. `former` is what a
+        former plan began with, and this one where it can.
+
+        Raises:
+            ModelError: the nearest sources are asked for, and there are no shapes.
+        """
+        if rules.source == "nearest" and shapes is None:
+            raise ModelError("the nearest sources cannot be chosen without the landmarks of the faces")
         self.sources, self.drivers, self.rules = sources, drivers, rules
-        self._rows_of = dict(zip(sources.identities.names, sources.identities.rows_by(), strict=True))
-        self._own = _own_drivers(sources, drivers)
+        self._find_shapes, self._former = shapes, former or {}
+        self._number_of = {name: number for number, name in enumerate(sources.identities.names)}
+        self._rows = sources.identities.rows_by()
+        self._own = own_drivers(sources, drivers)
         self._driver_identity = drivers.identities.numbers
         self._faces_of_driver = np.bincount(self._driver_identity, minlength=len(drivers.identities.names))
         self._source_hashes = id_hashes(sources.face_ids, rules.seed)
@@ -151,124 +131,177 @@ class Planner:
         """Names of the groups of drivers, sorted."""
         return self.drivers.groups.names
 
+    @cached_property
+    def shapes(self) -> FaceShapes | None:
+        """Of the faces; None where they are not known."""
+        return None if self._find_shapes is None else self._find_shapes()
+
+    @cached_property
+    def _keys(self) -> UInt64[np.ndarray, " identities"]:
+        hashes = (name_hash(f"identity {name}", self.rules.seed) for name in self.identities)
+        return np.concatenate([np.zeros(0, np.uint64), *hashes])
+
+    @cached_property
+    def _entries(self) -> UInt8[np.ndarray, "identities groups"]:
+        """Where each identity enters the circle of each group."""
+        return self._circles.even_entries(
+            self._keys, self._is_own, first_rows(self._former, self._number_of, self.drivers)
+        )
+
+    @cached_property
+    def _source_of_driver(self) -> Int[np.ndarray, " drivers"]:
+        """The row of each driver among the sources; -1 where it is no source."""
+        rows = np.full(len(self.drivers), -1, np.int64)
+        _, of_sources, of_drivers = np.intersect1d(self.sources.face_ids, self.drivers.face_ids, return_indices=True)
+        rows[of_drivers] = of_sources
+        return rows
+
     def take(self, identity: str, first_rank: int, count: int) -> CandidateSlice:
         """`count` pairs of an identity's candidate order, from `first_rank` on; fewer where the order ends."""
-        end, key = first_rank + count, name_hash(f"identity {identity}", self.rules.seed)
-        rows, max_sources = self._rows_of[identity], self.rules.planning.max_sources
-        sources = rows[np.argsort(self._source_hashes[rows], kind="stable")][:max_sources]
+        end, number = first_rank + count, self._number_of[identity]
+        key, entries, sources = self._keys[number : number + 1], self._entries[number], self._sources(identity)
         turns = self._circles.turns(key)
+        circles = [self._circles.enter(group, key, int(entries[group])) for group in turns]
         share = -(-end // max(1, len(turns)))
-        groups = [self._of_group(identity, sources, self._circles.enter(group, key), share) for group in turns]
+        groups = [self._of_group(identity, sources, circle, share) for circle in circles]
         if sum(len(pairs) for pairs in groups) < end:  # a group ran out: the others give more
-            groups = [self._of_group(identity, sources, self._circles.enter(group, key), end) for group in turns]
-        pairs = _in_turns(groups)[first_rank:end]
-        return CandidateSlice(identity, pairs[:, 0], pairs[:, 1], first_rank)
+            groups = [self._of_group(identity, sources, circle, end) for circle in circles]
+        drivers, slots, turn = _in_turns(groups)[:end].T
+        keys = self._circles.slots(np.array(turns, np.int64)[turn], slots) ^ mixed(key)
+        chosen = sources[self._choose(sources, drivers, keys)]
+        return CandidateSlice(identity, chosen[first_rank:], drivers[first_rank:], first_rank)
+
+    def source_ranks(self, candidates: CandidateSlice) -> Int[np.ndarray, " pairs"] | None:
+        """The rank of each source among the photos of its person by nearness to what the driver asks for, from 1; None
+        where shapes are not known. The driver's own photo does not count."""
+        if self.shapes is None:
+            return None
+        photos = np.sort(self._photos(candidates.identity))
+        ranks = nearness_ranks(self._distances(self.shapes, photos, candidates.drivers))
+        return ranks[np.arange(len(ranks)), np.searchsorted(photos, candidates.sources)]
+
+    def _photos(self, identity: str) -> Int[np.ndarray, " n"]:
+        """Rows of the photos of an identity that may be sources, the same first whatever others there are."""
+        rows = self._rows[self._number_of[identity]]
+        return rows[np.argsort(self._source_hashes[rows], kind="stable")][: self.rules.planning.max_sources]
+
+    def _sources(self, identity: str) -> Int[np.ndarray, " n"]:
+        return self._photos(identity)[: 1 if self.rules.source == "one" else None]
+
+    def _choose(
+        self,
+        sources: Int[np.ndarray, " n"],
+        drivers: Int[np.ndarray, " pairs"],
+        keys: UInt64[np.ndarray, " pairs"],
+    ) -> Int[np.ndarray, " pairs"]:
+        """The index of the source of each pair.
+
+        In turns, the order in which a pair prefers the sources follows from `keys`, which name the group and the pair's
+        index in it. Were it the driver's, another driver would move the sources of the pairs after it, too.
+        """
+        fits = self._fitting(sources, drivers)
+        if self.rules.source == "nearest" and self.shapes is not None:
+            preferred = self._distances(self.shapes, sources, drivers)
+        else:
+            preferred = mixed(keys[:, None] ^ mixed(self._source_hashes[sources])[None])
+        order = np.argsort(preferred, axis=1, kind="stable")
+        share = self.rules.planning.max_source_share if self.rules.source == "nearest" else 1.0
+        return in_preference(order, fits, drivers, share)
+
+    def _distances(
+        self, shapes: FaceShapes, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]
+    ) -> Float[np.ndarray, "m n"]:
+        """Between landmarks; infinite from the driver's own photo."""
+        apart = shapes.distances(sources, drivers)
+        return np.where(self._source_of_driver[drivers][:, None] == sources[None], np.inf, apart)
 
     def _of_group(
         self, identity: str, sources: Int[np.ndarray, " n"], entered: Entered, count: int
-    ) -> Int[np.ndarray, "pairs 2"]:
-        """The first `count` pairs (source, driver) of an identity with the drivers of a group, or all there are.
+    ) -> Int[np.ndarray, " pairs"]:
+        """The first `count` drivers of a group that come to an identity, or all there are.
 
-        Each driver comes once before any comes again, then with another source, so each pair comes once.
+        Each comes once before any comes again, and as often as there are sources that fit it.
         """
         own = self._own.get(identity, np.zeros(0, np.int64))
-        parts: list[Int[np.ndarray, "pairs 2"]] = [np.zeros((0, 2), np.int64)]
+        parts: list[Int[np.ndarray, " pairs"]] = [np.zeros(0, np.int64)]
         rounds, found = 0, 0
         while found < count and rounds < len(sources):
-            part = self._round(sources, entered, own, rounds, count - found)
-            parts.append(part)
-            rounds, found = rounds + 1, found + len(part)
+            drivers = self._round(sources, entered, own, rounds, count - found)
+            parts.append(drivers)
+            rounds, found = rounds + 1, found + len(drivers)
         return np.concatenate(parts)
 
     def _round(
         self, sources: Int[np.ndarray, " n"], entered: Entered, own: Int[np.ndarray, " k"], number: int, count: int
-    ) -> Int[np.ndarray, "pairs 2"]:
-        """Each driver with the `number`-th of its sources; in blocks, to end after `count` pairs."""
-        parts: list[Int[np.ndarray, "pairs 2"]] = [np.zeros((0, 2), np.int64)]
+    ) -> Int[np.ndarray, " pairs"]:
+        """Each driver that more than `number` of the sources fit; in blocks, to end after `count` of them."""
+        parts: list[Int[np.ndarray, " pairs"]] = [np.zeros(0, np.int64)]
         # Without a limit of poses one block is enough: there may be a million drivers.
         limited = self.rules.max_pose_difference is not None
         block = 4 * count + 16 if limited else count + int(self._faces_of_driver[own].sum())
         position, found = 0, 0
         while position < len(entered.order) and found < count:
             drivers = self._strangers(entered.take(position, block), own)
-            part = self._with_sources(sources, drivers, number)
-            parts.append(part)
-            position, found = position + block, found + len(part)
-        return np.concatenate(parts)[:count]
+            if limited or self.rules.same_identity:
+                drivers = drivers[self._fitting(sources, drivers).sum(1) > number]
+            parts.append(drivers)
+            position, found = position + block, found + len(drivers)
+        return np.concatenate(parts)[:count].astype(np.int64)
 
     def _strangers(self, drivers: Int[np.ndarray, " n"], own: Int[np.ndarray, " k"]) -> Int[np.ndarray, " m"]:
         """The drivers of other identities than `own`."""
         return drivers if self.rules.same_identity else drivers[~np.isin(self._driver_identity[drivers], own)]
 
-    def _with_sources(
-        self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"], number: int
-    ) -> Int[np.ndarray, "pairs 2"]:
-        """Each driver with the `number`-th of the sources that fit it, by the hash of both; without those that have no
-        such source."""
-        ranks = mixed(self._driver_hashes[drivers][:, None] ^ mixed(self._source_hashes[sources])[None])
-        order = np.argsort(ranks, axis=1, kind="stable")
-        if self.rules.max_pose_difference is None:
-            return np.column_stack([sources[order[:, number]], drivers])
-        fits = np.take_along_axis(self._posed_alike(sources, drivers), order, axis=1)
-        good = fits.sum(1) > number
-        # The first position by which so many have fitted, and one more.
-        chosen = np.minimum((np.cumsum(fits, axis=1) <= number).sum(1), len(sources) - 1)
-        source = sources[order[np.arange(len(drivers)), chosen]]
-        return np.column_stack([source, drivers])[good]
+    def _is_own(self, identities: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Whether drivers are passed over by identities, by their indices, since they show the same person."""
+        if self.rules.same_identity:
+            return np.zeros(len(drivers), np.bool_)
+        people, found = self._driver_identity[drivers], np.zeros(len(drivers), np.bool_)
+        for own in self._own_numbers.T:
+            found |= own[identities] == people
+        return found
 
-    def _posed_alike(self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "m n"]:
-        apart = np.abs(self.drivers.poses[drivers][:, None] - self.sources.poses[sources][None])
-        return np.asarray((np.nan_to_num(apart) <= self.rules.max_pose_difference).all(-1))
+    @cached_property
+    def _own_numbers(self) -> Int[np.ndarray, "identities k"]:
+        """Who of the drivers each identity is; -1 fills up."""
+        most = max((len(own) for own in self._own.values()), default=0)
+        numbers = np.full((len(self.identities), most), -1, np.int64)
+        for row, name in enumerate(self.identities):
+            own = self._own.get(name, ())
+            numbers[row, : len(own)] = own
+        return numbers
+
+    def _fitting(self, sources: Int[np.ndarray, " n"], drivers: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "m n"]:
+        """Which sources each driver may come with: other photos, and of a like head pose where that is asked for."""
+        fits = np.ones((len(drivers), len(sources)), np.bool_)
+        if self.rules.same_identity:
+            fits &= self._source_of_driver[drivers][:, None] != sources[None]
+        if self.rules.max_pose_difference is not None:
+            apart = np.abs(self.drivers.poses[drivers][:, None] - self.sources.poses[sources][None])
+            fits &= (np.nan_to_num(apart) <= self.rules.max_pose_difference).all(-1)
+        return fits
 
     def group_counts(self, candidates: CandidateSlice) -> Int[np.ndarray, " groups"]:
         """Number of pairs of each of `groups`."""
         return np.bincount(self.drivers.groups.numbers[candidates.drivers], minlength=len(self.groups))
 
+    def source_counts(self, candidates: CandidateSlice) -> Int[np.ndarray, " n"]:
+        """Number of pairs of each photo of the identity that may be a source."""
+        photos = np.sort(self._sources(candidates.identity))
+        return np.bincount(np.searchsorted(photos, candidates.sources), minlength=len(photos))
+
     def pairs(self, candidates: CandidateSlice) -> Iterator[PlannedPair]:
         """The pairs with their ids."""
-        sources, drivers = self.sources.face_ids[candidates.sources], self.drivers.face_ids[candidates.drivers]
-        for source, driver in zip(sources.tolist(), drivers.tolist(), strict=True):
+        ids = self.sources.face_ids[candidates.sources].tolist(), self.drivers.face_ids[candidates.drivers].tolist()
+        for source, driver in zip(*ids, strict=True):
             yield planned_pair(source.decode(), driver.decode(), self.rules.seed)
 
 
-def plan_faces(
-    face_ids: np.ndarray,
-    identities: Sequence[str],
-    groups: Sequence[str],
-    poses: Float[np.ndarray, "faces 3"],
-) -> PlanFaces:
-    """From the columns of a set (face ids as UTF-8 bytes), in any order; a face that comes again is left out."""
-    unique, rows = np.unique(face_ids, return_index=True)
-    return PlanFaces(unique, Labels.of(identities).take(rows), Labels.of(groups).take(rows), poses[rows])
-
-
-def _own_drivers(sources: PlanFaces, drivers: PlanFaces) -> dict[str, Int[np.ndarray, " k"]]:
-    """Which identities of the drivers each identity of the sources is: that of its name, and those that have one of its
-    faces. Two sets may hold one photo under two names."""
-    numbers = {name: number for number, name in enumerate(drivers.identities.names)}
-    own = {name: {numbers[name]} for name in sources.identities.names if name in numbers}
-    _, source_rows, driver_rows = np.intersect1d(sources.face_ids, drivers.face_ids, return_indices=True)
-    shared = np.column_stack([sources.identities.numbers[source_rows], drivers.identities.numbers[driver_rows]])
-    for source, driver in np.unique(shared, axis=0).tolist():
-        own.setdefault(sources.identities.names[source], set()).add(driver)
-    return {name: np.array(sorted(found), np.int64) for name, found in own.items()}
-
-
-def normalised_entropy(counts: Int[np.ndarray, " groups"]) -> float:
-    """−Σ p·log p / log n of the shares of n groups: 1 where all come alike, 0 where only one comes.
-
-    1 for a single group: it cannot be covered more evenly.
-    """
-    if len(counts) < 2 or not counts.sum():
-        return 1.0
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
-
-
-def _in_turns(groups: Sequence[Int[np.ndarray, "_ 2"]]) -> Int[np.ndarray, "pairs 2"]:
-    """One pair of each group, then the next of each, until all are empty."""
+def _in_turns(groups: Sequence[Int[np.ndarray, " _"]]) -> Int[np.ndarray, "pairs 3"]:
+    """One driver of each group, then the next of each, until all are empty; each with its index in the group, and with
+    that of the group."""
     if not groups:
-        return np.zeros((0, 2), np.int64)
-    rounds = np.concatenate([np.arange(len(pairs)) for pairs in groups])
-    turns = np.concatenate([np.full(len(pairs), number) for number, pairs in enumerate(groups)])
-    return np.concatenate(groups)[np.lexsort((turns, rounds))]
+        return np.zeros((0, 3), np.int64)
+    slots = np.concatenate([np.arange(len(drivers)) for drivers in groups])
+    turns = np.concatenate([np.full(len(drivers), number) for number, drivers in enumerate(groups)])
+    return np.column_stack([np.concatenate(groups), slots, turns])[np.lexsort((turns, slots))]

@@ -91,6 +91,7 @@ class PairRow(TypedDict):
     expression: str | None
     expression_group: str | None
     rank: int | None
+    source_rank: int | None
     seed: int
     status: Status
     reason: str | None
@@ -112,6 +113,10 @@ class TransferRow(TypedDict):
     licence: str | None
     consent: str | None
     rank: int | None
+    source_rank: int | None
+    strength: float | None
+    parts: str | None
+    neutral_photos: int | None
     model_uri: str
     model_sha256: str
     run_id: str | None

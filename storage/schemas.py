@@ -105,6 +105,7 @@ PAIRS = pa.schema(
         pa.field("expression", pa.string()),  # the driver's label
         pa.field("expression_group", pa.string()),  # that label, or the cluster of the expression
         pa.field("rank", pa.int32()),  # index among the pairs of its identity; null in a list
+        pa.field("source_rank", pa.int32()),  # of the source among the person's photos, 1: nearest to what is asked
         _required("seed", pa.int64()),
         *_OUTCOME,
     ]
@@ -124,6 +125,10 @@ TRANSFERS = pa.schema(
         pa.field("licence", pa.string()),  # of the source's photo, as its source gave it
         pa.field("consent", pa.string()),
         pa.field("rank", pa.int32()),  # index among the pairs of its identity; null in a list
+        pa.field("source_rank", pa.int32()),  # of the source among the person's photos, 1: nearest to what is asked
+        pa.field("strength", pa.float32()),  # how many times the driver's displacement was asked for
+        pa.field("parts", pa.string()),  # of the expression that were taken: mouth,eyes,brows,pose
+        pa.field("neutral_photos", pa.int32()),  # that the driver's neutral was found from; 1: mostly the population's
         _required("model_uri", pa.string()),  # models:/name/version, never an alias
         _required("model_sha256", pa.string()),
         pa.field("run_id", pa.string()),  # the MLflow run that trained the model

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from mien.flows.parameters import CHAMPION, ROOT
 from mien.model.errors import ImageError
 from mien.model.expression.retargeting import RetargetSettings
-from mien.model.expression.strength import check_strength
+from mien.model.expression.strength_range import check_strength
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image, format_of
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator

@@ -36,11 +36,18 @@ def expression_offsets(
         own = np.unique(people[rows], return_inverse=True)[1]
         photos = points[rows].astype(np.float64)
         neutrals = neutrals_by_person(photos, own)[own]
-        rest = np.broadcast_to(reference_shape(), photos.shape)
-        reached = retarget(Faces(rest, rest), Faces(photos, neutrals), RetargetSettings("offsets", head_pose=0.0))
-        out[rows] = (reached - rest)[:, FIRST_POINT:].reshape(len(rows), -1)
+        out[rows] = offsets_from(photos, neutrals)
         first = end
     return out
+
+
+def offsets_from(
+    points: Float[np.ndarray, "faces 68 2"], neutrals: Float[np.ndarray, "faces 68 2"]
+) -> Float[np.ndarray, "faces offsets"]:
+    """The same where the neutrals are known."""
+    rest = np.broadcast_to(reference_shape(), points.shape)
+    reached = retarget(Faces(rest, rest), Faces(points, neutrals), RetargetSettings("offsets", head_pose=0.0))
+    return (reached - rest)[:, FIRST_POINT:].reshape(len(points), -1)
 
 
 def fitted_centres(

@@ -94,7 +94,9 @@ class HeadPose:
         return self.scale[:, None, None] * self.rotation[:, :2]
 
 
-def fit_pose(heads: Float[np.ndarray, "batch 68 3"], points: Float[np.ndarray, "batch 68 2"]) -> HeadPose:
+def fit_pose(
+    heads: Float[np.ndarray, "batch 68 3"], points: Float[np.ndarray, "batch 68 2"], iterations: int = _ITERATIONS
+) -> HeadPose:
     """The poses in which heads come nearest to points of photos: weighted least squares over the rigid landmarks.
 
     The depth that a photo lacks is filled in from the pose so far, which leaves a Procrustes problem in three
@@ -105,7 +107,7 @@ def fit_pose(heads: Float[np.ndarray, "batch 68 3"], points: Float[np.ndarray, "
     model_centre, seen_centre = (weights * model).sum(1, keepdims=True), (weights * seen).sum(1, keepdims=True)
     model, seen = model - model_centre, seen - seen_centre
     rotation, scale = np.broadcast_to(np.eye(3), (len(heads), 3, 3)), np.ones(len(heads))
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         depth = scale[:, None, None] * (model @ rotation[:, 2, :, None])
         rotation = nearest_rotation(np.concatenate([seen, depth], -1).transpose(0, 2, 1) @ (weights * model))
         flat = model @ rotation[:, :2].transpose(0, 2, 1)

@@ -12,8 +12,9 @@ All points are the 68 common landmarks in [-1, 1] over crops that were aligned a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -25,19 +26,25 @@ from mien.model.expression.neutral import (
     LIP_PAIRS,
     OUTER_LIPS,
     FrontalFaces,
-    at_rest,
-    calm_shape,
     frontal_faces,
     gaps,
     in_crop_of,
 )
+from mien.model.expression.parts import PARTS, ExpressionPart, checked_parts, moved_landmarks
+from mien.model.expression.rest import rest_of_single_photo, rest_shapes, rows_by
 from mien.model.expression.shape_model import ShapeModel
+from mien.model.expression.strength_range import Strength
 
 RetargetKind = Literal["none", "offsets", "shape_model"]
 KINDS: tuple[RetargetKind, ...] = get_args(RetargetKind)
 
 _MIN_SCALE, _MAX_SCALE = 0.5, 2.0
 _MIN_LID_GAP = 1e-3
+_WIDEST_EYE, _WIDEST_MOUTH = 0.43, 0.65
+"""Lid gap over eye width, and gap between the inner lips over the height from nose to chin at rest: a little more than
+any of 332 photos of 23 actors shows (0.42 and 0.62). No more is asked for, unless the source's own neutral has it."""
+_UNLIKE_EYES = 0.8
+"""An eye that is usually open less than so much of the other eye of a neutral is taken to wink there."""
 _AT_ONCE = 8192
 
 
@@ -50,10 +57,34 @@ class RetargetSettings:
     the source's proportions, `shape_model` for the part of it that the fitted model knows as expression."""
     head_pose: float = 1.0
     """1 takes the driver's head pose, 0 keeps the source photo's."""
+    strength: Strength = field(default_factory=Strength)
+    """How many times the driver's displacement is asked for (`model/expression/strength.py`)."""
+    parts: tuple[ExpressionPart, ...] = PARTS
+    """What follows the driver; the rest stays as the source photo shows it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.head_pose <= 1:
             raise ModelError(f"the share of the driver's head pose must lie in 0 to 1, not {self.head_pose:g}")
+        if self.kind == "none" and (self.strength != Strength() or self.parts != PARTS):
+            raise ModelError(
+                "the driver's own landmarks (--retarget none) have neither another strength nor parts: "
+                "use --retarget offsets"
+            )
+
+    @property
+    def pose_share(self) -> float:
+        """Of the driver's head pose."""
+        return self.head_pose if "pose" in self.parts else 0.0
+
+    @staticmethod
+    def from_mapping(kept: Mapping[str, Any]) -> RetargetSettings:
+        """From what `asdict` gave, after JSON; what is not in it was not known then, and has its default."""
+        given = dict(kept)
+        if "strength" in given:
+            given["strength"] = Strength(**given["strength"])
+        if "parts" in given:
+            given["parts"] = checked_parts(given["parts"])
+        return RetargetSettings(**given)
 
 
 @dataclass(frozen=True)
@@ -76,15 +107,28 @@ def neutrals_by_person(
 ) -> Float[np.ndarray, "people 68 2"]:
     """The neutrals of many people, in the order of their numbers; what turns heads to the front runs on all at once."""
     parts = [frontal_faces(points[start : start + _AT_ONCE]) for start in range(0, len(points), _AT_ONCE)]
-    shapes, turned = (np.concatenate(of_all) for of_all in zip(*parts, strict=True))
-    order = np.argsort(people, kind="stable")
-    neutrals: list[np.ndarray] = []
-    for rows in np.split(order, np.flatnonzero(np.diff(people[order])) + 1):
-        shape = at_rest(calm_shape(FrontalFaces(shapes[rows], turned[rows])))
-        if model is not None:
-            shape = at_rest(model.without_expression(shape, len(rows)))
-        neutrals.append(in_crop_of(points[rows], shape))
-    return np.stack(neutrals)
+    faces = FrontalFaces(*(np.concatenate(of_all) for of_all in zip(*parts, strict=True)))
+    rested = rest_shapes(faces, people, model)
+    return np.stack([in_crop_of(points[rows], shape) for rows, shape in zip(rows_by(people), rested, strict=True)])
+
+
+def neutrals_of_single_photos(
+    points: Float[np.ndarray, "n 68 2"],
+    model: ShapeModel | None = None,
+    population: Float[np.ndarray, "68 2"] | None = None,
+) -> Float[np.ndarray, "n 68 2"]:
+    """The neutrals of drivers who are known by one photo each, from what other people look like.
+
+    `population` is the mean of their neutrals, where there is no model that has one.
+    """
+    shapes = frontal_faces(points).shapes
+    mean = None if population is None else frontal_faces(population[None]).shapes[0]
+    return np.stack(
+        [
+            in_crop_of(photo[None], rest_of_single_photo(shape, model, mean))
+            for photo, shape in zip(points, shapes, strict=True)
+        ]
+    )
 
 
 def check_retargeting(settings: RetargetSettings, model: ShapeModel | None) -> None:
@@ -109,13 +153,16 @@ def retarget(
     check_retargeting(settings, model)
     depths = generic_depths() if model is None else model.depths
     source_heads, driver_heads = with_depths(source.neutrals, depths), with_depths(driver.neutrals, depths)
-    driver_pose = fit_pose(driver_heads, driver.points)
-    pose = between(fit_pose(source_heads, source.points), driver_pose, settings.head_pose)
-    expression = driver_pose.frontal(driver.points, driver_heads)
-    source_heads[..., :2] = _expressed(
-        source.neutrals, driver.neutrals, expression, model if settings.kind == "shape_model" else None
+    source_pose, driver_pose = fit_pose(source_heads, source.points), fit_pose(driver_heads, driver.points)
+    shown = source_pose.frontal(source.points, source_heads)
+    asked = _expressed(
+        source.neutrals,
+        driver.neutrals,
+        driver_pose.frontal(driver.points, driver_heads),
+        model if settings.kind == "shape_model" else None,
     )
-    return pose.project(source_heads)
+    source_heads[..., :2] = np.where(moved_landmarks(settings.parts)[:, None], asked, shown)
+    return between(source_pose, driver_pose, settings.pose_share).project(source_heads)
 
 
 def _expressed(
@@ -126,14 +173,15 @@ def _expressed(
 ) -> Float[np.ndarray, "batch 68 2"]:
     """The source's neutral with the displacement of the driver from its neutral; all from the front."""
     scale, moved = _proportions(source, neutral), driver - neutral
+    widest_eyes, widest_mouth = _widest(source)
     if model is None:
         shape = source + scale * moved
     else:
         unit = _eye_distance(neutral)
         shape = source + _eye_distance(source) * model.project_expression(moved / unit)
     for pairs, asked in (
-        (LID_PAIRS, _lid_gaps(source, neutral, driver)),
-        (LIP_PAIRS, _lip_gaps(source, neutral, driver, scale[:, [66], 1])),
+        (LID_PAIRS, np.minimum(_lid_gaps(source, neutral, driver), widest_eyes)),
+        (LIP_PAIRS, np.minimum(_lip_gaps(source, neutral, driver, scale[:, [66], 1]), widest_mouth)),
     ):
         _set_gaps(shape, pairs, asked)
     return shape
@@ -177,9 +225,13 @@ def _lid_gaps(
     neutral: Float[np.ndarray, "batch 68 2"],
     driver: Float[np.ndarray, "batch 68 2"],
 ) -> Float[np.ndarray, "batch pairs"]:
-    """The driver's share of its usual opening, of the source's: what is closed on one is closed on the other."""
-    mine, usual, now = (gaps(shape, LID_PAIRS) for shape in (source, neutral, driver))
-    return mine.clip(0) * (now.clip(0) / usual.clip(_MIN_LID_GAP))
+    """The driver's share of its usual opening, of the source's: what is closed on one is closed on the other.
+
+    A neutral that winks is no usual opening of that eye; the other eye tells more.
+    """
+    mine, usual, now = (gaps(shape, LID_PAIRS).clip(0) for shape in (source, neutral, driver))
+    other_eye = usual.reshape(-1, 2, 2)[:, ::-1].mean(2).repeat(2, axis=1)
+    return mine * now / np.maximum(usual, _UNLIKE_EYES * other_eye).clip(_MIN_LID_GAP)
 
 
 def _lip_gaps(
@@ -193,6 +245,17 @@ def _lip_gaps(
     opened = mine + scale * (now - usual)
     closed = mine * np.divide(now, usual, out=np.ones_like(now), where=usual > 0)
     return np.where(now >= usual, opened, closed)
+
+
+def _widest(
+    source: Float[np.ndarray, "batch 68 2"],
+) -> tuple[Float[np.ndarray, "batch lid_pairs"], Float[np.ndarray, "batch lip_pairs"]]:
+    """How far eyes and mouth may open: what faces of the source's proportions show at most. A driver whose neutral has
+    an eye nearly shut would ask for a multiple of it."""
+    widths = [np.abs(source[:, outer, 0] - source[:, inner, 0]) for outer, inner in ((36, 39), (45, 42))]
+    eyes = _WIDEST_EYE * np.stack([widths[0], widths[0], widths[1], widths[1]], axis=1)
+    mouth = _WIDEST_MOUTH * (source[:, [8], 1] - source[:, [33], 1])
+    return np.maximum(eyes, gaps(source, LID_PAIRS)), np.maximum(mouth, gaps(source, LIP_PAIRS))
 
 
 def _set_gaps(

@@ -9,8 +9,16 @@ from jaxtyping import Float, UInt8
 
 from mien.model.detection.crop import align_face
 from mien.model.detection.detector import FaceDetector, embed_faces, find_faces
-from mien.model.expression.retargeting import Faces, RetargetSettings, check_retargeting, neutral_landmarks, retarget
-from mien.model.expression.strength import check_strength, strengthened
+from mien.model.expression.retargeting import (
+    Faces,
+    RetargetSettings,
+    check_retargeting,
+    neutral_landmarks,
+    neutrals_of_single_photos,
+    retarget,
+)
+from mien.model.expression.strength import strengthened
+from mien.model.expression.strength_range import check_strength
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px, to_px
@@ -116,10 +124,9 @@ class PhotoPairs:
         check_retargeting(how, model)
         if how.kind == "none" and strength == 1:
             return driver
-        person, moved = (
-            Faces(points, neutral_landmarks(points, model)[None])
-            for points in (photo.points().astype(np.float64) for photo in (source, driver))
-        )
+        shown, asked = (photo.points().astype(np.float64) for photo in (source, driver))
+        person = Faces(shown, neutral_landmarks(shown, model)[None])
+        moved = Faces(asked, neutrals_of_single_photos(asked, model))
         points = retarget(person, strengthened(moved, strength, model), how, model)[0]
         return Keypoints(to_px(points, source.side_px).astype(np.float32), "ibug68", source.side_px)
 

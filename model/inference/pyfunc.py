@@ -17,7 +17,7 @@ import pandas as pd
 
 from mien.model.errors import ImageError, ModelError, SettingsError, first_line
 from mien.model.expression.retargeting import RetargetSettings
-from mien.model.expression.strength import check_strength
+from mien.model.expression.strength_range import check_strength
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image
 from mien.model.inference.aligned_crops import AlignedCrops

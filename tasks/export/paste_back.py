@@ -72,7 +72,7 @@ def _pasted(
     """The photo; the row has its picture."""
     assert row["image"] is not None
     crop_px = generator.settings.crop_size_px
-    points = generator.target_points([(source, driver)])
+    points = generator.target_points([(source, driver)], [generator.strength(row)])
     reached = _points(driver) if points is None else to_px(points[0], crop_px)
     matrix = np.asarray(source["source_to_crop"], np.float64).reshape(2, 3)
     return paste_back(photo, decode_rgb(row["image"]), matrix, crop_px, _points(source), reached)

@@ -11,10 +11,11 @@ from jaxtyping import Float, UInt8
 
 from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
 from mien.model.expression.shape_model import ShapeModel
+from mien.model.expression.strength import strengthened
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.storage import Root
-from mien.tasks.generator.neutrals import Neutrals, load_neutrals
+from mien.tasks.generator.neutrals import FaceKey, load_neutrals
 from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 
@@ -83,18 +84,26 @@ def retargeted_points(
     shape_model: ShapeModel | None,
     pairs: Sequence[FacePair],
     crop_size_px: int,
+    strengths: Sequence[float] | None = None,
 ) -> Float[np.ndarray, "pairs 68 2"] | None:
     """For pairs of rows (source, driver) what is asked for, in [-1, 1] over the crop; None: the drivers' own points.
 
-    Each row names its `set`, whose people the neutrals are. `neutrals` is the fingerprint of `keep_neutrals`.
+    Each row names its `set`, whose people the neutrals are. `neutrals` is the fingerprint of `keep_neutrals`. Each pair
+    has its own of `strengths`; without them all have the one that the settings begin with.
     """
     if neutrals is None:
         return None
     known = load_neutrals(root, neutrals)
-    source, driver = (_with_neutrals(known, [pair[side] for pair in pairs], crop_size_px) for side in (0, 1))
-    return retarget(source, driver, settings, shape_model)
+    sources, drivers = ([pair[side] for pair in pairs] for side in (0, 1))
+    source = Faces(_points(sources, crop_size_px), known.of(_keys(sources)))
+    driver = Faces(_points(drivers, crop_size_px), known.of_drivers(_keys(drivers)))
+    each = settings.strength.min if strengths is None else np.array(strengths)
+    return retarget(source, strengthened(driver, each, shape_model), settings, shape_model)
 
 
-def _with_neutrals(neutrals: Neutrals, rows: Sequence[FaceWithHeatmap], crop_size_px: int) -> Faces:
-    points = np.stack([common_points(row, crop_size_px) for row in rows]).astype(np.float64)
-    return Faces(points, neutrals.of([(row["set"], row["face_id"]) for row in rows]))
+def _points(rows: Sequence[FaceWithHeatmap], crop_size_px: int) -> Float[np.ndarray, "rows 68 2"]:
+    return np.stack([common_points(row, crop_size_px) for row in rows]).astype(np.float64)
+
+
+def _keys(rows: Sequence[FaceWithHeatmap]) -> list[FaceKey]:
+    return [(row["set"], row["face_id"]) for row in rows]

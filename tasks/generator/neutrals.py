@@ -15,12 +15,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow.compute as pc
 
-from mien.model.expression.retargeting import RetargetSettings, check_retargeting, neutrals_by_person
+from mien.model.expression.retargeting import (
+    RetargetSettings,
+    check_retargeting,
+    neutrals_by_person,
+    neutrals_of_single_photos,
+)
 from mien.model.expression.shape_model import ShapeModel
 from mien.storage import Root, fingerprint, open_table, source_digest
 from mien.storage.artefacts import NEUTRALS, load, load_or_make, npz_artefact, read
@@ -28,9 +33,12 @@ from mien.storage.rows import FaceRow
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.face_columns import common_points
+from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import FaceTables, crop_size_px
 
 CODE = source_digest(__name__)
+MIN_POPULATION = 8
+"""People of a set whose mean tells what one of them looks like at rest, where the generator has no shape model."""
 
 
 FaceKey = tuple[str, str]
@@ -45,6 +53,9 @@ class Neutrals:
     """In which of the shapes."""
     shapes: np.ndarray
     """People × 68 × 2, in [-1, 1] over the crop."""
+    as_drivers: np.ndarray
+    """The same, with other estimates of those who are known by one photo: as sources they keep their face shape, as
+    drivers their expression (`neutrals_of_single_photos`)."""
     fitted: dict[FaceKey, int]
     """The faces that the shapes were found from, each with the hash of its points."""
     shape_model: str
@@ -54,6 +65,18 @@ class Neutrals:
         """Faces × 68 × 2."""
         return self.shapes[[self.rows[face] for face in faces]]
 
+    def of_drivers(self, faces: Sequence[FaceKey]) -> np.ndarray:
+        """Faces × 68 × 2."""
+        return self.as_drivers[[self.rows[face] for face in faces]]
+
+    def photos(self, face: FaceKey) -> int:
+        """From how many photos the neutral of the face's person was found."""
+        return self._photos[self.rows[face]]
+
+    @cached_property
+    def _photos(self) -> Counter[int]:
+        return Counter(self.rows[face] for face in self.fitted)
+
 
 def _as_arrays(neutrals: Neutrals) -> dict[str, np.ndarray]:
     sets, ids = (np.array([face[part] for face in neutrals.rows], "S") for part in (0, 1))
@@ -61,19 +84,23 @@ def _as_arrays(neutrals: Neutrals) -> dict[str, np.ndarray]:
     fitted = np.array([face in neutrals.fitted for face in neutrals.rows], np.bool_)
     hashes = np.array([neutrals.fitted.get(face, 0) for face in neutrals.rows], np.uint64)
     of_faces = {"sets": sets, "face_ids": ids, "rows": rows, "fitted": fitted, "hashes": hashes}
-    return of_faces | {"shapes": neutrals.shapes, "shape_model": np.array(neutrals.shape_model, "S64")}
+    shapes = np.stack([neutrals.shapes, neutrals.as_drivers], axis=1)  # people × 2 × 68 × 2
+    return of_faces | {"shapes": shapes, "shape_model": np.array(neutrals.shape_model, "S64")}
 
 
 def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Neutrals:
     sets, ids, rows, fitted, hashes = (arrays[name] for name in ("sets", "face_ids", "rows", "fitted", "hashes"))
     shapes, shape_model = arrays["shapes"], arrays["shape_model"]
+    if shapes.shape[1:] == (68, 2):  # of a version that had one estimate for both
+        shapes = np.stack([shapes, shapes], axis=1)
     fits = sets.shape == ids.shape == rows.shape == fitted.shape == hashes.shape
-    if shapes.shape[1:] != (68, 2) or not fits or not ((rows >= 0) & (rows < len(shapes))).all():
+    if shapes.shape[1:] != (2, 68, 2) or not fits or not ((rows >= 0) & (rows < len(shapes))).all():
         raise ValueError("arrays that do not go together")
     faces = [(name.decode(), face_id.decode()) for name, face_id in zip(sets.tolist(), ids.tolist(), strict=True)]
     return Neutrals(
         dict(zip(faces, rows.tolist(), strict=True)),
-        shapes,
+        np.ascontiguousarray(shapes[:, 0]),
+        np.ascontiguousarray(shapes[:, 1]),
         {face: number for face, was, number in zip(faces, fitted.tolist(), hashes.tolist(), strict=True) if was},
         shape_model.item().decode(),
     )
@@ -136,12 +163,17 @@ def _find(
     rows: dict[FaceKey, int] = {}
     fitted: dict[FaceKey, int] = {}
     shapes: list[np.ndarray] = []
+    as_drivers: list[np.ndarray] = []
     for tables in sets:
         found = _of_set(tables.name, *_people(root, tables), model, former)
         rows |= {face: sum(map(len, shapes)) + row for face, row in found.rows.items()}
         fitted |= found.fitted
         shapes.append(found.shapes)
-    return Neutrals(rows, np.concatenate([np.zeros((0, 68, 2)), *shapes]), fitted, model_sha256)
+        as_drivers.append(found.as_drivers)
+    nobody = np.zeros((0, 68, 2))
+    return Neutrals(
+        rows, np.concatenate([nobody, *shapes]), np.concatenate([nobody, *as_drivers]), fitted, model_sha256
+    )
 
 
 def _of_set(
@@ -155,18 +187,24 @@ def _of_set(
     faces, hashes = [(name, face_id) for face_id in face_ids], _hashes(points)
     rows = dict(zip(faces, people.tolist(), strict=True))
     shapes, fitted = np.zeros((len(set(rows.values())), 68, 2)), dict[FaceKey, int]()
+    as_drivers = shapes.copy()
     stays = {} if former is None else _still_right(former, rows, dict(zip(faces, hashes, strict=True)))
     if former is not None:
         shapes[list(stays)] = former.shapes[list(stays.values())]
+        as_drivers[list(stays)] = former.as_drivers[list(stays.values())]
         fitted = {
             face: number for face, number in former.fitted.items() if stays.get(rows.get(face, -1)) == former.rows[face]
         }
     new = ~np.isin(people, list(stays))
     if new.any():
         numbers, own = np.unique(people[new], return_inverse=True)
-        shapes[numbers] = neutrals_by_person(points[new], own, model)
+        shapes[numbers] = as_drivers[numbers] = neutrals_by_person(points[new], own, model)
+        single = new & (np.bincount(people)[people] == 1)
+        if single.any():
+            population = shapes.mean(0) if len(shapes) >= MIN_POPULATION else None
+            as_drivers[people[single]] = neutrals_of_single_photos(points[single], model, population)
         fitted |= {faces[index]: hashes[index] for index in np.flatnonzero(new).tolist()}
-    return Neutrals(rows, shapes, fitted, "")
+    return Neutrals(rows, shapes, as_drivers, fitted, "")
 
 
 def _hashes(points: np.ndarray) -> list[int]:
@@ -201,6 +239,13 @@ def load_neutrals(root: Root, name: str) -> Neutrals:
         StorageError: it is gone or damaged.
     """
     return read(root, _NEUTRALS, name)
+
+
+def neutral_photos(root: Root, name: str | None, face: FaceWithHeatmap) -> int | None:
+    """From how many photos the neutral of a face's person was found; None without neutrals."""
+    key = (face["set"], face["face_id"])
+    known = None if name is None else load_neutrals(root, name)
+    return known.photos(key) if known is not None and key in known.rows else None
 
 
 def _people(root: Root, tables: FaceTables) -> tuple[list[str], np.ndarray, np.ndarray]:

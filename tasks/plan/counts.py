@@ -1,4 +1,4 @@
-"""A plan and its outcome in numbers: how many pairs, how even over the expressions."""
+"""A plan and its outcome in numbers: how many pairs, how evenly over expressions, sources and drivers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mien.model.pair_planning import normalised_entropy
 from mien.storage import Root, ShardRef, read_shard
+from mien.tasks.plan.evenness import Entropies, evenness
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class PlanSummary:
     pairs: int
     by_group: dict[str, int] = field(default_factory=dict)
     """Pairs by label or cluster of the expression; empty for a list, which nothing makes even."""
-    entropy: float = 1.0
-    """Mean over the identities of the normalised entropy of their pairs over the groups of expressions."""
+    entropies: Entropies = field(default_factory=Entropies)
+    """How evenly what there is is used."""
 
     def lines(self) -> list[str]:
         """How even the plan is, for a terminal; nothing of a list."""
@@ -28,16 +28,9 @@ class PlanSummary:
             return []
         groups = ", ".join(f"{group} {count}" for group, count in self.by_group.items())
         return [
-            f"{self.identities} identities; evenness over expressions {self.entropy:.2f} (1 is even)",
+            f"{self.identities} identities; evenness over {self.entropies.text()} (1 is even)",
             f"by expression: {groups}",
         ]
-
-
-def evenness(counts: np.ndarray) -> float:
-    """Normalised entropy of one identity's faces over the groups; of fewer faces than groups no more is expected than
-    that each has another group."""
-    reachable = min(len(counts), int(counts.sum()))
-    return normalised_entropy(np.sort(counts)[::-1][: max(1, reachable)])
 
 
 @dataclass
@@ -80,4 +73,4 @@ class PlanOutcome:
             return ""
         groups = list(plan.by_group)
         reached = f"evenness over {len(groups)} expressions {self.entropy(groups):.2f}"
-        return f"{reached} (planned {plan.entropy:.2f}, 1 is even)"
+        return f"{reached} (planned: {plan.entropies.text()}; 1 is even)"

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mien.model.expression.common_face import on_common_face
+from mien.model.landmarks.crop_units import from_px
+from mien.model.landmarks.schemes import to_common
+from mien.model.source_choice import FaceShapes
 from mien.storage import Root, open_table
-from mien.tasks.sets.faces import FaceTables
+from mien.tasks.sets.faces import FaceTables, crop_size_px
+
+PlanFaceIds = tuple[np.ndarray, np.ndarray]
+"""Ids (UTF-8 bytes) of the sources and of the drivers of a plan."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,45 @@ def read_usable(root: Root, tables: FaceTables, splits: Sequence[str]) -> Usable
         _shared(table["expression"]),
         np.column_stack(poses).astype(np.float64),
     )
+
+
+def usable_points(root: Root, tables: FaceTables) -> np.ndarray:
+    """The 68 landmarks of the usable faces (faces × 68 × 2, in [-1, 1] over the crop), in the order of the rows."""
+    side_px = crop_size_px(root, tables)
+    columns = ["landmarks_xy", "landmark_scheme"]
+    scanner = open_table(root, "faces", tables.faces).scanner(columns=columns, filter=pc.field("status") == "ok")
+    parts: list[np.ndarray] = [np.zeros((0, 68, 2), np.float32)]
+    for batch in scanner.to_batches():
+        schemes = set(batch["landmark_scheme"].to_pylist())
+        flat = batch["landmarks_xy"].flatten().to_numpy()
+        for scheme in schemes:  # a set has one: that of its detector
+            points = to_common(flat.reshape(batch.num_rows, -1, 2), scheme)
+            parts.append(from_px(points, side_px).astype(np.float32))
+    return np.concatenate(parts)
+
+
+def face_shapes(root: Root, identities: FaceTables, expressions: FaceTables, planned: PlanFaceIds) -> FaceShapes:
+    """What sources show and drivers ask for, on one common face."""
+    asked = _on_common_face(root, expressions)
+    shown = asked if identities == expressions else _on_common_face(root, identities)
+    sources, drivers = planned
+    return FaceShapes(
+        shown.values[np.searchsorted(shown.face_ids, sources)], asked.values[np.searchsorted(asked.face_ids, drivers)]
+    )
+
+
+class _OnCommonFace(NamedTuple):
+    face_ids: np.ndarray
+    """Sorted, each once."""
+    values: np.ndarray
+
+
+def _on_common_face(root: Root, tables: FaceTables) -> _OnCommonFace:
+    """All usable faces of a set: a person's neutral does not follow from those that are planned."""
+    usable, points = read_usable(root, tables, ()), usable_points(root, tables)
+    face_ids, rows = np.unique(usable.face_ids, return_index=True)
+    people = np.unique(np.array(usable.people, np.str_), return_inverse=True)[1]
+    return _OnCommonFace(face_ids, on_common_face(points[rows], people[rows]))
 
 
 def _shared(column: pa.ChunkedArray) -> list[str | None]:

@@ -8,7 +8,7 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,17 +16,17 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mien.model.expression.clusters import expression_offsets, fitted_centres, nearest_centres
-from mien.model.landmarks.crop_units import from_px
-from mien.model.landmarks.schemes import to_common
+from mien.model.expression.description import described
 from mien.model.pair_planning import PlanRules
-from mien.storage import Root, open_table, read_manifest, read_shard, source_digest
-from mien.tasks.plan.faces import UsableFaces
-from mien.tasks.sets.faces import FaceTables, crop_size_px
+from mien.model.plan_faces import FirstDrivers
+from mien.storage import Root, read_manifest, read_shard, source_digest
+from mien.tasks.plan.faces import UsableFaces, usable_points
+from mien.tasks.sets.faces import FaceTables
 
 UNLABELLED = "(no label)"
 ABOUT = "clusters"
 """Key of what a table of pairs says of its clusters."""
-CODE = source_digest("mien.model.expression.clusters")
+CODE = source_digest("mien.model.expression.description")
 
 
 @dataclass(frozen=True)
@@ -44,29 +44,37 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class FormerClusters:
-    """Those of the last job over a generated set."""
+class FormerPlan:
+    """What the plan of the last job over a generated set began with."""
 
-    clusters: Clusters
+    clusters: Clusters | None = None
+    """None where its drivers had labels."""
     names: Mapping[str, str] = field(default_factory=dict)
     """The cluster of each driver that was used."""
+    firsts: FirstDrivers = field(default_factory=dict)
 
 
-def former_clusters(root: Root, pairs: str) -> FormerClusters | None:
-    """The clusters that a table of pairs was planned with; None where its drivers had labels.
+def former_plan(root: Root, pairs: str) -> FormerPlan:
+    """What a table of pairs says of its plan; nothing of a list.
 
     Raises:
         StorageError: the table cannot be read.
     """
     manifest = read_manifest(root, "pairs", pairs)
     kept: Any = manifest.about.get(ABOUT)
-    if kept is None:
-        return None
     names: dict[str, str] = {}
+    firsts: dict[tuple[str, str], str] = {}
     for shard in manifest.shards:
-        rows = read_shard(root, "pairs", shard.fingerprint, ["expression_face_id", "expression_group"])
-        names |= dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-    return FormerClusters(Clusters(**kept), names)
+        columns = ["identity", "expression_group", "expression_face_id", "rank"]
+        rows = read_shard(root, "pairs", shard.fingerprint, columns)
+        if kept is not None:
+            drivers = (rows[column].to_pylist() for column in ("expression_face_id", "expression_group"))
+            names |= dict(zip(*drivers, strict=True))
+        # In turns, each group gives its first driver within as many pairs as there are groups.
+        first = rows.filter(pc.field("rank") < len(rows["expression_group"].unique()))
+        for identity, group, driver, _ in zip(*(column.to_pylist() for column in first.columns), strict=True):
+            firsts.setdefault((identity, group), driver)
+    return FormerPlan(None if kept is None else Clusters(**kept), names, firsts)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class DriverGroups:
 
 
 def driver_groups(
-    root: Root, tables: FaceTables, drivers: UsableFaces, rules: PlanRules, former: FormerClusters | None = None
+    root: Root, tables: FaceTables, drivers: UsableFaces, rules: PlanRules, former: FormerPlan | None = None
 ) -> DriverGroups:
     """For each driver its label; where none has one, the cluster of its expression."""
     if any(label is not None for label in drivers.expressions):
@@ -87,36 +95,27 @@ def driver_groups(
     # Clusters depend on the order of the faces, plans must not.
     order = np.argsort(drivers.face_ids, kind="stable")
     people = np.unique(np.array(drivers.people, np.str_), return_inverse=True)[1]
-    offsets = expression_offsets(_points(root, tables)[order], people[order])
+    offsets = expression_offsets(usable_points(root, tables)[order], people[order])
     asked = Clusters(tables.name, rules.planning.clusters, rules.seed, len(order), [])
-    stays = former is not None and _still_right(former.clusters, asked)
-    if former is not None and stays:
-        clusters, used = former.clusters, former.names
+    known = None if former is None else former.clusters
+    if former is not None and known is not None and _still_right(known, asked):
+        clusters, used = known, former.names
     else:
         centres = fitted_centres(offsets, asked.asked, asked.seed)
         clusters, used = Clusters(**asdict(asked) | {"centres": centres.tolist()}), {}
     nearest = np.zeros(len(order), np.int64)
     nearest[order] = nearest_centres(offsets, np.array(clusters.centres, np.float32))
     ids = [face_id.decode() for face_id in drivers.face_ids.tolist()]
-    names = [used.get(face_id, f"cluster {number + 1}") for face_id, number in zip(ids, nearest.tolist(), strict=True)]
+    called = [cluster_name(number, centre) for number, centre in enumerate(clusters.centres)]
+    names = [used.get(face_id, called[number]) for face_id, number in zip(ids, nearest.tolist(), strict=True)]
     return DriverGroups(names, clusters)
+
+
+def cluster_name(number: int, centre: Sequence[float]) -> str:
+    """Such as "cluster 3: mouth open, brows up": numbered, since two may be described alike."""
+    return f"cluster {number + 1}: {described(np.array(centre))}"
 
 
 def _still_right(known: Clusters, asked: Clusters) -> bool:
     alike = (known.drivers, known.asked, known.seed, known.code) == (asked.drivers, asked.asked, asked.seed, asked.code)
     return alike and asked.faces < 2 * known.faces
-
-
-def _points(root: Root, tables: FaceTables) -> np.ndarray:
-    """The 68 landmarks of the usable faces (faces × 68 × 2, in [-1, 1] over the crop), in the order of the rows."""
-    side_px = crop_size_px(root, tables)
-    columns = ["landmarks_xy", "landmark_scheme"]
-    scanner = open_table(root, "faces", tables.faces).scanner(columns=columns, filter=pc.field("status") == "ok")
-    parts: list[np.ndarray] = [np.zeros((0, 68, 2), np.float32)]
-    for batch in scanner.to_batches():
-        schemes = set(batch["landmark_scheme"].to_pylist())
-        flat = batch["landmarks_xy"].flatten().to_numpy()
-        for scheme in schemes:  # a set has one: that of its detector
-            points = to_common(flat.reshape(batch.num_rows, -1, 2), scheme)
-            parts.append(from_px(points, side_px).astype(np.float32))
-    return np.concatenate(parts)

@@ -130,6 +130,7 @@ def _listed_row(source: _ListedFace, driver: _ListedFace, seed: int) -> PairRow:
         "expression": driver["expression"],
         "expression_group": driver["expression"],
         "rank": None,
+        "source_rank": None,
         "seed": pair.seed,
         "status": "rejected" if unusable else "ok",
         "reason": unusable,

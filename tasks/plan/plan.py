@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mien.model.pair_planning import CandidateSlice, Planner, PlanRules, plan_faces
+from mien.model.pair_planning import CandidateSlice, Planner, PlanRules
+from mien.model.plan_faces import plan_faces
 from mien.storage import Root
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
-from mien.tasks.plan.counts import PlanOutcome, PlanSummary, evenness
-from mien.tasks.plan.faces import read_usable
-from mien.tasks.plan.groups import Clusters, FormerClusters, driver_groups
+from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.evenness import PlanEvenness
+from mien.tasks.plan.faces import face_shapes, read_usable
+from mien.tasks.plan.groups import Clusters, FormerPlan, driver_groups
 from mien.tasks.plan.rounds import Round, ends_shard, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
 
@@ -124,6 +126,7 @@ class Plan:
             "expression": [self._labels[driver] for driver in drivers],
             "expression_group": [groups.names[number] for number in groups.numbers[drivers]],
             "rank": np.concatenate([taken.first_rank + np.arange(len(taken.drivers)) for taken in slices]),
+            "source_rank": self._source_ranks(slices),
             "seed": [pair.seed for pair in pairs],
             "status": ["ok"] * len(pairs),
             "reason": pa.nulls(len(pairs), pa.string()),
@@ -131,17 +134,19 @@ class Plan:
         }
         return pa.table(columns, schema=PAIRS)
 
+    def _source_ranks(self, slices: Sequence[CandidateSlice]) -> Any:
+        ranks = [found for taken in slices if (found := self.planner.source_ranks(taken)) is not None]
+        return np.concatenate(ranks) if ranks else pa.nulls(sum(len(taken.drivers) for taken in slices), pa.int32())
+
     @cached_property
     def summary(self) -> PlanSummary:
         """What the first round will be, counted without making its rows."""
-        counts, pairs, entropies = np.zeros(len(self.groups), np.int64), 0, []
+        evenness = PlanEvenness(self.planner.drivers.groups.numbers, len(self.groups))
         for identity in self.identities:
             taken = self.planner.take(identity, 0, self.settings.per_identity)
-            of_groups = self.planner.group_counts(taken)
-            counts, pairs = counts + of_groups, pairs + len(taken.drivers)
-            entropies.append(evenness(of_groups))
-        by_group = dict(zip(self.groups, counts.tolist(), strict=True))
-        return PlanSummary(len(self.identities), pairs, by_group, float(np.mean(entropies)) if entropies else 1.0)
+            evenness.count(self.planner.group_counts(taken), self.planner.source_counts(taken), taken.drivers)
+        by_group = dict(zip(self.groups, evenness.groups.tolist(), strict=True))
+        return PlanSummary(len(self.identities), evenness.pairs, by_group, evenness.entropies())
 
 
 def make_plan(
@@ -149,20 +154,20 @@ def make_plan(
     identities: FaceTables,
     expressions: FaceTables,
     settings: PlanSettings,
-    former: FormerClusters | None = None,
+    former: FormerPlan | None = None,
 ) -> Plan:
-    """The plan for two sets, with the clusters of a former one as far as they are still right.
+    """The plan for two sets, beginning as a former one did as far as it can.
 
     Raises:
         UsageError: a set has no usable face, or there is no driver of another identity.
     """
     sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
     groups = driver_groups(root, expressions, drivers, settings.rules, former)
-    planner = Planner(
-        plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses),
-        plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses),
-        settings.rules,
-    )
+    shown = plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses)
+    asked = plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses)
+    ids = (shown.face_ids, asked.face_ids)
+    firsts = None if former is None else former.firsts
+    planner = Planner(shown, asked, settings.rules, lambda: face_shapes(root, identities, expressions, ids), firsts)
     if not any(len(planner.take(name, 0, 1).drivers) for name in planner.identities):
         limit = settings.rules.max_pose_difference
         posed = "" if limit is None else f" with a head pose within {limit:g}° of the source's"

@@ -18,7 +18,7 @@ from mien.storage import Root, StorageError, read_manifest, read_set, set_names
 from mien.storage.errors import ErrorKind
 from mien.storage.schemas import Status
 from mien.tasks.generator.neutrals import FormerNeutrals
-from mien.tasks.plan.groups import FormerClusters, former_clusters
+from mien.tasks.plan.groups import FormerPlan, former_plan
 from mien.tasks.plan.rounds import Round
 from mien.tasks.sets.row_lookup import look_up, table_keys
 from mien.tasks.transfer.settings import (
@@ -106,12 +106,12 @@ class FormerJob:
         """With which it was made."""
         return settings_of(self.about)
 
-    def clusters(self, root: Root) -> FormerClusters | None:
-        """Of expressions, that it was planned with; None where its drivers had labels, or its plan cannot be read."""
+    def plan(self, root: Root) -> FormerPlan | None:
+        """What it was planned with; None where its plan cannot be read."""
         try:
-            return former_clusters(root, str(self.about["pairs"]))
+            return former_plan(root, str(self.about["pairs"]))
         except (StorageError, TypeError) as error:
-            _log.warning("the plan that the set holds cannot be read (%s): clusters are found anew", error)
+            _log.warning("the plan that the set holds cannot be read (%s): a new one is made", error)
             return None
 
     @property

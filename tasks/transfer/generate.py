@@ -27,6 +27,7 @@ from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
 from mien.storage.rows import FaceRow, PairRow, TransferRow
 from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
+from mien.tasks.generator.neutrals import neutral_photos
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
@@ -36,6 +37,7 @@ from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.people import people_of
 from mien.tasks.transfer.former import FormerTransfers, Made
+from mien.tasks.transfer.label_check import checked_labels
 from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.pair_inputs import Asked, asked_of
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
@@ -179,6 +181,8 @@ class PairGenerator:
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
                 images = generator.generate(**vars(batch.generator))
                 judged = self.judge(images, batch.targets)
+                if self.settings.label_check:
+                    judged = checked_labels(self.root, self.settings, [faces.of(pair) for pair in some], judged)
                 if encoded is not None:
                     yield from zip(indices[number - 1], encoded.result(), strict=True)
                 asked_for = [asked[index] for index in indices[number]]
@@ -190,7 +194,8 @@ class PairGenerator:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
         rows = [faces.of(pair) for pair in pairs]
         full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
-        points = self.target_points(full)
+        strengths = [self.strength(pair) for pair in pairs]
+        points = self.target_points(full, [*strengths, *[strengths[-1]] * (BATCH - len(strengths))])
         targets = [
             self._target(source, driver, None if points is None else points[number])
             for number, (source, driver) in enumerate(rows)
@@ -198,10 +203,17 @@ class PairGenerator:
         inputs = generator_inputs(self.generator.heatmap_spec, full, self.settings.crop_size_px, points)
         return Batch(inputs, targets)
 
-    def target_points(self, pairs: Sequence[FacePair]) -> Float[np.ndarray, "pairs 68 2"] | None:
+    def strength(self, pair: PairRow | TransferRow) -> float:
+        """How many times the expression is asked for of a pair."""
+        return self.settings.retarget.strength.drawn(pair["seed"])
+
+    def target_points(
+        self, pairs: Sequence[FacePair], strengths: Sequence[float]
+    ) -> Float[np.ndarray, "pairs 68 2"] | None:
         """The landmarks to reach for pairs (source, driver), in [-1, 1] over the crop; None: the drivers' own."""
         how, shape_model = self.settings.retarget, self.generator.shape_model
-        return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, self.settings.crop_size_px)
+        crop_px = self.settings.crop_size_px
+        return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, crop_px, strengths)
 
     def _target(self, source: PairFace, driver: PairFace, points: np.ndarray | None) -> TargetFace:
         crop_px, sets = self.settings.crop_size_px, self.settings
@@ -292,6 +304,10 @@ class PairGenerator:
             "licence": source["licence"] if source else None,
             "consent": source["consent"].text if source else UNKNOWN.text,
             "rank": pair["rank"],
+            "source_rank": pair.get("source_rank"),  # plans of earlier versions have none
+            "strength": self.strength(pair),
+            "parts": ",".join(self.settings.retarget.parts),
+            "neutral_photos": neutral_photos(self.root, self.settings.neutrals, driver) if driver else None,
             "seed": pair["seed"],
             "uri": None,
             "synthetic": True,

@@ -65,8 +65,8 @@ def people_of_faces(root: Root, neutrals: str | None, faces: Sequence[FaceKey]) 
     if neutrals is None:
         return fingerprint(None)
     known = load_neutrals(root, neutrals)
-    shapes = known.of([face for face in faces if face in known.rows])  # others are not usable: their pairs are refused
-    return hashlib.sha256(shapes.tobytes()).hexdigest()[:32]
+    usable = [face for face in faces if face in known.rows]  # the pairs of others are refused
+    return hashlib.sha256(known.of(usable).tobytes() + known.of_drivers(usable).tobytes()).hexdigest()[:32]
 
 
 def _digest(face: FaceWithHeatmap, is_source: bool) -> str:

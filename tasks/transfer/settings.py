@@ -45,6 +45,8 @@ class TransferSettings:
     output: OutputSettings = field(default_factory=OutputSettings)
     require_consent: bool = False
     """Refuses sources and drivers unless consent was given for their photos."""
+    label_check: bool = False
+    """Rejects a face that is nearer to the source photo's expression than to the driver's label."""
     compute: Compute = field(default_factory=Compute)
     """Of the generator; the bytes are the same on one kind of device only."""
 
@@ -81,7 +83,7 @@ def _settings(kept_as: Any) -> TransferSettings:
     kept["model"] = RegisteredModel(**kept["model"], champion=False)
     kept["sets"] = tuple(FaceTables(**tables) for tables in kept["sets"])
     kept["gate"] = GateSettings(**kept["gate"])
-    kept["retarget"] = RetargetSettings(**kept["retarget"])
+    kept["retarget"] = RetargetSettings.from_mapping(kept["retarget"])
     kept["output"] = OutputSettings(**kept["output"])
     kept["compute"] = Compute(**kept["compute"])
     return TransferSettings(**kept)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mien.storage import Root, ShardRef, TableRef, read_manifest, read_shard, write_shard
+from mien.storage import Root, ShardRef, TableRef, open_table, read_manifest, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.transfer.former import FormerJob, FormerTransfers
@@ -66,6 +67,12 @@ def commit_transfers(
 def _settings_used(root: Root, shards: Sequence[ShardRef]) -> set[str]:
     columns = (read_shard(root, "transfers", shard.fingerprint, ["settings"])["settings"] for shard in shards)
     return {value for column in columns for value in column.unique().to_pylist()}
+
+
+def faces_by_single_photos(root: Root, transfers: TableRef) -> int:
+    """How many faces that were made have a driver who is known by one photo."""
+    chosen = (pc.field("neutral_photos") == 1) & pc.field("sha256").is_valid()
+    return int(open_table(root, "transfers", transfers.fingerprint).count_rows(filter=chosen))
 
 
 def older_faces(root: Root, transfers: TableRef) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mien.flows.augment import AugmentedFaces
+from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.export import ExportedFaces
 from mien.flows.nightly import Night
 from mien.flows.pipeline import check_champion

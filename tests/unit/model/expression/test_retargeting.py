@@ -127,3 +127,31 @@ def test_a_missing_shape_model_is_told() -> None:
 def test_a_share_of_the_pose_beyond_one_is_told() -> None:
     with pytest.raises(ModelError, match=r"not 1\.5"):
         RetargetSettings(head_pose=1.5)
+
+
+def test_a_neutral_that_winks_opens_no_eye_beyond_what_the_face_allows() -> None:
+    winking = neutral()
+    middle = winking[[37, 38, 41, 40], 1].mean()
+    winking[[37, 38], 1], winking[[41, 40], 1] = middle - 0.005, middle + 0.005
+    person = faces(neutral(), neutral())
+    found = retarget(person, faces(neutral(), winking), OFFSETS)
+    width = np.abs(neutral()[36, 0] - neutral()[39, 0])
+    opened = gaps(found, LID_PAIRS)[0] / np.abs(found[0, 36, 0] - found[0, 39, 0])
+    assert width > 0
+    assert opened.max() <= 0.431
+    # The eye that did not wink is as the driver shows it.
+    assert gaps(found, LID_PAIRS)[0, 2:] == pytest.approx(gaps(person.points, LID_PAIRS)[0, 2:], rel=0.01)
+
+
+def test_a_mouth_opens_no_wider_than_the_lower_face_allows() -> None:
+    gaping = opened_mouth(neutral(), 1.2)
+    found = retarget(faces(neutral(), neutral()), faces(gaping, neutral()), OFFSETS)
+    person = in_crop(neutral())
+    assert gaps(found, LIP_PAIRS).max() <= 0.651 * (person[8, 1] - person[33, 1])
+
+
+def test_a_neutral_beyond_the_bounds_keeps_its_own_opening() -> None:
+    wide = neutral()
+    wide[[37, 38, 43, 44], 1] -= 0.3
+    person = faces(wide, wide)
+    assert retarget(person, faces(neutral(), neutral()), OFFSETS)[0] == pytest.approx(in_crop(wide), abs=1e-6)

@@ -7,8 +7,9 @@ import pytest
 
 from mien.model.errors import SettingsError
 from mien.model.expression.neutral import LIP_PAIRS, gaps
-from mien.model.expression.retargeting import RetargetSettings, retarget
-from mien.model.expression.strength import check_strength, strengthened
+from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
+from mien.model.expression.strength import strengthened
+from mien.model.expression.strength_range import Strength, check_strength
 from tests.shapes import in_crop, neutral, opened_mouth
 from tests.unit.model.expression.test_retargeting import faces, posed, small_mouthed
 
@@ -46,3 +47,27 @@ def test_what_is_asked_of_the_source_grows_with_the_strength() -> None:
 def test_a_strength_out_of_bounds_is_told(strength: float) -> None:
     with pytest.raises(SettingsError, match=r"strength must lie in 0\.5 to 1\.5"):
         check_strength(strength)
+
+
+def test_drivers_may_have_strengths_of_their_own() -> None:
+    driver = faces(opened_mouth(neutral(), 0.2), neutral())
+    both = Faces(np.repeat(driver.points, 2, axis=0), np.repeat(driver.neutrals, 2, axis=0))
+    found = strengthened(both, np.array([0.5, 1.5]))
+    assert found.points[0] == pytest.approx(strengthened(driver, 0.5).points[0])
+    assert found.points[1] == pytest.approx(strengthened(driver, 1.5).points[0])
+
+
+def test_each_pair_draws_from_the_range_by_its_seed() -> None:
+    strength = Strength.of("0.8..1.2")
+    drawn = np.array([strength.drawn(seed) for seed in range(2000)])
+    assert drawn.tolist() == [strength.drawn(seed) for seed in range(2000)]
+    assert drawn.min() >= 0.8
+    assert drawn.max() <= 1.2
+    assert np.histogram(drawn, 4)[0].min() > 400  # even
+    assert {Strength.of("1.3").drawn(seed) for seed in range(9)} == {1.3}
+
+
+@pytest.mark.parametrize("text", ["", "strong", "0.8..", "..1", "0.8-1.2", "0.2", "1..1.6", "nan", "1.2..0.8", "inf"])
+def test_what_is_no_strength_is_told(text: str) -> None:
+    with pytest.raises(SettingsError, match="strength"):
+        Strength.of(text)

@@ -193,3 +193,24 @@ def test_the_same_job_again_has_the_same_neutrals_and_a_lost_file_is_made_again(
     root.delete(f"neutrals/{former}.npz")
     assert keep_neutrals(root, [tables], generator, RetargetSettings(), again) == former
     assert root.exists(f"neutrals/{former}.npz")
+
+
+def test_who_is_known_by_one_photo_has_another_neutral_as_a_driver(root: Root, generator: str) -> None:
+    smiling = opened_mouth(neutral(), 0.1)
+    smiling[[48, 54], 1] -= 0.08
+    crowd = [
+        face(f"p{n}{m}", in_crop(narrow_mouth(neutral(), 1 - n / 50)), f"p{n}") for n in range(8) for m in range(2)
+    ]
+    rows = [*crowd, face("alone", in_crop(smiling), "alone")]
+    found = load_neutrals(root, kept(root, generator, prepared(root, "x", *rows)))
+    alone, many = ("x", "alone"), ("x", "p01")
+    assert (found.photos(alone), found.photos(many)) == (1, 2)
+    assert np.array_equal(found.of([many]), found.of_drivers([many]))
+    calm = in_crop(neutral())
+    corners = [
+        abs(shape[0][[48, 54], 1] - calm[[48, 54], 1]).mean()
+        for shape in (found.of([alone]), found.of_drivers([alone]))
+    ]
+    assert corners[1] < 0.9 * corners[0]  # a part of the smile is no longer taken for the face
+    small = load_neutrals(root, kept(root, generator, prepared(root, "y", *rows[-3:])))
+    assert np.allclose(small.of([("y", "alone")]), small.of_drivers([("y", "alone")]))  # too few others to tell
