@@ -122,10 +122,14 @@ def _manifests(root: Root, named: NamedSet, out: Verified) -> dict[Reference, Ma
     return found
 
 
+_NEEDED = ("settings", "weights", "made_with", "older", "compared")
+"""Of what a manifest says of its table, for checking its rows."""
+
+
 def _read(root: Root, reference: Reference, manifest: Manifest, tables: _Tables, out: Verified) -> None:
     parts: list[pa.Table] = []
     about: Any = manifest.about
-    needed = {key: about[key] for key in ("settings", "weights", "made_with", "older") if key in about}
+    needed = {key: about[key] for key in _NEEDED if key in about}
     for shard in manifest.shards:
         if len(out.faults) >= MAX_FAULTS:
             out.left_out.append(f"{manifest.table} {manifest.fingerprint}: not read any further")

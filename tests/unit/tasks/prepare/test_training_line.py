@@ -33,7 +33,7 @@ def test_three_people_can_be_trained_on_and_a_growing_set_moves_nobody(tmp_path:
         counts = [f"{list(found.values()).count(split)} in {split}" for split in ("train", "val", "test")]
         assert line.startswith(f"for training: people with two or more usable photos: {', '.join(counts)}")
     assert before != {name: split_of(name, SplitSettings()) for name in before}  # somebody was chosen
-    assert verify(root, PREPARED).faults == ()
+    assert verify(root, PREPARED).faults == []
 
 
 def test_two_people_and_one_are_said_to_be_too_few_for_what_is_missing(tmp_path: Path) -> None:
