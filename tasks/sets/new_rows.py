@@ -22,6 +22,12 @@ def note_night(root: Root, generated: str, tables: Mapping[TableName, str]) -> N
     keep(root, _REPORTED, generated, {str(table): fingerprint for table, fingerprint in tables.items()})
 
 
+def reported_tables(root: Root, generated: str) -> dict[TableName, str]:
+    """Those that `note_night` kept; none where there is no note or it is damaged."""
+    noted = load(root, _REPORTED, generated) or {}
+    return {table: noted[table] for table in KEYS if table in noted}
+
+
 def tables_of_last_night(root: Root, generated: str) -> dict[TableName, str]:
     """Fingerprints of the generated faces of a set, and of the faces and photos that show their people.
 
@@ -34,8 +40,7 @@ def tables_of_last_night(root: Root, generated: str) -> dict[TableName, str]:
     """
     if generated not in set_names(root) or "transfers" not in (tables := read_set(root, generated).tables):
         return {}
-    noted = load(root, _REPORTED, generated) or {}
-    known: dict[TableName, str] = {table: noted[table] for table in KEYS if table in noted}
+    known = reported_tables(root, generated)
     if known.keys() == KEYS.keys() and all(_is_there(root, table, name) for table, name in known.items()):
         return known
     about: Any = read_manifest(root, "transfers", tables["transfers"]).about
