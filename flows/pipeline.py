@@ -81,6 +81,7 @@ def face_augmentation(
     recipe: Recipe = "default",
     settings: dict[str, Any] | str | None = None,
     replace: bool = False,
+    even_refused: bool = False,
 ) -> Augmentation:
     """Photos in, the held-out people with the expressions of everybody else out.
 
@@ -104,6 +105,8 @@ def face_augmentation(
         recipe: Of the training: default, or patent: the patent application as written.
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
         replace: Take the place of sets with other sources or settings, or of those that keep less than half their rows.
+        even_refused: Where the training makes no champion and there is none, generate with its version all the same; if
+            off, end there.
     """
     with worker_pool(workers, read_settings(settings).work):
         prepared = prepare_faces(
@@ -130,13 +133,14 @@ def face_augmentation(
             settings=settings,
             commercial=commercial,
         )
-        check_champion(root, trained)
+        if not even_refused:
+            check_champion(root, trained)
         augmented = augment_faces(
             identities=set,
             expressions=set,
             set=f"{set}-augmented",
             root=root,
-            model=CHAMPION,
+            model=CHAMPION if trained.champion else trained.model.uri,
             per_identity=per_identity,
             identity_splits=["val", "test"],
             seed=seed or 0,

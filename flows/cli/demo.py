@@ -69,6 +69,7 @@ def run_demo(*, root: RootUrl = "./data/demo", minutes: Minutes = 4.0) -> Demo:
         test_fraction=HELD_OUT_FRACTION,
         split_salt=SPLIT_SALT,
         gallery=f"{root}/gallery",
+        even_refused=True,  # a demo of a minute shows what came of it, and says that it is no champion
     )
     return Demo(root, done, tracking_uri(Root(root)))
 
