@@ -54,7 +54,7 @@ from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_round
 from mien.tasks.runtime.fan_out import run_stage, shard_threads
 from mien.tasks.runtime.workers import available_cores, worker_pool
-from mien.tasks.sets.consent import refused_lines
+from mien.tasks.sets.consent import refused_lines, with_consent
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
@@ -241,7 +241,9 @@ def augment_faces(
         worker_pool(workers, chosen.work),
         remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
     ):
-        judging = gate_for(opened_root, sources, gate, chosen.gate, load_model(opened_root, registered.sha256).size_px)
+        consenting = with_consent(opened_root, [sources], require_consent).sets[0]
+        size_px = load_model(opened_root, registered.sha256).size_px
+        judging = gate_for(opened_root, consenting, gate, chosen.gate, size_px)
         transfer = changed(transfer, gate=judging)
         job = TransferJob(transfer, None if last is None else last.rows_for(transfer))
         for pairs_round in plan.rounds(outcome):

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from mien.model.detection.detector import FaceDetector
 from mien.model.identity.people import People
 from mien.storage import Root, open_table
+from mien.tasks.sets.consent import known_consents
 from mien.tasks.sets.faces import FaceTables
 
 
 @lru_cache(maxsize=2)
 def people_of(root: Root, tables: FaceTables, detector: FaceDetector) -> People:
-    """Mean embeddings of the labelled people of a set, read once per process. Photos are read in batches: memory grows
-    with the people, not with their photos."""
+    """Mean embeddings of the labelled people of a set, read once per process, without photos whose consent was
+    withdrawn. Photos are read in batches: memory grows with the people, not with their photos."""
     names = sorted({name for labels, _ in _batches(root, tables) for name in labels})
     rows = {name: row for row, name in enumerate(names)}
     sums, counts = None, np.zeros(len(rows), np.int64)
@@ -41,8 +43,13 @@ def people_of(root: Root, tables: FaceTables, detector: FaceDetector) -> People:
 def _batches(root: Root, tables: FaceTables) -> Iterator[tuple[list[str], np.ndarray]]:
     """Labels and embeddings (float64) of the usable faces that have both."""
     usable = (pc.field("status") == "ok") & pc.field("identity").is_valid() & pc.field("embedding").is_valid()
-    columns = ["identity", "embedding"]
+    columns = ["identity", "embedding", "image_id"]
+    consents = known_consents(root, (tables,))
+    withdrawn = pa.array(
+        [photo for (_, photo), consent in consents.items() if consent.kind == "withdrawn"], pa.string()
+    )
     for batch in open_table(root, "faces", tables.faces).scanner(columns=columns, filter=usable).to_batches():
+        batch = batch.filter(pc.invert(pc.is_in(batch["image_id"], withdrawn)))
         if batch.num_rows:
             flat = batch["embedding"].flatten().to_numpy()
             yield batch["identity"].to_pylist(), flat.reshape(batch.num_rows, -1).astype(np.float64)
