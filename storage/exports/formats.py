@@ -29,8 +29,8 @@ MISSING_TEXT = "none"
 """What stands in metadata.csv for a text that is missing."""
 
 _FIRST = ("identity", "expression", "expression_group", "split", "synthetic", "licence", "consent", "output_id")
-_NOT_EXPORTED = {"image", "image_format", "uri", "failure"}
-"""The picture itself, where else it lies, and what is null for each row that has a picture."""
+_NOT_EXPORTED = {"image", "image_format", "uri", "failure", "found_landmarks_xy"}
+"""The picture itself, where else it lies, what is null for each row that has a picture, and what is no single value."""
 _OF_ROWS = {"expression_group": pa.string()} | {field.name: field.type for field in TRANSFERS}
 
 COLUMNS: dict[str, pa.DataType] = {name: _OF_ROWS[name] for name in _FIRST} | {

@@ -149,7 +149,8 @@ def test_nothing_of_the_person_is_left_and_the_others_are_as_they_were(copied: P
     assert not (copied.outside / "page" / "index.html").exists()
     assert not [path for folder in (copied.root, copied.outside) for path in folder.rglob("gallery-sheets/*")]
     assert not list((copied.outside / "export").rglob("*.png"))
-    version = MlflowClient(f"sqlite:///{copied.root}/mlflow.db").get_model_version("mien-generator", "1")
+    registry = f"sqlite:///{copied.root}/mlflow.db"
+    version = MlflowClient(registry, registry).get_model_version("mien-generator", "1")
     assert version.tags["mien.forgotten"].startswith("20")
     receipt = json.loads(next((copied.root / "receipts").iterdir()).read_text())
     assert receipt["counts"]["photos"] == 8

@@ -66,7 +66,8 @@ def strict_json(text: bytes | str) -> Any:
 def card_of(root: Path) -> str:
     from mlflow import MlflowClient
 
-    version = MlflowClient(f"sqlite:///{root}/mlflow.db").get_model_version_by_alias("mien-generator", "champion")
+    registry = f"sqlite:///{root}/mlflow.db"
+    version = MlflowClient(registry, registry).get_model_version_by_alias("mien-generator", "champion")
     assert version.description
     return version.description
 

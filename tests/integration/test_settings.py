@@ -99,7 +99,11 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
         identities="three", expressions="three", root=root, per_identity=2, workers=1, settings=str(file)
     )
     assert about(root, "transfers", "three-by-three")["settings"]["gate"] == GATE
-    assert about(root, "pairs", "three-by-three")["settings"]["rules"]["planning"] == {"max_sources": 1, "clusters": 8}
+    assert about(root, "pairs", "three-by-three")["settings"]["rules"]["planning"] == {
+        "max_sources": 1,
+        "max_source_share": 1.0,
+        "clusters": 8,
+    }
     rows = storage.open_table(root, "transfers", done.set).to_table().to_pylist()
     assert {row["status"] for row in rows} == {"rejected"}
     assert any("sharpness of the face over the source's" in row["reason"] for row in rows)
