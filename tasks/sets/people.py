@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from mien.model.detection.detector import FaceDetector
@@ -42,14 +41,12 @@ def people_of(root: Root, tables: FaceTables, detector: FaceDetector) -> People:
 
 def _batches(root: Root, tables: FaceTables) -> Iterator[tuple[list[str], np.ndarray]]:
     """Labels and embeddings (float64) of the usable faces that have both."""
+    consents = known_consents(root, (tables,)).items()
+    withdrawn = [photo for (_, photo), consent in consents if consent.kind == "withdrawn"]
     usable = (pc.field("status") == "ok") & pc.field("identity").is_valid() & pc.field("embedding").is_valid()
-    columns = ["identity", "embedding", "image_id"]
-    consents = known_consents(root, (tables,))
-    withdrawn = pa.array(
-        [photo for (_, photo), consent in consents.items() if consent.kind == "withdrawn"], pa.string()
-    )
+    usable = usable & ~pc.field("image_id").isin(withdrawn)
+    columns = ["identity", "embedding"]
     for batch in open_table(root, "faces", tables.faces).scanner(columns=columns, filter=usable).to_batches():
-        batch = batch.filter(pc.invert(pc.is_in(batch["image_id"], withdrawn)))
         if batch.num_rows:
             flat = batch["embedding"].flatten().to_numpy()
             yield batch["identity"].to_pylist(), flat.reshape(batch.num_rows, -1).astype(np.float64)
