@@ -44,7 +44,8 @@ def _batches(root: Root, tables: FaceTables) -> Iterator[tuple[list[str], np.nda
     consents = known_consents(root, (tables,)).items()
     withdrawn = [photo for (_, photo), consent in consents if consent.kind == "withdrawn"]
     usable = (pc.field("status") == "ok") & pc.field("identity").is_valid() & pc.field("embedding").is_valid()
-    usable = usable & ~pc.field("image_id").isin(withdrawn)
+    if withdrawn:  # an empty list has no type
+        usable = usable & ~pc.field("image_id").isin(withdrawn)
     columns = ["identity", "embedding"]
     for batch in open_table(root, "faces", tables.faces).scanner(columns=columns, filter=usable).to_batches():
         if batch.num_rows:
