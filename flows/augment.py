@@ -62,7 +62,7 @@ from mien.tasks.sets.splits import Split
 from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.transfer.former import former_job
-from mien.tasks.transfer.gate_limits import named_gate
+from mien.tasks.transfer.gate_limits import gate_doubts, named_gate
 from mien.tasks.transfer.label_check import labels_reached
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings
 from mien.tasks.transfer.steps import gate_for
@@ -271,6 +271,7 @@ def augment_faces(
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, transfers),
         labels=tuple(labels_reached(opened_root, transfers.fingerprint)),
+        doubts=gate_doubts(opened_root, gate or sources.name),
         single_photos=faces_by_single_photos(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),

@@ -33,6 +33,8 @@ class AugmentedFaces(FlowResult):
     """Faces that were kept of another version of the generator, by its name."""
     labels: tuple[LabelReached, ...] = ()
     """How often accepted faces show the label that they carry."""
+    doubts: tuple[str, ...] = ()
+    """Where the embedder cannot tell the people of the set apart."""
     single_photos: int = 0
     """Faces whose driver is known by one photo."""
     model: str = ""
@@ -54,6 +56,7 @@ class AugmentedFaces(FlowResult):
             self.summary(),
             *self.older_lines(),
             *self.refused,
+            *self.doubts,
             *self.expression_lines(),
             f"table:   {self.transfers.uri}",
             f"gallery: {self.gallery.uri}",
@@ -87,6 +90,7 @@ class AugmentedFaces(FlowResult):
                 self.summary(),
                 *self.older_lines(),
                 *self.refused,
+                *self.doubts,
                 *self.expression_lines(),
                 "\n".join(shown),
             ]

@@ -15,7 +15,8 @@ from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.transfer.gate_limits import PAIRS, Calibration, keep_gate
+from mien.tasks.transfer.calibration import Calibration
+from mien.tasks.transfer.gate_limits import PAIRS, keep_gate
 from mien.tasks.transfer.steps import calibrate
 
 

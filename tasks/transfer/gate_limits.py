@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -39,6 +38,7 @@ from mien.tasks.runtime.workers import in_worker, tick, work_progress
 from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of
 from mien.tasks.sets.faces import FaceTables, crop_size_px, detector_of, read_faces, usable_faces
 from mien.tasks.sets.row_lookup import look_up
+from mien.tasks.transfer.calibration import Calibration
 
 PAIRS = 120
 """Pairs that are looked at; similarities of stored embeddings cost nothing and are taken of `SIMILARITIES`."""
@@ -56,69 +56,6 @@ _BLUR = 0.01
 _CHUNK = 16
 _log = logging.getLogger("mien.tasks")
 _COLUMNS = ["identity", "crop", "embedding", "landmarks_xy", "landmark_scheme"]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Limits, and the measures that they were read from."""
-
-    limits: dict[str, float]
-    faces: int
-    """Usable ones of the set, with a label."""
-    people: int
-    size_px: int
-    detector: str
-    """Its version."""
-    left_out: int
-    """Photos that are more like another person of the set, or like nobody."""
-    same_person: list[float]
-    """Similarities of pairs of photos of one person, sorted, as all that follows."""
-    different_people: list[float]
-    nearer_to_others: float
-    """Share of the photos that are more like the photos of another person than like the other photos of theirs."""
-    confused: int
-    """Pairs of people whom the embedder cannot tell apart."""
-    real: dict[str, list[float]]
-    """Measures of real photos that show what was asked for."""
-    copies: dict[str, list[float]]
-    """Measures of blurred copies of the source where a change was asked for."""
-
-    @property
-    def gate(self) -> GateSettings:
-        """The limits as settings."""
-        return GateSettings(**self.limits)
-
-    def lines(self) -> list[str]:
-        """Quantiles as a table in markdown, and what the limits let pass."""
-        limit = self.limits["min_identity_similarity"]
-        strangers = float((np.array(self.different_people) >= limit).mean()) if self.different_people else 0.0
-        rows = {"similarity, one person": self.same_person, "similarity, two people": self.different_people}
-        rows |= {name.replace("_", " "): self.real[name] for name in _SHOWN if name in self.real}
-        rows |= {"expression reached, blurred copies": self.copies.get("expression_reached", [])}
-        lines = ["| real photos | 1% | 5% | 50% | 95% | 99% |", "|---|---|---|---|---|---|"]
-        for name, values in rows.items():
-            if values:
-                shown = " | ".join(f"{value:.3f}" for value in np.quantile(values, _SHARES))
-                lines.append(f"| {name} | {shown} |")
-        lines += ["", f"limits: {', '.join(f'{name} {value:g}' for name, value in self.limits.items())}"]
-        lines.append(
-            f"similarity {limit:.3f} lets {strangers:.1%} of the photos of other people pass; "
-            f"{self.nearer_to_others:.1%} of the photos are more like another person of the set"
-        )
-        if self.confused:
-            lines.append(f"{_count(self.confused, 'pair')} of people cannot be told apart by the embedder")
-        return lines
-
-
-_SHARES = (0.01, 0.05, 0.5, 0.95, 0.99)
-_SHOWN = (
-    "expression_reached", "expression_error", "sharpness_ratio", "mouth_sharpness_ratio", "eyes_sharpness_ratio",
-    "texture_error", "contrast_ratio", "colour_difference",
-)  # fmt: skip
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def calibrate(root: Root, tables: FaceTables, pairs: int = PAIRS, size_px: int | None = None) -> Calibration:
@@ -318,3 +255,9 @@ def gate_for(root: Root, tables: FaceTables, name: str | None, asked: GateSettin
         return asked  # nothing is left to be found
     found = set_gate(root, tables, size_px) if name is None else named_gate(root, name)
     return asked if found is None else GateSettings(**found.limits | asked.chosen())
+
+
+def gate_doubts(root: Root, name: str) -> tuple[str, ...]:
+    """What the calibration on a set says against its embedder; nothing where the set was not calibrated."""
+    found = load(root, _GATE, name)
+    return () if found is None else tuple(found.doubts(name))

@@ -13,7 +13,8 @@ from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.sets.faces import FaceTables
 from mien.tasks.transfer import gate_limits
-from mien.tasks.transfer.gate_limits import Calibration, calibrate, gate_for, keep_gate, named_gate, set_gate
+from mien.tasks.transfer.calibration import Calibration
+from mien.tasks.transfer.gate_limits import calibrate, gate_doubts, gate_for, keep_gate, named_gate, set_gate
 from tests.drawn_set import SIDE_PX, drawn_set
 
 
@@ -60,6 +61,17 @@ def test_limits_are_found_once_and_stay_while_the_set_grows(
     keep_gate(root, "drawn", replace(first, faces=8))
     assert set_gate(root, tables, SIDE_PX) == first
     assert calibrated == ["drawn", "drawn"]
+
+
+def test_a_job_says_where_the_embedder_cannot_tell_people_apart(root: Root, tables: FaceTables) -> None:
+    assert gate_doubts(root, "drawn") == ()  # not calibrated
+    found = replace(calibrate(root, tables), limits={"min_identity_similarity": 0.5}, confused=0)
+    keep_gate(root, "drawn", replace(found, different_people=[0.1] * 96 + [0.6] * 4))
+    assert gate_doubts(root, "drawn") == ()
+    keep_gate(root, "drawn", replace(found, different_people=[0.1] * 80 + [0.6] * 20, confused=1))
+    strangers, confused = gate_doubts(root, "drawn")
+    assert strangers.startswith("20% of the photos of other people of drawn are as similar as photos of one person")
+    assert confused.startswith("the embedder cannot tell 1 pair of people of drawn apart")
 
 
 def test_another_judge_has_other_limits(root: Root, tables: FaceTables, calibrated: list[str]) -> None:
