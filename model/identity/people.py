@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from mien.model.identity.clustering import Similarity
+
+Batch: TypeAlias = tuple[Sequence[str], np.ndarray]
+"""Labels, and an embedding for each."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,28 @@ class People:
     @staticmethod
     def of(people: Sequence[str], embeddings: Float[np.ndarray, "n d"], similarity: Similarity) -> People:
         """From the photos of some people, a label for each."""
-        names, of = np.unique(np.array(people, dtype=object), return_inverse=True)
-        sums, counts = np.zeros((len(names), embeddings.shape[1])), np.bincount(of, minlength=len(names))
-        np.add.at(sums, of, embeddings)
-        several = counts[of] > 1
-        own, photos = of[several], embeddings[several].astype(np.float64)
-        alike = np.zeros(len(names))
-        np.add.at(alike, own, similarity(photos, (sums[own] - photos) / (counts[own] - 1)[:, None]))
-        return People(
-            {str(name): row for row, name in enumerate(names)},
-            sums / counts[:, None],
-            np.where(counts > 1, alike / counts, np.nan),
-        )
+        return People.of_batches(lambda: iter([(people, embeddings)]), similarity)
+
+    @staticmethod
+    def of_batches(read: Callable[[], Iterator[Batch]], similarity: Similarity) -> People:
+        """From labels and embeddings in batches, which are read three times: memory grows with the people alone."""
+        names = sorted({name for labels, _ in read() for name in labels})
+        rows = {name: row for row, name in enumerate(names)}
+        sums, counts = np.zeros((len(rows), 0)), np.zeros(len(rows), np.int64)
+        for labels, embeddings in read():
+            of = [rows[label] for label in labels]
+            sums = sums if sums.shape[1] else np.zeros((len(rows), embeddings.shape[1]))
+            np.add.at(sums, of, embeddings)
+            np.add.at(counts, of, 1)
+        alike = np.zeros(len(rows))
+        for labels, embeddings in read():
+            of = np.array([rows[label] for label in labels])
+            several = counts[of] > 1
+            of, photos = of[several], embeddings[several].astype(np.float64)
+            others = (sums[of] - photos) / (counts[of] - 1)[:, None]  # without the photo itself
+            np.add.at(alike, of, similarity(photos, others))
+        means = sums / np.maximum(counts, 1)[:, None]
+        return People(rows, means, np.where(counts > 1, alike / np.maximum(counts, 1), np.nan))
 
     def own(self, embedding: Float[np.ndarray, " d"], person: str | None, similarity: Similarity) -> float | None:
         """Similarity to the person's own photos; None for a person who is not known."""

@@ -59,9 +59,7 @@ def test_the_unit_and_the_position_of_the_points_do_not_matter() -> None:
     asked = moved("mouth")
     first = part_changes(REST, asked, REST, moved("mouth", 0.03))["mouth"]
     second = part_changes(*(40 * points + 64 for points in (REST, asked, REST, moved("mouth", 0.03))))["mouth"]
-    assert second == pytest.approx((first.asked, first.reached)) or (
-        second.asked == pytest.approx(first.asked) and second.reached == pytest.approx(first.reached)
-    )
+    assert (second.asked, second.reached) == pytest.approx((first.asked, first.reached))
 
 
 def test_what_the_detector_is_off_on_source_and_result_alike_does_not_count() -> None:
