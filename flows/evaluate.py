@@ -15,6 +15,7 @@ from mien.storage import Root
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_table
+from mien.tasks.evaluate.second_embedder import check_embedder
 from mien.tasks.evaluate.steps import evaluate, write_evaluation_page
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.tracking import run_address
@@ -43,10 +44,11 @@ class EvaluatedGenerator(FlowResult):
         return [*as_table(self.evaluation).splitlines(), *page]
 
 
-def check_arguments(*, set: str, root: str) -> None:
+def check_arguments(*, set: str, root: str, embedder: str | None) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         face_tables(Root(root), set)
+        check_embedder(embedder, "embedder")
 
 
 @flow(name="evaluate-generator", flow_run_name="evaluate {model} on {set}")
@@ -60,6 +62,7 @@ def evaluate_generator(
     pairs: Count = 100,
     cross_pairs: Annotated[int, Field(ge=0)] = 100,
     seed: Seed = 0,
+    embedder: Text | None = None,
     gallery: Text | None = None,
     workers: Workers = None,
 ) -> EvaluatedGenerator:
@@ -73,15 +76,17 @@ def evaluate_generator(
         pairs: Same-person pairs for each split, in turns over the people.
         cross_pairs: Pairs of two people for each split, in turns over the people; 0 leaves them out.
         seed: Another seed, other pairs.
+        embedder: A second embedder that judges identity too, named like a detector: one that no training has learned
+            from, such as insightface: and the folder of a pack. Not dlib.
         gallery: Folder for a page with the tables and sheets of pictures; none if empty.
         workers: Worker processes; one per core if empty.
     """
-    check_arguments(set=set, root=root)
+    check_arguments(set=set, root=root, embedder=embedder)
     opened_root = Root(root)
     tables = face_tables(opened_root, set)
     registered = fetch_model(opened_root, model)
     others = [fetch_model(opened_root, uri) for uri in against or []]
-    settings = EvaluationSettings(pairs=pairs, cross_pairs=cross_pairs, seed=seed)
+    settings = EvaluationSettings(pairs=pairs, cross_pairs=cross_pairs, seed=seed, embedder=embedder)
     evaluation = evaluate(opened_root, registered.sha256, [tables], settings, workers, others)
     page = None
     if gallery is not None:

@@ -10,6 +10,7 @@ from pydantic import Field
 from mien.flows.augment import augment_faces
 from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.parameters import (
+    ALL_PARTS,
     CHAMPION,
     GATE,
     OUTPUT,
@@ -23,11 +24,14 @@ from mien.flows.parameters import (
     CropPx,
     Degrees,
     Detector,
+    HeadPose,
     ModelUri,
+    Parts,
     RootUrl,
     Seed,
     SetName,
     Share,
+    StrengthRange,
     Text,
     Workers,
 )
@@ -144,7 +148,11 @@ def nightly(
     max_pose_difference: Annotated[Degrees | None, PLAN] = None,
     source: Annotated[SourceChoice, PLAN] = SOURCE,
     seed: Annotated[Seed, PLAN] = 0,
+    head_pose: HeadPose = 1.0,
+    strength: StrengthRange = "1",
+    parts: Parts = ALL_PARTS,
     gate: Annotated[SetName | None, GATE] = None,
+    label_check: Annotated[bool, GATE] = False,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
     gallery: Annotated[Text | None, OUTPUT] = None,
@@ -181,8 +189,13 @@ def nightly(
         source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
             asked for, turns uses all equally often, one the same always.
         seed: Another seed, another plan.
+        head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+        strength: How many times the driver's expression is asked for, 0.5 to 1.5, or a range such as 0.8..1.2 in which
+            the seed of each pair draws.
+        parts: What follows the driver, of mouth,eyes,brows,pose; the rest stays as the source photo shows it.
         gate: Set whose calibrated limits (mien calibrate) judge the faces; if empty, limits are calibrated on the set,
             and kept while it grows.
+        label_check: Reject faces whose expression is nearer to the source photo's than to the driver's label.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse whatever depends on weights that exclude commercial use.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.
@@ -236,7 +249,11 @@ def nightly(
             max_pose_difference=max_pose_difference,
             source=source,
             seed=seed,
+            head_pose=head_pose,
+            strength=strength,
+            parts=parts,
             gate=gate,
+            label_check=label_check,
             require_consent=require_consent,
             commercial=commercial,
             gallery=gallery,

@@ -222,9 +222,9 @@ def prepare_faces(
         listed = with_terms(listing.items)
         indexing = IndexSettings(allow_synthetic)
     splits = SplitSettings(val_fraction, test_fraction, split_salt)
-    detect = DetectSettings(faces, chosen.alignment, splits, chosen.quality, faces_per_image, identity)
+    detect = DetectSettings(faces, chosen.alignment, chosen.quality, faces_per_image, identity)
     looked_at = VideoSettings(faces, chosen.frames, chosen.frame_changes)
-    compare = CompareSettings(detect, check_identities, group_similarity)
+    compare = CompareSettings(detect, splits, check_identities, group_similarity)
     drawn = HeatmapSettings(chosen.alignment.size_px, chosen.heatmaps)
 
     with worker_pool(workers, chosen.work):
@@ -259,7 +259,7 @@ def prepare_faces(
         # Compare
         compared = compare_faces(opened_root, set, detected, compare)
         compared = dataclasses.replace(compared, shards=reject_withdrawn_faces(opened_root, indexed, compared.shards))
-        faces_ref = commit_faces(opened_root, images_ref, compared, detect, detected)
+        faces_ref = commit_faces(opened_root, images_ref, compared, compare, detected)
 
         # Heatmaps
         names, found = [shard.fingerprint for shard in compared.shards], sum(shard.rows for shard in compared.shards)

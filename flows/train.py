@@ -17,6 +17,7 @@ from mien.model.training.recipes import Recipe
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_brief, as_table
+from mien.tasks.evaluate.second_embedder import check_embedder
 from mien.tasks.evaluate.steps import evaluate
 from mien.tasks.generator.weights import RegisteredModel
 from mien.tasks.sets.consent import with_consent
@@ -24,7 +25,6 @@ from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import PROMOTION_TAG, find_trained, run_address, tags_of
 from mien.tasks.train.register import champion_uri, rivals
-from mien.tasks.train.second_embedder import check_embedder
 from mien.tasks.train.steps import register, train
 from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
 
@@ -144,7 +144,7 @@ def train_generator(
         run, said = run_address(opened_root, found.run_id), tags_of(opened_root, found).get(PROMOTION_TAG, "")
         now = champion_uri(opened_root)
         return TrainedGenerator(found, "found", None, said, left_out, run, now)
-    check_embedder(given.promotion)
+    check_embedder(given.promotion.embedder, "promotion.embedder")
 
     # Load, pretrain the discriminators, fit
     trained = train(opened_root, prepared, resolved, training, recipe)

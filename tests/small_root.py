@@ -27,9 +27,11 @@ from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatma
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.sets.faces import FaceTables
+from mien.tasks.sets.splits import SplitSettings
 from mien.tasks.transfer.settings import TransferSettings, output_id, settings_fingerprint
 from mien.tasks.transfer.transfer_shards import commit_transfers
 
+DEFAULT_SPLITS = SplitSettings()
 PREPARED, GENERATED = "six", "six-made"
 DETECTOR = "tests.own_detector:DarkSquares"
 CROP_PX, PEOPLE, EACH, SHARD_IMAGES, SHARD_PAIRS = 64, 3, 4, 4, 3
@@ -48,7 +50,9 @@ def draw_photos(folder: Path, people: int = PEOPLE, each: int = EACH) -> None:
             cv2.imwrite(str(path), photo)
 
 
-def prepare(root: Root, photos: Path, name: str = PREPARED) -> dict[str, TableRef]:
+def prepare(
+    root: Root, photos: Path, name: str = PREPARED, splits: SplitSettings = DEFAULT_SPLITS
+) -> dict[str, TableRef]:
     """The steps of `prepare_faces`, without Prefect and worker processes."""
     settings = DetectSettings(DETECTOR, AlignmentSettings(size_px=CROP_PX))
     rule = LabelRule("{identity}/{expression}.png", "source")
@@ -56,8 +60,9 @@ def prepare(root: Root, photos: Path, name: str = PREPARED) -> dict[str, TableRe
     indexed = [make_shard(INDEX, root, part, IndexSettings()) for part in plan_index(root, name, listed, SHARD_IMAGES)]
     images = INDEX.commit(root, indexed, {})
     detected = [make_shard(DETECT, root, shard.fingerprint, settings) for shard in indexed]
-    compared = compare_faces(root, name, detected, CompareSettings(settings))
-    faces = commit_faces(root, images, compared, settings, detected)
+    compare = CompareSettings(settings, splits)
+    compared = compare_faces(root, name, detected, compare)
+    faces = commit_faces(root, images, compared, compare, detected)
     drawn = HeatmapSettings(CROP_PX, HeatmapSpec(size_px=16))
     rendered = [make_shard(HEATMAPS, root, shard.fingerprint, drawn) for shard in compared.shards]
     refs = {"images": images, "faces": faces, "heatmaps": commit_heatmaps(root, faces, rendered, drawn)}

@@ -147,10 +147,15 @@ def _unfit(candidate: Candidate, others: Sequence[Values], settings: PromotionSe
 
 
 def _lost(comparisons: list[Comparison]) -> Iterator[str]:
-    """What the candidate lacks is named by `_unfit`."""
-    for comparison in comparisons:
-        if not comparison.passed and math.isfinite(comparison.new):
-            yield f"{comparison}: {'not better' if comparison.allowed is None else 'too much worse'}"
+    """In figures the first measure that is too much worse, then the names of the others: one line for a terminal.
+
+    What the candidate lacks is named by `_unfit`.
+    """
+    lost = [c for c in comparisons if not c.passed and math.isfinite(c.new)]
+    yield from (f"{comparison}: not better" for comparison in lost if comparison.allowed is None)
+    if worse := [comparison for comparison in lost if comparison.allowed is not None]:
+        others = ", ".join(comparison.measure for comparison in worse[1:])
+        yield f"{worse[0]}: too much worse" + (f", as by {others}" if others else "")
 
 
 def _won(settings: PromotionSettings, simple: list[Comparison], rival: list[Comparison]) -> str:

@@ -8,7 +8,30 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.detection.detector import FaceDetector
+from mien.model.detection.dlib_weights import EMBEDDING
 from mien.model.detection.load import load_detector
+from mien.model.errors import DetectorError
+from mien.tasks.errors import UsageError
+
+
+def check_embedder(embedder: str | None, asked_as: str) -> None:
+    """Raises UsageError where the second embedder cannot be loaded, or is the one that training learns from.
+
+    Args:
+        embedder: Named like a detector; None is none.
+        asked_as: The option or setting that names it.
+    """
+    if embedder is None:
+        return
+    try:
+        detector = load_detector(embedder)
+    except DetectorError as error:
+        raise UsageError(f"{asked_as}: {error}") from error
+    if EMBEDDING in detector.weights_licences:
+        raise UsageError(
+            f"{asked_as} is {embedder}, whose embedding ({EMBEDDING}) is the one that training learns from: choose "
+            "another, such as insightface: and a pack with a recognition model"
+        )
 
 
 @dataclass(frozen=True)

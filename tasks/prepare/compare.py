@@ -1,4 +1,5 @@
-"""What only all faces of a set together tell: who is who, which labels are doubtful, which photos are there twice.
+"""What only all faces of a set together tell: who is who, which labels are doubtful, which photos are there twice,
+and who is held out.
 
 A shard of `faces` is a function of its photos alone. This pass reads narrow columns of all shards, and writes the
 shards whose rows change anew, under a name that follows from the shard and the changes. All other shards stay as they
@@ -9,9 +10,10 @@ a run with nothing new does not compare again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, TypedDict
 
 import numpy as np
@@ -49,11 +51,11 @@ from mien.tasks.prepare.identities import (
     group_faces,
 )
 from mien.tasks.runtime.workers import in_worker
-from mien.tasks.sets.splits import Split, chosen_besides, split_hash
+from mien.tasks.sets.splits import Split, SplitSettings, chosen_besides, settings_of_splits, split_of
 
 CODE = source_digest(__name__)
 
-_COLUMNS = ["face_id", "image_id", "bbox_xyxy", "identity", "status", "perceptual_hash"]
+_COLUMNS = ["face_id", "image_id", "bbox_xyxy", "identity", "status", "perceptual_hash", "split"]
 _FOOTERS_AT_ONCE = 16
 
 
@@ -62,6 +64,7 @@ class CompareSettings:
     """What is compared, besides looking for duplicates."""
 
     detect: DetectSettings
+    splits: SplitSettings = field(default_factory=SplitSettings)
     check_identities: bool = False
     """Whether labels are held against the embeddings."""
     group_similarity: float | None = None
@@ -148,7 +151,8 @@ def _compare(root: Root, name: str, shards: Sequence[ShardRef], settings: Compar
     for index, duplicate in find_duplicates(now, settings.detect.limits.max_duplicate_bits).items():
         verdict: Change = {"status": "rejected", "reason": duplicate.reason, "duplicate_of": duplicate.of}
         changes[index] = {**changes.get(index, {}), **verdict}
-    besides = _besides(root, name, rows, changes, settings.detect)
+    besides = _besides(root, name, rows, changes, settings.splits)
+    _split(rows, changes, settings.splits, besides)
     compared = Compared(rewrite(root, shards, changes), {**summary, "chosen": besides})
     keep(root, _COMPARED, kept, _Kept([shard.fingerprint for shard in compared.shards], compared.summary))
     return compared
@@ -160,7 +164,7 @@ def _identities(
     detector, detect = load_detector(settings.detect.faces), settings.detect
     if detect.identity == "cluster":
         threshold = detector.group_similarity if settings.group_similarity is None else settings.group_similarity
-        grouping = Grouping(detector, threshold, detect.splits)
+        grouping = Grouping(detector, threshold)
         changes, people = group_faces(rows, _embeddings(root, shards), _former_names(root, name), grouping)
         return changes, {"people": people, "check": None, "chosen": {}}
     if settings.check_identities:
@@ -170,26 +174,29 @@ def _identities(
 
 
 def _besides(
-    root: Root, name: str, rows: Sequence[FaceRow], changes: Changes, detect: DetectSettings
+    root: Root, name: str, rows: Sequence[FaceRow], changes: Changes, splits: SplitSettings
 ) -> dict[str, Split]:
-    """Who is in another split than the hash says; their rows are changed."""
+    """Who is in another split than the hash says."""
     now: list[FaceRow] = [{**row, **changes.get(index, {})} for index, row in enumerate(rows)]
     photos = Counter(row["identity"] for row in now if row["identity"])  # with those that cannot be used, who stay too
     usable = Counter(row["identity"] for row in now if row["identity"] and row["status"] == "ok")
-    besides = chosen_besides({who: usable[who] for who in photos}, detect.splits, _former_chosen(root, name, detect))
-    if not besides:
-        return {}
-    for index, row in enumerate(now):
-        if row["identity"] and (split := besides.get(split_hash(row["identity"], detect.splits))):
+    return chosen_besides({who: usable[who] for who in photos}, splits, _former_chosen(root, name, splits))
+
+
+def _split(rows: Sequence[FaceRow], changes: Changes, splits: SplitSettings, besides: Mapping[str, Split]) -> None:
+    """Puts each row into its split: detection knows neither the settings of the set nor who is chosen besides."""
+    found = cache(lambda who: split_of(who, splits, besides))
+    for index, row in enumerate(rows):
+        who = changes.get(index, {}).get("identity", row["identity"]) or row["image_id"]
+        if (split := found(who)) != row["split"]:
             changes[index] = {**changes.get(index, {}), "split": split}
-    return besides
 
 
-def _former_chosen(root: Root, name: str, detect: DetectSettings) -> dict[str, Split]:
+def _former_chosen(root: Root, name: str, splits: SplitSettings) -> dict[str, Split]:
     """Of the set as it stands, if it was split alike."""
     manifest = former_manifest(root, name, "faces")
     about: Any = manifest.about if manifest else {}
-    alike = manifest is not None and about["settings"].get("splits") == asdict(detect.splits)
+    alike = manifest is not None and settings_of_splits(about) == splits
     return dict(about.get("compared", {}).get("chosen", {})) if alike else {}
 
 
@@ -244,7 +251,7 @@ def _rewritten(root: Root, shard: ShardRef, changes: Changes) -> ShardRef:
 
 
 def commit_faces(
-    root: Root, images: TableRef, compared: Compared, settings: DetectSettings, detected: Sequence[ShardRef] = ()
+    root: Root, images: TableRef, compared: Compared, settings: CompareSettings, detected: Sequence[ShardRef] = ()
 ) -> TableRef:
     """Makes the compared faces visible as one table.
 
@@ -252,12 +259,17 @@ def commit_faces(
         root: Where the tables lie.
         images: The photos that they were found in.
         compared: The shards as they hold now.
-        settings: That detection was done with.
+        settings: That detection and comparing were done with.
         detected: The shards as detection made them. Those that comparing wrote anew are named, so that they are kept:
             the next run finds them, and does not detect again.
     """
-    weights = {name: asdict(licence) for name, licence in load_detector(settings.faces).weights_licences.items()}
-    about: dict[str, Any] = {"images": images.fingerprint, "settings": asdict(settings), "weights": weights}
+    weights = {name: asdict(licence) for name, licence in load_detector(settings.detect.faces).weights_licences.items()}
+    about: dict[str, Any] = {
+        "images": images.fingerprint,
+        "settings": asdict(settings.detect),
+        "splits": asdict(settings.splits),
+        "weights": weights,
+    }
     former = sorted({shard.fingerprint for shard in detected} - {shard.fingerprint for shard in compared.shards})
     about |= {"detected": former} if former else {}
     summary: Any = compared.summary

@@ -32,7 +32,7 @@ from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import in_worker
 from mien.tasks.sets.photo_reader import PictureReader, item_of
-from mien.tasks.sets.splits import SplitSettings, split_of
+from mien.tasks.sets.splits import Split, SplitSettings, split_of
 
 FacesPerImage = Literal["all", "largest"]
 
@@ -48,7 +48,6 @@ class DetectSettings:
     faces: str = "dlib"
     """`dlib` or `insightface:PACK_OR_FOLDER`."""
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
-    splits: SplitSettings = field(default_factory=SplitSettings)
     limits: QualityLimits = field(default_factory=QualityLimits)
     faces_per_image: FacesPerImage = "largest"
     """`largest`: the photo's subject; the others are rejected. `all`: every face is used. Labels of the photo are
@@ -143,12 +142,17 @@ def _base(image: Row, detector: FaceDetector, settings: DetectSettings) -> Row:
         "face_id": fingerprint([image["image_id"], 0]),
         "identity": identity,
         "expression": image["expression"],
-        "split": split_of(identity or image["image_id"], settings.splits),
+        "split": _split(identity or image["image_id"]),
         "detector": settings.faces,
         "weights_licences": as_line(detector.weights_licences),
         "commercial_use": allow_commercial(detector.weights_licences),
         "status": "ok",
     }
+
+
+def _split(name: str) -> Split:
+    """By the default settings. Comparing gives each face the split of its set: another salt detects no photo again."""
+    return split_of(name, SplitSettings())
 
 
 def _face_rows(
@@ -176,7 +180,7 @@ def _aside(face_id: str, settings: DetectSettings) -> dict[str, Any]:
     if settings.identity == "cluster":
         return {"expression": None}
     # Nobody labelled it, and it must not count as the photo's subject.
-    return {"identity": face_id, "expression": None, "split": split_of(face_id, settings.splits)}
+    return {"identity": face_id, "expression": None, "split": _split(face_id)}
 
 
 def _face_columns(

@@ -18,7 +18,6 @@ from mien.storage import Status
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import RunError
 from mien.tasks.prepare.face_boxes import of_two_people
-from mien.tasks.sets.splits import SplitSettings, split_of
 
 MAX_DOUBTS = 50
 """Doubtful decisions that are kept; the closest ones."""
@@ -92,13 +91,12 @@ class Grouping:
     detector: FaceDetector
     threshold: float
     """Mean similarity from which two groups are one person."""
-    splits: SplitSettings
 
 
 def group_faces(
     rows: Sequence[FaceRow], embeddings: np.ndarray, former: Mapping[str, str], grouping: Grouping
 ) -> tuple[Changes, PeopleSummary]:
-    """Identity and split of each good face, and the groups in numbers.
+    """Identity of each good face, and the groups in numbers.
 
     Args:
         rows: Of `faces`, with face_id, image_id, bbox_xyxy and status. Two faces of one photo are two people.
@@ -119,10 +117,7 @@ def group_faces(
     similar = similarity_matrix(embeddings, grouping.detector.similarity)
     groups = group_people(similar, grouping.threshold, of_two_people([rows[index] for index in good]))
     names = name_groups(groups.tolist(), face_ids, former)
-    changes: Changes = {
-        index: {"identity": name, "split": split_of(name, grouping.splits)}
-        for index, name in zip(good, names, strict=True)
-    }
+    changes: Changes = {index: {"identity": name} for index, name in zip(good, names, strict=True)}
     named = dict(zip(face_ids, names, strict=True))  # of copies of a file each face once
     sizes = sorted(Counter(named.values()).values()) or [0]
     close = doubts(similar, groups, grouping.threshold)

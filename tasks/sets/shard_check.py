@@ -22,7 +22,7 @@ from mien.storage import Root, ShardRef, StorageError, TableName, fingerprint, r
 from mien.storage.schemas import FAILURES, heatmaps_schema
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.licences import stored_licences
-from mien.tasks.sets.splits import SplitSettings, split_of
+from mien.tasks.sets.splits import settings_of_splits, split_of
 
 KEYS: dict[TableName, str] = {
     "images": "image_id",
@@ -117,7 +117,7 @@ def _check_face(row: Row, about: Mapping[str, Any], done: Counter[str]) -> Itera
     settings = about["settings"]
     done["splits and licences of faces"] += 1
     besides = (about.get("compared") or {}).get("chosen")
-    if row["split"] != split_of(row["identity"] or row["image_id"], SplitSettings(**settings["splits"]), besides):
+    if row["split"] != split_of(row["identity"] or row["image_id"], settings_of_splits(about), besides):
         yield f"its split is not that of its identity {row['identity']!r}"
     if row["detector"] != settings["faces"]:
         yield f"it was found by {row['detector']}, not by {settings['faces']}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Split = Literal["train", "val", "test"]
 
@@ -25,6 +25,14 @@ class SplitSettings:
     test_fraction: float = 0.1
     salt: str = ""
     """Another salt, another draw. Keep one for the life of a data set."""
+
+
+def settings_of_splits(about: Mapping[str, Any]) -> SplitSettings:
+    """The settings that the faces of a table are split by, from what its manifest says.
+
+    Until 0.2 they were among the settings of detection.
+    """
+    return SplitSettings(**(about.get("splits") or about["settings"]["splits"]))
 
 
 def split_hash(identity: str, settings: SplitSettings) -> str:

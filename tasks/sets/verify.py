@@ -122,7 +122,7 @@ def _manifests(root: Root, named: NamedSet, out: Verified) -> dict[Reference, Ma
     return found
 
 
-_NEEDED = ("settings", "weights", "made_with", "older", "compared")
+_NEEDED = ("settings", "splits", "weights", "made_with", "older", "compared")
 """Of what a manifest says of its table, for checking its rows."""
 
 

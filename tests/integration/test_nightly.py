@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 def night(root: Path, *more: str) -> Night:
     settings: dict[str, Any] = {"augmented": "nights", "crop_size": CROP_PX, "per_identity": 1, "workers": 2}
-    settings["settings"] = UNJUDGED
+    settings |= {"settings": UNJUDGED, "strength": "0.9..1.1", "parts": "mouth,brows,pose"}
     return nightly([*SIX_PEOPLE, *more], set="six", root=str(root), **HELD_OUT, **settings)
 
 
@@ -38,6 +38,10 @@ def test_a_night_takes_the_new_photos_and_the_same_night_again_makes_nothing(
     first = night(root)
     assert (first.new_photos, first.prepared.photos) == (60, 60)  # to the nights, though the set was prepared before
     made = [row for row in generated(root, "nights") if row["status"] == "ok"]
+    assert {row["parts"] for row in made} == {"mouth,brows,pose"}
+    strengths = {row["strength"] for row in made}
+    assert len(strengths) > 1
+    assert all(0.9 <= strength <= 1.1 for strength in strengths)
     assert first.new_transfers == len({row["output_id"] for row in made}) > 0
 
     before, version = shards(root), set_version(Root(str(root)), "nights")

@@ -55,6 +55,13 @@ def test_a_washed_out_training_of_seven_updates_is_not_and_says_why_in_one_line(
         assert part in decision.reason
 
 
+def test_who_is_worse_by_many_measures_is_told_the_figures_of_one_and_the_names_of_the_others() -> None:
+    decision = against(GOOD | {"l1": 0.1, "ssim": 0.4, "mouth_l1": 0.2, "nme": 0.2})
+    assert not decision.promoted
+    assert decision.reason.count("against the champion's") == 2
+    assert decision.reason.endswith("(allowed: 0.0050 worse): too much worse, as by mouth_l1, nme")
+
+
 @pytest.mark.parametrize("l1", [0.07, 0.08, math.nan, math.inf, -math.inf])
 def test_who_does_not_beat_the_warp_is_not_champion_though_it_be_the_only_one(l1: float) -> None:
     assert not judged(GOOD | {"l1": l1}).promoted

@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 from mien.model.detection.allowed_classes import allow_all_classes
-from mien.model.evaluation.promotion_settings import PromotionSettings
 from mien.tasks.errors import UsageError
-from mien.tasks.evaluate.second_embedder import second_look
+from mien.tasks.evaluate.second_embedder import check_embedder, second_look
 from mien.tasks.evaluate.sharpness import MAX_FACTOR, sharpness_values
-from mien.tasks.train.second_embedder import check_embedder
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 PHOTO = cv2.GaussianBlur(PHOTO, (0, 0), 1.0)
@@ -61,9 +59,9 @@ def test_a_second_embedder_tells_people_apart_in_its_own_way() -> None:
 
 def test_the_embedder_that_training_learns_from_cannot_be_the_second_one() -> None:
     allow_all_classes()
-    check_embedder(PromotionSettings())
-    check_embedder(PromotionSettings(embedder=SQUARES))
+    check_embedder(None, "embedder")
+    check_embedder(SQUARES, "embedder")
     with pytest.raises(UsageError, match=r"promotion\.embedder is dlib, whose embedding .* is the one that training"):
-        check_embedder(PromotionSettings(embedder="dlib"))
-    with pytest.raises(UsageError, match=r"promotion\.embedder: unknown detector 'nothing'"):
-        check_embedder(PromotionSettings(embedder="nothing"))
+        check_embedder("dlib", "promotion.embedder")
+    with pytest.raises(UsageError, match=r"embedder: unknown detector 'nothing'"):
+        check_embedder("nothing", "embedder")

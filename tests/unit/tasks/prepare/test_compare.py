@@ -77,7 +77,7 @@ def of_people(root: Root, places: range) -> list[ShardRef]:
 def test_groups_are_identities_everywhere_and_keep_their_names_as_photos_are_added(tmp_path: Path) -> None:
     root = Root(str(tmp_path))
     some = compare(root, of_people(root, range(15)), CLUSTER)
-    about = {"settings": {"identity": "cluster", "splits": asdict(CLUSTER.detect.splits)}, "compared": some.summary}
+    about = {"settings": {"identity": "cluster"}, "splits": asdict(CLUSTER.splits), "compared": some.summary}
     write_set(root, "set", {"faces": commit(root, "faces", some.shards, about).fingerprint})
     names = [r["identity"] for s in some.shards for r in read_shard(root, "faces", s.fingerprint).to_pylist()]
     assert None not in names

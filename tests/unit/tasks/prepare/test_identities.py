@@ -11,7 +11,6 @@ from mien.model.detection.load import load_detector
 from mien.tasks.errors import RunError
 from mien.tasks.prepare import identities
 from mien.tasks.prepare.identities import Grouping, group_faces, name_groups
-from mien.tasks.sets.splits import SplitSettings, split_of
 from tests.sample_faces import orl_faces
 
 
@@ -42,11 +41,11 @@ def test_two_groups_never_share_a_name() -> None:
     assert len(set(name_groups([1, 0, 0], ["a", "b", "c"], former | {"a": "person-a"}))) == 2
 
 
-def test_names_and_splits_stay_while_people_and_photos_are_added() -> None:
+def test_names_stay_while_people_and_photos_are_added() -> None:
     detector = load_detector("dlib")
     embeddings, people = orl_faces(6, 5)
     order = np.random.default_rng(0).permutation(len(people))
-    grouping = Grouping(detector, detector.group_similarity, SplitSettings(0.3, 0.3))
+    grouping = Grouping(detector, detector.group_similarity)
     former: dict[str, str] = {}
     for count in (10, 20, len(people)):
         rows = [face(f"{index:03d}") for index in order[:count]]
@@ -55,7 +54,6 @@ def test_names_and_splits_stay_while_people_and_photos_are_added() -> None:
         kept = sum(names[face] == name for face, name in former.items())
         assert kept >= 0.9 * len(former)
         assert told["moved"] == len(former) - kept
-        assert all(change["split"] == split_of(change["identity"], grouping.splits) for change in changes.values())
         former = names
     assert told["people"] >= 6
     assert told["largest"] == 5
@@ -65,7 +63,7 @@ def test_the_people_of_a_group_photo_have_different_names() -> None:
     detector = load_detector("dlib")
     embeddings, _ = orl_faces(2, 3)
     rows = [face("a", photo="group"), face("b", photo="group", left_px=40), face("c")]
-    grouping = Grouping(detector, 0.2, SplitSettings())
+    grouping = Grouping(detector, 0.2)
     changes, told = group_faces(rows, embeddings[[0, 1, 2]], {}, grouping)  # all three of one person
     assert changes[0]["identity"] != changes[1]["identity"]
     assert told["people"] == 2
@@ -75,14 +73,14 @@ def test_copies_of_a_file_make_nobody_larger() -> None:
     detector = load_detector("dlib")
     embeddings, _ = orl_faces(2, 3)
     rows = [face("a"), face("b"), face("a"), face("a")]
-    grouping = Grouping(detector, 0.2, SplitSettings())
+    grouping = Grouping(detector, 0.2)
     _, told = group_faces(rows, embeddings[[0, 1, 0, 0]], {"a": "former"}, grouping)
     assert (told["people"], told["largest"], told["moved"]) == (1, 2, 0)
 
 
 def test_rejected_faces_have_no_part_and_too_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = load_detector("dlib")
-    grouping = Grouping(detector, 0.6, SplitSettings())
+    grouping = Grouping(detector, 0.6)
     rows = [face("a", "rejected"), face("b")]
     changes, told = group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)
     assert {index: change["identity"] for index, change in changes.items()} == {1: "person-b"}

@@ -22,6 +22,7 @@ from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatma
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.summary import failures_line
 from mien.tasks.runtime.stage import make_shard
+from mien.tasks.sets.splits import SplitSettings
 from mien.tasks.sets.verify import verify
 from tests import own_detector
 from tests.small_root import rows_of
@@ -86,7 +87,9 @@ def prepare(root: Root, source: str, shard_size: int = 64) -> Prepared:
     indexed = [make_shard(INDEX, root, part, IndexSettings()) for part in plan]
     images = INDEX.commit(root, indexed, {})
     detected = [make_shard(DETECT, root, shard.fingerprint, DETECTING) for shard in indexed]
-    faces = DETECT.commit(root, detected, {"images": images.fingerprint, "settings": asdict(DETECTING)})
+    faces = DETECT.commit(
+        root, detected, {"images": images.fingerprint, "settings": asdict(DETECTING), "splits": asdict(SplitSettings())}
+    )
     drawn = [make_shard(HEATMAPS, root, shard.fingerprint, HEATMAP) for shard in detected]
     tables = {"images": images, "faces": faces, "heatmaps": commit_heatmaps(root, faces, drawn, HEATMAP)}
     write_set(root, "set", {name: ref.fingerprint for name, ref in tables.items()})

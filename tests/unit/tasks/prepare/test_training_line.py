@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from mien.storage import Root, open_table, read_manifest
+from mien.storage import Root, commit, open_table, read_manifest, write_set
 from mien.tasks.prepare.training_line import training_line
 from mien.tasks.sets.splits import SplitSettings, split_of
 from mien.tasks.sets.verify import verify
@@ -34,6 +35,26 @@ def test_three_people_can_be_trained_on_and_a_growing_set_moves_nobody(tmp_path:
         assert line.startswith(f"for training: people with two or more usable photos: {', '.join(counts)}")
     assert before != {name: split_of(name, SplitSettings()) for name in before}  # somebody was chosen
     assert verify(root, PREPARED).faults == []
+
+
+def test_another_salt_moves_people_and_detects_no_photo_again(tmp_path: Path) -> None:
+    root, salted = Root(str(tmp_path / "root")), SplitSettings(0.3, 0.3, "another")
+    draw_photos(tmp_path / "photos", 8)
+    first = prepare(root, tmp_path / "photos")["faces"].fingerprint
+    detected = set(root.files_below("faces/shards"))
+    again = prepare(root, tmp_path / "photos", splits=salted)["faces"].fingerprint
+    names = {f"faces/shards/{name}.parquet" for name in read_manifest(root, "faces", again).about["detected"]}
+    assert names
+    assert names <= detected
+    found = splits(root, again)
+    assert found == {name: split_of(name, salted) for name in found}
+    assert found != splits(root, first)
+    assert verify(root, PREPARED).faults == []
+    # A row in the split of other settings is found.
+    manifest = read_manifest(root, "faces", again)
+    wrong = commit(root, "faces", manifest.shards, manifest.about | {"splits": asdict(SplitSettings())})
+    write_set(root, "wrong", {"images": manifest.about["images"], "faces": wrong.fingerprint})
+    assert any("its split is not that of its identity" in fault for fault in verify(root, "wrong").faults)
 
 
 def test_two_people_and_one_are_said_to_be_too_few_for_what_is_missing(tmp_path: Path) -> None:

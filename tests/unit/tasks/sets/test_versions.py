@@ -16,7 +16,7 @@ from mien.tasks.generator.weights import RegisteredModel
 from mien.tasks.plan.counts import PlanOutcome
 from mien.tasks.plan.pair_list import PairList
 from mien.tasks.plan.pair_shards import commit_pairs
-from mien.tasks.prepare.compare import Compared, commit_faces
+from mien.tasks.prepare.compare import Compared, CompareSettings, commit_faces
 from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatmaps
 from mien.tasks.prepare.index import INDEX
@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Root:
     root = Root(str(tmp_path))
     settings = DetectSettings("tests.own_detector:DarkSquares")
     images = INDEX.commit(root, [], {})
-    faces = commit_faces(root, images, Compared([], {"people": None, "check": None}), settings)
+    faces = commit_faces(root, images, Compared([], {"people": None, "check": None}), CompareSettings(settings))
     heatmaps = commit_heatmaps(root, faces, [], HeatmapSettings(64))
     write_set(root, "team", {ref.table: ref.fingerprint for ref in (images, faces, heatmaps)})
     tables = FaceTables("team", faces.fingerprint, heatmaps.fingerprint)
