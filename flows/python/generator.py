@@ -13,7 +13,6 @@ from mien.flows.parameters import CHAMPION, ROOT
 from mien.model.errors import ImageError
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
-from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image, format_of
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
@@ -102,12 +101,17 @@ class Generator:
         check_strength(float(strength))
         found: list[PhotoFace] = []
         for photo, side in ((source, "source"), (driver, "driver")):
-            face = self.pairs.face(pixels_of(photo))
+            face = self._face(photo)
             if face is None:
                 return TransferredPhoto(None, f"{side}: no face found: use a photo with one clearly visible face")
             found.append(face)
         made = self.pairs.transfer(found[0], found[1], retargeting, float(strength))
         return _with_measures(made.image, made.judgement, self._provenance())
+
+    def _face(self, photo: Photo) -> PhotoFace | None:
+        if isinstance(photo, str | Path):
+            return self.pairs.face_in(read_source(str(photo)))
+        return self.pairs.face_in(photo) if isinstance(photo, bytes) else self.pairs.face(pixels_of(photo))
 
     def _provenance(self) -> tuple[tuple[str, str], ...]:
         return ("generator", self.uri), ("weights", self.pairs.generator.sha256 or "")
@@ -152,12 +156,11 @@ def load(model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = 
     return Generator(PhotoPairs(generator, detector), uri)
 
 
-def pixels_of(photo: Photo) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB pixels of a photo in any of its forms.
+def pixels_of(photo: Any) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of an array or a picture of Pillow.
 
     Raises:
         ImageError: it is no picture, or an array of another shape or type.
-        StorageError: a path or URL cannot be read.
     """
     if isinstance(photo, np.ndarray):
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
@@ -165,10 +168,6 @@ def pixels_of(photo: Photo) -> UInt8[np.ndarray, "height width 3"]:
                 f"an array of {photo.dtype} and shape {photo.shape} is no photo: give RGB as uint8, height × width × 3"
             )
         return np.ascontiguousarray(photo)
-    if isinstance(photo, bytes):
-        return decode_rgb(photo)
-    if isinstance(photo, str | Path):
-        return decode_rgb(read_source(str(photo)))
     return _of_pillow(photo)
 
 

@@ -19,13 +19,16 @@ from mien.model.expression.retargeting import (
 )
 from mien.model.expression.strength import strengthened
 from mien.model.expression.strength_range import check_strength
-from mien.model.images.codec import resize_rgb
+from mien.model.images.codec import decode_rgb, image_size_px, resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 from mien.model.quality.gate import GateSettings
 from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_source
+
+_ENOUGH_SIDE_PX = 700
+"""Of the shorter side: the least that dlib looks at first, in a photo of so many or more."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class PhotoFace:
     keypoints: Keypoints
     embedding: np.ndarray
     """Of the face in the photo."""
+    scale: float
+    """Pixels of the crop per pixel of the photo."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,21 @@ class PhotoPairs:
         aligned = align_face(pixels, found[0], self.generator.alignment)
         keypoints = Keypoints(aligned.landmarks_xy, found[0].scheme, aligned.crop.shape[0])
         embedding = embed_faces(self.detector, pixels, found)[0]
-        return PhotoFace(aligned.crop, keypoints, embedding)
+        scale = float(np.sqrt(abs(np.linalg.det(aligned.source_to_crop[:, :2]))))
+        return PhotoFace(aligned.crop, keypoints, embedding, scale)
+
+    def face_in(self, data: bytes) -> PhotoFace | None:
+        """The largest face of a photo, from the bytes of its file; a large JPEG is decoded no larger than it must be.
+
+        Raises:
+            ImageError: the bytes are no picture.
+            DetectorError: as `find_faces`.
+        """
+        pixels = decode_rgb(data, _ENOUGH_SIDE_PX)
+        found = self.face(pixels)
+        if min(pixels.shape[:2]) < min(image_size_px(data)) and (found is None or found.scale > 1):
+            return self.face(decode_rgb(data))
+        return found
 
     def transfer(
         self,

@@ -18,7 +18,6 @@ import pandas as pd
 from mien.model.errors import ImageError, ModelError, SettingsError, first_line
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
-from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image
 from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.exported_generator import ExportedGenerator
@@ -116,7 +115,7 @@ class ServedGenerator:
         }
 
     def _face(self, data: bytes) -> PhotoFace | None:
-        return self._pairs.face(decode_rgb(data))
+        return self._pairs.face_in(data)
 
 
 def _number(row: Mapping[Any, Any], name: str) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mien.model.expression.retargeting import RetargetSettings
-from mien.model.images.codec import decode_rgb
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.inference.quick_dlib import load_pair_detector
 from mien.model.quality.judge import Judgement
@@ -37,7 +36,7 @@ def transfer_photos(
 
 
 def _face(pairs: PhotoPairs, uri: str) -> PhotoFace:
-    found = pairs.face(decode_rgb(read_source(uri)))
+    found = pairs.face_in(read_source(uri))
     if found is None:
         raise RunError(f"no face found in {uri}: use a photo with one clearly visible face")
     return found

@@ -293,3 +293,28 @@ def test_a_picture_of_120_megapixels_is_refused_by_its_header(tmp_path: Path, mo
     told, peak = decoded_alone(tmp_path / "a")
     assert "10950×10950 pixels are more than 50000000" in told
     assert peak < 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "least_px", "height_px"),
+    [
+        ("JPEG", None, 400),
+        ("JPEG", 300, 400),
+        ("JPEG", 201, 400),
+        ("JPEG", 200, 200),
+        ("JPEG", 60, 100),
+        ("PNG", 60, 400),
+    ],
+)
+def test_a_large_jpeg_is_decoded_as_small_as_it_may_be(kind: str, least_px: int | None, height_px: int) -> None:
+    smooth = np.linspace(0, 255, 600 * 400 * 3).reshape(400, 600, 3).astype(np.uint8)
+    data = encoded(smooth, kind)
+    pixels = decode_rgb(data, least_px)
+    assert pixels.shape == (height_px, height_px * 3 // 2, 3)
+    assert (
+        np.abs(resize_rgb(pixels[:, :height_px], 40).astype(int) - resize_rgb(decode_rgb(data)[:, :400], 40)).max() < 9
+    )
+    if kind == "JPEG":
+        turned = Image.fromarray(smooth)
+        turned.getexif()[0x0112] = 6
+        assert decode_rgb(encoded(turned, kind, exif=turned.getexif()), least_px).shape == (*pixels.shape[1::-1], 3)

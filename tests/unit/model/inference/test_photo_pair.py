@@ -10,6 +10,8 @@ import pytest
 from mien.model.detection.load import load_detector
 from mien.model.errors import ModelError, SettingsError
 from mien.model.expression.retargeting import RetargetSettings
+from mien.model.images.codec import decode_rgb, encode_jpeg
+from mien.model.inference import photo_pair
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.photo_pair import PhotoPairs
 from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
@@ -57,3 +59,35 @@ def test_what_cannot_be_is_told(pairs: PhotoPairs) -> None:
         pairs.transfer(face, face, strength=2.0)
     with pytest.raises(ModelError, match="without a shape model"):
         pairs.transfer(face, face, RetargetSettings("shape_model"))
+
+
+def jpeg(pixels: np.ndarray, times: int) -> bytes:
+    return encode_jpeg(np.ascontiguousarray(pixels.repeat(times, 0).repeat(times, 1)), 95)
+
+
+def test_a_large_photo_is_decoded_whole_only_where_the_crop_needs_it(
+    pairs: PhotoPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_pair, "_ENOUGH_SIDE_PX", 480)
+    decoded: list[int] = []
+
+    def decode(data: bytes, from_side_px: int | None = None) -> np.ndarray:
+        pixels = decode_rgb(data, from_side_px)
+        decoded.append(len(pixels))
+        return pixels
+
+    monkeypatch.setattr(photo_pair, "decode_rgb", decode)
+    for pixels, times, sides in (
+        (photo(), 8, [480]),  # the face is large enough
+        (photo(12, 12), 8, [480, 960]),  # of a small one the crop has more pixels
+        (np.full((120, 120, 3), 240, np.uint8), 8, [480, 960]),  # no face
+        (photo(12, 12), 4, [480]),  # there is no more
+    ):
+        decoded.clear()
+        found = pairs.face_in(jpeg(pixels, times))
+        assert decoded == sides
+        assert (found is None) == (int(pixels.min()) == 240)
+        whole = pairs.face(decode_rgb(jpeg(pixels, times)))
+        if found is not None and whole is not None:
+            apart = found.crop.astype(int) - whole.crop
+            assert np.abs(apart).mean() < 3

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.model.landmarks.alignment import apply_transform, bordered, invert_transform, similarity_transform, warp
+from mien.model.landmarks.alignment import (
+    apply_transform,
+    bordered,
+    by_centres,
+    invert_transform,
+    similarity_transform,
+    warp,
+)
 
 FIVE = np.array([[80.0, 100], [170, 96], [128, 150], [95, 190], [160, 188]])
 
@@ -96,3 +103,25 @@ def test_outside_repeats_the_border() -> None:
     assert (out[5, 20:] == 200).all()
     assert (bordered(image, 7)[10, -8:] == 200).all()
     assert bordered(image, 0).shape == (20, 20, 3)
+
+
+@pytest.mark.parametrize("shrink", [2, 3, 7])
+@pytest.mark.parametrize("place", [(60, 40), (-30, 10), (210, 260), (900, -900)])
+def test_a_part_of_a_photo_shrinks_to_the_same_pixels_as_the_whole_of_it(
+    shrink: int, place: tuple[float, float]
+) -> None:
+    photo = np.random.default_rng(shrink).integers(0, 256, (shrink * 120, shrink * 90, 3), np.uint8)
+    angle, scale = 0.3, 1 / (shrink + 0.4)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = np.column_stack([linear, np.array([20, 20]) - linear @ np.array(place)])
+    small = cv2.resize(photo, (90, 120), interpolation=cv2.INTER_AREA)
+    of_small = by_centres(matrix @ np.diag([shrink, shrink, 1.0]))
+    whole = cv2.warpAffine(small, of_small, (40, 40), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    assert np.abs(warp(photo, matrix, 40).astype(int) - whole).max() <= 1  # cv2 rounds shifts to 1/32 px
+
+
+def test_a_photo_whose_sides_are_no_multiple_of_the_average_keeps_its_border() -> None:
+    photo = np.zeros((101, 67, 3), np.uint8)
+    photo[:, -1] = photo[-1] = 255
+    shown = warp(photo, np.column_stack([np.eye(2) / 5, [-10.0, -16.0]]), 40)
+    assert (shown[-10:, -10:] == 255).all()
