@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -61,7 +62,6 @@ class _Module:
         return self.path.name == "__init__.py"
 
 
-@cache
 def source_digest(*module_names: str) -> str:
     """Fingerprint of these modules, of the first-party modules that they import, directly or not, and of the major and
     minor versions of the numeric libraries that any of them uses.
@@ -71,6 +71,17 @@ def source_digest(*module_names: str) -> str:
     Raises:
         ModuleNotFoundError: there is no such module, or it has no source file.
     """
+    with _ONE_THREAD:
+        return _digest(*module_names)
+
+
+_ONE_THREAD = threading.RLock()
+"""Threads that parse at once would do the same work several times, and meet a fault of Python 3.11's parser ("AST
+constructor recursion depth mismatch")."""
+
+
+@cache
+def _digest(*module_names: str) -> str:
     modules: dict[str, _Module] = {}
     for name in module_names:
         _follow(_read(name), modules)
@@ -136,38 +147,40 @@ def _read(module: str) -> _Module:
         raise ModuleNotFoundError(f"{module!r} has no source file", name=module)
     tree = ast.parse(path.read_bytes())
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imports = tuple(_imports(tree, package))
+    imports: list[tuple[str, str | None]] = []
+    words: set[str] = set()
+    for node in ast.walk(tree):  # once: most of the time goes into walking
+        imports.extend(_imported(node, package))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words.add(node.value)
+        _strip_docstrings(node)
     libraries = frozenset(name for imported, _ in imports if (name := imported.partition(".")[0]) in NUMERIC_LIBRARIES)
-    beside = {name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest() for name in _files_named(tree, path)}
-    _strip_docstrings(tree)
+    beside = {name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest() for name in _files_named(words, path)}
     # Without attributes: line numbers move with every comment.
-    return _Module(module, path, fingerprint([ast.dump(tree), beside]), imports, libraries)
+    return _Module(module, path, fingerprint([ast.dump(tree), beside]), tuple(imports), libraries)
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str | None]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, None) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            module = ".".join([*above, *([node.module] if node.module else [])])
-            yield from ((module, alias.name) for alias in node.names)
+def _imported(node: ast.AST, package: str) -> Iterator[tuple[str, str | None]]:
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, None) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        module = ".".join([*above, *([node.module] if node.module else [])])
+        yield from ((module, alias.name) for alias in node.names)
 
 
-def _files_named(tree: ast.Module, path: Path) -> list[str]:
+def _files_named(words: set[str], path: Path) -> list[str]:
     """Files beside the module that one of its strings names."""
-    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     beside = {file.name for file in path.parent.iterdir() if file.is_file() and file.suffix not in (".py", ".pyc")}
     return sorted(words & beside)
 
 
-def _strip_docstrings(tree: ast.Module) -> None:
+def _strip_docstrings(node: ast.AST) -> None:
     """Removes every string that stands alone: docstrings, also those of fields."""
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody"):
-            body = getattr(node, field, None)
-            if isinstance(body, list):
-                setattr(node, field, [statement for statement in body if not _is_text(statement)])
+    for field in ("body", "orelse", "finalbody"):
+        body = getattr(node, field, None)
+        if isinstance(body, list):
+            setattr(node, field, [statement for statement in body if not _is_text(statement)])
 
 
 def _is_text(statement: ast.stmt) -> bool:

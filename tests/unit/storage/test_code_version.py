@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     """A running process keeps what it has read of the code."""
-    for kept in (code_version.source_digest, code_version._read, code_version._exists):
+    for kept in (code_version._digest, code_version._read, code_version._exists):
         kept.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "digested"]:
         del sys.modules[name]
@@ -64,6 +65,15 @@ def test_a_changed_line_anywhere_below_a_stage_changes_its_digest(package: Path,
     path = package / name
     path.write_text(path.read_text() + ("\nX = 1\n" if name.endswith(".py") else " "))
     assert digest() != before
+
+
+def test_threads_that_ask_at_once_read_each_module_once(package: Path) -> None:
+    expected = digest()
+    forget()
+    with ThreadPoolExecutor(16) as threads:
+        assert set(threads.map(lambda _: source_digest("digested.stage"), range(16))) == {expected}
+    read = code_version._read.cache_info()
+    assert read.misses == read.currsize
 
 
 def test_what_a_stage_does_not_import_does_not_count(package: Path) -> None:
@@ -94,13 +104,13 @@ def test_neither_order_nor_folder_changes_the_digest(
 
 def test_the_versions_of_the_libraries_that_compute_count(monkeypatch: pytest.MonkeyPatch) -> None:
     stages = ("mien.model.landmarks.alignment", "mien.storage.fingerprints")
-    numeric, plain = (source_digest.__wrapped__(stage) for stage in stages)
+    numeric, plain = (code_version._digest.__wrapped__(stage) for stage in stages)
     monkeypatch.setattr("mien.storage.code_version.version", lambda name: "99.1.2")
-    assert source_digest.__wrapped__(stages[0]) != numeric
-    assert source_digest.__wrapped__(stages[1]) == plain
-    changed = source_digest.__wrapped__(stages[0])
+    assert code_version._digest.__wrapped__(stages[0]) != numeric
+    assert code_version._digest.__wrapped__(stages[1]) == plain
+    changed = code_version._digest.__wrapped__(stages[0])
     monkeypatch.setattr("mien.storage.code_version.version", lambda name: "99.1.3")
-    assert source_digest.__wrapped__(stages[0]) == changed  # a patch release recomputes nothing
+    assert code_version._digest.__wrapped__(stages[0]) == changed  # a patch release recomputes nothing
 
 
 @pytest.fixture
@@ -124,7 +134,7 @@ from mien.storage import code_version
 assert mien.__file__.startswith(sys.argv[1])
 for _ in sys.stdin:
     code_version._read.cache_clear()
-    code_version.source_digest.cache_clear()
+    code_version._digest.cache_clear()
     print(*map(code_version.source_digest, sys.argv[2:]), flush=True)
 """
 """A process that imports the clone, and prints the digests of the stages as they are now for each line it reads."""
