@@ -16,16 +16,16 @@ PYTEST    ?=
 # By module, in their order: the long ones of tests/integration come first, the many small ones fill up the end.
 PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST)
 
-.PHONY: demo test test-all lint types imports code audit docs bench up down clean
+.PHONY: demo test test-all lint types imports compiled code audit docs bench up down clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/mien demo --root $(ROOT)
 
-test: lint types imports
+test: lint types imports compiled
 	$(PYTEST_ALL)
 
 # With the long kills and mutations, and the audits: before a release, or after changes to what is written and resumed.
-test-all: lint types imports code
+test-all: lint types imports code compiled
 	$(PYTEST_ALL) -m ''
 	@$(MAKE) --no-print-directory audit
 
@@ -38,6 +38,10 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# The tests start more than a hundred processes. Where bytecode may not be written, each would compile all modules anew.
+compiled: $(VENV)/.dev
+	@$(BIN)/python -m compileall -q flows tasks model storage mien deployments benchmarks tests
 
 # Code that is often the way in for an attack; pyproject.toml and the lines themselves say what is waived, and why.
 code: $(VENV)/.dev

@@ -1,6 +1,6 @@
 """A week of nights on real servers: photos arrive, a person withdraws, an upload is corrupt, generators come and go.
 
-python -m benchmarks.week [--nights 7] [--steps 400] [--seed 0]
+python -m benchmarks.week [--nights 7] [--steps 100] [--seed 0]
 
 On loopback: S3 (moto, over the wire), Prefect on Postgres, MLflow, a work pool with the project's deployments and a
 worker. Photos of the AT&T (ORL) faces are uploaded to S3 day by day; each night is a run of `nightly/local`. A run of
@@ -107,7 +107,7 @@ class Week:
 
     def saturday(self) -> None:
         """A longer training: better, so it becomes the champion. The faces of the former one stay."""
-        self.train(4 * self.steps, seed=2, champion=True)
+        self.train(3 * self.steps, seed=2, champion=True)
         self.upload(6, [6])
 
     def sunday(self) -> None:
@@ -184,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nights", type=int, default=len(DAYS))
     parser.add_argument(
-        "--steps", type=int, default=400, help="of the first training; the better one has four times more"
+        "--steps", type=int, default=100, help="of the first training; the better one has three times as many"
     )
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()

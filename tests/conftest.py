@@ -29,14 +29,24 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 import jaxtyping
 import pytest
 
+from tests.prefect_database import copy_database
+
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 jaxtyping.install_import_hook("mien.model", "beartype.beartype")
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A real Prefect API on a database of its own, one for each test process."""
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.testing import utilities
 
-    with prefect_test_harness(server_startup_timeout=300):
-        yield
+    def folder() -> str:
+        """Of the harness's database, which needs no migration."""
+        made = tmp_path_factory.mktemp("prefect-server")
+        copy_database(tmp_path_factory, made / "prefect-test.db")
+        return str(made)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utilities, "mkdtemp", folder)
+        with utilities.prefect_test_harness(server_startup_timeout=300):
+            yield

@@ -25,10 +25,10 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("flow", ["prepare", "verify", "report", "gallery"])
-def test_flows_without_a_generator_load_neither_torch_nor_mlflow(flow: str) -> None:
-    loaded = loaded_by(f"import mien.flows.{flow}")
-    assert f"mien.flows.{flow}" in loaded
+def test_flows_without_a_generator_load_neither_torch_nor_mlflow() -> None:
+    flows = [f"mien.flows.{flow}" for flow in ("prepare", "verify", "report", "gallery")]
+    loaded = loaded_by("\n".join(f"import {flow}" for flow in flows))
+    assert loaded >= set(flows)
     assert not loaded & {"torch", "mlflow", "sklearn", "scipy", "skimage"}
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_database import put_database
+
 MIEN = str(Path(sys.executable).parent / "mien")
 
 
@@ -39,18 +41,10 @@ def test_a_wrong_argument_starts_no_server(environment: dict[str, str], tmp_path
     assert list(Path(environment["PREFECT_HOME"]).rglob("*.db")) == []
 
 
-def test_prepare_tells_of_photos_that_fit_no_pattern(environment: dict[str, str], tmp_path: Path) -> None:
-    photo = tmp_path / "photos" / "anna.jpg"
-    photo.parent.mkdir()
-    photo.write_bytes(b"never read")
-    options = ("--pattern", "{identity}/*.jpg", "--set", "none", "--root", "root")
-    done = mien(environment, "prepare", "photos", *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "1 left out: its path does not fit the pattern {identity}/*.jpg" in done.stdout
-    assert "no face is usable: mien report --root root --set none shows why" in done.stdout
-
-
-def test_prepare_tells_what_became_of_the_photos_and_nothing_else(environment: dict[str, str], tmp_path: Path) -> None:
+def test_prepare_tells_what_became_of_the_photos_and_nothing_else(
+    environment: dict[str, str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    put_database(tmp_path_factory, Path(environment["PREFECT_HOME"]))
     photos = tmp_path / "photos" / "anna"
     photos.mkdir(parents=True)
     (photos / "broken.jpg").write_bytes(b"not a picture")

@@ -23,6 +23,7 @@ from deployments.servers import free_port, prefect_server, running
 from mien.flows.cli.app import main
 from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
+from tests.prefect_database import put_database
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
     }
     (folder / "empty").mkdir()
-    home = environment | {"PREFECT_HOME": str(folder / "server")}
+    home = environment | {"PREFECT_HOME": str(put_database(tmp_path_factory, folder / "server"))}
     with running(prefect_server(port), folder / "prefect.log", home, f"http://127.0.0.1:{port}/api/health"):
         yield Server(environment, folder / "empty")
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.paths import REPOSITORY
+from tests.prefect_database import put_database
 
 COMMAND = """
 import os, signal, sys, time
@@ -44,8 +45,10 @@ def _command(how: str, home: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("ended_by", [None, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_server_ends_with_its_command(ended_by: signal.Signals | None, tmp_path: object) -> None:
-    command = _command("waits" if ended_by else "ends", str(tmp_path))
+def test_the_server_ends_with_its_command(
+    ended_by: signal.Signals | None, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    command = _command("waits" if ended_by else "ends", str(put_database(tmp_path_factory, tmp_path)))
     assert command.stdout is not None
     url = command.stdout.readline().strip()
     assert url.startswith("http://127.0.0.1:")

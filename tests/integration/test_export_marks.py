@@ -32,6 +32,7 @@ from mien.tasks.runtime import workers
 from tests.certificates import Signed, make_signed
 from tests.integration.flow_calls import export, generated
 from tests.paths import REPOSITORY
+from tests.prefect_database import put_database
 from tests.small_root import GENERATED, small_root
 
 
@@ -202,10 +203,13 @@ def test_what_cannot_sign_is_said_in_one_line_without_the_key(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_key_is_in_no_other_file_and_no_log(root: Path, signed: Signed, tmp_path: Path) -> None:
+def test_the_key_is_in_no_other_file_and_no_log(
+    root: Path, signed: Signed, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     options = arguments(root, tmp_path / "out", "--sign", signed.option, "--format", "webdataset", "--workers", "1")
     kept = {name: value for name, value in os.environ.items() if name not in ("PREFECT_API_URL", "PREFECT_HOME")}
-    environment = kept | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(tmp_path / "prefect")}
+    home = put_database(tmp_path_factory, tmp_path / "prefect")
+    environment = kept | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(home)}
     command = [sys.executable, "-m", "mien.flows.cli.app", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr

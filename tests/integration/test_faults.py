@@ -27,6 +27,7 @@ from tests.integration.faulty_job import (
     once_a_shard_is_there,
     use_registry,
 )
+from tests.prefect_database import put_database
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers", "job")
 
@@ -180,11 +181,14 @@ def test_registered_weights_that_are_not_the_registered_ones_make_no_face(
 LOST_SHARD_PAIRS = 8
 
 
-def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(job: Job, tmp_path: Path) -> None:
+def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(
+    job: Job, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     root, port = job.fresh(tmp_path / "root"), free_port()
     api = f"http://127.0.0.1:{port}/api"
     # Less patient than by default, where each call is tried again over a minute.
-    given = job.environment(PREFECT_API_URL=api, PREFECT_HOME=str(tmp_path / "home"), PREFECT_CLIENT_MAX_RETRIES="1")
+    home = put_database(tmp_path_factory, tmp_path / "home")
+    given = job.environment(PREFECT_API_URL=api, PREFECT_HOME=str(home), PREFECT_CLIENT_MAX_RETRIES="1")
     # Two shards: each task run more meets the lost API once more.
     few = {"per_identity": 4, "candidates": 4}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in few.items()]

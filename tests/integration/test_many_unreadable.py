@@ -46,4 +46,5 @@ def test_a_set_without_a_single_usable_photo_has_all_its_rows(tmp_path: Path) ->
         (tmp_path / f"photos/anna/{number:03d}.jpg").write_bytes(b"\0\0\0\x18ftypheic" + str(number).encode())
     done = prepare([tmp_path / "photos"], "none", tmp_path / "root", faces=OWN, max_failed=1)
     assert (done.unreadable, done.usable) == (MANY, 0)
+    assert done.lines()[-1] == f"no face is usable: mien report --root {tmp_path}/root --set none shows why"
     assert verify("none", tmp_path / "root").ok

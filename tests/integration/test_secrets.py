@@ -18,6 +18,7 @@ import pytest
 
 from deployments.servers import free_port, prefect_server, running
 from mien.storage.sources.samples import sample_folder
+from tests.prefect_database import put_database
 
 MARK = "PLANTED"
 MIEN = str(Path(sys.executable).parent / "mien")
@@ -39,12 +40,11 @@ def photos_url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+def environment(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Of the commands: secrets to be kept, and one Prefect server whose database lies among what is searched."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "AWS_"))}
     port = free_port()
-    (tmp_path / "kept").mkdir()
-    home = kept | {"PREFECT_HOME": str(tmp_path / "kept" / "prefect")}
+    home = kept | {"PREFECT_HOME": str(put_database(tmp_path_factory, tmp_path / "kept" / "prefect"))}
     given = home | {
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "AWS_SECRET_ACCESS_KEY": f"{MARK}awssecret",

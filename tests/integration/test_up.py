@@ -69,6 +69,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
     }
+    put_database(tmp_path_factory, folder / "servers" / "prefect")
     try:
         printed = _make("up", bare)
         lines = (folder / "run/environment.sh").read_text().splitlines()
@@ -271,6 +272,7 @@ NIGHTS = """
 import time
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from tests.prefect_database import put_database
 
 with get_client(sync_client=True) as client:
     deployment = client.read_deployment_by_name("nightly/local")
