@@ -7,7 +7,8 @@ a file appears whole or not at all, listings are never stale, and errors say wha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -212,45 +213,51 @@ class Root:
 
     def list(self, path: str) -> list[str]:
         """Sorted names of the files directly in a folder, without hidden ones; empty where there is no such folder."""
-        folder = self.full_path(path)
-        try:
-            with storage_errors(self.uri(path)):
-                found: list[dict[str, Any]] = self.filesystem.ls(folder, detail=True)
-        except MissingError:
-            return []
-        names = [str(info["name"]).rsplit("/", 1)[-1] for info in found if info["type"] != "directory"]
+        names = [str(info["name"]).rsplit("/", 1)[-1] for info in self._listed(path) if info["type"] != "directory"]
         return sorted(name for name in names if name and not name.startswith("."))
 
     def files(self, path: str) -> list[FileInfo]:
         """The files directly in a folder, sorted by name, hidden ones included; empty where there is no such folder."""
-        try:
-            with storage_errors(self.uri(path)):
-                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
-        except MissingError:
-            return []
-        files = [self._described(path, info) for info in found if info["type"] != "directory"]
-        return sorted(files, key=lambda file: file.name)
+        described = (self._described(path, info) for info in self._listed(path) if info["type"] != "directory")
+        return sorted(filter(None, described), key=lambda file: file.name)
 
-    def _described(self, folder: str, info: dict[str, Any]) -> FileInfo:
+    def _described(self, folder: str, info: dict[str, Any]) -> FileInfo | None:
+        """None of a file that is gone by now."""
         name = str(info["name"]).rsplit("/", 1)[-1]
         written = info.get("LastModified")  # S3 tells it with the listing, and each question would be a request
-        return FileInfo(name, int(info["size"] or 0), written or self.modified(f"{folder}/{name}" if folder else name))
+        try:
+            written = written or self.modified(f"{folder}/{name}" if folder else name)
+        except MissingError:
+            return None
+        return FileInfo(name, int(info["size"] or 0), written)
+
+    def _listed(self, path: str) -> list[dict[str, Any]]:
+        """What lies directly in a folder; nothing where there is no such folder.
+
+        Local filesystems look at one file after the other, and fail at one that is deleted meanwhile. That must not
+        look like a folder that is not there: `runs/` would be taken for empty while a job is at work.
+        """
+        while True:
+            try:
+                with storage_errors(self.uri(path)):
+                    return self.filesystem.ls(self.full_path(path), detail=True)
+            except MissingError:
+                local = self.local_path(path)
+                if local is None or not os.path.isdir(local):
+                    return []
 
     def folders(self, path: str) -> list[str]:
         """Sorted names of the folders directly in a folder; empty where there is no such folder."""
-        try:
-            with storage_errors(self.uri(path)):
-                found: list[dict[str, Any]] = self.filesystem.ls(self.full_path(path), detail=True)
-        except MissingError:
-            return []
-        return sorted(str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in found if i["type"] == "directory")
+        found = (info for info in self._listed(path) if info["type"] == "directory")
+        return sorted(str(info["name"]).rstrip("/").rsplit("/", 1)[-1] for info in found)
 
     def files_below(self, path: str = "") -> list[str]:
         """Sorted paths of all files below a folder, hidden ones too, relative to the root."""
-        folder = self.full_path(path)
         try:
             with storage_errors(self.uri(path)):
-                found = cast("list[str]", self.filesystem.find(folder))
+                if (local := self.local_path(path)) is not None:
+                    return sorted(Path(name).relative_to(self._base or "/").as_posix() for name in _walked(local))
+                found = cast("list[str]", self.filesystem.find(self.full_path(path)))
         except MissingError:
             return []
         base = f"{self._base}/"
@@ -277,6 +284,17 @@ class Root:
             raise StorageError(f"{self.url} itself is not deleted: give a folder below it")
         with suppress(MissingError), storage_errors(self.uri(path)):
             self.filesystem.rm(self.full_path(path), recursive=True)
+
+
+def _walked(folder: Path) -> Iterator[str]:
+    """All files below. fsspec would leave out a folder of which one file is deleted meanwhile."""
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for parent, _, names in os.walk(folder, onerror=fail):
+        yield from (os.path.join(parent, name) for name in names)
 
 
 def _can_create(filesystem: Any) -> bool:

@@ -22,6 +22,7 @@ from deployments.schedules import deployments_of
 from deployments.servers import free_port
 from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
+from tests.prefect_database import put_database
 
 BIN = Path(sys.executable).parent
 
@@ -272,7 +273,6 @@ NIGHTS = """
 import time
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
-from tests.prefect_database import put_database
 
 with get_client(sync_client=True) as client:
     deployment = client.read_deployment_by_name("nightly/local")

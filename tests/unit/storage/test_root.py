@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -256,3 +257,32 @@ def test_a_root_is_no_chain_and_no_file_of_templates(url: str) -> None:
     with pytest.raises(StorageError, match="chain of filesystems or a reference file") as caught:
         Root(url)
     assert "\n" not in str(caught.value)
+
+
+def test_a_listing_beside_files_that_come_and_go_leaves_out_nothing_that_stays(tmp_path: Path) -> None:
+    """As in `runs/`, where a listing without a marker means that nobody is at work."""
+    root = Root(str(tmp_path))
+    for number in range(20):
+        root.write_bytes(f"runs/{number:02d}.json", b"{}")
+    there, over = root.list("runs"), threading.Event()
+
+    def come_and_go(name: str) -> None:
+        while not over.is_set():
+            for number in range(5):
+                path = tmp_path / f"runs/.{name}{number}.tmp"
+                path.write_bytes(b"")
+                path.unlink()
+
+    threads = [threading.Thread(target=come_and_go, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            assert root.list("runs") == there
+            assert [file.name for file in root.files("runs") if not file.name.startswith(".")] == there
+            assert [path for path in root.files_below() if path.endswith(".json")] == [f"runs/{n}" for n in there]
+            assert root.folders("") == ["runs"]
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
