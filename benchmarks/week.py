@@ -126,18 +126,18 @@ class Week:
     # --- The nights ------------------------------------------------------------------------------------------------
 
     def run_night(self, **more: Any) -> str:
-        """A run that is killed once, and one that ends; the id of the latter."""
+        """A run that is killed, and one that ends; or one that is over before its kill. The id of the last."""
         self.night.parameters = JOB | more
         run = self.night.start()
         self._until(run, lambda state: state == "RUNNING" or state in ENDED)
-        time.sleep(self.chance.uniform(2, 25))
+        time.sleep(self.chance.uniform(2, 15))
         if (state := self.night.state(run)) in ENDED:
             self.say(f"the run was over before its kill: {state}")
         else:
             self.say(f"killed {kill_run(self.worker)} process that ran the flow")
             self._until(run, lambda state: state in ENDED)
-        run = self.night.start()
-        state = self._until(run, lambda state: state in ENDED)
+            run = self.night.start()
+            state = self._until(run, lambda state: state in ENDED)
         if state != "COMPLETED":
             raise SystemExit(f"the night ended as {state}: see {self.night.scratch / 'worker.log'}")
         return run

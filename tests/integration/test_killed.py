@@ -18,30 +18,37 @@ import pytest
 from mien import storage
 from tests.paths import REPOSITORY
 
-# Small shards, so that there is something between the kills.
-PREPARE = """
+COMMAND = """
 import sys
-import mien.flows.prepare
+from tests.integration.test_killed import {work}
 if __name__ == "__main__":
-    mien.flows.prepare.SHARD_IMAGES = 3
-    images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-    mien.flows.prepare.prepare_faces(images, set="three", root=sys.argv[1], crop_size=64, workers=2)
+    {work}(sys.argv[1])
 """
+PREPARE, TRAIN = (COMMAND.format(work=work) for work in ("prepare_three", "train_twelve"))
 
-TRAIN = """
-import sys
-from mien.model.training.settings import TrainSettings
-from mien.storage import Root
-from mien.tasks.sets.faces import face_tables
-from mien.tasks.train.train import TrainOptions, resolve_settings, train, training_fingerprint
-if __name__ == "__main__":
-    root = Root(sys.argv[1])
+
+def prepare_three(root: str) -> None:
+    """In small shards, so that there is something between the kills."""
+    from mien.flows.prepare import prepare_faces
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.flows.prepare.SHARD_IMAGES", 3)
+        images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
+        prepare_faces(images, set="three", root=root, crop_size=64, workers=2)
+
+
+def train_twelve(root_url: str) -> None:
+    """Twelve updates, each with a checkpoint."""
+    from mien.model.training.settings import TrainSettings
+    from mien.tasks.sets.faces import face_tables
+    from mien.tasks.train.train import TrainOptions, resolve_settings, train, training_fingerprint
+
+    root = storage.Root(root_url)
     sets = [face_tables(root, "six")]
     options = TrainOptions("residual", 64, steps=12, seed=0)
     settings = resolve_settings(root, sets, TrainSettings(checkpoint_every_s=0.0), options)
     done = train(root, sets, settings, training_fingerprint(sets, settings))
     print(done.sha256, done.run_id, done.steps)
-"""
 
 
 def start(script: str, root: Path) -> subprocess.Popen[str]:
@@ -86,11 +93,11 @@ def shards(root: Path) -> list[Path]:
     return sorted(root.glob("*/shards/*.parquet"))
 
 
-@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.usefixtures("prefect_server", "shared_workers")
 @pytest.mark.parametrize("kills", [2, pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: Path, kills: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    finish(PREPARE, whole)
+    prepare_three(str(whole))
     chance = random.Random(7)
     for attempt in range(kills):
         process, enough = start(PREPARE, broken), len(shards(broken)) + chance.randint(1, 6)
@@ -109,22 +116,22 @@ def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path:
     "killed_after", [(5,), pytest.param(tuple(range(12)), marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
 )
 def test_a_killed_training_has_the_weights_of_an_unbroken_one(
-    pipeline_root: tuple[Path, Any], tmp_path: Path, killed_after: tuple[int, ...]
+    pipeline_root: tuple[Path, Any], tmp_path: Path, killed_after: tuple[int, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcomes: list[list[str]] = []
     trained = shutil.ignore_patterns("checkpoints", "models", "mlartifacts", "mlflow.db")
     for name in ("whole", "broken"):
         shutil.copytree(pipeline_root[0], tmp_path / name, ignore=trained)
-    for name in ("whole", "broken"):
-        root = tmp_path / name
-        for kept in killed_after if name == "broken" else ():
-            process = start(TRAIN, root)
-            while process.poll() is None and newest_checkpoint(root) <= kept:
-                time.sleep(0.01)
-            kill(process, parent_only=False)
-            assert newest_checkpoint(root) > 0
-        outcomes.append(finish(TRAIN, root).split())
-    (whole_sha, _, whole_steps), (broken_sha, _, broken_steps) = outcomes
+    capsys.readouterr()
+    train_twelve(str(tmp_path / "whole"))
+    whole_sha, _, whole_steps = capsys.readouterr().out.splitlines()[-1].split()
+    root = tmp_path / "broken"
+    for kept in killed_after:
+        process = start(TRAIN, root)
+        while process.poll() is None and newest_checkpoint(root) <= kept:
+            time.sleep(0.01)
+        kill(process, parent_only=False)
+        assert newest_checkpoint(root) > 0
+    broken_sha, _, broken_steps = finish(TRAIN, root).split()
     assert whole_steps == broken_steps == "12"
     assert whole_sha == broken_sha
 
