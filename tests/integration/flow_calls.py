@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ UNJUDGED: dict[str, Any] = {"gate": OPEN_GATE}
 """Settings under which the faces of a generator of six updates are accepted."""
 ANY_CHAMPION: dict[str, Any] = {"promotion": {"min_updates": 1, "baselines": []}}
 """Six updates draw mud, which is no champion by default; the tests of what comes after need some champion."""
-EVALUATED_PAIRS = 20
-"""After a training, for each split and kind: enough for two chunks of work. As many as by default take a minute."""
+EVALUATED_PAIRS, CHUNK = 5, 3
+"""After a training, for each split and kind: enough for two chunks of work. Each pair takes a second of a core, and by
+default there are some hundred."""
 
 
 def prepare(images: Sequence[str | Path], name: str, root: Path | str, **settings: Any) -> Any:
@@ -79,7 +81,7 @@ def verify(name: str, root: Path | str, **settings: Any) -> Any:
 
 @contextmanager
 def quickly_evaluated() -> Iterator[None]:
-    """While the block runs, a training is evaluated on `EVALUATED_PAIRS`."""
+    """While the block runs, a training is evaluated on `EVALUATED_PAIRS`, in chunks of `CHUNK`."""
     import mien.flows.train
     from mien.tasks.evaluate import EvaluationSettings
 
@@ -87,6 +89,8 @@ def quickly_evaluated() -> Iterator[None]:
         patch.setattr(
             mien.flows.train, "EvaluationSettings", partial(EvaluationSettings, EVALUATED_PAIRS, EVALUATED_PAIRS)
         )
+        # The package names its function like the module.
+        patch.setattr(import_module("mien.tasks.evaluate.evaluate"), "CHUNK", CHUNK)
         yield
 
 
