@@ -102,6 +102,10 @@ def _normalised(url: str) -> str:
     return f"{scheme}://{rest.rstrip('/') or rest[:1]}"
 
 
+_LISTINGS = 1000
+"""Of a folder in which files are deleted meanwhile, before that is an error."""
+
+
 @dataclass(frozen=True)
 class FileInfo:
     """A file as a listing tells of it."""
@@ -237,7 +241,7 @@ class Root:
         Local filesystems look at one file after the other, and fail at one that is deleted meanwhile. That must not
         look like a folder that is not there: `runs/` would be taken for empty while a job is at work.
         """
-        while True:
+        for left in reversed(range(_LISTINGS)):
             try:
                 with storage_errors(self.uri(path)):
                     return self.filesystem.ls(self.full_path(path), detail=True)
@@ -245,6 +249,9 @@ class Root:
                 local = self.local_path(path)
                 if local is None or not os.path.isdir(local):
                     return []
+                if not left:
+                    raise
+        raise AssertionError
 
     def folders(self, path: str) -> list[str]:
         """Sorted names of the folders directly in a folder; empty where there is no such folder."""

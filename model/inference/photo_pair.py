@@ -58,7 +58,7 @@ class PhotoFace:
     embedding: np.ndarray
     """Of the face in the photo."""
     scale: float
-    """Pixels of the crop per pixel of the photo."""
+    """Pixels of the crop per pixel of the photo, as it was decoded."""
 
 
 @dataclass(frozen=True)

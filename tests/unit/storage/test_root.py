@@ -259,6 +259,24 @@ def test_a_root_is_no_chain_and_no_file_of_templates(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_link_to_nothing_is_listed_and_a_folder_that_never_holds_still_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Root(str(tmp_path))
+    root.write_bytes("a/file", b"x")
+    (tmp_path / "a/link").symlink_to(tmp_path / "nothing")
+    assert root.list("a") == ["file", "link"]
+    assert [file.name for file in root.files("a")] == ["file"]
+
+    def gone(*_: object, **__: object) -> None:
+        raise FileNotFoundError("a/file")
+
+    monkeypatch.setattr(root.filesystem, "ls", gone)
+    with pytest.raises(MissingError):
+        root.list("a")
+    assert root.list("b") == []
+
+
 def test_a_listing_beside_files_that_come_and_go_leaves_out_nothing_that_stays(tmp_path: Path) -> None:
     """As in `runs/`, where a listing without a marker means that nobody is at work."""
     root = Root(str(tmp_path))
