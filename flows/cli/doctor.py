@@ -20,11 +20,11 @@ from prefect.settings import PREFECT_API_URL
 from mien.flows.cli.doctor_machine import cuda, disks, s3, versions
 from mien.flows.cli.finding import Finding
 from mien.flows.parameters import ROOT, Detector, RootUrl
-from mien.model.detection.dlib_weights import EMBEDDING, LANDMARKS, weight_file
 from mien.model.detection.licences import WeightsLicence
 from mien.model.detection.load import load_detector
 from mien.model.device import pick_device, uses_bfloat16
 from mien.model.errors import ModelError
+from mien.model.graphs.dlib_weights import EMBEDDING, LANDMARKS, weight_file
 from mien.storage import Root, StorageError
 from mien.storage.secrets import public_url
 from mien.tasks.errors import RunError, UsageError

@@ -98,6 +98,52 @@ class EmbedsTogether(Protocol):
         ...
 
 
+@runtime_checkable
+class FindsTogether(Protocol):
+    """What a detector may have besides, where it looks at many pictures faster than one by one."""
+
+    def find_each(self, images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[list[FoundFace]]:
+        """What `find` gives for each of several pictures, to the bit, whichever pictures are together."""
+        ...
+
+
+@runtime_checkable
+class LooksWhereAsked(Protocol):
+    """What a detector may have besides, where it need not search for a face whose place is known."""
+
+    def look_each(
+        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], points: Sequence[Float[np.ndarray, "68 2"]]
+    ) -> list[FoundFace | None]:
+        """The face in each picture whose common landmarks are about where the points are, in pixels of the picture.
+
+        None where what is there does not look like a face: then `find` is asked. The points tell where to look; they
+        must not be what is found.
+        """
+        ...
+
+
+def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[list[FoundFace]]:
+    """The faces in each of several pictures: together where the detector can, else one by one."""
+    if isinstance(detector, FindsTogether):
+        return detector.find_each(images)
+    return [detector.find(image) for image in images]
+
+
+def look_each(
+    detector: FaceDetector,
+    images: Sequence[UInt8[np.ndarray, "h w 3"]],
+    points: Sequence[Float[np.ndarray, "68 2"]],
+) -> list[FoundFace | None]:
+    """The face at known points in each of several pictures, else the largest; None where there is no face at all."""
+    seen: list[FoundFace | None] = [None] * len(images)
+    if isinstance(detector, LooksWhereAsked) and images:
+        seen = detector.look_each(images, points)
+    missing = [index for index, face in enumerate(seen) if face is None]
+    for index, faces in zip(missing, find_each(detector, [images[index] for index in missing]), strict=True):
+        seen[index] = faces[0] if faces else None
+    return seen
+
+
 def embed_each(
     detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
 ) -> list[Float32[np.ndarray, " d"]]:

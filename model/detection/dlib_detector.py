@@ -17,10 +17,10 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.detector import FoundFace
-from mien.model.detection.dlib_weights import EMBEDDING, INSTALL, LANDMARKS, weight_file
 from mien.model.detection.landmark_ensemble import Landmarks, landmarks_in_windows, window_of_box
 from mien.model.detection.licences import BOOST, CC0, WeightsLicence
 from mien.model.errors import DetectorError
+from mien.model.graphs.dlib_weights import EMBEDDING, INSTALL, LANDMARKS, weight_file
 from mien.model.landmarks.alignment import Matrix, apply_transform, bordered, warp
 from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
 

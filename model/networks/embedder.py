@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mien.model.detection.dlib_weights import EMBEDDING, Convolution, DlibWeights, read_dlib_weights, weight_file
+from mien.model.graphs.dlib_weights import EMBEDDING, Convolution, DlibWeights, read_dlib_weights, weight_file
 
 _PIXEL_UNIT = 256.0
 Grid = Float[Tensor, "batch channels height width"]

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.detection.detector import FaceDetector
-from mien.model.detection.dlib_weights import EMBEDDING
 from mien.model.detection.load import load_detector
 from mien.model.errors import DetectorError
+from mien.model.graphs.dlib_weights import EMBEDDING
 from mien.tasks.errors import UsageError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mien.model.detection.dlib_weights import EMBEDDING
 from mien.model.detection.licences import CC0, WeightsLicence, as_line, check_commercial
 from mien.model.errors import LicenceError
+from mien.model.graphs.dlib_weights import EMBEDDING
 from mien.storage import Root, read_manifest
 from mien.tasks.errors import UsageError
 from mien.tasks.sets.faces import FaceTables

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mien.model.detection.dlib_weights import EMBEDDING
 from mien.model.evaluation.bootstrap import Estimate
 from mien.model.evaluation.promotion import Candidate, Champion, Decision, Values, decide
 from mien.model.evaluation.promotion_settings import HIGHER_IS_BETTER, MEASURES, Baseline, Measure, PromotionSettings
+from mien.model.graphs.dlib_weights import EMBEDDING
 from mien.storage import Root
 from mien.tasks.evaluate.results import COPY, GENERATED, WARP, Evaluation
 from mien.tasks.evaluate.tables import Table

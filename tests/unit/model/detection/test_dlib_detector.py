@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.model.detection import dlib_weights
 from mien.model.detection.crop import align_face
 from mien.model.detection.dlib_detector import DETECTOR, DlibDetector
 from mien.model.detection.load import load_detector
 from mien.model.errors import DetectorError
+from mien.model.graphs import dlib_weights
 from mien.model.landmarks.alignment import apply_transform
 from mien.model.landmarks.reference import AlignmentSettings, reference_five_points
 from mien.model.landmarks.schemes import five_points, interocular_px

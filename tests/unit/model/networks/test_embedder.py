@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mien.model.detection import dlib_weights
 from mien.model.detection.crop import align_face
 from mien.model.detection.detector import FoundFace
 from mien.model.detection.dlib_detector import DlibDetector
-from mien.model.detection.dlib_weights import EMBEDDING, read_dlib_weights, weight_file
 from mien.model.errors import DetectorError, WeightsError
+from mien.model.graphs import dlib_weights
+from mien.model.graphs.dlib_weights import EMBEDDING, read_dlib_weights, weight_file
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.networks.embedder import DlibEmbedder
 from mien.model.warping.face_chip import CHIP_PX, chips

@@ -1,0 +1,69 @@
+"""A graph ready to run: by ONNX Runtime on a CPU; on CUDA by it where its CUDA build is installed, else by torch.
+
+On a CPU a row of the results has the same bits whatever batch it was computed in; `tests/unit/model/graphs` holds the
+graphs of this project to that. ONNX Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import onnx
+
+from mien.model.errors import DeviceError
+
+Run = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_ERRORS_ONLY = 3
+_PROVIDER = "CUDAExecutionProvider"
+
+
+def check_device(device: str) -> None:
+    """Raises DeviceError unless this is `cpu`, `cuda` or `cuda:N`; whether it is there is another matter."""
+    if not _DEVICE.fullmatch(device):
+        raise DeviceError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
+
+
+class Network:
+    """A graph of one input whose first axis is the batch, and its outputs.
+
+    Raises:
+        DeviceError: this process has no such device.
+    """
+
+    def __init__(self, graph: onnx.ModelProto, device: str = "cpu") -> None:
+        check_device(device)
+        self.device = device
+        self._run = _run_by_runtime(graph, device) or _run_by_torch(graph, device)
+
+    def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
+        """The outputs for a batch, in the order of the graph; an empty batch is not allowed."""
+        return list(self._run(batch))
+
+
+def _run_by_runtime(graph: onnx.ModelProto, device: str) -> Run | None:
+    """None where this build of ONNX Runtime lacks the device."""
+    import onnxruntime
+
+    providers: list[str | tuple[str, dict[Any, Any]]] = ["CPUExecutionProvider"]
+    if device != "cpu":
+        if _PROVIDER not in onnxruntime.get_available_providers():
+            return None
+        providers = [(_PROVIDER, {"device_id": int(device.partition(":")[2] or 0)})]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
+    name = session.get_inputs()[0].name
+    return lambda batch: cast("Sequence[np.ndarray]", session.run(None, {name: batch}))
+
+
+def _run_by_torch(graph: onnx.ModelProto, device: str) -> Run:
+    from mien.model.graphs.torch_graph import TorchGraph
+
+    return TorchGraph(graph, device)
