@@ -25,7 +25,7 @@ from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 from mien.model.quality.gate import GateSettings
-from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_source
+from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_sources
 
 _ENOUGH_SIDE_PX = 700
 """Of the shorter side: the least that dlib looks at first, in a photo of so many or more."""
@@ -127,12 +127,13 @@ class PhotoPairs:
         """
         target = self._target(source.keypoints, driver.keypoints, retargeting or RetargetSettings(), strength)
         image = self._generated(source, target)
+        own = source.keypoints.points()[0].astype(np.float64)
         asked = TargetFace(
             source.embedding,
             driver.embedding,
-            source_points=source.keypoints.points()[0].astype(np.float64),
+            source_points=own,
             asked_points=target.points()[0].astype(np.float64),
-            source=view_source(self.detector, resize_rgb(source.crop, len(image))),
+            source=view_sources(self.detector, [resize_rgb(source.crop, len(image))], [own])[0],
         )
         return TransferredFace(image, judge_faces(self.detector, [image], [asked], self.gate)[0])
 

@@ -1,7 +1,9 @@
-"""Each generated face is measured as if it were a photo: the detector finds the face on it and embeds it.
+"""Each generated face is measured as if it were a photo: the detector sees the face on it and embeds it.
 
 Nothing is copied from the inputs of the generator. The source's own crop is looked at in the same way, at the same
-size, so that what the detector is off, and what the camera lacks, counts on both sides.
+size, so that what the detector is off, and what the camera lacks, counts on both sides. A detector that can look at a
+known place looks where the source's face is, on both: a search would cost more and find the same. Where it sees no face
+there, it searches.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_each, look_each
 from mien.model.identity.people import People
-from mien.model.landmarks.crop_units import from_px
+from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
 from mien.model.quality.change import part_changes
 from mien.model.quality.face_measures import FaceMeasures
@@ -62,21 +64,24 @@ class Judgement(FaceMeasures):
     """x and y of the 68 common landmarks found on it, in turns, in [-1, 1]; None where no face was found."""
 
 
-def view_source(detector: FaceDetector, crop: Picture) -> SourceView | None:
-    """The source's crop, of the size of the generated picture, as the detector sees it."""
-    found = detector.find(crop)[:1]
-    if not found:
-        return None
-    points = _points(found[0], crop)
-    return SourceView(points, look_at(crop, points))
+def view_sources(detector: FaceDetector, crops: Sequence[Picture], points: Sequence[Points]) -> list[SourceView | None]:
+    """The sources' crops, of the size of the generated pictures, as the detector sees them; None where it sees no face.
+
+    The points are the sources' landmarks in [-1, 1].
+    """
+    views: list[SourceView | None] = []
+    for crop, face in zip(crops, _look(detector, crops, points), strict=True):
+        found = None if face is None else _points(face, crop)
+        views.append(None if found is None else SourceView(found, look_at(crop, found)))
+    return views
 
 
 def judge_faces(
     detector: FaceDetector, generated: Sequence[Picture], targets: Sequence[TargetFace], gate: GateSettings
 ) -> list[Judgement]:
-    """Measures generated faces and applies the gate; they are embedded together."""
+    """Measures generated faces and applies the gate; they are looked at and embedded together."""
     limits = gate.limits(detector.same_person_similarity)
-    found = [(detector.find(image) or [None])[0] for image in generated]
+    found = _look(detector, generated, [target.source_points for target in targets])
     seen = [(image, face) for image, face in zip(generated, found, strict=True) if face is not None]
     embeddings = iter(embed_each(detector, [image for image, _ in seen], [face for _, face in seen]))
     return [
@@ -85,6 +90,13 @@ def judge_faces(
         else _judged(detector, image, face, next(embeddings), target, limits)
         for image, face, target in zip(generated, found, targets, strict=True)
     ]
+
+
+def _look(detector: FaceDetector, pictures: Sequence[Picture], points: Sequence[Points]) -> list[FoundFace | None]:
+    """The face of each picture, looked for where the points are first."""
+    return look_each(
+        detector, pictures, [to_px(each, len(picture)) for each, picture in zip(points, pictures, strict=True)]
+    )
 
 
 def _judged(

@@ -21,7 +21,7 @@ from mien.model.images.codec import resize_rgb
 from mien.model.images.provenance import encode_image
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.quality.face_measures import FaceMeasures, columns_of
-from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_source
+from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_sources
 from mien.storage import Root, Status
 from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
@@ -196,6 +196,7 @@ class PairGenerator:
         full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
         strengths = [self.strength(pair) for pair in pairs]
         points = self.target_points(full, [*strengths, *[strengths[-1]] * (BATCH - len(strengths))])
+        self._view([source for source, _ in rows])
         targets = [
             self._target(source, driver, None if points is None else points[number])
             for number, (source, driver) in enumerate(rows)
@@ -223,20 +224,21 @@ class PairGenerator:
             driver_embedding=None if same and sets.source_set == sets.driver_set else embedding_of(driver),
             source_points=common_points(source, crop_px),
             asked_points=common_points(driver, crop_px) if points is None else points,
-            source=self._view(source),
+            source=self._views[source["face_id"]],
             person=source["identity"],
             people=people_of(self.root, sets.source_set, self.detector),
         )
 
-    def _view(self, source: FaceRow) -> SourceView | None:
-        """The source's crop as the judge sees it. A plan gives a source to several pairs, one after the other."""
-        face_id = source["face_id"]
-        if face_id not in self._views:
-            if len(self._views) >= REMEMBERED:
-                self._views.clear()
-            crop = resize_rgb(crop_of(source), self.generator.size_px)
-            self._views[face_id] = view_source(self.detector, crop)
-        return self._views[face_id]
+    def _view(self, sources: Sequence[FaceRow]) -> None:
+        """Has the judge look at the sources' crops. A plan gives a source to several pairs, one after the other."""
+        wanted = {source["face_id"]: source for source in sources}
+        if len(self._views.keys() | wanted.keys()) > REMEMBERED:
+            self._views = {face_id: view for face_id, view in self._views.items() if face_id in wanted}
+        new = [source for face_id, source in wanted.items() if face_id not in self._views]
+        crops = [resize_rgb(crop_of(source), self.generator.size_px) for source in new]
+        points = [common_points(source, self.settings.crop_size_px).astype(np.float64) for source in new]
+        views = view_sources(self.detector, crops, points)
+        self._views |= {source["face_id"]: view for source, view in zip(new, views, strict=True)}
 
     def judge(self, images: np.ndarray, targets: Sequence[TargetFace]) -> list[Judgement]:
         """What the gate says of the first images, one for each target."""
