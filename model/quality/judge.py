@@ -18,14 +18,16 @@ from jaxtyping import Float, UInt8
 from mien.model.detection.detector import FaceDetector, FoundFace, embed_each, look_each
 from mien.model.identity.people import People
 from mien.model.landmarks.crop_units import from_px, to_px
+from mien.model.landmarks.gaze import gaze
 from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
-from mien.model.quality.change import part_changes
+from mien.model.quality.change import gaze_change, part_changes
 from mien.model.quality.face_measures import FaceMeasures
 from mien.model.quality.gate import GateLimits, GateSettings, broken_limit, change_asked
 from mien.model.quality.likeness import Look, likeness, look_at
 
 Picture = UInt8[np.ndarray, "side side 3"]
 Points = Float[np.ndarray, "68 2"]
+Gaze = Float[np.ndarray, "2 2"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class SourceView:
     points: Points
     """Landmarks found on it, in [-1, 1]."""
     look: Look
+    gaze: Gaze | None = None
+    """None where the detector sees no irises."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class TargetFace:
     asked_points: Points
     source: SourceView | None
     """None where no face is found on the source's crop; then a face is rejected, since no change can be measured."""
+    source_gaze: Gaze | None = None
+    """Of the landmarks that the asked ones were derived from (`model/landmarks/gaze.py`); None where it is not known."""
+    asked_gaze: Gaze | None = None
+    """The gaze that is asked for."""
     person: str | None = None
     people: People | None = None
     """Of the source's set."""
@@ -71,8 +79,11 @@ def view_sources(detector: FaceDetector, crops: Sequence[Picture], points: Seque
     """
     views: list[SourceView | None] = []
     for crop, face in zip(crops, _look(detector, crops, points), strict=True):
-        found = None if face is None else _points(face, crop)
-        views.append(None if found is None else SourceView(found, look_at(crop, found)))
+        if face is None:
+            views.append(None)
+            continue
+        found = _points(face, crop)
+        views.append(SourceView(found, look_at(crop, found), gaze(face.landmarks_xy, face.scheme)))
     return views
 
 
@@ -113,6 +124,7 @@ def _judged(
         "expression_error": landmark_error(points, "ibug68", target.asked_points, "ibug68"),
         "detector_score": float(face.score),
         **(_against_source(image, points, target, target.source, limits) if target.source else {}),
+        **_gaze(face, target),
     }
     reason = broken_limit(FaceMeasures(**measured), limits)
     if reason is None and target.source is None:
@@ -154,6 +166,15 @@ def _against_source(
         "contrast_ratio": like.contrast_ratio,
         "colour_difference": like.colour_difference,
     }
+
+
+def _gaze(face: FoundFace, target: TargetFace) -> dict[str, float]:
+    before = target.source.gaze if target.source else None
+    found = gaze(face.landmarks_xy, face.scheme)
+    if target.source_gaze is None or target.asked_gaze is None or before is None or found is None:
+        return {}
+    change = gaze_change(target.source_gaze, target.asked_gaze, before, found)
+    return {"gaze_asked": change.asked, "gaze_reached": change.reached}
 
 
 def _points(face: FoundFace, image: Picture) -> Points:
