@@ -1,9 +1,10 @@
-"""Facial landmarks: two schemes, one set of facial parts, one common order.
+"""Facial landmarks: three schemes, one set of facial parts, one common order.
 
 Schemes
     `ibug68`: the 68 points of 300-W (Sagonas et al. 2013), as dlib's predictor gives them.
     `insightface106`: the 106 points of InsightFace's `2d106det`. Its markup is "ordered by point names", that is the
     106 names of the Face++ scheme sorted as strings: contour_chin, contour_left1, contour_left10, …
+    `mediapipe478`: the 468 vertices of MediaPipe's face mesh and five points of each iris (`mediapipe_points.py`).
 
 Coordinates
     (x, y) in pixels from the upper left corner of the picture, so the centre of the first pixel is (0.5, 0.5) and
@@ -16,31 +17,29 @@ Left and right are those of the picture: `left_eye` is the eye on the picture's 
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-LandmarkScheme = Literal["ibug68", "insightface106"]
-Part = Literal["jaw", "left_brow", "right_brow", "nose", "left_eye", "right_eye", "outer_lips", "inner_lips"]
+from mien.model.landmarks import mediapipe_points
+from mien.model.landmarks.contours import contours, irises
+from mien.model.landmarks.parts import MIRROR, PARTS, POINTS, LandmarkScheme, Part
 
-PARTS: tuple[Part, ...] = get_args(Part)
-"""Facial parts in the order of the heatmap channels."""
-
-POINTS: dict[LandmarkScheme, int] = {"ibug68": 68, "insightface106": 106}
-"""Landmarks per scheme."""
-
-MIRROR: dict[Part, Part] = {
-    "jaw": "jaw",
-    "left_brow": "right_brow",
-    "right_brow": "left_brow",
-    "nose": "nose",
-    "left_eye": "right_eye",
-    "right_eye": "left_eye",
-    "outer_lips": "outer_lips",
-    "inner_lips": "inner_lips",
-}
-"""Which part a part becomes when the picture is mirrored."""
+__all__ = [
+    "MIRROR",
+    "PARTS",
+    "POINTS",
+    "LandmarkScheme",
+    "Part",
+    "common_pairs",
+    "eye_opening",
+    "five_points",
+    "interocular_px",
+    "mirror_indices",
+    "mouth_opening",
+    "part_indices",
+    "to_common",
+]
 
 _RANGES_68: dict[Part, range] = {
     "jaw": range(17),
@@ -80,18 +79,32 @@ _ONLY_IN_106: dict[Part, tuple[int, ...]] = {
 
 @cache
 def part_indices(scheme: LandmarkScheme) -> dict[Part, tuple[int, ...]]:
-    """For each part, in the order of `PARTS`, the indices of its landmarks; each landmark is in exactly one part."""
+    """For each part, in the order of `PARTS`, the indices of its landmarks.
+
+    Each landmark is in exactly one part; of `mediapipe478` those are in one that are on a contour or an iris, and the
+    vertices of cheeks and forehead are in none.
+    """
     if scheme == "ibug68":
         return {part: tuple(_RANGES_68[part]) for part in PARTS}
-    return {part: (*_COMMON_OF_106[part], *_ONLY_IN_106[part]) for part in PARTS}
+    if scheme == "insightface106":
+        return {part: (*_COMMON_OF_106[part], *_ONLY_IN_106[part]) for part in PARTS}
+    return {part: _on_lines(scheme, part) for part in PARTS}
+
+
+def _on_lines(scheme: LandmarkScheme, part: Part) -> tuple[int, ...]:
+    """The landmarks on the lines of a part, each once, and those of its iris."""
+    iris = irises(scheme).get(part)
+    on_iris = (iris.centre, *iris.rim) if iris else ()
+    return (*dict.fromkeys(index for line in contours(scheme)[part] for index in line.indices), *on_iris)
 
 
 @cache
-def common_indices(scheme: LandmarkScheme) -> tuple[int, ...]:
-    """For each of the 68 common landmarks its index in `scheme`."""
-    if scheme == "ibug68":
-        return tuple(range(68))
-    return tuple(index for part in PARTS for index in _COMMON_OF_106[part])
+def common_pairs(scheme: LandmarkScheme) -> tuple[tuple[int, int], ...]:
+    """For each of the 68 common landmarks the two indices in `scheme` that it is midway between, often the same."""
+    if scheme == "mediapipe478":
+        return mediapipe_points.common_vertices(mirror_indices())
+    indices = range(68) if scheme == "ibug68" else (index for part in PARTS for index in _COMMON_OF_106[part])
+    return tuple((index, index) for index in indices)
 
 
 @cache
@@ -107,8 +120,10 @@ def mirror_indices() -> tuple[int, ...]:
 def to_common(
     landmarks_xy: Float[np.ndarray, "*batch points 2"], scheme: LandmarkScheme
 ) -> Float[np.ndarray, "*batch 68 2"]:
-    """The 68 common landmarks (iBUG order) of landmarks of either scheme."""
-    return landmarks_xy[..., common_indices(scheme), :]
+    """The 68 common landmarks (iBUG order) of landmarks of any scheme."""
+    first, second = zip(*common_pairs(scheme), strict=True)
+    # Where both are one landmark, it comes out to the bit.
+    return (landmarks_xy[..., first, :] + landmarks_xy[..., second, :]) / 2
 
 
 def five_points(

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mien.model.landmarks.mediapipe_points import MIRRORED
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.landmarks.schemes import (
     MIRROR,
     PARTS,
     POINTS,
     LandmarkScheme,
-    common_indices,
+    common_pairs,
     eye_opening,
     five_points,
     interocular_px,
@@ -40,11 +41,48 @@ def names_of_106() -> list[str]:
     return sorted([*contours, *eyes, *brows, *nose, *(f"mouth_{spot}" for spot in mouth)])
 
 
+def common_indices(scheme: LandmarkScheme) -> list[int]:
+    """Of a scheme that has each common landmark itself."""
+    assert all(first == second for first, second in common_pairs(scheme))
+    return [first for first, _ in common_pairs(scheme)]
+
+
 @pytest.mark.parametrize("scheme", POINTS)
-def test_each_landmark_is_in_exactly_one_part(scheme: LandmarkScheme) -> None:
+def test_no_landmark_is_in_two_parts(scheme: LandmarkScheme) -> None:
     indices = part_indices(scheme)
     assert tuple(indices) == PARTS
-    assert sorted(i for part in indices.values() for i in part) == list(range(POINTS[scheme]))
+    every = sorted(i for part in indices.values() for i in part)
+    assert len(set(every)) == len(every)
+    assert set(every) <= set(range(POINTS[scheme]))
+    # The mesh has cheeks and a forehead too, which are no parts.
+    assert (len(every) == POINTS[scheme]) == (scheme != "mediapipe478")
+
+
+def test_common_landmarks_of_the_mesh_are_vertices_or_midway_between_two() -> None:
+    points = np.random.default_rng(0).normal(size=(2, 478, 2)).astype(np.float32)
+    common = to_common(points, "mediapipe478")
+    assert common.shape == (2, 68, 2)
+    assert common.dtype == np.float32
+    assert np.array_equal(common[:, 8], points[:, 152])
+    assert np.array_equal(common[:, 30], points[:, 4])
+    assert np.allclose(common[:, 29], (points[:, 5] + points[:, 195]) / 2)
+    assert np.allclose(common[:, 44], (points[:, 386] + points[:, 387]) / 2)
+
+
+def test_common_landmarks_of_the_mesh_are_of_the_same_part() -> None:
+    for scheme_part, indices in part_indices("ibug68").items():
+        of_mesh = {vertex for index in indices for vertex in common_pairs("mediapipe478")[index]}
+        # A few lie beside a contour: inside the lips, the wing of the nose and the philtrum.
+        assert len(of_mesh & set(part_indices("mediapipe478")[scheme_part])) >= 0.6 * len(of_mesh)
+        for other in PARTS:
+            assert other == scheme_part or not of_mesh & set(part_indices("mediapipe478")[other])
+
+
+def test_the_mirror_of_the_common_landmarks_is_that_of_the_mesh() -> None:
+    points = np.random.default_rng(0).normal(size=(478, 2))
+    mirrored = points[list(MIRRORED)]
+    common = to_common(points, "mediapipe478")[list(mirror_indices())]
+    assert np.allclose(to_common(mirrored, "mediapipe478"), common)
 
 
 def test_parts_of_the_106_points_are_those_of_their_names() -> None:
