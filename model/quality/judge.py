@@ -54,7 +54,7 @@ class TargetFace:
     source: SourceView | None
     """None where no face is found on the source's crop; then a face is rejected, since no change can be measured."""
     source_gaze: Gaze | None = None
-    """Of the landmarks that the asked ones were derived from (`model/landmarks/gaze.py`); None where it is not known."""
+    """Of the landmarks that the asked ones were derived from (`model/landmarks/gaze.py`); None if not known."""
     asked_gaze: Gaze | None = None
     """The gaze that is asked for."""
     person: str | None = None
