@@ -85,7 +85,7 @@ def serving_code(faces: str) -> Iterator[Path]:
     """A folder `mien/` with the code that a registered model carries: `mien.model` alone, under its own name, so that
     it loads beside any package `model` of the reader's.
 
-    The files of the detector mediapipe go with it: no requirement can name their package, which asks for an older numpy.
+    The files of the detector mediapipe go with it: no requirement can name their package, which wants an older numpy.
     """
     package = Path(mien.__file__).parent
     with TemporaryDirectory() as folder:
