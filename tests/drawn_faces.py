@@ -10,6 +10,7 @@ from mien.model.landmarks.reference import AlignmentSettings, reference_landmark
 from mien.model.training.batches import FaceArrays
 
 HEATMAP_PX = 32
+SPEC = HeatmapSpec(size_px=HEATMAP_PX)
 LOWER_LIP = (55, 56, 57, 58, 59, 65, 66, 67)
 
 
@@ -18,7 +19,7 @@ def drawn_faces(people: int = 4, each: int = 4, size_px: int = 64, seed: int = 0
     random = np.random.default_rng(seed)
     rows = [_face(random, person, size_px) for person in range(people) for _ in range(each)]
     images, heatmaps, points = (np.stack(column) for column in zip(*rows, strict=True))
-    return FaceArrays(images, heatmaps, points, np.repeat(np.arange(people), each))
+    return FaceArrays(images, heatmaps, points, np.repeat(np.arange(people), each), spec=SPEC)
 
 
 def _face(random: np.random.Generator, person: int, size_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,8 +37,7 @@ def _face(random: np.random.Generator, person: int, size_px: int) -> tuple[np.nd
         _polygon(image, points[part], colour)
     for part in (slice(36, 42), slice(42, 48), slice(60, 68)):
         _polygon(image, points[part], (30, 30, 30))
-    spec = HeatmapSpec(size_px=HEATMAP_PX)
-    heatmaps = render_heatmaps((points[None] + 1) * (HEATMAP_PX / 2), "ibug68", HEATMAP_PX, spec)[0]
+    heatmaps = render_heatmaps((points[None] + 1) * (HEATMAP_PX / 2), "ibug68", HEATMAP_PX, SPEC)[0]
     return image.transpose(2, 0, 1), heatmaps, points
 
 

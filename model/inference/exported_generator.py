@@ -30,6 +30,7 @@ from mien.model.images.tensors import from_uint8, to_uint8
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import Generator, build_generator
 
@@ -54,6 +55,8 @@ class ExportedGenerator:
     """Fitted to the training faces, for retargeting; None for generators stored without one."""
     shape_model_sha256: str | None = None
     compute: Compute = field(default_factory=Compute)
+    scheme: LandmarkScheme | None = None
+    """Of the landmarks that the heatmaps of its training were drawn from; None for generators stored without it."""
 
     @property
     def size_px(self) -> int:
@@ -74,6 +77,7 @@ class ExportedGenerator:
             "generator": {**asdict(self.generator.config), "width": self.generator.config.channels},
             "alignment": asdict(self.alignment),
             "heatmaps": asdict(self.heatmap_spec),
+            "landmark_scheme": self.scheme,
             "provenance": dict(self.provenance),
         }
         (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
@@ -96,14 +100,14 @@ class ExportedGenerator:
         try:
             generator = build_generator(GeneratorConfig(**config["generator"]))
             generator.load_state_dict(load_file(folder / WEIGHTS))
-            alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec(**config["heatmaps"])
+            alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec.from_mapping(config["heatmaps"])
         except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, SettingsError) as error:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
         # A tenth faster on a CPU, and what bfloat16 needs on a GPU.
         generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads
         generator.to(compute.device).eval().requires_grad_(False)
-        about = config.get("provenance", {})
-        return ExportedGenerator(generator, alignment, spec, about, found, shape_model, of_shapes, compute)
+        about, scheme = config.get("provenance", {}), config.get("landmark_scheme")
+        return ExportedGenerator(generator, alignment, spec, about, found, shape_model, of_shapes, compute, scheme)
 
     def generate(
         self,

@@ -26,7 +26,7 @@ from mien.storage import Root, Status
 from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
 from mien.storage.rows import FaceRow, PairRow, TransferRow
-from mien.tasks.generator.inputs import FacePair, GeneratorInputs, generator_inputs, retargeted_points
+from mien.tasks.generator.inputs import FacePair, GeneratorInputs, HeatmapsFor, generator_inputs, retargeted_points
 from mien.tasks.generator.neutrals import neutral_photos
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
@@ -97,6 +97,11 @@ class PairGenerator:
     def detector(self) -> FaceDetector:
         """The judge; loaded once per process."""
         return load_detector(self.settings.faces)
+
+    @cached_property
+    def heatmaps(self) -> HeatmapsFor:
+        """How heatmaps are drawn for the generator."""
+        return HeatmapsFor.of(self.root, self.generator, self.settings.sets)
 
     def rows(self, pairs: Sequence[PairRow]) -> Iterator[TransferRow]:
         """The rows of `transfers` for rows of `pairs`, in their order.
@@ -201,8 +206,8 @@ class PairGenerator:
             self._target(source, driver, None if points is None else points[number])
             for number, (source, driver) in enumerate(rows)
         ]
-        inputs = generator_inputs(self.generator.heatmap_spec, full, self.settings.crop_size_px, points)
-        return Batch(inputs, targets)
+        sets = self.settings
+        return Batch(generator_inputs(self.heatmaps, full, sets.crop_size_px, points, sets.retarget.parts), targets)
 
     def strength(self, pair: PairRow | TransferRow) -> float:
         """How many times the expression is asked for of a pair."""
@@ -219,12 +224,15 @@ class PairGenerator:
     def _target(self, source: PairFace, driver: PairFace, points: np.ndarray | None) -> TargetFace:
         crop_px, sets = self.settings.crop_size_px, self.settings
         same = source["identity"] is not None and source["identity"] == driver["identity"]
+        gazes = self.heatmaps.gazes((source, driver), crop_px, sets.retarget.parts)
         return TargetFace(
             source_embedding=embedding_of(source),
             driver_embedding=None if same and sets.source_set == sets.driver_set else embedding_of(driver),
             source_points=common_points(source, crop_px),
             asked_points=common_points(driver, crop_px) if points is None else points,
             source=self._views[source["face_id"]],
+            source_gaze=gazes[0],
+            asked_gaze=gazes[1],
             person=source["identity"],
             people=people_of(self.root, sets.source_set, self.detector),
         )

@@ -140,7 +140,7 @@ def test_sets_are_drawn_evenly_whatever_their_size() -> None:
 
 
 def test_cross_pairs_have_heatmaps_as_wide_as_those_of_the_set() -> None:
-    rows, wide = np.arange(len(FACES)), replace(FACES, sigma_px=3.0)
+    rows, wide = np.arange(len(FACES)), replace(FACES, spec=replace(FACES.spec, sigma_px=3.0))
     narrow, wider = (TargetExpressions(faces).keypoints(rows, rows).heatmaps for faces in (FACES, wide))
     assert wider.sum() > 2 * narrow.sum()
     own = TargetExpressions(wide).keypoints(rows, rows).points.numpy()
