@@ -137,7 +137,7 @@ def nightly(
     pattern: Annotated[Text | None, PHOTOS] = None,
     max_failed: Annotated[Share, PHOTOS] = 0.5,
     allow: Annotated[list[Text] | None, PHOTOS] = None,
-    faces: Detector = "dlib",
+    faces: Detector = "auto",
     crop_size: CropPx | None = None,
     identity: Annotated[IdentityFrom, PEOPLE] = "source",
     val_fraction: Annotated[Share, PEOPLE] = 0.1,
@@ -176,7 +176,8 @@ def nightly(
         max_failed: Share of inputs that may fail; with more the night ends as failed, after writing what it has.
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
             https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         identity: source takes the labels of the source, image makes each photo and each video a person of its own,
             cluster groups the faces by their embeddings.

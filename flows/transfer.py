@@ -9,7 +9,7 @@ from mien.flows.at_work import at_work
 from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
-from mien.model.detection.load import check_detector
+from mien.model.detection.choice import check_choice
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
@@ -43,7 +43,7 @@ class TransferredPair(FlowResult):
 def check_arguments(*, source: str, driver: str, out: str, faces: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
-        check_detector(faces)
+        check_choice(faces)
         check_output(out, (source, driver))
         for photo in (source, driver):
             read_source(photo)
@@ -58,7 +58,7 @@ def transfer_pair(
     *,
     model: ModelUri = CHAMPION,
     root: RootUrl = ROOT,
-    faces: Detector = "dlib",
+    faces: Detector = "auto",
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
     head_pose: HeadPose = 1.0,
     require_consent: Annotated[bool, GATE] = False,
@@ -71,7 +71,8 @@ def transfer_pair(
         out: File to write, which ends in .png, .jpg or .webp.
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         root: Root whose registry holds the generator: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is that of the generator's training.
         retarget: offsets puts the driver's expression on the source's face shape, shape_model does so by the
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.

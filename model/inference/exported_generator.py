@@ -63,6 +63,11 @@ class ExportedGenerator:
         """Side of the images it makes."""
         return self.generator.config.size_px
 
+    @property
+    def trained_with(self) -> str:
+        """The detector that found the training faces; generators that do not say so were trained with dlib."""
+        return str(self.provenance.get("faces") or "dlib")
+
     def save(self, folder: Path) -> ExportedGenerator:
         """Writes weights and config into a folder; returns what `load` reads from it."""
         folder.mkdir(parents=True, exist_ok=True)
