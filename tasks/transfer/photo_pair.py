@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mien.model.detection.load import load_ready_detector
+from mien.model.device import Compute
+from mien.model.devices import device_in_force
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.quality.judge import Judgement
@@ -27,7 +29,8 @@ def transfer_photos(
         RunError: a photo shows no face.
         UsageError: `out` is one of the photos.
     """
-    pairs = PhotoPairs(load_model(root, registered.sha256), load_ready_detector(faces))
+    compute = Compute.chosen("float32", device_in_force())
+    pairs = PhotoPairs(load_model(root, registered.sha256, compute), load_ready_detector(faces))
     person, expression = (_face(pairs, uri) for uri in (source, driver))
     made = pairs.transfer(person, expression, settings)
     check_output(out, (source, driver))
