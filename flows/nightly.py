@@ -24,6 +24,7 @@ from mien.flows.parameters import (
     CropPx,
     Degrees,
     Detector,
+    Device,
     HeadPose,
     ModelUri,
     Parts,
@@ -105,6 +106,7 @@ def check_arguments(
     identity: IdentityFrom,
     gate: str | None,
     settings: dict[str, Any] | str | None,
+    device: str,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     check_photos(
@@ -115,6 +117,7 @@ def check_arguments(
         check_identities=False,
         group_similarity=None,
         settings=settings,
+        device=device,
     )
     with checking_arguments():
         opened_root = Root(root)
@@ -157,6 +160,7 @@ def nightly(
     commercial: Annotated[bool, GATE] = False,
     gallery: Annotated[Text | None, OUTPUT] = None,
     remake: Annotated[bool, RUN] = False,
+    device: Device = "auto",
     workers: Workers = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> Night:
@@ -201,6 +205,7 @@ def nightly(
         commercial: Refuse whatever depends on weights that exclude commercial use.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.
         remake: Make anew what another version of the generator has made; otherwise it is kept, and its rows say which.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
     """
@@ -214,6 +219,7 @@ def nightly(
         identity=identity,
         gate=gate,
         settings=settings,
+        device=device,
     )
     opened_root, generated = Root(root), augmented or f"{set}-augmented"
     with checking_arguments():
@@ -235,6 +241,7 @@ def nightly(
             test_fraction=test_fraction,
             split_salt=split_salt,
             commercial=commercial,
+            device=device,
             settings=settings,
         )
 
@@ -259,6 +266,7 @@ def nightly(
             commercial=commercial,
             gallery=gallery,
             remake=remake,
+            device=device,
             settings=settings,
         )
 

@@ -18,6 +18,7 @@ from mien.flows.parameters import (
     Count,
     CropPx,
     Detector,
+    Device,
     RootUrl,
     SetName,
     Share,
@@ -28,6 +29,7 @@ from mien.flows.result import FlowResult, as_link, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.detection.choice import check_choice
+from mien.model.devices import chosen_device
 from mien.storage import (
     IdentityFrom,
     LabelRule,
@@ -123,10 +125,12 @@ def check_arguments(
     check_identities: bool,
     group_similarity: float | None,
     settings: dict[str, Any] | str | None,
+    device: str,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_choice(faces)
+        chosen_device(device)
         check_rules(identity, check_identities, group_similarity)
         check_sources(images, LabelRule(pattern, identity))
         read_settings(settings)
@@ -165,6 +169,7 @@ def prepare_faces(
     allow_synthetic: Annotated[bool, PHOTOS] = False,
     verify_bytes: Annotated[bool, PHOTOS] = False,
     replace: Annotated[bool, RUN] = False,
+    device: Device = "auto",
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
@@ -195,6 +200,7 @@ def prepare_faces(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
@@ -212,6 +218,7 @@ def prepare_faces(
         check_identities=check_identities,
         group_similarity=group_similarity,
         settings=settings,
+        device=device,
     )
     chosen = read_settings(settings)
     with checking_arguments():

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mien.flows.at_work import at_work
-from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
+from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, Device, HeadPose, ModelUri, RootUrl, Text
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
 from mien.model.detection.choice import check_choice
+from mien.model.devices import chosen_device
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
@@ -40,10 +41,11 @@ class TransferredPair(FlowResult):
         ]
 
 
-def check_arguments(*, source: str, driver: str, out: str, faces: str) -> None:
+def check_arguments(*, source: str, driver: str, out: str, faces: str, device: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_choice(faces)
+        chosen_device(device)
         check_output(out, (source, driver))
         for photo in (source, driver):
             read_source(photo)
@@ -62,6 +64,7 @@ def transfer_pair(
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
     head_pose: HeadPose = 1.0,
     require_consent: Annotated[bool, GATE] = False,
+    device: Device = "auto",
 ) -> TransferredPair:
     """Give the person of one photo the expression of another.
 
@@ -77,8 +80,9 @@ def transfer_pair(
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         require_consent: Refuse photos unless a prepared set of the root says that consent was given for them.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
     """
-    check_arguments(source=source, driver=driver, out=out, faces=faces)
+    check_arguments(source=source, driver=driver, out=out, faces=faces, device=device)
     with checking_arguments():
         check_photos(Root(root), (source, driver), require_consent)
     opened_root, settings = Root(root), RetargetSettings(retarget, head_pose)

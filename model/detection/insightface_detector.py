@@ -26,6 +26,7 @@ from mien.model.detection.dlib_detector import DlibDetector
 from mien.model.detection.dlib_embedding import DlibEmbedding
 from mien.model.detection.landmark_ensemble import window_of_points
 from mien.model.detection.licences import WeightsLicence
+from mien.model.devices import check_device
 from mien.model.errors import DetectorError, first_line
 from mien.model.landmarks.alignment import bordered, similarity_transform, warp
 from mien.model.landmarks.schemes import LandmarkScheme, five_points, to_common
@@ -63,12 +64,17 @@ class InsightFaceDetector:
 
     Args:
         pack: Name of a model pack such as `buffalo_l`, which the library downloads on first use, or the folder of one.
+        device: Where the models run: `cpu`, `cuda` or `cuda:N`. On CUDA by ONNX Runtime, whose CUDA build must be
+            installed; by torch only what is taken from dlib.
 
     Raises:
         DetectorError: no such pack, no way to download it, or a folder without models.
+        DeviceError: no device has such a name.
     """
 
-    def __init__(self, pack: str) -> None:
+    def __init__(self, pack: str, device: str = "cpu") -> None:
+        check_device(device)
+        self._device = device
         self.name = f"insightface:{pack}"
         self._folder = _pack_folder(pack)
 
@@ -78,11 +84,11 @@ class InsightFaceDetector:
 
     @cached_property
     def _dlib(self) -> DlibDetector:
-        return DlibDetector()
+        return DlibDetector(self._device)
 
     @cached_property
     def _dlib_embedding(self) -> DlibEmbedding:
-        return DlibEmbedding()
+        return DlibEmbedding(self._device)
 
     def load_weights(self) -> None:
         """Loads all weights now, so that nobody waits for them later."""

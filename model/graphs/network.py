@@ -7,26 +7,18 @@ graphs of this project to that. ONNX Runtime takes its threads from `OMP_NUM_THR
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import onnx
 
-from mien.model.errors import DeviceError
+from mien.model.devices import check_device
 
 Run = Callable[[np.ndarray], Sequence[np.ndarray]]
 
-_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _ERRORS_ONLY = 3
 _PROVIDER = "CUDAExecutionProvider"
-
-
-def check_device(device: str) -> None:
-    """Raises DeviceError unless this is `cpu`, `cuda` or `cuda:N`; whether it is there is another matter."""
-    if not _DEVICE.fullmatch(device):
-        raise DeviceError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
 
 
 class Network:

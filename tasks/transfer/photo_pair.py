@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mien.model.detection.choice import AUTO
 from mien.model.detection.load import load_ready_detector
+from mien.model.device import Compute
+from mien.model.devices import device_in_force
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.quality.judge import Judgement
@@ -30,7 +32,7 @@ def transfer_photos(
         RunError: a photo shows no face.
         UsageError: `out` is one of the photos.
     """
-    generator = load_model(root, registered.sha256)
+    generator = load_model(root, registered.sha256, Compute.chosen("float32", device_in_force()))
     detector = load_ready_detector(generator.trained_with if faces == AUTO else faces)
     pairs = PhotoPairs(generator, detector)
     person, expression = (_face(pairs, uri) for uri in (source, driver))
