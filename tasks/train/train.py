@@ -236,7 +236,7 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
 
 
 def _one_scheme(faces: Sequence[FaceRow]) -> LandmarkScheme:
-    schemes = list(dict.fromkeys(scheme_of(face) for face in faces))
+    schemes: list[LandmarkScheme] = list(dict.fromkeys(scheme_of(face) for face in faces))
     if len(schemes) > 1:
         raise UsageError(
             f"the faces have landmarks of several schemes ({', '.join(schemes)}): prepare all sets with one detector"
