@@ -68,17 +68,17 @@ MESH = NetworkFile(
     shift=0.0,
 )
 """468 points of a face, and whether there is one."""
-IRIS = NetworkFile(
-    "modules/iris_landmark/iris_landmark.tflite",
-    "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
-    side_px=64,
-    outputs=("surroundings", "iris"),
+REFINED_MESH = NetworkFile(
+    "modules/face_landmark/face_landmark_with_attention.tflite",
+    "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4",
+    side_px=192,
+    outputs=("points", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "presence"),
     scale=1 / 255,
     shift=0.0,
 )
-"""Lids and iris of the eye on the picture's left."""
+"""The same with a closer look at lips and eyes. Left and right as in the picture."""
 
-FILES = (SHORT_RANGE, FULL_RANGE, MESH, IRIS)
+FILES = (SHORT_RANGE, FULL_RANGE, MESH, REFINED_MESH)
 
 
 def folder() -> Path:
