@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mien.flows.parameters import CHAMPION, ROOT
+from mien.model.detection.load import load_ready_detector
 from mien.model.errors import ImageError
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
 from mien.model.images.provenance import encode_image, format_of
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
-from mien.model.inference.quick_dlib import load_pair_detector
 from mien.model.quality.judge import Judgement
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
@@ -152,7 +152,7 @@ def load(model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = 
         registered = fetch_model(opened_root, str(model))
         generator, uri = load_model(opened_root, registered.sha256), registered.uri
     with checking_arguments():
-        detector = load_pair_detector(faces or str(generator.provenance.get("faces", "dlib")))
+        detector = load_ready_detector(faces or str(generator.provenance.get("faces", "dlib")))
     return Generator(PhotoPairs(generator, detector), uri)
 
 

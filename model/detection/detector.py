@@ -108,6 +108,15 @@ class FindsTogether(Protocol):
 
 
 @runtime_checkable
+class LoadsBeforehand(Protocol):
+    """What a detector may have besides, where it loads weights when they are first used."""
+
+    def load_weights(self) -> None:
+        """Loads them now, so that nobody waits for them later."""
+        ...
+
+
+@runtime_checkable
 class LooksWhereAsked(Protocol):
     """What a detector may have besides, where it need not search for a face whose place is known."""
 

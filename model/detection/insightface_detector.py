@@ -1,7 +1,8 @@
 """Faces by InsightFace on ONNX Runtime: SCRFD detector, 106 landmarks, ArcFace embedding.
 
-What a model pack lacks is taken from dlib: its 68 landmarks where there is no `2d106det`, its embedding where there is
-no recognition model. ONNX Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
+What a model pack lacks is taken from dlib: its 68 landmarks where there is no `2d106det`; where there is no recognition
+model its embedding, which needs dlib's weights and not its code. ONNX Runtime takes its threads from
+`OMP_NUM_THREADS`, as the other libraries do.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.detector import FoundFace
 from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.detection.dlib_embedding import DlibEmbedding
 from mien.model.detection.landmark_ensemble import window_of_points
 from mien.model.detection.licences import WeightsLicence
 from mien.model.errors import DetectorError, first_line
 from mien.model.landmarks.alignment import bordered, similarity_transform, warp
-from mien.model.landmarks.schemes import LandmarkScheme, five_points
+from mien.model.landmarks.schemes import LandmarkScheme, five_points, to_common
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -78,6 +80,18 @@ class InsightFaceDetector:
     def _dlib(self) -> DlibDetector:
         return DlibDetector()
 
+    @cached_property
+    def _dlib_embedding(self) -> DlibEmbedding:
+        return DlibEmbedding()
+
+    def load_weights(self) -> None:
+        """Loads all weights now, so that nobody waits for them later."""
+        models = self._models
+        if "landmark_2d_106" not in models:
+            self._dlib.load_weights()
+        if "recognition" not in models:
+            self._dlib_embedding.load_weights()
+
     @property
     def landmark_scheme(self) -> LandmarkScheme:
         """106 points where the pack has them, else dlib's 68."""
@@ -86,27 +100,30 @@ class InsightFaceDetector:
     @property
     def same_person_similarity(self) -> float:
         """Cosine at which ArcFace models are customarily said to show one person; dlib's own for dlib's embedding."""
-        return 0.35 if "recognition" in self._models else self._dlib.same_person_similarity
+        return 0.35 if "recognition" in self._models else DlibEmbedding.same_person_similarity
 
     @property
     def group_similarity(self) -> float:
         """The same of ArcFace's embeddings, not measured here; dlib's own for dlib's."""
-        return self.same_person_similarity if "recognition" in self._models else self._dlib.group_similarity
+        return self.same_person_similarity if "recognition" in self._models else DlibEmbedding.group_similarity
 
     @property
     def version(self) -> str:
         """Version of the library and hashes of the models; with dlib's where dlib takes part."""
-        return f"insightface-{self._hashes}" + (f"-{self._dlib.version}" if self._needs_dlib else "")
+        return "-".join([f"insightface-{self._hashes}", *(part.version for part in self._lent)])
 
     @property
     def weights_licences(self) -> dict[str, WeightsLicence]:
         """Terms of the models."""
         own = {Path(model.model_file).name: _TERMS for model in self._models.values()}
-        return own | (self._dlib.weights_licences if self._needs_dlib else {})
+        return own | {name: terms for part in self._lent for name, terms in part.weights_licences.items()}
 
     @property
-    def _needs_dlib(self) -> bool:
-        return not {"landmark_2d_106", "recognition"} <= self._models.keys()
+    def _lent(self) -> list[DlibDetector | DlibEmbedding]:
+        """What is taken from dlib."""
+        if "landmark_2d_106" not in self._models:
+            return [self._dlib]
+        return [] if "recognition" in self._models else [self._dlib_embedding]
 
     @cached_property
     def _hashes(self) -> str:
@@ -160,7 +177,8 @@ class InsightFaceDetector:
         """As `embed`, for one face in each of several pictures."""
         model = self._models.get("recognition")
         if model is None:
-            return self._dlib.embed_each(images, faces)
+            landmarks = [to_common(face.landmarks_xy, face.scheme) for face in faces]
+            return self._dlib_embedding.embed_each(images, landmarks)
         if not faces:
             return np.zeros((0, model.output_shape[1]), np.float32)
         chips = [_arcface_input(model, *each) for each in zip(images, faces, strict=True)]
@@ -173,7 +191,7 @@ class InsightFaceDetector:
     ) -> Float[np.ndarray, "*batch"]:
         """Cosine of ArcFace embeddings; dlib's similarity of dlib's."""
         if "recognition" not in self._models:
-            return self._dlib.similarity(first, second)
+            return self._dlib_embedding.similarity(first, second)
         lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
         return np.asarray((first * second).sum(-1) / lengths)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from mien.model.detection.detector import FaceDetector
+from mien.model.detection.detector import FaceDetector, LoadsBeforehand
 from mien.model.detection.plugins import check_module, is_class_path, load_class, source_hash
 from mien.model.errors import DetectorError
 
@@ -46,6 +46,14 @@ def load_detector(spec: str) -> FaceDetector:
 
         return InsightFaceDetector(rest)
     return load_class(spec, FaceDetector)
+
+
+def load_ready_detector(spec: str) -> FaceDetector:
+    """As `load_detector`, with all weights loaded: for pairs that somebody waits for."""
+    detector = load_detector(spec)
+    if isinstance(detector, LoadsBeforehand):
+        detector.load_weights()
+    return detector
 
 
 def detector_version(spec: str) -> str:

@@ -11,9 +11,8 @@ import numpy as np
 import onnx
 
 from mien.model.graphs.builder import GraphBuilder
-from mien.model.graphs.dlib_weights import Convolution, DlibWeights
+from mien.model.graphs.dlib_weights import CHIP_PX, Convolution, DlibWeights
 
-CHIP_PX = 150
 _PIXEL_UNIT = 256.0
 
 

@@ -21,8 +21,10 @@ from mien.model.errors import DetectorError, WeightsError
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
 
+CHIP_PX = 150
+"""Side of the network's input."""
+
 _PACKAGE = "face_recognition_models"
-INSTALL = "the detector dlib needs its code and weights: pip install 'mien[dlib]'"
 
 _INPUT, _CONV, _AFFINE, _FC = b"input_rgb_image_sized", b"con_4", b"affine_", b"fc_2"
 _TENSOR_VERSION = 2
@@ -37,7 +39,9 @@ def weight_file(name: str) -> Path:
     spec = find_spec(_PACKAGE)
     path = Path(spec.origin).parent / "models" / name if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise DetectorError(INSTALL)
+        raise DetectorError(
+            f"the weights {name} are missing: pip install 'mien[dlib]', or 'mien[mediapipe]' for mediapipe"
+        )
     return path
 
 

@@ -124,11 +124,25 @@ def _reshape(x: Tensor, shape: np.ndarray) -> Tensor:
     return x.reshape([side or x.shape[axis] for axis, side in enumerate(shape.tolist())])
 
 
-def _resize(x: Tensor, *given: Any, **_: object) -> Tensor:
-    """To twice the side, bilinear, positions counted from the pixels' edges."""
-    sizes = given[-1]
-    scale = [int(side) for side in sizes[2:]] if sizes.dtype.kind == "i" else None
-    return F.interpolate(x, size=scale, mode="bilinear", align_corners=False)
+def _resize(x: Tensor, _: None, scales: Tensor, **__: object) -> Tensor:
+    """Bilinear, positions counted from the pixels' edges; the scales are those of all four axes."""
+    return F.interpolate(x, scale_factor=tuple(scales[2:].tolist()), mode="bilinear", align_corners=False)
+
+
+def _depth_to_space(x: Tensor, *, blocksize: int, mode: bytes = b"DCR") -> Tensor:
+    """Channels become blocks of pixels; which block comes before which channel ("DCR")."""
+    count, channels, height, width = x.shape
+    blocks = x.reshape(count, blocksize, blocksize, channels // blocksize**2, height, width)
+    return blocks.permute(0, 3, 4, 1, 5, 2).reshape(count, -1, height * blocksize, width * blocksize)
+
+
+def _grid_sample(x: Tensor, grid: Tensor, *, mode: bytes, padding_mode: bytes, align_corners: int) -> Tensor:
+    return F.grid_sample(x, grid, mode.decode(), padding_mode.decode(), align_corners=bool(align_corners))
+
+
+def _gather(x: Tensor, indices: np.ndarray, *, axis: int) -> Tensor:
+    """Along one axis, which stays."""
+    return x.index_select(axis, torch.tensor(indices.tolist(), device=x.device))
 
 
 _OPERATORS: dict[str, Operator] = {
@@ -136,14 +150,20 @@ _OPERATORS: dict[str, Operator] = {
     "AveragePool": _average_pool,
     "Concat": lambda *parts, axis: torch.cat(parts, axis),
     "Conv": _conv,
+    "DepthToSpace": _depth_to_space,
+    "Div": lambda a, b: a / b,
     "Flatten": lambda x, axis=1: x.flatten(axis),
+    "Gather": _gather,
     "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
+    "GridSample": _grid_sample,
     "Identity": lambda x: x,
     "MatMul": lambda a, b: a @ b,
     "MaxPool": _max_pool,
     "Mul": lambda a, b: a * b,
-    "PRelu": lambda x, slope: torch.where(x < 0, x * slope, x),
     "Pad": _pad,
+    "ReduceL2": lambda x, axes, keepdims: x.norm(dim=axes, keepdim=bool(keepdims)),
+    "ReduceMax": lambda x, axes, keepdims: x.amax(axes, bool(keepdims)),
+    "ReduceMin": lambda x, axes, keepdims: x.amin(axes, bool(keepdims)),
     "Relu": F.relu,
     "Reshape": _reshape,
     "Resize": _resize,

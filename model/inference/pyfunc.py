@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.model.detection.load import load_ready_detector
 from mien.model.errors import ImageError, ModelError, SettingsError, first_line
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
@@ -23,7 +24,6 @@ from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.given_pictures import GivenPictures
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
-from mien.model.inference.quick_dlib import load_pair_detector
 
 FACES, PATHS = "faces", "paths"
 """Keys of the model's configuration: the detector, and the folders below which paths are read."""
@@ -160,4 +160,4 @@ def _load_pyfunc(  # pyright: ignore[reportUnusedFunction]  # MLflow looks for t
     given = dict(model_config)
     detector = str(given.get(FACES) or generator.provenance.get(FACES) or DEFAULT_DETECTOR)
     pictures = GivenPictures.below(str(given.get(PATHS) or ""))
-    return ServedGenerator(PhotoPairs(generator, load_pair_detector(detector)), pictures)
+    return ServedGenerator(PhotoPairs(generator, load_ready_detector(detector)), pictures)

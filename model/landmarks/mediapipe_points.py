@@ -74,8 +74,9 @@ _COMMON_LEFT: dict[int, tuple[tuple[int, ...], ...]] = {
     27: ((168,), (197,), (195, 5), (4,), (240,), (97,), (2, 164)),
     # Corners and thirds of the lids.
     36: ((33, 7), (160, 159), (158,), (133, 155), (153,), (144,)),
-    # The mouth's corner, the peak of the upper lip (50) and the middle, with what is halfway between.
-    48: ((61,), (40, 39), (37,), (0, 11)),
+    # The mouth: its corner, the peak of the upper lip (50) and the middle. The border of the upper lip lies midway
+    # between the two outer rings of the mesh.
+    48: ((61,), (40, 73), (37, 72), (0, 11)),
     57: ((17,), (84,), (181, 91)),
     60: ((78, 62), (82,), (13,)),
     66: ((14,), (87,)),

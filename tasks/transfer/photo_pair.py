@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mien.model.detection.load import load_ready_detector
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
-from mien.model.inference.quick_dlib import load_pair_detector
 from mien.model.quality.judge import Judgement
 from mien.storage import Root, read_source
 from mien.tasks.errors import RunError
@@ -27,7 +27,7 @@ def transfer_photos(
         RunError: a photo shows no face.
         UsageError: `out` is one of the photos.
     """
-    pairs = PhotoPairs(load_model(root, registered.sha256), load_pair_detector(faces))
+    pairs = PhotoPairs(load_model(root, registered.sha256), load_ready_detector(faces))
     person, expression = (_face(pairs, uri) for uri in (source, driver))
     made = pairs.transfer(person, expression, settings)
     check_output(out, (source, driver))

@@ -1,0 +1,19 @@
+"""What is loaded by name, and what is loaded at once."""
+
+from __future__ import annotations
+
+from mien.model.detection.dlib_detector import DlibDetector
+from mien.model.detection.load import load_detector, load_ready_detector
+
+
+def test_a_ready_detector_is_the_one_of_the_process_with_its_weights() -> None:
+    load_detector.cache_clear()
+    detector = load_ready_detector("dlib")
+    assert detector is load_detector("dlib")
+    assert isinstance(detector, DlibDetector)
+    assert {"_detector", "_predictor"} <= vars(detector).keys()
+
+
+def test_one_that_loads_nothing_beforehand_is_ready_as_it_is() -> None:
+    spec = "tests.own_detector:DarkSquares"
+    assert load_ready_detector(spec) is load_detector(spec)
