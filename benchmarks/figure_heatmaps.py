@@ -29,7 +29,11 @@ def heatmap_forms() -> str:
         shapes.append(text(_LEFT - 12, y + ROWS * _CELL / 2 + 4, form, 13, INK, 600, "end"))
         for column, gap_px in enumerate(GAPS_PX):
             x = _LEFT + column * (COLUMNS * _CELL + _GAP)
-            shapes += [f'<g transform="translate({x} {y})">', *_cells(_eye(gap_px, form)), "</g>"]
+            shapes += [
+                f'<g transform="translate({x} {y})" shape-rendering="crispEdges">',
+                *_cells(_eye(gap_px, form)),
+                "</g>",
+            ]
             if row == 0:
                 shapes.append(text(x + COLUMNS * _CELL / 2, _TOP - 14, f"lids {gap_px:g} px apart", 13, FAINT))
     width = _LEFT + len(GAPS_PX) * (COLUMNS * _CELL + _GAP)
@@ -44,7 +48,7 @@ def _eye(gap_px: float, form: HeatmapForm) -> np.ndarray:
     lids, iris = contours(SCHEME)["left_eye"][0].indices, irises(SCHEME)["left_eye"]
     turn = np.pi + np.linspace(0, 2 * np.pi, len(lids), endpoint=False)
     points[list(lids)] = middle + np.stack([WIDTH_PX / 2 * np.cos(turn), gap_px / 2 * np.sin(turn)], axis=1)
-    points[iris.centre] = middle + [GAZE_PX, 0]
+    points[iris.centre] = middle + np.array([GAZE_PX, 0])
     points[list(iris.rim)] = points[iris.centre] + IRIS_PX * np.array([[1, 0], [0, -1], [-1, 0], [0, 1]])
     drawn = render_heatmaps(points[None], SCHEME, spec.size_px, spec)[0, PARTS.index("left_eye")]
     return drawn[:ROWS, :COLUMNS]
