@@ -1,24 +1,33 @@
-"""The 468 points of a face by MediaPipe's mesh network, from several looks at it.
+"""The 478 points of a face by MediaPipe's mesh networks, from several looks at it.
 
-The network wants a face upright, in the middle of a window half as large again (Kartynnik et al. 2019). The first look
-takes the window from a detector's box or from points that someone asks about; it tells where the face is. The second
-round frames the face by the first look's points, and looks at the window as it is and mirrored: what the network has
-learnt of one side of faces only is averaged away. How far the looks lie apart tells how far the points can be trusted.
+The networks want a face upright, in the middle of a window half as large again (Kartynnik et al. 2019). The first look
+takes the window from a detector's box, or from points that someone asks about, and tells where the face is. The second
+round frames the face by these points. Its network looks closer at lips and eyes (Grishchenko et al. 2020), and sees the
+window as it is and mirrored: what it has learnt of one side of faces only is averaged away. How far the looks lie apart
+tells how far the points can be trusted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, UInt8
 
-from mien.model.graphs.mediapipe_files import MESH, load_network
-from mien.model.graphs.network import Network
+from mien.model.graphs.mediapipe_files import MESH, REFINED_MESH, NetworkFile, network_of
 from mien.model.landmarks.alignment import Matrix, apply_transform, invert_transform, warp
-from mien.model.landmarks.mediapipe_points import LEFT_LIDS, MESH_POINTS, MIRRORED, mirrored
+from mien.model.landmarks.mediapipe_points import (
+    LEFT_IRIS,
+    LEFT_LIDS,
+    MESH_POINTS,
+    MIRRORED,
+    REFINED_LEFT_EYE,
+    REFINED_LIPS,
+    RIGHT_IRIS,
+    mirrored,
+)
+from mien.model.landmarks.parts import POINTS
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -27,17 +36,20 @@ MIN_PRESENCE = 0.5
 BATCH = {"cpu": 8, "cuda": 64}
 """Windows at once: on a CPU more no longer fit in its cache, and are slower."""
 
+ALL_POINTS = POINTS["mediapipe478"]
+
 _WINDOW_PX = MESH.side_px
 _ROOM = 1.5
 """Side of the window over that of the face."""
 _LEFT_CORNER, _RIGHT_CORNER = LEFT_LIDS[0], mirrored(LEFT_LIDS)[0]
-_MIRRORED = list(MIRRORED[:MESH_POINTS])
+_CLOSER = (REFINED_LIPS, REFINED_LEFT_EYE, mirrored(REFINED_LEFT_EYE), LEFT_IRIS, RIGHT_IRIS)
+"""Points that the second network sees closer, in the order of its outputs."""
 
 
 class MeshFace(NamedTuple):
     """Points of a face, in pixels of the picture."""
 
-    points_xy: Float[np.ndarray, "468 2"]
+    points_xy: Float[np.ndarray, "478 2"]
     presence: float
     """How surely there is a face: from 0 to 1."""
     scatter: float
@@ -45,8 +57,9 @@ class MeshFace(NamedTuple):
 
 
 class _Looks(NamedTuple):
-    points_xy: Float[np.ndarray, "n 468 2"]
+    points_xy: Float[np.ndarray, "n looks points 2"]
     presence: Float[np.ndarray, " n"]
+    """Mean of the looks."""
 
 
 def window_of_box(
@@ -79,27 +92,25 @@ def _window(eyes: Float[np.ndarray, " 2"], centre: Float[np.ndarray, " 2"], side
 
 
 def mesh_each(images: Sequence[Image], windows: Sequence[Matrix], device: str) -> list[MeshFace | None]:
-    """The face in each picture that the window frames; None where the network sees none.
+    """The face in each picture that the window frames; None where the networks see none.
 
     A face has the same points, to the bit, whichever others are with it.
     """
     found: list[MeshFace | None] = [None] * len(images)
-    rough = _looks(images, windows, device, flip=False)
+    rough = _looks(images, windows, MESH, device, twins=False)
     kept = [index for index, presence in enumerate(rough.presence) if presence >= MIN_PRESENCE]
-    again = [images[index] for index in kept]
-    framed = [_window_of_mesh(rough.points_xy[index]) for index in kept]
-    straight, flipped = (_looks(again, framed, device, flip=flip) for flip in (False, True))
+    framed = [_window_of_mesh(rough.points_xy[index, 0]) for index in kept]
+    close = _looks([images[index] for index in kept], framed, REFINED_MESH, device, twins=True)
     for place, index in enumerate(kept):
-        both = np.stack([straight.points_xy[place], flipped.points_xy[place]])
-        presence = float(min(straight.presence[place], flipped.presence[place]))
-        if presence >= MIN_PRESENCE:
-            found[index] = _face(both, rough.points_xy[index], presence)
+        if (presence := float(close.presence[place])) >= MIN_PRESENCE:
+            found[index] = _face(close.points_xy[place], rough.points_xy[index], presence)
     return found
 
 
-def _face(second: Float[np.ndarray, "looks 468 2"], first: Float[np.ndarray, "468 2"], presence: float) -> MeshFace:
-    points = second.mean(0)
-    apart = np.linalg.norm(np.concatenate([second, first[None]]) - points, axis=-1).mean()
+def _face(close: Float[np.ndarray, "2 478 2"], rough: Float[np.ndarray, "1 468 2"], presence: float) -> MeshFace:
+    points = close.mean(0)
+    mesh = points[:MESH_POINTS]
+    apart = np.linalg.norm(np.concatenate([close[:, :MESH_POINTS], rough]) - mesh, axis=-1).mean()
     eyes = np.linalg.norm(points[_RIGHT_CORNER] - points[_LEFT_CORNER])
     return MeshFace(points, presence, float(apart / max(float(eyes), 1e-6)))
 
@@ -108,27 +119,47 @@ def _window_of_mesh(points: Float[np.ndarray, "468 2"]) -> Matrix:
     return window_of_points(points, points[_RIGHT_CORNER] - points[_LEFT_CORNER])
 
 
-def _looks(images: Sequence[Image], windows: Sequence[Matrix], device: str, *, flip: bool) -> _Looks:
-    """What the network says of windows, as they are or mirrored, in pixels of the pictures."""
-    network, size = _network(device), BATCH[device.partition(":")[0]]
-    points, presence = [np.zeros((0, MESH_POINTS, 2))], [np.zeros(0)]
+def _looks(
+    images: Sequence[Image], windows: Sequence[Matrix], file: NetworkFile, device: str, *, twins: bool
+) -> _Looks:
+    """What a network says of windows, with twins of the mirrored windows too, in pixels of the pictures."""
+    size = BATCH[device.partition(":")[0]] // (1 + twins)
+    parts = [_Looks(np.zeros((0, 1 + twins, MESH_POINTS if file is MESH else ALL_POINTS, 2)), np.zeros(0))]
     for start in range(0, len(images), size):
-        some = range(start, min(start + size, len(images)))
-        pixels = np.stack([warp(images[index], windows[index], _WINDOW_PX) for index in some])
-        raw, logits = network((pixels[:, :, ::-1] if flip else pixels).astype(np.float32))
-        seen = _unflipped(raw, flip)
-        backs = [invert_transform(windows[index]) for index in some]
-        points.append(np.stack([apply_transform(back, each) for back, each in zip(backs, seen, strict=True)]))
-        presence.append(1 / (1 + np.exp(-logits.reshape(-1).astype(np.float64))))
-    return _Looks(np.concatenate(points), np.concatenate(presence))
+        some = slice(start, start + size)
+        parts.append(_looked(images[some], windows[some], file, device, twins=twins))
+    return _Looks(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _unflipped(raw: Float32[np.ndarray, "n 1 1 values"], flip: bool) -> Float[np.ndarray, "n 468 2"]:
-    """Points in the window as it was before it was mirrored; the depths that the network gives too are left out."""
-    points = raw.reshape(len(raw), MESH_POINTS, 3)[..., :2].astype(np.float64)
-    return points[:, _MIRRORED] * [-1, 1] + [_WINDOW_PX, 0] if flip else points
+def _looked(
+    images: Sequence[Image], windows: Sequence[Matrix], file: NetworkFile, device: str, *, twins: bool
+) -> _Looks:
+    pixels = np.stack([warp(image, window, _WINDOW_PX) for image, window in zip(images, windows, strict=True)])
+    both = np.concatenate([pixels, pixels[:, :, ::-1]]) if twins else pixels
+    outputs = network_of(file, device)(both.astype(np.float32))
+    seen = _points(outputs)
+    if twins:
+        seen[len(images) :] = _unmirrored(seen[len(images) :])
+    looks = seen.reshape(1 + twins, len(images), -1, 2).swapaxes(0, 1)
+    backs = [invert_transform(window) for window in windows]
+    logits = outputs[-1].reshape(1 + twins, len(images)).astype(np.float64)
+    return _Looks(
+        np.stack([[apply_transform(back, look) for look in each] for back, each in zip(backs, looks, strict=True)]),
+        (1 / (1 + np.exp(-logits))).mean(0),
+    )
 
 
-@cache
-def _network(device: str) -> Network:
-    return load_network(MESH, device)
+def _points(outputs: list[np.ndarray]) -> Float[np.ndarray, "n points 2"]:
+    """The mesh with what the network saw closer, in pixels of the window; the depths that it gives are left out."""
+    mesh, *closer, _ = outputs
+    points = mesh.reshape(len(mesh), MESH_POINTS, 3)[..., :2].astype(np.float64)
+    if closer:
+        points = np.concatenate([points, np.zeros((len(mesh), ALL_POINTS - MESH_POINTS, 2))], axis=1)
+        for indices, output in zip(_CLOSER, closer, strict=True):
+            points[:, list(indices)] = output.reshape(len(mesh), -1, 2)
+    return points
+
+
+def _unmirrored(points: Float[np.ndarray, "n points 2"]) -> Float[np.ndarray, "n points 2"]:
+    """Points in the window as it was before it was mirrored."""
+    return points[:, list(MIRRORED[: points.shape[1]])] * [-1, 1] + [_WINDOW_PX, 0]

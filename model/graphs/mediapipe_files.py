@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -109,3 +110,9 @@ def load_network(file: NetworkFile, device: str = "cpu") -> Network:
     except ImportError as error:
         raise DetectorError(INSTALL) from error
     return Network(graph_of_tflite(data, file.outputs, scale=file.scale, shift=file.shift), device)
+
+
+@cache
+def network_of(file: NetworkFile, device: str) -> Network:
+    """As `load_network`, once per process and device."""
+    return load_network(file, device)
