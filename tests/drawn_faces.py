@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.training.batches import FaceArrays
+from tests.dense_faces import dense_landmarks
 
 HEATMAP_PX = 32
 SPEC = HeatmapSpec(size_px=HEATMAP_PX)
 LOWER_LIP = (55, 56, 57, 58, 59, 65, 66, 67)
+
+
+def dense_faces(faces: FaceArrays, scheme: LandmarkScheme, spec: HeatmapSpec) -> FaceArrays:
+    """The faces with landmarks of this scheme, and heatmaps of them."""
+    landmarks = np.stack([dense_landmarks(points, scheme) for points in faces.points])
+    heatmaps = render_heatmaps((landmarks + 1) * (spec.size_px / 2), scheme, spec.size_px, spec)
+    return replace(faces, heatmaps=heatmaps, spec=spec, scheme=scheme, dense=landmarks)
 
 
 def drawn_faces(people: int = 4, each: int = 4, size_px: int = 64, seed: int = 0) -> FaceArrays:

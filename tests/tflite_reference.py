@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -108,16 +109,66 @@ def _concatenation(_file: TfliteFile, node: Any, _x: Tensor, known: dict[int, Te
     return torch.cat([known[index] for index in node.inputs], node.options(tflite.ConcatenationOptions).Axis())
 
 
+def _crop_matrix(_file: TfliteFile, node: Any, x: Tensor, _: Any) -> Tensor:
+    """By angles, as the operator's own text has it."""
+    options, points = node.custom_options(), x[0, :, :2].double()
+    left, right = points[options["left_rotation_idx"]], points[options["right_rotation_idx"]]
+    angle = options["target_rotation_radians"] - torch.atan2(right[1] - left[1], right[0] - left[0])
+    subset = points[list(options["subset_idxs"])] @ _rotation(angle).T
+    low, high = subset.amin(0), subset.amax(0)
+    out = torch.tensor([options["output_width"], options["output_height"]])
+    step = torch.tensor([options["scale_x"], options["scale_y"]]) * (high - low) / out
+    linear = _rotation(-angle) @ torch.diag(step)
+    matrix = torch.eye(4, dtype=torch.float64)
+    matrix[:2, :2] = linear
+    matrix[:2, 3] = _rotation(-angle) @ ((low + high) / 2) - linear @ (out / 2).double()
+    return matrix[None].float()
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()]).reshape(2, 2)
+
+
+def _crop(file: TfliteFile, node: Any, x: Tensor, known: dict[int, Tensor]) -> Tensor:
+    """Pixel by pixel; (0, 0) is the upper left corner of the image, not the centre of its first pixel."""
+    matrix, (height, width) = known[node.inputs[1]][0], file.shape(node.output)[1:3]
+    made = torch.zeros(1, height, width, x.shape[-1])
+    for row in range(height):
+        for column in range(width):
+            at = matrix @ torch.tensor([column + 0.5, row + 0.5, 0.0, 1.0])
+            made[0, row, column] = _between(x[0], float(at[0]) - 0.5, float(at[1]) - 0.5)
+    return made
+
+
+def _between(image: Tensor, column: float, row: float) -> Tensor:
+    value = torch.zeros(image.shape[-1])
+    for y in (math.floor(row), math.floor(row) + 1):
+        for x in (math.floor(column), math.floor(column) + 1):
+            if 0 <= y < image.shape[0] and 0 <= x < image.shape[1]:
+                value += image[y, x] * (1 - abs(row - y)) * (1 - abs(column - x))
+    return value
+
+
+def _transform_landmarks(_file: TfliteFile, node: Any, x: Tensor, known: dict[int, Tensor]) -> Tensor:
+    matrix = known[node.inputs[1]][0]
+    return x @ matrix[:2, :2].T + matrix[:2, 3]
+
+
 _RUN: dict[str, Any] = {
     "ADD": lambda _, node, x, known: _activated(x + known[node.inputs[1]], node.options(tflite.AddOptions)),
     "CONCATENATION": _concatenation,
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
     "DEPTH_TO_SPACE": _depth_to_space,
+    "Landmarks2TransformMatrix": _crop_matrix,
     "MAX_POOL_2D": _max_pool,
+    "MUL": lambda file, node, x, _: x * torch.from_numpy(file.constant(node.inputs[1])),
     "PAD": _pad,
     "PRELU": _prelu,
     "RELU": lambda _file, _node, x, _: x.clamp(min=0),
     "RESHAPE": lambda file, node, x, _: x.reshape(file.shape(node.output)),
     "RESIZE_BILINEAR": _resize,
+    "STRIDED_SLICE": lambda file, node, x, _: x.reshape(file.shape(node.output)),
+    "TransformLandmarks": _transform_landmarks,
+    "TransformTensorBilinear": _crop,
 }

@@ -19,11 +19,12 @@ class WeightsLicence:
 
 
 CC0 = WeightsLicence("CC0 1.0, public domain", commercial=True)
+APACHE = WeightsLicence("Apache Licence 2.0", commercial=True)
 BOOST = WeightsLicence("part of the library, Boost Software Licence 1.0", commercial=True)
 
 ALTERNATIVES = (
-    "of what mien ships with, dlib's HOG detector (Boost), its 5 points and its embedding (CC0 1.0) allow it, but all "
-    "68 landmarks are needed: license InsightFace's models, or bring landmarks of your own (docs/detectors.md)"
+    "--faces mediapipe allows it (Apache 2.0, its embedding CC0 1.0); so do InsightFace's models with a licence of "
+    "their makers, and models of your own (docs/detectors.md)"
 )
 
 

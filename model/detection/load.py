@@ -9,17 +9,18 @@ from mien.model.detection.plugins import check_module, is_class_path, load_class
 from mien.model.devices import device_in_force, device_kind
 from mien.model.errors import DetectorError
 
-KINDS = ("dlib", "insightface")
+KINDS = ("dlib", "insightface", "mediapipe")
 
 
 def check_detector(spec: str) -> None:
     """Raises DetectorError unless this can name a detector; whether it can be loaded is another matter."""
     kind, colon, rest = spec.partition(":")
-    if spec == "dlib" or (kind == "insightface" and rest):
+    if spec in ("dlib", "mediapipe") or (kind == "insightface" and rest):
         return
     if kind in KINDS or not colon or not is_class_path(spec):
         raise DetectorError(
-            f"unknown detector {spec!r}: use 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of your own"
+            f"unknown detector {spec!r}: use 'mediapipe', 'dlib', 'insightface:PACK_OR_FOLDER' or 'module:Class' of "
+            "your own"
         )
     check_module(spec)
 
@@ -28,8 +29,8 @@ def load_detector(spec: str, device: str | None = None) -> FaceDetector:
     """The detector of this name, one per process and device.
 
     Args:
-        spec: `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or `module:Class`, a
-            class that can be imported and implements `FaceDetector` (docs/detectors.md).
+        spec: `mediapipe`; `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or
+            `module:Class`, a class that can be imported and implements `FaceDetector` (docs/detectors.md).
         device: `cpu`, `cuda` or `cuda:N`, for the networks of detectors that come with the project; the one that is in
             force in this process if None (`model/devices.py`).
 
@@ -49,6 +50,10 @@ def _loaded(spec: str, device: str) -> FaceDetector:
         from mien.model.detection.dlib_detector import DlibDetector
 
         return DlibDetector(device)
+    if kind == "mediapipe":
+        from mien.model.detection.mediapipe_detector import MediaPipeDetector
+
+        return MediaPipeDetector(device)
     if kind == "insightface":
         from mien.model.detection.insightface_detector import InsightFaceDetector
 

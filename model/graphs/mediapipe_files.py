@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,17 +72,17 @@ MESH = NetworkFile(
     shift=0.0,
 )
 """468 points of a face, and whether there is one."""
-IRIS = NetworkFile(
-    "modules/iris_landmark/iris_landmark.tflite",
-    "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
-    side_px=64,
-    outputs=("surroundings", "iris"),
+REFINED_MESH = NetworkFile(
+    "modules/face_landmark/face_landmark_with_attention.tflite",
+    "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4",
+    side_px=192,
+    outputs=("points", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "presence"),
     scale=1 / 255,
     shift=0.0,
 )
-"""Lids and iris of the eye on the picture's left."""
+"""The same with a closer look at lips and eyes. Left and right as in the picture."""
 
-FILES = (SHORT_RANGE, FULL_RANGE, MESH, IRIS)
+FILES = (SHORT_RANGE, FULL_RANGE, MESH, REFINED_MESH)
 
 CARRIED = "carried_mediapipe"
 """Folder beside this module, in the code of a registered model: its reader need not install the package."""
@@ -148,3 +149,9 @@ def load_network(file: NetworkFile, device: str = "cpu") -> Network:
     except ImportError as error:
         raise DetectorError(INSTALL) from error
     return Network(graph_of_tflite(data, file.outputs, scale=file.scale, shift=file.shift), device)
+
+
+@cache
+def network_of(file: NetworkFile, device: str) -> Network:
+    """As `load_network`, once per process and device."""
+    return load_network(file, device)

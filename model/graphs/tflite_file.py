@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
 
 from mien.model.errors import WeightsError
 
@@ -28,18 +29,22 @@ _UNFOLDING = {"DEQUANTIZE", "DENSIFY"}
 
 @dataclass(frozen=True)
 class Node:
-    """An operator of one output; tensors are numbers."""
+    """An operator of one output; tensors are numbers. Those that are not TensorFlow Lite's own have their own names."""
 
     operator: str
     inputs: tuple[int, ...]
     output: int
-    _table: Any
+    _operator: Any
 
     def options(self, kind: Any) -> Any:
         """Its options, of a class of the package `tflite`."""
-        found = kind()
-        found.Init(self._table.Bytes, self._table.Pos)
+        found, table = kind(), self._operator.BuiltinOptions()
+        found.Init(table.Bytes, table.Pos)
         return found
+
+    def custom_options(self) -> dict[str, Any]:
+        """The options of an operator that is not TensorFlow Lite's own."""
+        return cast("dict[str, Any]", flexbuffers.Loads(self._operator.CustomOptionsAsNumpy().tobytes()))
 
 
 class TfliteFile:
@@ -85,9 +90,10 @@ class TfliteFile:
         operator = self._graph.Operators(index)
         code = self._model.OperatorCodes(operator.OpcodeIndex())
         # Files of before 2020 have the operator in a field of one byte.
-        name = _OPERATOR_NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        known = _OPERATOR_NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        name = code.CustomCode().decode() if known == "CUSTOM" else known
         (output,) = operator.OutputsAsNumpy().tolist()
-        return Node(name, tuple(operator.InputsAsNumpy().tolist()), output, operator.BuiltinOptions())
+        return Node(name, tuple(operator.InputsAsNumpy().tolist()), output, operator)
 
 
 def _densified(values: np.ndarray, shape: Sequence[int], sparsity: Any) -> np.ndarray:

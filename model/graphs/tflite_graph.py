@@ -157,11 +157,93 @@ class _Conversion:
         return self._add("DepthToSpace", self._input(node).name, blocksize=block, mode="DCR")
 
     def reshape(self, node: Node) -> str:
-        """RESHAPE of all axes but the batch's, into no images."""
+        """RESHAPE of all axes but the batch's, into what is no image or one of a single pixel."""
         shape = self._file.shape(node.output)
-        _refuse(len(shape) == _IMAGE or shape[0] != 1, "reshaping into images")
-        wanted = self._constant(np.array([_BATCH, *shape[1:]], np.int64))
-        return self._add("Reshape", self._channels_last(self._input(node)), wanted)
+        wanted = shape[1:]
+        if len(shape) == _IMAGE:
+            _refuse(shape[1:3] != (1, 1), "reshaping into images")
+            wanted = (shape[3], 1, 1)
+        _refuse(shape[0] != 1, "reshaping of the batch")
+        return self._add("Reshape", self._channels_last(self._input(node)), self._whole(_BATCH, *wanted))
+
+    def whole_slice(self, node: Node) -> str:
+        """STRIDED_SLICE that leaves nothing out."""
+        _refuse(self._input(node).shape != self._file.shape(node.output), "slices")
+        return self._input(node).name
+
+    def multiply(self, node: Node) -> str:
+        """MUL of what is no image by a constant."""
+        _refuse(len(self._input(node).shape) == _IMAGE, "products of images")
+        return self._add("Mul", self._input(node).name, self._constant(self._file.constant(node.inputs[1])))
+
+    def crop_matrix(self, node: Node) -> str:
+        """Landmarks2TransformMatrix: from the pixels of a crop to where the landmarks are.
+
+        The crop is upright when the line between two landmarks is level, and frames a subset of them with some room.
+        The result is 4 × 4, for column vectors (x, y, 0, 1).
+        """
+        options = node.custom_options()
+        _refuse(options["target_rotation_radians"] != 0, "crops that are tilted")
+        points = self._picked(self._input(node).name, [0, 1], axis=2)
+        left, right = (self._picked(points, [options[f"{side}_rotation_idx"]], axis=1) for side in ("left", "right"))
+        along = self._add("Sub", right, left)
+        along = self._add("Div", along, self._add("ReduceL2", along, axes=[2], keepdims=1))
+        # Row vectors times this are turned so that the line is level.
+        spread = self._constant(np.array([[1, 0, 0, 1], [0, -1, 1, 0]], np.float32))
+        level = self._add("Reshape", self._add("MatMul", along, spread), self._whole(_BATCH, 2, 2))
+        tilted = self._add("Transpose", level, perm=(0, 2, 1))
+        subset = self._add("MatMul", self._picked(points, list(options["subset_idxs"]), axis=1), level)
+        low, high = (self._add(f"Reduce{which}", subset, axes=[1], keepdims=1) for which in ("Min", "Max"))
+        middle = self._scaled_by(self._add("Add", low, high), 0.5)
+        width, height = options["output_width"], options["output_height"]
+        steps = self._scaled_by(
+            self._add("Sub", high, low), np.array([options["scale_x"] / width, options["scale_y"] / height])
+        )
+        linear = self._add("Mul", self._add("Transpose", steps, perm=(0, 2, 1)), tilted)
+        centre = self._constant(np.array([[width / 2, height / 2]], np.float32))
+        shift = self._add("Sub", self._add("MatMul", middle, tilted), self._add("MatMul", centre, linear))
+        rows = self._add("Transpose", self._add("Concat", linear, shift, axis=1), perm=(0, 2, 1))
+        return self._squared(rows)
+
+    def _squared(self, rows: str) -> str:
+        """2 × 3 matrices as 4 × 4 ones: the third column becomes the fourth, the other axes stay as they are."""
+        columns = self._constant(np.eye(4, dtype=np.float32)[[0, 1, 3]])
+        below = self._constant(np.eye(4, dtype=np.float32)[:, :2])
+        rest = self._constant(np.diag([0, 0, 1, 1]).astype(np.float32))
+        return self._add("Add", self._add("MatMul", below, self._add("MatMul", rows, columns)), rest)
+
+    def crop(self, node: Node) -> str:
+        """TransformTensorBilinear: the pixels of a crop, between those of an image.
+
+        Outside the image are zeros, here as there. Nearer to the border than half a pixel of the features these blend
+        in, there they begin; a face in the middle of the picture has its eyes and lips nowhere near.
+        """
+        image, (height, width) = self._input(node), self._file.shape(node.output)[1:3]
+        columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        pixels = self._constant(np.stack([columns.ravel(), rows.ravel()], axis=-1).astype(np.float32))
+        at = self._transformed(pixels, self._known[node.inputs[1]].name)
+        shares = self._scaled_by(at, 2 / np.array([image.shape[2], image.shape[1]]))
+        grid = self._add("Sub", shares, self._constant(np.array(1, np.float32)))
+        grid = self._add("Reshape", grid, self._whole(_BATCH, height, width, 2))
+        return self._add("GridSample", image.name, grid, mode="bilinear", padding_mode="zeros", align_corners=0)
+
+    def transform_landmarks(self, node: Node) -> str:
+        """TransformLandmarks: points times a 4 × 4 matrix."""
+        return self._transformed(self._input(node).name, self._known[node.inputs[1]].name)
+
+    def _transformed(self, points: str, matrix: str) -> str:
+        rows = self._add("Transpose", self._picked(matrix, [0, 1], axis=1), perm=(0, 2, 1))
+        turned = self._add("MatMul", points, self._picked(rows, [0, 1], axis=1))
+        return self._add("Add", turned, self._picked(rows, [3], axis=1))
+
+    def _picked(self, tensor: str, indices: list[int], axis: int) -> str:
+        return self._add("Gather", tensor, self._whole(*indices), axis=axis)
+
+    def _scaled_by(self, tensor: str, factors: float | np.ndarray) -> str:
+        return self._add("Mul", tensor, self._constant(np.asarray(factors, np.float32)))
+
+    def _whole(self, *numbers: int) -> str:
+        return self._constant(np.array(numbers, np.int64))
 
     def concatenation(self, node: Node) -> str:
         """CONCATENATION."""
@@ -197,12 +279,17 @@ _OPERATORS: dict[str, Callable[[_Conversion, Node], str]] = {
     "CONV_2D": _Conversion.convolution,
     "DEPTHWISE_CONV_2D": _Conversion.depthwise,
     "DEPTH_TO_SPACE": _Conversion.depth_to_space,
+    "Landmarks2TransformMatrix": _Conversion.crop_matrix,
     "MAX_POOL_2D": _Conversion.max_pool,
+    "MUL": _Conversion.multiply,
     "PAD": _Conversion.pad,
     "PRELU": _Conversion.prelu,
     "RELU": _Conversion.relu,
     "RESHAPE": _Conversion.reshape,
     "RESIZE_BILINEAR": _Conversion.resize,
+    "STRIDED_SLICE": _Conversion.whole_slice,
+    "TransformLandmarks": _Conversion.transform_landmarks,
+    "TransformTensorBilinear": _Conversion.crop,
 }
 
 

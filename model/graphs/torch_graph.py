@@ -136,19 +136,34 @@ def _depth_to_space(x: Tensor, *, blocksize: int, mode: bytes = b"DCR") -> Tenso
     return blocks.permute(0, 3, 4, 1, 5, 2).reshape(count, -1, height * blocksize, width * blocksize)
 
 
+def _grid_sample(x: Tensor, grid: Tensor, *, mode: bytes, padding_mode: bytes, align_corners: int) -> Tensor:
+    return F.grid_sample(x, grid, mode.decode(), padding_mode.decode(), align_corners=bool(align_corners))
+
+
+def _gather(x: Tensor, indices: np.ndarray, *, axis: int) -> Tensor:
+    """Along one axis, which stays."""
+    return x.index_select(axis, torch.tensor(indices.tolist(), device=x.device))
+
+
 _OPERATORS: dict[str, Operator] = {
     "Add": lambda a, b: a + b,
     "AveragePool": _average_pool,
     "Concat": lambda *parts, axis: torch.cat(parts, axis),
     "Conv": _conv,
     "DepthToSpace": _depth_to_space,
+    "Div": lambda a, b: a / b,
     "Flatten": lambda x, axis=1: x.flatten(axis),
+    "Gather": _gather,
     "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
+    "GridSample": _grid_sample,
     "Identity": lambda x: x,
     "MatMul": lambda a, b: a @ b,
     "MaxPool": _max_pool,
     "Mul": lambda a, b: a * b,
     "Pad": _pad,
+    "ReduceL2": lambda x, axes, keepdims: x.norm(dim=axes, keepdim=bool(keepdims)),
+    "ReduceMax": lambda x, axes, keepdims: x.amax(axes, bool(keepdims)),
+    "ReduceMin": lambda x, axes, keepdims: x.amin(axes, bool(keepdims)),
     "Relu": F.relu,
     "Reshape": _reshape,
     "Resize": _resize,

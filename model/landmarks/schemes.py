@@ -52,6 +52,9 @@ _RANGES_68: dict[Part, range] = {
     "inner_lips": range(60, 68),
 }
 
+_MIDDLE_OF_LID = slice(3, 6)
+"""Of the nine points of a lid of `mediapipe478`."""
+
 _COMMON_OF_106: dict[Part, tuple[int, ...]] = {
     # Both contours run from ear to ear; every second of the 33 points has its counterpart among the 17.
     "jaw": (1, 10, 12, 14, 16, 3, 5, 7, 0, 23, 21, 19, 32, 30, 28, 26, 17),
@@ -144,11 +147,33 @@ def interocular_px(landmarks_xy: Float[np.ndarray, "points 2"], scheme: Landmark
 def eye_opening(landmarks_xy: Float[np.ndarray, "points 2"], scheme: LandmarkScheme) -> tuple[float, float]:
     """Height over width of the left and the right eye: about 0.3 open, below 0.2 closed.
 
-    The eye aspect ratio of Soukupová and Čech 2016: (|p2 − p6| + |p3 − p5|) / (2 |p1 − p4|).
+    The eye aspect ratio of Soukupová and Čech 2016: (|p2 − p6| + |p3 − p5|) / (2 |p1 − p4|). The lids of `mediapipe478`
+    have points above each other, so there the heights are of three such pairs, across the line between the corners:
+    of shut eyes it is 0, where the distance of points that lie beside each other is not.
     """
+    if scheme == "mediapipe478":
+        left, right = (_gap_ratio(landmarks_xy, *lids) for lids in _lids_478())
+        return left, right
     common = to_common(landmarks_xy, scheme)
     left, right = (_aspect_ratio(common[list(_RANGES_68[eye])]) for eye in ("left_eye", "right_eye"))
     return left, right
+
+
+@cache
+def _lids_478() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+    """Upper and lower lid of the left and the right eye, each from the picture's left to its right."""
+    left = (mediapipe_points.LEFT_UPPER_LID, mediapipe_points.LEFT_LOWER_LID)
+    upper, lower = (mediapipe_points.mirrored(lid)[::-1] for lid in left)
+    return left, (upper, lower)
+
+
+def _gap_ratio(points: Float[np.ndarray, "points 2"], upper: tuple[int, ...], lower: tuple[int, ...]) -> float:
+    """Mean gap between the middles of the lids over the width of the eye; 0 where they meet or overlap."""
+    along = points[upper[-1]] - points[upper[0]]
+    width = max(float(np.linalg.norm(along)), 1e-9)
+    down = np.array([-along[1], along[0]]) / width
+    gaps = (points[list(lower[_MIDDLE_OF_LID])] - points[list(upper[_MIDDLE_OF_LID])]) @ down
+    return max(float(gaps.mean()) / width, 0.0)
 
 
 def _aspect_ratio(eye_xy: Float[np.ndarray, "6 2"]) -> float:

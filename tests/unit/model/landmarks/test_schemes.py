@@ -160,3 +160,19 @@ def test_openings_are_ratios_worked_out_by_hand() -> None:
     assert eye_opening(face, "ibug68") == pytest.approx((2 / 3, 0))
     assert interocular_px(face, "ibug68") == pytest.approx(13)
     assert mouth_opening(face, "ibug68") == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("turned", [0.0, 0.5, 3.0])
+def test_the_lids_of_the_mesh_are_measured_across_the_eye(turned: float) -> None:
+    points = np.zeros((478, 2))
+    for corners, first in (((33, 133), 0.0), ((362, 263), 10.0)):
+        points[list(corners)] = [[first, 0], [first + 4, 0]]
+    for place, (upper, lower) in enumerate(((160, 144), (159, 145), (158, 153))):
+        # Beside each other by 0.5, and 1 apart in height; the other eye is shut.
+        points[upper], points[lower] = [1 + place, -0.5], [1.5 + place, 0.5]
+    for place, (upper, lower) in enumerate(((385, 380), (386, 374), (387, 373))):
+        points[upper], points[lower] = [11 + place, 0.1], [11.5 + place, 0.1]
+    rotation = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
+    assert eye_opening(points @ rotation.T, "mediapipe478") == pytest.approx((0.25, 0))
+    points[[385, 386, 387], 1] = 0.5  # lids that overlap are shut too
+    assert eye_opening(points @ rotation.T, "mediapipe478") == pytest.approx((0.25, 0))

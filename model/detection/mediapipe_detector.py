@@ -1,0 +1,188 @@
+"""Faces by MediaPipe's networks: BlazeFace finds them, the face mesh gives 478 landmarks; dlib's embedding.
+
+The networks are files of the package `mediapipe`, whose code is not used; ONNX Runtime or torch runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from mien.model.detection.detector import FoundFace
+from mien.model.detection.dlib_embedding import DlibEmbedding
+from mien.model.detection.face_boxes import LEFT_EYE, RIGHT_EYE, Boxes, overlap
+from mien.model.detection.face_mesh import MeshFace, mesh_each, window_of_box, window_of_points
+from mien.model.detection.face_views import Attempt, View, boxes_each
+from mien.model.detection.licences import APACHE, WeightsLicence
+from mien.model.errors import DetectorError
+from mien.model.graphs.dlib_weights import EMBEDDING, weight_file
+from mien.model.graphs.mediapipe_files import FILES, FULL_RANGE, INSTALL, SHORT_RANGE, folder, network_of
+from mien.model.landmarks.alignment import Matrix
+from mien.model.landmarks.mediapipe_points import MESH_POINTS
+from mien.model.landmarks.schemes import LandmarkScheme, to_common
+
+Image = UInt8[np.ndarray, "_ _ 3"]
+
+_LARGE_PX = 400
+"""A picture whose longer side is this at least may show small faces beside large ones."""
+_WHOLE = Attempt("whole", SHORT_RANGE, border=0.1)
+_FINE = Attempt("fine", FULL_RANGE, face_px=40, max_tiles=3)
+SMALL_PICTURES = ((_WHOLE,), (_FINE,))
+LARGE_PICTURES = ((_WHOLE, _FINE),)
+RARE = ((Attempt("framed", SHORT_RANGE, border=0.25),), (Attempt("finer", FULL_RANGE, face_px=40, max_tiles=12),))
+"""Tried in this order until a face is found; attempts that are together are tried together. The first finds faces of an
+eighth of the picture's longer side. The second finds those of 40 px in pictures of up to 1,300 px, and in larger ones
+those of a thirtieth of the longer side. `python -m benchmarks.detectors` counts them."""
+
+_SAME_FACE = 0.5
+"""Meshes that overlap this much are of one face that two boxes framed."""
+
+_COMPUTATION = "mesh1"
+"""Of the version: other windows or other looks give other landmarks from the same weights."""
+
+
+class MediaPipeDetector:
+    """Implements `FaceDetector`, and finds, looks where it is asked and embeds many faces at once.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        DetectorError: a package with weights, or what reads them, is not installed.
+        DeviceError: no device has such a name.
+    """
+
+    name = "mediapipe"
+    landmark_scheme: LandmarkScheme = "mediapipe478"
+    same_person_similarity = DlibEmbedding.same_person_similarity
+    group_similarity = DlibEmbedding.group_similarity
+
+    def __init__(self, device: str = "cpu") -> None:
+        check_files()
+        self.device = device
+        self._embedding = DlibEmbedding(device)
+
+    @property
+    def weights_licences(self) -> dict[str, WeightsLicence]:
+        """Terms of the weights."""
+        return {**{file.name: APACHE for file in FILES}, **self._embedding.weights_licences}
+
+    @property
+    def version(self) -> str:
+        """Hashes of the weights, and the way that they are computed with."""
+        hashes = "-".join(file.sha256[:8] for file in FILES)
+        return f"mediapipe-{_COMPUTATION}-{hashes}-{self._embedding.version}"
+
+    def load_weights(self) -> None:
+        """Loads all weights now, so that nobody waits for them later.
+
+        Raises:
+            DetectorError, WeightsError: a file is missing, damaged or of another version.
+            DeviceError: this process has no such device.
+        """
+        for file in FILES:
+            network_of(file, self.device)
+        self._embedding.load_weights()
+
+    def find(self, image: Image) -> list[FoundFace]:
+        """Faces of an RGB picture, the largest first, from the first attempts that find any."""
+        return self.find_each([image])[0]
+
+    def find_each(self, images: Sequence[Image]) -> list[list[FoundFace]]:
+        """As `find`, for several pictures."""
+        found: list[list[FoundFace]] = [[] for _ in images]
+        for round_ in range(max(len(_rounds(image)) for image in images) if images else 0):
+            left = [index for index, image in enumerate(images) if not found[index] and round_ < len(_rounds(image))]
+            attempts = [_rounds(images[index])[round_] for index in left]
+            faces = self._faces_each([images[index] for index in left], attempts)
+            for index, each in zip(left, faces, strict=True):
+                found[index] = each
+        return found
+
+    def _faces_each(self, images: Sequence[Image], attempts: Sequence[Sequence[Attempt]]) -> list[list[FoundFace]]:
+        """The faces that one round of attempts finds in each picture."""
+        views: list[list[View]] = [
+            [view for attempt in each for view in attempt.views(image)]
+            for image, each in zip(images, attempts, strict=True)
+        ]
+        boxes = boxes_each(images, views, self.device)
+        owners = [index for index, each in enumerate(boxes) for _ in each.scores]
+        windows = [window for each in boxes for window in _windows(each)]
+        meshes = mesh_each([images[index] for index in owners], windows, self.device)
+        found: list[list[FoundFace]] = [[] for _ in images]
+        for index, mesh in zip(owners, meshes, strict=True):
+            if mesh is not None:
+                by = "+".join(attempt.name for attempt in attempts[index])
+                found[index].append(_found(mesh, f"{self.name} {by}"))
+        return [_each_once(each) for each in found]
+
+    def look_each(self, images: Sequence[Image], points: Sequence[Float[np.ndarray, "68 2"]]) -> list[FoundFace | None]:
+        """The face in each picture whose common landmarks are about where the points are; None where there is none.
+
+        The points only frame the first look.
+        """
+        windows = [window_of_points(each, each[45] - each[36]) for each in points]
+        meshes = mesh_each(images, windows, self.device)
+        return [_found(mesh, f"{self.name} asked") if mesh is not None else None for mesh in meshes]
+
+    def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
+        """Embeddings of faces that were found in this picture, with landmarks of any scheme."""
+        return self.embed_each([image] * len(faces), faces)
+
+    def embed_each(self, images: Sequence[Image], faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n 128"]:
+        """As `embed`, for one face in each of several pictures."""
+        return self._embedding.embed_each(images, [to_common(face.landmarks_xy, face.scheme) for face in faces])
+
+    def similarity(
+        self, first: Float[np.ndarray, "*batch d"], second: Float[np.ndarray, "*batch d"]
+    ) -> Float[np.ndarray, "*batch"]:
+        """1 − Euclidean distance, so that dlib's customary 0.6 becomes 0.4."""
+        return self._embedding.similarity(first, second)
+
+
+def check_files() -> None:
+    """Raises DetectorError unless all weights are installed; whether they are the right ones shows when they load."""
+    missing = [file.path for file in FILES if not (folder() / file.path).is_file()]
+    if missing:
+        raise DetectorError(f"{missing[0]} is not in the package mediapipe: {INSTALL}")
+    try:
+        weight_file(EMBEDDING)
+    except DetectorError as error:
+        raise DetectorError(INSTALL) from error
+
+
+def _rounds(image: Image) -> tuple[tuple[Attempt, ...], ...]:
+    first = LARGE_PICTURES if max(image.shape[:2]) >= _LARGE_PX else SMALL_PICTURES
+    return (*first, *RARE)
+
+
+def _windows(boxes: Boxes) -> list[Matrix]:
+    return [
+        window_of_box(edges, points[LEFT_EYE], points[RIGHT_EYE])
+        for edges, points in zip(boxes.edges, boxes.points, strict=True)
+    ]
+
+
+def _found(mesh: MeshFace, by: str) -> FoundFace:
+    face = mesh.points_xy[:MESH_POINTS]
+    (left, top), (right, bottom) = face.min(0).tolist(), face.max(0).tolist()
+    return FoundFace(
+        (left, top, right, bottom),
+        mesh.presence,
+        mesh.points_xy.astype(np.float32),
+        "mediapipe478",
+        found_by=by,
+        landmark_scatter=mesh.scatter,
+    )
+
+
+def _each_once(faces: list[FoundFace]) -> list[FoundFace]:
+    """Without those that are of one face, the surest of which stays; the largest first."""
+    kept: list[FoundFace] = []
+    for face in sorted(faces, key=lambda each: -each.score):
+        others = np.array([other.bbox_xyxy for other in kept]).reshape(-1, 4)
+        if not (overlap(np.array(face.bbox_xyxy), others) >= _SAME_FACE).any():
+            kept.append(face)
+    return sorted(kept, key=lambda each: -each.area_px)
