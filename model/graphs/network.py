@@ -38,15 +38,23 @@ class Network:
         return list(self._run(batch))
 
 
+def providers_of(device: str) -> list[str | tuple[str, dict[Any, Any]]] | None:
+    """What ONNX Runtime runs a graph by on a device; None where this build of it lacks the device."""
+    import onnxruntime
+
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    if _PROVIDER not in onnxruntime.get_available_providers():
+        return None
+    return [(_PROVIDER, {"device_id": int(device.partition(":")[2] or 0)})]
+
+
 def _run_by_runtime(graph: onnx.ModelProto, device: str) -> Run | None:
     """None where this build of ONNX Runtime lacks the device."""
     import onnxruntime
 
-    providers: list[str | tuple[str, dict[Any, Any]]] = ["CPUExecutionProvider"]
-    if device != "cpu":
-        if _PROVIDER not in onnxruntime.get_available_providers():
-            return None
-        providers = [(_PROVIDER, {"device_id": int(device.partition(":")[2] or 0)})]
+    if (providers := providers_of(device)) is None:
+        return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
