@@ -1,7 +1,8 @@
 """A graph ready to run: by ONNX Runtime on a CPU; on CUDA by it where its CUDA build is installed, else by torch.
 
 A row of the results has the same bits whatever batch it was computed in; `tests/unit/model/graphs` holds the graphs of
-this project to that. On CUDA libraries choose their ways by the size of a batch, so there it is always the same. ONNX Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
+this project to that. On CUDA libraries choose their ways by the size of a batch, so there it is always the same. ONNX
+Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
 """
 
 from __future__ import annotations
