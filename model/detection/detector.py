@@ -92,7 +92,7 @@ class EmbedsTogether(Protocol):
     """What a detector may have besides, where it embeds many faces faster than one by one."""
 
     def embed_each(
-        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], faces: Sequence[FoundFace]
     ) -> Float32[np.ndarray, "n d"]:
         """What `embed` gives for one face in each of several pictures."""
         ...
@@ -102,7 +102,7 @@ class EmbedsTogether(Protocol):
 class FindsTogether(Protocol):
     """What a detector may have besides, where it looks at many pictures faster than one by one."""
 
-    def find_each(self, images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[list[FoundFace]]:
+    def find_each(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[list[FoundFace]]:
         """What `find` gives for each of several pictures, to the bit, whichever pictures are together."""
         ...
 
@@ -121,7 +121,7 @@ class LooksWhereAsked(Protocol):
     """What a detector may have besides, where it need not search for a face whose place is known."""
 
     def look_each(
-        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], points: Sequence[Float[np.ndarray, "68 2"]]
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], points: Sequence[Float[np.ndarray, "68 2"]]
     ) -> list[FoundFace | None]:
         """The face in each picture whose common landmarks are about where the points are, in pixels of the picture.
 
@@ -131,7 +131,7 @@ class LooksWhereAsked(Protocol):
         ...
 
 
-def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[list[FoundFace]]:
+def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[list[FoundFace]]:
     """The faces in each of several pictures: together where the detector can, else one by one."""
     if isinstance(detector, FindsTogether):
         return detector.find_each(images)
@@ -140,7 +140,7 @@ def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"
 
 def look_each(
     detector: FaceDetector,
-    images: Sequence[UInt8[np.ndarray, "h w 3"]],
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     points: Sequence[Float[np.ndarray, "68 2"]],
 ) -> list[FoundFace | None]:
     """The face at known points in each of several pictures, else the largest; None where there is no face at all."""
@@ -154,7 +154,7 @@ def look_each(
 
 
 def embed_each(
-    detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+    detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], faces: Sequence[FoundFace]
 ) -> list[Float32[np.ndarray, " d"]]:
     """The embeddings of one face in each of several pictures: together where the detector can, else one by one."""
     if isinstance(detector, EmbedsTogether):

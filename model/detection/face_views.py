@@ -58,7 +58,7 @@ class Attempt:
     network: NetworkFile
     border: float = 0.0
     """Room on each side of the picture, as a share of the view, where the picture is in one view."""
-    face_px: float | None = None
+    face_px: int | None = None
     """The picture is cut into tiles in which faces of so many pixels of the picture are just large enough; None: it is
     in one view."""
     max_tiles: int = 1
