@@ -19,7 +19,7 @@ def check_detector(spec: str) -> None:
         return
     if kind in KINDS or not colon or not is_class_path(spec):
         raise DetectorError(
-            f"unknown detector {spec!r}: use 'mediapipe', 'dlib', 'insightface:PACK_OR_FOLDER' or 'module:Class' of "
+            f"unknown detector {spec!r}: use 'mediapipe', 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of "
             "your own"
         )
     check_module(spec)
