@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figure_architecture import architecture
+from benchmarks.figure_heatmaps import heatmap_forms
 from benchmarks.figure_motion import motion_field
 from benchmarks.figure_rooms import rooms
 
@@ -13,6 +14,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "figures"
 FIGURES: dict[str, Callable[[], str]] = {
     "motion-generator.svg": architecture,
     "motion-field.svg": motion_field,
+    "heatmap-forms.svg": heatmap_forms,
     "rooms.svg": rooms,
 }
 

@@ -157,6 +157,8 @@ TRANSFERS = pa.schema(
         pa.field("jaw_reached", pa.float32()),
         pa.field("pose_asked", pa.float32()),  # in degrees
         pa.field("pose_reached", pa.float32()),
+        pa.field("gaze_asked", pa.float32()),  # in widths of the eye; null where the detector sees no irises
+        pa.field("gaze_reached", pa.float32()),
         pa.field("sharpness_ratio", pa.float32()),  # of the face, over that of the source's crop
         pa.field("mouth_sharpness_ratio", pa.float32()),
         pa.field("eyes_sharpness_ratio", pa.float32()),
@@ -171,11 +173,14 @@ TRANSFERS = pa.schema(
 )
 
 
-def heatmaps_schema(parts: tuple[str, ...], size_px: int, sigma_px: float, crop_size_px: int) -> pa.Schema:
+def heatmaps_schema(
+    parts: tuple[str, ...], size_px: int, sigma_px: float, crop_size_px: int, form: str = "points"
+) -> pa.Schema:
     """Schema of the heatmap cache: one row per face, `parts × size_px × size_px` values of uint8 as fixed-size binary.
 
-    The metadata says how to read them back: `parts` (channel order), `shape`, `scale` (heatmap pixels per crop pixel)
-    and `sigma_px` (of the Gaussians, in heatmap pixels).
+    The metadata says how to read them back: `parts` (channel order), `shape`, `scale` (heatmap pixels per crop pixel),
+    `sigma_px` (of the Gaussians, in heatmap pixels) and `form` (what is drawn; absent for points, the only form of
+    earlier versions).
     """
     shape = (len(parts), size_px, size_px)
     metadata = {
@@ -184,6 +189,8 @@ def heatmaps_schema(parts: tuple[str, ...], size_px: int, sigma_px: float, crop_
         "scale": repr(size_px / crop_size_px),
         "sigma_px": repr(sigma_px),
     }
+    if form != "points":
+        metadata["form"] = form
     # Null for a face without landmarks, so that each row of `faces` has its row here.
     heatmap = pa.field("heatmap", pa.binary(shape[0] * shape[1] * shape[2]))
     return pa.schema([_required("face_id", pa.string()), heatmap, *_OUTCOME], metadata=metadata)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.training.batches import FaceArrays
+from tests.dense_faces import dense_landmarks
 
 HEATMAP_PX = 32
+SPEC = HeatmapSpec(size_px=HEATMAP_PX)
 LOWER_LIP = (55, 56, 57, 58, 59, 65, 66, 67)
+
+
+def dense_faces(faces: FaceArrays, scheme: LandmarkScheme, spec: HeatmapSpec) -> FaceArrays:
+    """The faces with landmarks of this scheme, and heatmaps of them."""
+    landmarks = np.stack([dense_landmarks(points, scheme) for points in faces.points])
+    heatmaps = render_heatmaps((landmarks + 1) * (spec.size_px / 2), scheme, spec.size_px, spec)
+    return replace(faces, heatmaps=heatmaps, spec=spec, scheme=scheme, dense=landmarks)
 
 
 def drawn_faces(people: int = 4, each: int = 4, size_px: int = 64, seed: int = 0) -> FaceArrays:
@@ -18,7 +30,7 @@ def drawn_faces(people: int = 4, each: int = 4, size_px: int = 64, seed: int = 0
     random = np.random.default_rng(seed)
     rows = [_face(random, person, size_px) for person in range(people) for _ in range(each)]
     images, heatmaps, points = (np.stack(column) for column in zip(*rows, strict=True))
-    return FaceArrays(images, heatmaps, points, np.repeat(np.arange(people), each))
+    return FaceArrays(images, heatmaps, points, np.repeat(np.arange(people), each), spec=SPEC)
 
 
 def _face(random: np.random.Generator, person: int, size_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,8 +48,7 @@ def _face(random: np.random.Generator, person: int, size_px: int) -> tuple[np.nd
         _polygon(image, points[part], colour)
     for part in (slice(36, 42), slice(42, 48), slice(60, 68)):
         _polygon(image, points[part], (30, 30, 30))
-    spec = HeatmapSpec(size_px=HEATMAP_PX)
-    heatmaps = render_heatmaps((points[None] + 1) * (HEATMAP_PX / 2), "ibug68", HEATMAP_PX, spec)[0]
+    heatmaps = render_heatmaps((points[None] + 1) * (HEATMAP_PX / 2), "ibug68", HEATMAP_PX, SPEC)[0]
     return image.transpose(2, 0, 1), heatmaps, points
 
 

@@ -12,20 +12,20 @@ from mien.model.images.codec import encode_png
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.landmarks.schemes import PARTS
+from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.model.networks.generator import GeneratorConfig, build_generator
 from mien.storage import Root, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES, IMAGES, heatmaps_schema
 from mien.tasks.sets.faces import FaceTables
-from tests.drawn_faces import HEATMAP_PX, drawn_faces
+from tests.drawn_faces import HEATMAP_PX, dense_faces, drawn_faces
 
 DETECTOR = "tests.own_detector:DarkSquares"
 SIDE_PX = 64
 
 
-def drawn_set(root: Root, name: str = "drawn") -> FaceTables:
+def drawn_set(root: Root, name: str = "drawn", scheme: LandmarkScheme = "ibug68") -> FaceTables:
     """Drawn faces as a prepared set: half of the people for training, half held out."""
-    faces = drawn_faces(people=4, each=4, size_px=SIDE_PX)
+    faces = dense_faces(drawn_faces(people=4, each=4, size_px=SIDE_PX), scheme, HeatmapSpec(HEATMAP_PX))
     rows, heatmaps = [], []
     for n, person in enumerate(faces.identities.tolist()):
         crop = np.ascontiguousarray(faces.images[n].transpose(1, 2, 0))
@@ -35,8 +35,8 @@ def drawn_set(root: Root, name: str = "drawn") -> FaceTables:
                 "image_id": f"{n:064d}",
                 "identity": f"person {person}",
                 "split": "train" if person < 2 else "val",
-                "landmarks_xy": ((faces.points[n] + 1) * SIDE_PX / 2).ravel(),
-                "landmark_scheme": "ibug68",
+                "landmarks_xy": ((faces.landmarks[n] + 1) * SIDE_PX / 2).ravel(),
+                "landmark_scheme": scheme,
                 "embedding": [1.0, person / 4, n / 40],
                 "sharpness": 10.0,
                 "perceptual_hash": bytes(32) if n < 2 else np.random.default_rng(n).bytes(32),

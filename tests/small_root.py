@@ -31,7 +31,7 @@ from mien.tasks.sets.splits import SplitSettings
 from mien.tasks.transfer.settings import TransferSettings, output_id, settings_fingerprint
 from mien.tasks.transfer.transfer_shards import commit_transfers
 
-DEFAULT_SPLITS = SplitSettings()
+DEFAULT_SPLITS, HEATMAPS_DRAWN = SplitSettings(), HeatmapSpec(size_px=16)
 PREPARED, GENERATED = "six", "six-made"
 DETECTOR = "tests.own_detector:DarkSquares"
 CROP_PX, PEOPLE, EACH, SHARD_IMAGES, SHARD_PAIRS = 64, 3, 4, 4, 3
@@ -51,7 +51,11 @@ def draw_photos(folder: Path, people: int = PEOPLE, each: int = EACH) -> None:
 
 
 def prepare(
-    root: Root, photos: Path, name: str = PREPARED, splits: SplitSettings = DEFAULT_SPLITS
+    root: Root,
+    photos: Path,
+    name: str = PREPARED,
+    splits: SplitSettings = DEFAULT_SPLITS,
+    heatmaps: HeatmapSpec = HEATMAPS_DRAWN,
 ) -> dict[str, TableRef]:
     """The steps of `prepare_faces`, without Prefect and worker processes."""
     settings = DetectSettings(DETECTOR, AlignmentSettings(size_px=CROP_PX))
@@ -63,7 +67,7 @@ def prepare(
     compare = CompareSettings(settings, splits)
     compared = compare_faces(root, name, detected, compare)
     faces = commit_faces(root, images, compared, compare, detected)
-    drawn = HeatmapSettings(CROP_PX, HeatmapSpec(size_px=16))
+    drawn = HeatmapSettings(CROP_PX, heatmaps)
     rendered = [make_shard(HEATMAPS, root, shard.fingerprint, drawn) for shard in compared.shards]
     refs = {"images": images, "faces": faces, "heatmaps": commit_heatmaps(root, faces, rendered, drawn)}
     write_set(root, name, {table: ref.fingerprint for table, ref in refs.items()})

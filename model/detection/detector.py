@@ -185,6 +185,40 @@ def embed_faces(detector: FaceDetector, pixels: np.ndarray, faces: Sequence[Foun
         return detector.embed(pixels, faces)
 
 
+def find_faces_each(detector: FaceDetector, pictures: Sequence[np.ndarray]) -> list[list[FoundFace]]:
+    """The faces in each of several pictures, as `find_faces` gives them.
+
+    Raises:
+        DetectorError, DecoderError, ImageError: as `find_faces`, of one of the pictures or of all.
+    """
+    with _failures():
+        found = find_each(detector, pictures)
+    _check_count(detector, "find_each", found, pictures)
+    return [[_checked(face, detector) for face in faces] for faces in found]
+
+
+def embed_faces_each(
+    detector: FaceDetector, pictures: Sequence[np.ndarray], faces: Sequence[Sequence[FoundFace]]
+) -> list[Float32[np.ndarray, "_ _"]]:
+    """Identity embeddings of all faces in each of several pictures, each of which has one at least.
+
+    Raises:
+        DetectorError, DecoderError, ImageError: as `find_faces`, of one of the pictures or of all.
+    """
+    of_each = [picture for picture, found in zip(pictures, faces, strict=True) for _ in found]
+    flat = [face for found in faces for face in found]
+    with _failures():
+        embeddings = embed_each(detector, of_each, flat)
+    _check_count(detector, "embed_each", embeddings, flat)
+    ends = np.cumsum([len(found) for found in faces])[:-1]
+    return np.split(np.stack(embeddings), ends)
+
+
+def _check_count(detector: FaceDetector, method: str, given: Sequence[object], asked: Sequence[object]) -> None:
+    if len(given) != len(asked):
+        raise DetectorError(f"the detector {detector.name} answers {len(given)} of {len(asked)} in {method}")
+
+
 @contextmanager
 def _failures() -> Iterator[None]:
     try:

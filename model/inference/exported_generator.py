@@ -30,6 +30,7 @@ from mien.model.images.tensors import from_uint8, to_uint8
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
+from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import Generator, build_generator
 
@@ -54,11 +55,18 @@ class ExportedGenerator:
     """Fitted to the training faces, for retargeting; None for generators stored without one."""
     shape_model_sha256: str | None = None
     compute: Compute = field(default_factory=Compute)
+    scheme: LandmarkScheme | None = None
+    """Of the landmarks that the heatmaps of its training were drawn from; None for generators stored without it."""
 
     @property
     def size_px(self) -> int:
         """Side of the images it makes."""
         return self.generator.config.size_px
+
+    @property
+    def trained_with(self) -> str:
+        """The detector that found the training faces; generators that do not say so were trained with dlib."""
+        return str(self.provenance.get("faces") or "dlib")
 
     def save(self, folder: Path) -> ExportedGenerator:
         """Writes weights and config into a folder; returns what `load` reads from it."""
@@ -74,6 +82,7 @@ class ExportedGenerator:
             "generator": {**asdict(self.generator.config), "width": self.generator.config.channels},
             "alignment": asdict(self.alignment),
             "heatmaps": asdict(self.heatmap_spec),
+            "landmark_scheme": self.scheme,
             "provenance": dict(self.provenance),
         }
         (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
@@ -96,14 +105,14 @@ class ExportedGenerator:
         try:
             generator = build_generator(GeneratorConfig(**config["generator"]))
             generator.load_state_dict(load_file(folder / WEIGHTS))
-            alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec(**config["heatmaps"])
+            alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec.from_mapping(config["heatmaps"])
         except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, SettingsError) as error:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
         # A tenth faster on a CPU, and what bfloat16 needs on a GPU.
         generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads
-        generator.to(compute.device).eval().requires_grad_(False)
-        about = config.get("provenance", {})
-        return ExportedGenerator(generator, alignment, spec, about, found, shape_model, of_shapes, compute)
+        generator.to(compute.torch_device).eval().requires_grad_(False)
+        about, scheme = config.get("provenance", {}), config.get("landmark_scheme")
+        return ExportedGenerator(generator, alignment, spec, about, found, shape_model, of_shapes, compute, scheme)
 
     def generate(
         self,
@@ -117,7 +126,7 @@ class ExportedGenerator:
 
         Heatmaps are those of the cache; points are the 68 common landmarks in [-1, 1] over the crop.
         """
-        device = torch.device(self.compute.device)
+        device = self.compute.torch_device
         photos = np.stack([_resized(photo, self.size_px) for photo in source]).transpose(0, 3, 1, 2)
         images = from_uint8(_tensor(photos, device).contiguous(memory_format=torch.channels_last))
         keypoints = [

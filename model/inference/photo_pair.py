@@ -21,32 +21,12 @@ from mien.model.expression.strength import strengthened
 from mien.model.expression.strength_range import check_strength
 from mien.model.images.codec import decode_rgb, image_size_px, resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.crop_units import from_px, to_px
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
-from mien.model.landmarks.schemes import LandmarkScheme, to_common
+from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
 from mien.model.quality.gate import GateSettings
-from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_source
+from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_sources
 
 _ENOUGH_SIDE_PX = 700
 """Of the shorter side: the least that dlib looks at first, in a photo of so many or more."""
-
-
-@dataclass(frozen=True)
-class Keypoints:
-    """Landmarks of a crop."""
-
-    landmarks_xy: np.ndarray
-    """In pixels of the crop."""
-    scheme: LandmarkScheme
-    side_px: int
-
-    def points(self) -> Float[np.ndarray, "1 68 2"]:
-        """The common landmarks in [-1, 1]."""
-        return from_px(to_common(self.landmarks_xy, self.scheme), self.side_px)[None]
-
-    def heatmaps(self, spec: HeatmapSpec) -> UInt8[np.ndarray, "1 parts side side"]:
-        """As the cache of a set has them."""
-        return render_heatmaps(self.landmarks_xy[None].astype(np.float32), self.scheme, self.side_px, spec)
 
 
 @dataclass(frozen=True)
@@ -125,37 +105,54 @@ class PhotoPairs:
             SettingsError: the strength is out of its bounds.
             ModelError: a shape model is asked for and there is none.
         """
-        target = self._target(source.keypoints, driver.keypoints, retargeting or RetargetSettings(), strength)
-        image = self._generated(source, target)
+        how = retargeting or RetargetSettings()
+        keypoints = of_one_scheme(source.keypoints, driver.keypoints, self.generator.scheme)
+        points, target = self._target(*keypoints, how, strength)
+        image = self._generated(source.crop, keypoints[0], target, points)
+        own = source.keypoints.points().astype(np.float64)
+        gazes = [each.gaze() for each in keypoints]
         asked = TargetFace(
             source.embedding,
             driver.embedding,
-            source_points=source.keypoints.points()[0].astype(np.float64),
-            asked_points=target.points()[0].astype(np.float64),
-            source=view_source(self.detector, resize_rgb(source.crop, len(image))),
+            source_points=own,
+            asked_points=points.astype(np.float64),
+            source=view_sources(self.detector, [resize_rgb(source.crop, len(image))], [own])[0],
+            source_gaze=gazes[0],
+            asked_gaze=gazes["eyes" in how.parts],
         )
         return TransferredFace(image, judge_faces(self.detector, [image], [asked], self.gate)[0])
 
-    def _target(self, source: Keypoints, driver: Keypoints, how: RetargetSettings, strength: float) -> Keypoints:
-        """What is asked of the generator. The neutrals come from the one photo that there is of each person."""
+    def _target(
+        self, source: Keypoints, driver: Keypoints, how: RetargetSettings, strength: float
+    ) -> tuple[Float[np.ndarray, "68 2"], Keypoints]:
+        """What is asked of the generator: the common landmarks in [-1, 1], and those that its heatmap is drawn from.
+
+        The neutrals come from the one photo that there is of each person.
+        """
         check_strength(strength)
         model = self.generator.shape_model
         check_retargeting(how, model)
         if how.kind == "none" and strength == 1:
-            return driver
-        shown, asked = (photo.points().astype(np.float64) for photo in (source, driver))
+            return driver.points(), driver
+        shown, asked = (photo.points()[None].astype(np.float64) for photo in (source, driver))
         person = Faces(shown, neutral_landmarks(shown, model)[None])
         moved = Faces(asked, neutrals_of_single_photos(asked, model))
         points = retarget(person, strengthened(moved, strength, model), how, model)[0]
-        return Keypoints(to_px(points, source.side_px).astype(np.float32), "ibug68", source.side_px)
+        return points, asked_keypoints(source, driver, points, how.parts)
 
-    def _generated(self, source: PhotoFace, target: Keypoints) -> UInt8[np.ndarray, "size size 3"]:
+    def _generated(
+        self,
+        crop: UInt8[np.ndarray, "side side 3"],
+        source: Keypoints,
+        target: Keypoints,
+        points: Float[np.ndarray, "68 2"],
+    ) -> UInt8[np.ndarray, "size size 3"]:
         generator = self.generator
         images = generator.generate(
-            source.crop[None],
-            source_heatmaps=source.keypoints.heatmaps(generator.heatmap_spec),
-            target_heatmaps=target.heatmaps(generator.heatmap_spec),
-            source_points=source.keypoints.points().astype(np.float32),
-            target_points=target.points().astype(np.float32),
+            crop[None],
+            source_heatmaps=source.heatmap(generator.heatmap_spec)[None],
+            target_heatmaps=target.heatmap(generator.heatmap_spec)[None],
+            source_points=source.points()[None].astype(np.float32),
+            target_points=points[None].astype(np.float32),
         )
         return images[0]

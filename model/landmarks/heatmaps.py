@@ -1,32 +1,46 @@
 """Landmark heatmaps, the keypoint information of the method: one channel per facial part.
 
+A part is drawn as its landmarks, or as the contours through them (`contour_drawing.py`).
+
 A heatmap's pixel (column, row) stands for the point (column + 0.5, row + 0.5), in the coordinates of
 `model/landmarks/schemes.py`; so landmarks of the crop are multiplied by size_px / crop_size_px and nothing is shifted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.configuration.bounds import Bounds, check_bounds
+from mien.model.landmarks.contour_drawing import draw_contours
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme, part_indices
+
+HeatmapForm = Literal["points", "contours"]
 
 
 @dataclass(frozen=True)
 class HeatmapSpec:
-    """Size of the heatmaps, and width of their Gaussians."""
+    """Size of the heatmaps, what they draw, and how wide."""
 
     size_px: Annotated[int, Bounds(min=8, max=256)] = 64
     """Side of the square heatmaps."""
     sigma_px: Annotated[float, Bounds(above=0, max=64)] = 1.5
-    """Of the Gaussian around each landmark, in pixels of the heatmap."""
+    """Of the Gaussian around each landmark or line, in pixels of the heatmap."""
+    form: HeatmapForm = "points"
+    """points: each landmark; contours: the lines of lids, lips, brows, nose and jaw, with openings and irises."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    @staticmethod
+    def from_mapping(kept: Mapping[str, Any]) -> HeatmapSpec:
+        """From what `asdict` gave, after JSON; versions that drew points alone kept no form."""
+        given: dict[str, Any] = {"form": "points", **kept}
+        return HeatmapSpec(**given)
 
 
 def render_heatmaps(
@@ -34,9 +48,11 @@ def render_heatmaps(
 ) -> UInt8[np.ndarray, "n parts {spec.size_px} {spec.size_px}"]:
     """Heatmaps of the parts, in the order of `PARTS`, for landmarks in pixels of square crops.
 
-    A channel is the maximum of exp(−d² / 2σ²) over the landmarks of its part, d being the distance from the pixel's
-    centre; 1 is stored as 255. Landmarks beyond the border fade out.
+    A channel of points is the maximum of exp(−d² / 2σ²) over the landmarks of its part, d being the distance from the
+    pixel's centre; contours are as `draw_contours` says. 1 is stored as 255. Landmarks beyond the border fade out.
     """
+    if spec.form == "contours":
+        return draw_contours(landmarks_xy * (spec.size_px / crop_size_px), scheme, spec.size_px, spec.sigma_px)
     columns, rows = _profiles(landmarks_xy * (spec.size_px / crop_size_px), spec)
     out = np.empty((len(landmarks_xy), len(PARTS), spec.size_px, spec.size_px), np.uint8)
     for channel, indices in enumerate(part_indices(scheme).values()):

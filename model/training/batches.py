@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +13,13 @@ from torch import Tensor
 
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import usable_people
+from mien.model.expression.dense_landmarks import asked_landmarks
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.images.tensors import from_uint8
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.training.augmentation import draw_changes
 from mien.model.training.settings import AugmentationSettings
 
@@ -34,11 +36,20 @@ class FaceArrays:
     """A number per person."""
     sets: Int[np.ndarray, " faces"] | None = None
     """A number per set that the faces come from; None if they are of one."""
-    sigma_px: float = HeatmapSpec.sigma_px
-    """Of the Gaussians in the heatmaps, in pixels of the heatmap."""
+    spec: HeatmapSpec = field(default_factory=HeatmapSpec)
+    """Of the heatmaps."""
+    scheme: LandmarkScheme = "ibug68"
+    """Of the landmarks that the heatmaps were drawn from."""
+    dense: Float[np.ndarray, "faces landmarks 2"] | None = None
+    """These landmarks, in [-1, 1] over the crop, where they are more than the common ones."""
 
     def __len__(self) -> int:
         return len(self.identities)
+
+    @property
+    def landmarks(self) -> Float[np.ndarray, "faces landmarks 2"]:
+        """What the heatmaps were drawn from, in [-1, 1] over the crop."""
+        return self.points if self.dense is None else self.dense
 
     def keypoints(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> KeypointInfo:
         """L of the given rows."""
@@ -55,7 +66,9 @@ class FaceArrays:
             np.concatenate([part.heatmaps for part in parts]),
             np.concatenate([part.points for part in parts]),
             np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
-            sigma_px=parts[0].sigma_px,
+            spec=parts[0].spec,
+            scheme=parts[0].scheme,
+            dense=None if parts[0].dense is None else np.concatenate([part.landmarks for part in parts]),
         )
 
     def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
@@ -100,7 +113,7 @@ class TargetExpressions:
 
     def __init__(self, faces: FaceArrays) -> None:
         _, self._person_of = np.unique(faces.identities, return_inverse=True)
-        self._points, self._heatmaps = faces.points, HeatmapSpec(faces.heatmaps.shape[-1], faces.sigma_px)
+        self._of = faces
         self._neutrals = neutrals_by_person(faces.points, self._person_of)
 
     def keypoints(
@@ -108,14 +121,16 @@ class TargetExpressions:
     ) -> KeypointInfo:
         """The keypoints of the expression of each driver on the face of the source in the same row."""
         points = retarget(self._faces(source), self._faces(driver), RetargetSettings())
-        side_px = self._heatmaps.size_px
-        heatmaps = render_heatmaps(to_px(points, side_px), "ibug68", side_px, self._heatmaps)
+        shown, expressed = (self._of.landmarks[rows].astype(np.float64) for rows in (source, driver))
+        landmarks = asked_landmarks(shown, expressed, self._of.scheme, points)
+        spec = self._of.spec
+        heatmaps = render_heatmaps(to_px(landmarks, spec.size_px), self._of.scheme, spec.size_px, spec)
         return KeypointInfo(
             heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(points).float().to(device)
         )
 
     def _faces(self, rows: Int[np.ndarray, " rows"]) -> Faces:
-        return Faces(self._points[rows], self._neutrals[self._person_of[rows]])
+        return Faces(self._of.points[rows], self._neutrals[self._person_of[rows]])
 
 
 class PairSampler:

@@ -10,13 +10,12 @@ from jaxtyping import Float, UInt8
 
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.baselines import face_warped, spline_warped
-from mien.model.inference.exported_generator import ExportedGenerator
 from mien.storage import Root
 from mien.storage.rows import FaceRow
 from mien.tasks.evaluate.results import COPY, GENERATED, SPLINE, WARP, EvaluationInputs, EvaluationPair, Kind
-from mien.tasks.generator.inputs import TargetKeypoints, retargeted_points, target_keypoints
+from mien.tasks.generator.inputs import HeatmapsFor, generator_inputs, retargeted_points
 from mien.tasks.generator.weights import load_model
-from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_columns import common_points, crop_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import crop_size_px, read_faces
 
@@ -45,6 +44,7 @@ def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Seque
     ids = {face_id for p in pairs for face_id in (p.source, p.target, p.photo) if face_id}
     faces, side_px = read_faces(root, inputs.sets, ids, COLUMNS), crop_size_px(root, inputs.sets[0])
     sources, targets = [faces[p.source] for p in pairs], [faces[p.target] for p in pairs]
+    rows = list(zip(sources, targets, strict=True))
     own_points = np.stack([common_points(row, side_px) for row in sources])
     generators = {method: load_model(root, sha256) for method, sha256 in inputs.generators.items()}
     evaluated = generators[GENERATED]
@@ -53,29 +53,24 @@ def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Seque
         inputs.neutrals if kind == "cross" else None,
         inputs.retarget,
         evaluated.shape_model,
-        list(zip(sources, targets, strict=True)),
+        rows,
         side_px,
     )
-    asked, size_px = target_keypoints(targets, side_px, retargeted, evaluated.heatmap_spec), evaluated.size_px
+    size_px = evaluated.size_px
     photos = _photos(sources, size_px)
-    drawn = {method: _generate(generator, sources, own_points, asked) for method, generator in generators.items()}
+    given = {
+        method: generator_inputs(
+            HeatmapsFor.of(root, generator, inputs.sets), rows, side_px, retargeted, inputs.retarget.parts
+        )
+        for method, generator in generators.items()
+    }
+    asked_points = given[GENERATED].target_points
+    drawn = {method: generator.generate(**vars(given[method])) for method, generator in generators.items()}
     results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}
-    moved = photos, own_points, asked.points
+    moved = photos, own_points, asked_points
     results |= {SPLINE: spline_warped(*moved), WARP: face_warped(*moved), COPY: photos}
-    return Pictures(faces, photos, _photos(targets, size_px), own_points, asked.points, results)
+    return Pictures(faces, photos, _photos(targets, size_px), own_points, asked_points, results)
 
 
 def _photos(rows: Sequence[FaceRow], size_px: int) -> Photos:
     return np.stack([resize_rgb(crop_of(row), size_px) for row in rows])
-
-
-def _generate(
-    generator: ExportedGenerator, sources: Sequence[FaceWithHeatmap], points: np.ndarray, asked: TargetKeypoints
-) -> UInt8[np.ndarray, "pairs size size 3"]:
-    return generator.generate(
-        np.stack([crop_of(face) for face in sources]),
-        source_heatmaps=np.stack([heatmap_of(face) for face in sources]),
-        target_heatmaps=asked.heatmaps,
-        source_points=points,
-        target_points=asked.points,
-    )

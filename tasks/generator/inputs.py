@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.model.expression.parts import PARTS, ExpressionPart
 from mien.model.expression.retargeting import Faces, RetargetSettings, retarget
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.expression.strength import strengthened
-from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
+from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.schemes import LandmarkScheme
 from mien.storage import Root
 from mien.tasks.generator.neutrals import FaceKey, load_neutrals
-from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of, landmarks_px, scheme_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
+from mien.tasks.sets.faces import FaceTables, prepare_settings
 
 FacePair = tuple[FaceWithHeatmap, FaceWithHeatmap]
 """Source and driver."""
-
-
-class TargetKeypoints(NamedTuple):
-    """Keypoint information of the targets: what is asked of a generator."""
-
-    points: Float[np.ndarray, "pairs 68 2"]
-    """In [-1, 1] over the crop."""
-    heatmaps: UInt8[np.ndarray, "pairs parts side side"]
 
 
 @dataclass(frozen=True)
@@ -42,39 +37,82 @@ class GeneratorInputs:
     target_points: np.ndarray
 
 
+@dataclass(frozen=True)
+class HeatmapsFor:
+    """How heatmaps are drawn for a generator."""
+
+    spec: HeatmapSpec
+    scheme: LandmarkScheme | None
+    """Of the landmarks that it was trained on; None where it does not say."""
+    cached: frozenset[str]
+    """The sets whose heatmap cache was drawn to `spec`."""
+
+    @staticmethod
+    def of(root: Root, generator: ExportedGenerator, sets: Iterable[FaceTables]) -> HeatmapsFor:
+        """For faces of these sets."""
+        spec = generator.heatmap_spec
+        alike = (s.name for s in sets if HeatmapSpec(**prepare_settings(root, s)["heatmaps"]) == spec)
+        return HeatmapsFor(spec, generator.scheme, frozenset(alike))
+
+    def gazes(
+        self, pair: FacePair, crop_side_px: int, parts: Sequence[ExpressionPart]
+    ) -> tuple[Float[np.ndarray, "2 2"] | None, Float[np.ndarray, "2 2"] | None]:
+        """The source's, and the one that is asked for; None where the heatmaps do not show it."""
+        source, driver = of_one_scheme(*_keypoints(pair, crop_side_px), self.scheme)
+        return source.gaze(), (driver if "eyes" in parts else source).gaze()
+
+    def drawn(self, face: FaceWithHeatmap, keypoints: Keypoints) -> UInt8[np.ndarray, "parts side side"]:
+        """The heatmap of a face's own keypoints, from the cache where that was drawn so."""
+        if face["set"] in self.cached and keypoints.scheme == face["landmark_scheme"]:
+            return heatmap_of(face)
+        return keypoints.heatmap(self.spec)
+
+
 def generator_inputs(
-    spec: HeatmapSpec,
+    how: HeatmapsFor,
     pairs: Sequence[FacePair],
     crop_side_px: int,
     retargeted: Float[np.ndarray, "pairs 68 2"] | None = None,
+    parts: Sequence[ExpressionPart] = PARTS,
 ) -> GeneratorInputs:
     """For pairs of rows (source, driver) with crop, heatmap, landmarks.
 
-    `retargeted` are the points to reach, in [-1, 1] over the crop, where they are not the drivers' own.
+    `retargeted` are the points to reach, in [-1, 1] over the crop, where they are not the drivers' own; `parts` of the
+    expression follow the driver then.
     """
-    sources, drivers = ([pair[side] for pair in pairs] for side in (0, 1))
-    target = target_keypoints(drivers, crop_side_px, retargeted, spec)
+    heatmaps = [
+        _heatmaps(how, pair, crop_side_px, None if retargeted is None else retargeted[number], parts)
+        for number, pair in enumerate(pairs)
+    ]
+    if retargeted is None:
+        retargeted = np.stack([common_points(driver, crop_side_px) for _, driver in pairs])
     return GeneratorInputs(
-        np.stack([crop_of(face) for face in sources]),
-        np.stack([heatmap_of(face) for face in sources]),
-        target.heatmaps,
-        np.stack([common_points(face, crop_side_px) for face in sources]),
-        target.points,
+        np.stack([crop_of(source) for source, _ in pairs]),
+        np.stack([of_source for of_source, _ in heatmaps]),
+        np.stack([of_target for _, of_target in heatmaps]),
+        np.stack([common_points(source, crop_side_px) for source, _ in pairs]),
+        retargeted.astype(np.float32),
     )
 
 
-def target_keypoints(
-    drivers: Sequence[FaceWithHeatmap],
+def _heatmaps(
+    how: HeatmapsFor,
+    pair: FacePair,
     crop_side_px: int,
-    retargeted: Float[np.ndarray, "pairs 68 2"] | None,
-    spec: HeatmapSpec,
-) -> TargetKeypoints:
-    """The retargeted points with their heatmaps; where there are none, the drivers' own with those of the cache."""
-    if retargeted is None:
-        points = np.stack([common_points(driver, crop_side_px) for driver in drivers])
-        return TargetKeypoints(points, np.stack([heatmap_of(driver) for driver in drivers]))
-    points = retargeted.astype(np.float32)
-    return TargetKeypoints(points, render_heatmaps(to_px(points, crop_side_px), "ibug68", crop_side_px, spec))
+    asked: Float[np.ndarray, "68 2"] | None,
+    parts: Sequence[ExpressionPart],
+) -> tuple[UInt8[np.ndarray, "parts side side"], UInt8[np.ndarray, "parts side side"]]:
+    """Of the source and of the target."""
+    source, driver = of_one_scheme(*_keypoints(pair, crop_side_px), how.scheme)
+    of_source = how.drawn(pair[0], source)
+    if asked is None:
+        return of_source, how.drawn(pair[1], driver)
+    return of_source, asked_keypoints(source, driver, asked, parts).heatmap(how.spec)
+
+
+def _keypoints(pair: FacePair, crop_side_px: int) -> tuple[Keypoints, Keypoints]:
+    source, driver = (Keypoints(landmarks_px(face), scheme_of(face), crop_side_px) for face in pair)
+    return source, driver
 
 
 def retargeted_points(

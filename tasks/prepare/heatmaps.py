@@ -40,7 +40,7 @@ def _make(root: Root, name: str, faces: str, settings: HeatmapSettings) -> Shard
     ]
     done()
     tick(len(rows))
-    schema = heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, settings.crop_size_px)
+    schema = heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, settings.crop_size_px, spec.form)
     return write_shard(root, "heatmaps", name, pa.Table.from_pylist(rows, schema=schema))
 
 

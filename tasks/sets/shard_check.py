@@ -251,8 +251,8 @@ def check_heatmaps(root: Root, heatmaps: ShardRef, faces: ShardRef, size_px: int
         out.faults.append(f"{where}: {str(error).splitlines()[0]}")
         return out
     stored: list[Row] = table.to_pylist()
-    if table.schema.metadata != heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, size_px).metadata:
-        out.faults.append(f"{where}: its shape, scale or sigma is not that of its table")
+    if table.schema.metadata != heatmaps_schema(PARTS, spec.size_px, spec.sigma_px, size_px, spec.form).metadata:
+        out.faults.append(f"{where}: its shape, scale, sigma or form is not that of its table")
     if [row["face_id"] for row in stored] != [row["face_id"] for row in rows]:
         out.faults.append(f"{where}: its rows are not those of faces shard {faces.fingerprint}")
         return out

@@ -162,7 +162,7 @@ def _render(root: Root, manifest: Manifest, tables: _Tables, out: Verified) -> N
         out.faults.append(f"{where}: its shards are not those of faces {faces.fingerprint}")
         return
     of_faces: Any = faces.about
-    size_px, spec = of_faces["settings"]["alignment"]["size_px"], HeatmapSpec(**about["spec"])
+    size_px, spec = of_faces["settings"]["alignment"]["size_px"], HeatmapSpec.from_mapping(about["spec"])
     for heatmaps, shard in zip(manifest.shards, faces.shards, strict=True):
         _take(out, in_worker(check_heatmaps, root, heatmaps, shard, size_px, spec))
 

@@ -17,9 +17,10 @@ from mien.model.evaluation.pairs import thinned
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.landmarks.schemes import PARTS
+from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.model.networks.config import GeneratorConfig, GeneratorKind
 from mien.model.training.batches import FaceArrays
 from mien.model.training.fit import fit
@@ -28,12 +29,13 @@ from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from mien.storage import Root, fingerprint, source_digest
 from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
+from mien.storage.rows import FaceRow
 from mien.tasks import tracking
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.generator.weights import keep_model
 from mien.tasks.runtime.progress import UNKNOWN, progress
 from mien.tasks.sets import licences
-from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of
+from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import (
     FaceTables,
     check_compatible,
@@ -219,6 +221,7 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
     faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
     found = [faces[row["face_id"]] for row in rows]
     crop_px = crop_size_px(root, sets[0])
+    spec, scheme = HeatmapSpec(**prepare_settings(root, sets[0])["heatmaps"]), _one_scheme(found)
     side = (size_px, size_px)
     return FaceArrays(
         images=_stack([resize_rgb(crop_of(face), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
@@ -226,8 +229,19 @@ def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int)
         points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
         identities=np.array([people[name] for name in names], np.int64),
         sets=np.array([numbers[row["set"]] for row in rows], np.int64),
-        sigma_px=float(prepare_settings(root, sets[0])["heatmaps"]["sigma_px"]),
+        spec=spec,
+        scheme=scheme,
+        dense=None if scheme == "ibug68" else _stack([from_px(landmarks_px(face), crop_px) for face in found], (1, 2)),
     )
+
+
+def _one_scheme(faces: Sequence[FaceRow]) -> LandmarkScheme:
+    schemes: list[LandmarkScheme] = list(dict.fromkeys(scheme_of(face) for face in faces))
+    if len(schemes) > 1:
+        raise UsageError(
+            f"the faces have landmarks of several schemes ({', '.join(schemes)}): prepare all sets with one detector"
+        )
+    return schemes[0] if schemes else "ibug68"
 
 
 def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
@@ -268,5 +282,7 @@ def _save_exported(
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
     shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
-    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes).save(folder)
+    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes, scheme=faces.scheme).save(
+        folder
+    )
     return keep_model(root, folder)

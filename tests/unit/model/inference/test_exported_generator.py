@@ -53,6 +53,25 @@ def test_a_loaded_model_generates_the_same_pixels(saved: ExportedGenerator, tmp_
     assert loaded.size_px == 64
 
 
+def test_it_says_how_its_keypoints_are_drawn(saved: ExportedGenerator, tmp_path: Path) -> None:
+    assert saved.scheme is None
+    dense = replace(saved, scheme="mediapipe478", heatmap_spec=HeatmapSpec(32, form="contours")).save(
+        tmp_path / "dense"
+    )
+    loaded = ExportedGenerator.load(tmp_path / "dense")
+    assert loaded.scheme == dense.scheme == "mediapipe478"
+    assert loaded.heatmap_spec == HeatmapSpec(32, form="contours")
+
+
+def test_a_generator_of_a_version_that_drew_points_alone_gets_points(saved: ExportedGenerator, tmp_path: Path) -> None:
+    config = json.loads((tmp_path / CONFIG).read_text())
+    del config["landmark_scheme"], config["heatmaps"]["form"]
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    loaded = ExportedGenerator.load(tmp_path)
+    assert loaded.heatmap_spec == saved.heatmap_spec == HeatmapSpec(32, form="points")
+    assert loaded.scheme is None
+
+
 def test_a_width_by_default_is_stored_as_the_number_that_it_is(tmp_path: Path) -> None:
     generator = build_generator(GeneratorConfig(size_px=64, blocks=0))
     ExportedGenerator(generator, AlignmentSettings(), HeatmapSpec(), {}).save(tmp_path)

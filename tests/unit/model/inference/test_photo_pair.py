@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,11 @@ from mien.model.expression.retargeting import RetargetSettings
 from mien.model.images.codec import decode_rgb, encode_jpeg
 from mien.model.inference import photo_pair
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.inference.photo_pair import PhotoPairs
+from mien.model.inference.face_keypoints import Keypoints
+from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
+from mien.model.landmarks.crop_units import to_px
+from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec
+from tests.dense_faces import dense_landmarks
 from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
 
 
@@ -50,6 +55,41 @@ def test_strength_and_the_kind_of_retargeting_reach_the_generator(pairs: PhotoPa
     kinds = (RetargetSettings(), RetargetSettings("none"))
     made = [pairs.transfer(source, driver, how, strength).image for how in kinds for strength in (0.5, 1.0, 1.5)]
     assert len({image.tobytes() for image in made}) == len(made)
+
+
+@pytest.mark.parametrize("form", ["points", "contours"])
+def test_both_heatmaps_are_drawn_from_dense_landmarks(
+    pairs: PhotoPairs, form: HeatmapForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, np.ndarray]] = []
+    generate = ExportedGenerator.generate
+
+    def seen(self: ExportedGenerator, source: np.ndarray, **keypoints: np.ndarray) -> np.ndarray:
+        given.append(keypoints)
+        return generate(self, source, **keypoints)
+
+    monkeypatch.setattr(ExportedGenerator, "generate", seen)
+    spec = HeatmapSpec(32, form=form)
+    trained = replace(pairs.generator, scheme="mediapipe478", heatmap_spec=spec)
+    source, driver = (_with_dense(pairs.face(photo(height=height)), gaze) for height, gaze in ((50, 0.0), (70, 0.5)))
+    for first, second in ((source, source), (source, driver)):
+        replace(pairs, generator=trained).transfer(first, second)
+    own, asked = given
+    cached = source.keypoints.heatmap(spec).astype(int)
+    assert np.array_equal(own["source_heatmaps"][0], cached)
+    assert np.abs(own["target_heatmaps"][0] - cached).max() <= 4
+    assert np.array_equal(asked["source_heatmaps"], own["source_heatmaps"])
+    assert asked["target_heatmaps"].mean() == pytest.approx(cached.mean(), rel=0.1)  # as many landmarks
+    replace(pairs, generator=replace(trained, scheme="ibug68")).transfer(source, driver)
+    assert np.array_equal(given[-1]["source_heatmaps"][0], source.keypoints.common().heatmap(spec))
+    assert np.array_equal(given[-1]["target_points"], asked["target_points"])
+
+
+def _with_dense(face: PhotoFace | None, gaze: float) -> PhotoFace:
+    assert face is not None
+    own = face.keypoints
+    landmarks = to_px(dense_landmarks(own.points().astype(np.float64), "mediapipe478", gaze), own.side_px)
+    return replace(face, keypoints=Keypoints(landmarks.astype(np.float32), "mediapipe478", own.side_px))
 
 
 def test_what_cannot_be_is_told(pairs: PhotoPairs) -> None:

@@ -10,10 +10,11 @@ import torch
 
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import same_person_pairs
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec, render_heatmaps
+from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
 from mien.model.training.settings import AugmentationSettings
-from tests.drawn_faces import drawn_faces
+from tests.drawn_faces import dense_faces, drawn_faces
 
 PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
 FACES = drawn_faces(people=5, each=3)
@@ -140,10 +141,29 @@ def test_sets_are_drawn_evenly_whatever_their_size() -> None:
 
 
 def test_cross_pairs_have_heatmaps_as_wide_as_those_of_the_set() -> None:
-    rows, wide = np.arange(len(FACES)), replace(FACES, sigma_px=3.0)
+    rows, wide = np.arange(len(FACES)), replace(FACES, spec=replace(FACES.spec, sigma_px=3.0))
     narrow, wider = (TargetExpressions(faces).keypoints(rows, rows).heatmaps for faces in (FACES, wide))
     assert wider.sum() > 2 * narrow.sum()
     own = TargetExpressions(wide).keypoints(rows, rows).points.numpy()
     side_px = FACES.heatmaps.shape[-1]
     expected = render_heatmaps((own + 1) / 2 * side_px, "ibug68", side_px, HeatmapSpec(side_px, 3.0))
     np.testing.assert_allclose(wider.numpy() * 255, expected, atol=1.0)
+
+
+@pytest.mark.parametrize("scheme", ["insightface106", "mediapipe478"])
+@pytest.mark.parametrize("form", ["points", "contours"])
+def test_cross_pairs_have_heatmaps_of_the_schemes_own_landmarks(scheme: LandmarkScheme, form: HeatmapForm) -> None:
+    faces, rows = dense_faces(FACES, scheme, replace(FACES.spec, form=form)), np.arange(len(FACES))
+    own = TargetExpressions(faces).keypoints(rows, rows)
+    assert np.abs(own.heatmaps.numpy() - faces.heatmaps / 255).mean() < 0.01
+    others = TargetExpressions(faces).keypoints(rows, np.roll(rows, 3))
+    # Another person's expression has as many landmarks as the photos that are learnt from.
+    assert float(others.heatmaps[:, 0].mean()) == pytest.approx(faces.heatmaps[:, 0].mean() / 255, rel=0.1)
+
+
+def test_faces_of_a_dense_scheme_are_joined_with_their_landmarks() -> None:
+    faces = dense_faces(FACES, "mediapipe478", FACES.spec)
+    joined = FaceArrays.joined([faces, faces])
+    assert joined.scheme == "mediapipe478"
+    assert joined.landmarks.shape == (2 * len(FACES), 478, 2)
+    assert FaceArrays.joined([FACES, FACES]).landmarks.shape == (2 * len(FACES), 68, 2)

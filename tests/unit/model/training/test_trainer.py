@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from mien.model.device import pick_device, uses_bfloat16
-from mien.model.networks.config import GeneratorConfig
+from mien.model.landmarks.heatmaps import HeatmapForm
+from mien.model.networks.config import GeneratorConfig, GeneratorKind
 from mien.model.training.loss_weights import PATENT, GanLoss
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
-from tests.drawn_faces import drawn_faces
+from tests.drawn_faces import dense_faces, drawn_faces
 
 FACES = drawn_faces(people=4, each=4)
 HELD_OUT = drawn_faces(people=2, each=3, seed=9)
@@ -204,3 +205,19 @@ def test_precision_and_device() -> None:
     assert not uses_bfloat16("float32", torch.device("cpu"))
     named = Trainer(replace(SETTINGS, precision="bfloat16"), FACES, "cpu").train_step()
     assert all(np.isfinite(value) for value in named.values())
+
+
+@pytest.mark.parametrize("kind", get_args(GeneratorKind))
+@pytest.mark.parametrize("form", get_args(HeatmapForm))
+def test_both_kinds_of_generator_learn_from_either_form_of_heatmaps(kind: GeneratorKind, form: HeatmapForm) -> None:
+    faces, held_out = (
+        dense_faces(of_some, "mediapipe478", replace(of_some.spec, form=form)) for of_some in (FACES, HELD_OUT)
+    )
+    settings = replace(SETTINGS, generator=replace(SETTINGS.generator, kind=kind), cross_every_steps=2)
+    trainer = Trainer(settings, faces, "cpu")
+    before = weights(trainer.generator)
+    losses = [trainer.train_step() for _ in range(4)]
+    assert {"generator", "discriminator_expression"} < set(losses[0])
+    assert all(np.isfinite(value) for named in losses for value in named.values())
+    assert not same(before, weights(trainer.generator))
+    assert np.isfinite(trainer.validate(held_out)["l1"])
