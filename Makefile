@@ -16,6 +16,9 @@ PYTEST    ?=
 # By module, in their order: the long ones of tests/integration come first, the many small ones fill up the end.
 PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST)
 
+# Four files of it are read; the libraries that it asks for would need an older numpy.
+MEDIAPIPE = $(BIN)/pip install --quiet --constraint constraints.txt --no-deps mediapipe
+
 .PHONY: demo test test-all lint types imports compiled code audit docs bench up down clean
 
 demo: $(VENV)/.demo
@@ -75,10 +78,12 @@ clean:
 # A marker per extra, renewed when the requirements change.
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	$(MEDIAPIPE)
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	$(MEDIAPIPE)
 	# Two files of it are used; what it would bring along is not.
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps invisible-watermark
 	@touch $@ $(VENV)/.demo

@@ -14,13 +14,16 @@ import cv2
 import numpy as np
 
 from mien.model.detection.crop import align_face
-from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.quality.measures import pose_degrees, sharpness
 from mien.storage import list_images, read_source
+
+BATCH = 16
+"""Faces embedded together, as in `prepare`."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,13 +33,14 @@ EMBEDDED = 100
 """Photos whose embeddings are timed and compared."""
 
 
-def timed(name: str, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Results of the work on each item; prints the mean time, without the first item, which loads weights."""
+def timed(name: str, work: Callable[[T], R], items: Sequence[T], faces: int = 1) -> list[R]:
+    """Results of the work on each item of so many faces; prints the mean time of a face, without the first item, which
+    loads weights."""
     first = [work(item) for item in items[:1]]
     start, start_cpu = time.perf_counter(), time.process_time()
     rest = [work(item) for item in items[1:]]
     wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-    per_item = 1000 / max(len(rest), 1)
+    per_item = 1000 / max(len(rest) * faces, 1)
     print(f"| {name:<18} | {wall * per_item:8.1f} | {cpu * per_item:8.1f} |")
     return first + rest
 
@@ -77,6 +81,8 @@ def main() -> None:
     )
     timed("quality", lambda face: (sharpness(face[0].crop), pose_degrees(face[0].landmarks_xy, face[1])), faces)
     embeddings = timed("embed", lambda pair: detector.embed(pair[0], [pair[1]])[0], pairs[:EMBEDDED])
+    batches = [pairs[first : first + BATCH] for first in range(0, len(pairs) - BATCH + 1, BATCH)]
+    timed(f"embed, of {BATCH}", lambda batch: embed_each(detector, *zip(*batch, strict=True)), batches, BATCH)
     again = timed("find on the crop", lambda face: largest(detector, face[0].crop), faces)
 
     print(f"\nfound on the photos: {len(pairs)} of {len(photos)}")

@@ -32,7 +32,7 @@ from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.quality.face_measures import Asked
 from mien.model.quality.gate import GateSettings
-from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_source
+from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_sources
 from mien.storage import Root
 from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of
 from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables, read_faces, usable_faces
@@ -91,7 +91,7 @@ class LabelledSet:
     def view(self, row: int) -> SourceView | None:
         """A face as the judge sees it."""
         if row not in self._views:
-            self._views[row] = view_source(self.detector, self.crop(row))
+            self._views[row] = view_sources(self.detector, [self.crop(row)], [self.points[row]])[0]
         return self._views[row]
 
     def two_people(self, count: int) -> Pairs:

@@ -1,4 +1,5 @@
-"""Marks the root of a flow while it runs, so that `mien gc` deletes nothing that the flow is about to use."""
+"""Marks the root of a flow while it runs, so that `mien gc` deletes nothing that the flow is about to use; and puts the
+device of its networks in force."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from contextlib import ExitStack
 from typing import ParamSpec, TypeVar
 
 from mien.flows.wrapped import wrapped
+from mien.model.devices import computing_on
 from mien.storage import Root
 from mien.storage.runs import job
 from mien.tasks.errors import checking_arguments
@@ -17,17 +19,19 @@ R = TypeVar("R")
 
 
 def at_work(flow: Callable[P, R]) -> Callable[P, R]:
-    """The function of a flow with a parameter `root`, inside `storage.runs.job` over that root."""
+    """The function of a flow with a parameter `root`, inside `storage.runs.job` over that root; of one with a parameter
+    `device`, whose networks compute there."""
     signature, what = inspect.signature(flow, eval_str=True), flow.__name__.replace("_", "-")
 
     def marked(*args: P.args, **kwargs: P.kwargs) -> R:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
-        if given.arguments.get("dry_run"):  # it writes nothing, not even a marker
-            return flow(*args, **kwargs)
-        with ExitStack() as marker:
-            with checking_arguments():  # the first look at the root: its bucket may be missing
-                marker.enter_context(job(Root(given.arguments["root"]), what))
+        with ExitStack() as block:
+            with checking_arguments():  # the first look at the device and the root: its bucket may be missing
+                if "device" in given.arguments:
+                    block.enter_context(computing_on(given.arguments["device"]))
+                if not given.arguments.get("dry_run"):  # which writes nothing, not even a marker
+                    block.enter_context(job(Root(given.arguments["root"]), what))
             return flow(*args, **kwargs)
 
     return wrapped(flow, marked)

@@ -21,6 +21,7 @@ from mien.flows.parameters import (
     SOURCE,
     Count,
     Degrees,
+    Device,
     HeadPose,
     ModelUri,
     Parts,
@@ -34,6 +35,7 @@ from mien.flows.parameters import (
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.device import Compute, Precision
+from mien.model.devices import chosen_device, device_in_force
 from mien.model.expression.parts import checked_parts
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.expression.strength_range import Strength
@@ -84,9 +86,11 @@ def check_arguments(
     gate: str | None,
     settings: dict[str, Any] | str | None,
     commercial: bool,
+    device: str,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
+        chosen_device(device)
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
         check_compatible(opened_root, prepared)
@@ -135,6 +139,7 @@ def augment_faces(
     dry_run: Annotated[bool, RUN] = False,
     remake: Annotated[bool, RUN] = False,
     replace: Annotated[bool, RUN] = False,
+    device: Device = "auto",
     precision: Annotated[Precision, RUN] = "auto",
     workers: Workers = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
@@ -177,6 +182,7 @@ def augment_faces(
         remake: Make anew what another version of the generator has made, and find neutrals and clusters of expressions
             anew; otherwise what the set holds is kept, and its rows say which version made them.
         replace: Take the place of a set of other people or expressions, or of one with more than twice as many faces.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
@@ -190,6 +196,7 @@ def augment_faces(
         gate=gate,
         settings=settings,
         commercial=commercial,
+        device=device,
     )
     chosen = read_settings(settings)
     name = set or f"{identities}-by-{expressions}"
@@ -232,7 +239,7 @@ def augment_faces(
         output=OutputSettings(image_format, quality, keep_rejected),
         require_consent=require_consent,
         label_check=label_check,
-        compute=Compute.chosen(precision),
+        compute=Compute.chosen(precision, device_in_force()),
     )
 
     # Transfer, in rounds: what is rejected in one is replaced in the next

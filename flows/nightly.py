@@ -24,6 +24,7 @@ from mien.flows.parameters import (
     CropPx,
     Degrees,
     Detector,
+    Device,
     HeadPose,
     ModelUri,
     Parts,
@@ -105,6 +106,7 @@ def check_arguments(
     identity: IdentityFrom,
     gate: str | None,
     settings: dict[str, Any] | str | None,
+    device: str,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     check_photos(
@@ -115,6 +117,7 @@ def check_arguments(
         check_identities=False,
         group_similarity=None,
         settings=settings,
+        device=device,
     )
     with checking_arguments():
         opened_root = Root(root)
@@ -137,7 +140,7 @@ def nightly(
     pattern: Annotated[Text | None, PHOTOS] = None,
     max_failed: Annotated[Share, PHOTOS] = 0.5,
     allow: Annotated[list[Text] | None, PHOTOS] = None,
-    faces: Detector = "dlib",
+    faces: Detector = "auto",
     crop_size: CropPx | None = None,
     identity: Annotated[IdentityFrom, PEOPLE] = "source",
     val_fraction: Annotated[Share, PEOPLE] = 0.1,
@@ -157,6 +160,7 @@ def nightly(
     commercial: Annotated[bool, GATE] = False,
     gallery: Annotated[Text | None, OUTPUT] = None,
     remake: Annotated[bool, RUN] = False,
+    device: Device = "auto",
     workers: Workers = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> Night:
@@ -176,7 +180,8 @@ def nightly(
         max_failed: Share of inputs that may fail; with more the night ends as failed, after writing what it has.
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
             https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         identity: source takes the labels of the source, image makes each photo and each video a person of its own,
             cluster groups the faces by their embeddings.
@@ -200,6 +205,7 @@ def nightly(
         commercial: Refuse whatever depends on weights that exclude commercial use.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.
         remake: Make anew what another version of the generator has made; otherwise it is kept, and its rows say which.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
     """
@@ -213,6 +219,7 @@ def nightly(
         identity=identity,
         gate=gate,
         settings=settings,
+        device=device,
     )
     opened_root, generated = Root(root), augmented or f"{set}-augmented"
     with checking_arguments():
@@ -234,6 +241,7 @@ def nightly(
             test_fraction=test_fraction,
             split_salt=split_salt,
             commercial=commercial,
+            device=device,
             settings=settings,
         )
 
@@ -258,6 +266,7 @@ def nightly(
             commercial=commercial,
             gallery=gallery,
             remake=remake,
+            device=device,
             settings=settings,
         )
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from mien.model.devices import NAMES, check_device
 from mien.model.errors import ModelError
 from mien.model.expression.parts import PARTS, checked_parts
 from mien.model.expression.strength_range import Strength
@@ -60,6 +61,15 @@ def _model_uri(uri: str) -> str:
     return uri
 
 
+def _device(device: str) -> str:
+    if device != "auto":
+        try:
+            check_device(device)
+        except ModelError as error:
+            raise ValueError(f"{error}, or auto") from error
+    return device
+
+
 def _strength(value: Any) -> str:
     """A form may send a number."""
     text = str(value)
@@ -96,6 +106,7 @@ SizePx = Literal[64, 96, 128, 256, 512]
 CropPx = Annotated[int, Field(ge=64, le=1024), FACES]
 Detector = Annotated[Text, FACES]
 WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
+Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^(auto|{NAMES})$"}), RUN]
 Workers = Annotated[Count | None, RUN]
 HeadPose = Annotated[Share, EXPRESSION]
 StrengthRange = Annotated[

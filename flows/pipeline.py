@@ -65,7 +65,7 @@ def face_augmentation(
     *,
     set: SetName,
     root: RootUrl = ROOT,
-    faces: Detector = "dlib",
+    faces: Detector = "auto",
     crop_size: CropPx | None = None,
     size: SizePx | None = None,
     minutes: Minutes | None = None,
@@ -89,7 +89,8 @@ def face_augmentation(
         images: Folders, files, globs or URLs of photos; sample:orl for the AT&T faces of the demo.
         set: Name of the prepared set; the generated one is {set}-augmented.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         size: Side of the generated faces, in pixels, at most the crop size; the settings' (128) if empty.
         minutes: Minutes to train; give this or steps.

@@ -18,6 +18,7 @@ from mien.flows.parameters import (
     Count,
     CropPx,
     Detector,
+    Device,
     RootUrl,
     SetName,
     Share,
@@ -27,7 +28,8 @@ from mien.flows.parameters import (
 from mien.flows.result import FlowResult, as_link, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
-from mien.model.detection.load import check_detector
+from mien.model.detection.choice import check_choice
+from mien.model.devices import chosen_device
 from mien.storage import (
     IdentityFrom,
     LabelRule,
@@ -57,7 +59,7 @@ from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.run_artifacts import leave_report
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.reasons import count_reasons
-from mien.tasks.sets.replacing import check_kept_rows, check_replacing, prepared_from
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, detector_for, prepared_from
 from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
@@ -123,10 +125,12 @@ def check_arguments(
     check_identities: bool,
     group_similarity: float | None,
     settings: dict[str, Any] | str | None,
+    device: str,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
-        check_detector(faces)
+        check_choice(faces)
+        chosen_device(device)
         check_rules(identity, check_identities, group_similarity)
         check_sources(images, LabelRule(pattern, identity))
         read_settings(settings)
@@ -150,7 +154,7 @@ def prepare_faces(
     fps: Annotated[float | None, Field(ge=0.001, allow_inf_nan=False), PHOTOS] = None,
     every: Annotated[Count | None, PHOTOS] = None,
     max_failed: Annotated[Share, PHOTOS] = 0.5,
-    faces: Detector = "dlib",
+    faces: Detector = "auto",
     faces_per_image: Annotated[FacesPerImage, FACES] = "largest",
     crop_size: CropPx | None = None,
     commercial: Annotated[bool, FACES] = False,
@@ -165,6 +169,7 @@ def prepare_faces(
     allow_synthetic: Annotated[bool, PHOTOS] = False,
     verify_bytes: Annotated[bool, PHOTOS] = False,
     replace: Annotated[bool, RUN] = False,
+    device: Device = "auto",
     workers: Workers = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
@@ -181,7 +186,8 @@ def prepare_faces(
         fps: Frames of a video looked at for each of its seconds; the settings' (2) if empty.
         every: Look at every Nth frame of a video instead.
         max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
         faces_per_image: largest uses the largest face of a photo, all uses every one.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         commercial: Refuse a detector whose weights exclude commercial use.
@@ -194,6 +200,7 @@ def prepare_faces(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
         workers: Worker processes; one per core if empty.
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
@@ -211,10 +218,12 @@ def prepare_faces(
         check_identities=check_identities,
         group_similarity=group_similarity,
         settings=settings,
+        device=device,
     )
     chosen = read_settings(settings)
     with checking_arguments():
         opened_root = Root(root)
+        faces = detector_for(opened_root, set, faces, replace)
         chosen = chosen.with_crop_size(crop_size).with_frames(fps, every)
         about, version = prepared_from(images, faces, chosen.alignment.size_px, identity), set_version(opened_root, set)
         check_replacing(opened_root, set, about, replace)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mien.flows.at_work import at_work
-from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, HeadPose, ModelUri, RootUrl, Text
+from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, Device, HeadPose, ModelUri, RootUrl, Text
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
-from mien.model.detection.load import check_detector
+from mien.model.detection.choice import check_choice
+from mien.model.devices import chosen_device
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
@@ -40,10 +41,11 @@ class TransferredPair(FlowResult):
         ]
 
 
-def check_arguments(*, source: str, driver: str, out: str, faces: str) -> None:
+def check_arguments(*, source: str, driver: str, out: str, faces: str, device: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
-        check_detector(faces)
+        check_choice(faces)
+        chosen_device(device)
         check_output(out, (source, driver))
         for photo in (source, driver):
             read_source(photo)
@@ -58,10 +60,11 @@ def transfer_pair(
     *,
     model: ModelUri = CHAMPION,
     root: RootUrl = ROOT,
-    faces: Detector = "dlib",
+    faces: Detector = "auto",
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
     head_pose: HeadPose = 1.0,
     require_consent: Annotated[bool, GATE] = False,
+    device: Device = "auto",
 ) -> TransferredPair:
     """Give the person of one photo the expression of another.
 
@@ -71,13 +74,15 @@ def transfer_pair(
         out: File to write, which ends in .png, .jpg or .webp.
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         root: Root whose registry holds the generator: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is that of the generator's training.
         retarget: offsets puts the driver's expression on the source's face shape, shape_model does so by the
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         require_consent: Refuse photos unless a prepared set of the root says that consent was given for them.
+        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
     """
-    check_arguments(source=source, driver=driver, out=out, faces=faces)
+    check_arguments(source=source, driver=driver, out=out, faces=faces, device=device)
     with checking_arguments():
         check_photos(Root(root), (source, driver), require_consent)
     opened_root, settings = Root(root), RetargetSettings(retarget, head_pose)

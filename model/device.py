@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from mien.model.devices import device_in_force, device_kind
 from mien.model.errors import DeviceError
 from mien.model.precision import Precision
 
@@ -21,10 +22,17 @@ class Compute:
     precision: Literal["float32", "bfloat16"] = "float32"
 
     @staticmethod
-    def chosen(precision: Precision) -> Compute:
-        """CUDA where there is one."""
-        device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
+    def chosen(precision: Precision, on: str | None = None) -> Compute:
+        """On a device of this name; if None CUDA where there is one."""
+        cuda = torch.cuda.is_available() if on is None else device_kind(on) == "cuda"
+        device: Literal["cpu", "cuda"] = "cuda" if cuda else "cpu"
         return Compute(device, "bfloat16" if uses_bfloat16(precision, torch.device(device)) else "float32")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Of several CUDA devices the one that is in force here (`model/devices.py`): which it is decides nothing."""
+        here = device_in_force()
+        return torch.device(here if device_kind(here) == self.device else self.device)
 
     def check(self) -> None:
         """Raises DeviceError where this process has no such device."""

@@ -12,8 +12,8 @@ from mien.storage.schemas import SCHEMAS, TableName
 _OF_TRANSFERS = (
     "inputs", "neutrals", "person_similarity", "nearest_similarity", "asked", "expression_reached", "mouth_asked",
     "mouth_reached", "lids_asked", "lids_reached", "brows_asked", "brows_reached", "jaw_asked", "jaw_reached",
-    "pose_asked", "pose_reached", "mouth_sharpness_ratio", "eyes_sharpness_ratio", "texture_error", "contrast_ratio",
-    "colour_difference", "found_landmarks_xy",
+    "pose_asked", "pose_reached", "gaze_asked", "gaze_reached", "mouth_sharpness_ratio", "eyes_sharpness_ratio",
+    "texture_error", "contrast_ratio", "colour_difference", "found_landmarks_xy",
 )  # fmt: skip
 
 ADDED: dict[str, pa.DataType] = {

@@ -145,6 +145,8 @@ class TransferRow(TypedDict):
     jaw_reached: float | None
     pose_asked: float | None
     pose_reached: float | None
+    gaze_asked: float | None
+    gaze_reached: float | None
     sharpness_ratio: float | None
     mouth_sharpness_ratio: float | None
     eyes_sharpness_ratio: float | None

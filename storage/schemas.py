@@ -157,6 +157,8 @@ TRANSFERS = pa.schema(
         pa.field("jaw_reached", pa.float32()),
         pa.field("pose_asked", pa.float32()),  # in degrees
         pa.field("pose_reached", pa.float32()),
+        pa.field("gaze_asked", pa.float32()),  # in widths of the eye; null where the detector sees no irises
+        pa.field("gaze_reached", pa.float32()),
         pa.field("sharpness_ratio", pa.float32()),  # of the face, over that of the source's crop
         pa.field("mouth_sharpness_ratio", pa.float32()),
         pa.field("eyes_sharpness_ratio", pa.float32()),

@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import signal
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from tests.own_detector import DarkSquares
 DETECTOR = "tests.crashing_detector:Crashing"
 VARIABLE = "MIEN_TEST_CRASHES"
 """Names the file."""
+SLOW_S = 0.4
 
 
 class Crashing(DarkSquares):
@@ -37,6 +40,14 @@ class Crashing(DarkSquares):
         return super().find(image)
 
 
+class CrashingTogether(Crashing):
+    """The same, looking at several pictures at once."""
+
+    def find_each(self, images: Sequence[np.ndarray]) -> list[list[FoundFace]]:
+        """The squares in each, unless one of the pictures ends the process."""
+        return [self.find(image) for image in images]
+
+
 def pixels_sha256(image: np.ndarray) -> str:
     """What the file calls a picture."""
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
@@ -44,7 +55,7 @@ def pixels_sha256(image: np.ndarray) -> str:
 
 def end_process(what: str) -> None:
     """Ends this process as native libraries do: `segfault`, `abort`, `exit`, `hang`, `memory`, `kill`; or, where a path
-    follows `once:`, by a segfault when there is no file of this path yet."""
+    follows `once:`, by a segfault when there is no file of this path yet. `slow` takes a while, and ends nothing."""
     how, _, path = what.partition(":")
     if how == "once" and Path(path).exists():
         return
@@ -52,6 +63,8 @@ def end_process(what: str) -> None:
         Path(path).touch()
     if how in ("segfault", "once"):
         ctypes.string_at(0)
+    if how == "slow":
+        time.sleep(SLOW_S)
     if how == "abort":
         os.abort()
     if how == "exit":

@@ -20,11 +20,13 @@ from prefect.settings import PREFECT_API_URL
 from mien.flows.cli.doctor_machine import cuda, disks, s3, versions
 from mien.flows.cli.finding import Finding
 from mien.flows.parameters import ROOT, Detector, RootUrl
+from mien.model.detection.choice import chosen_detector
 from mien.model.detection.licences import WeightsLicence
 from mien.model.detection.load import load_detector
 from mien.model.device import pick_device, uses_bfloat16
 from mien.model.errors import ModelError
 from mien.model.graphs.dlib_weights import EMBEDDING, LANDMARKS, weight_file
+from mien.model.graphs.mediapipe_files import INSTALL, is_installed
 from mien.storage import Root, StorageError
 from mien.storage.secrets import public_url
 from mien.tasks.errors import RunError, UsageError
@@ -57,14 +59,15 @@ class Diagnosis:
         return not self._failed
 
 
-def diagnose(*, root: RootUrl = ROOT, faces: Detector = "dlib") -> Diagnosis:
+def diagnose(*, root: RootUrl = ROOT, faces: Detector = "auto") -> Diagnosis:
     """Check what this machine has: libraries, weights, servers, root, disks; exit code 1 if something needed fails.
 
     Args:
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: dlib; insightface: and a pack name or the folder of a pack; or module:Class of your own.
+        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
+            your own. auto is mediapipe where its files are installed, else dlib.
     """
-    return Diagnosis(Root(root), faces)
+    return Diagnosis(Root(root), chosen_detector(faces))
 
 
 def examine(root: Root, faces: str) -> Iterator[Finding]:
@@ -78,6 +81,8 @@ def examine(root: Root, faces: str) -> Iterator[Finding]:
     )
     yield from disks(root)
     yield from _detector(faces)
+    if faces != "mediapipe":
+        yield _mediapipe()
     if faces != "dlib":
         yield _dlib()
     yield _insightface(needed=faces.startswith("insightface"))
@@ -109,6 +114,12 @@ def _detector(faces: str) -> Iterator[Finding]:
         yield Finding("faces", False, str(error))
         return
     yield from (Finding("weights", True, line) for line in licence_lines(licences))
+
+
+def _mediapipe() -> Finding:
+    if is_installed():
+        return Finding("mediapipe", True, "its files are there", needed=False)
+    return Finding("mediapipe", False, INSTALL, needed=False)
 
 
 def _dlib() -> Finding:

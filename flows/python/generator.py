@@ -152,7 +152,7 @@ def load(model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = 
         registered = fetch_model(opened_root, str(model))
         generator, uri = load_model(opened_root, registered.sha256), registered.uri
     with checking_arguments():
-        detector = load_ready_detector(faces or str(generator.provenance.get("faces", "dlib")))
+        detector = load_ready_detector(faces or generator.trained_with)
     return Generator(PhotoPairs(generator, detector), uri)
 
 

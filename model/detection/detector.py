@@ -92,7 +92,7 @@ class EmbedsTogether(Protocol):
     """What a detector may have besides, where it embeds many faces faster than one by one."""
 
     def embed_each(
-        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], faces: Sequence[FoundFace]
     ) -> Float32[np.ndarray, "n d"]:
         """What `embed` gives for one face in each of several pictures."""
         ...
@@ -102,7 +102,7 @@ class EmbedsTogether(Protocol):
 class FindsTogether(Protocol):
     """What a detector may have besides, where it looks at many pictures faster than one by one."""
 
-    def find_each(self, images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[list[FoundFace]]:
+    def find_each(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[list[FoundFace]]:
         """What `find` gives for each of several pictures, to the bit, whichever pictures are together."""
         ...
 
@@ -121,7 +121,7 @@ class LooksWhereAsked(Protocol):
     """What a detector may have besides, where it need not search for a face whose place is known."""
 
     def look_each(
-        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], points: Sequence[Float[np.ndarray, "68 2"]]
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], points: Sequence[Float[np.ndarray, "68 2"]]
     ) -> list[FoundFace | None]:
         """The face in each picture whose common landmarks are about where the points are, in pixels of the picture.
 
@@ -131,7 +131,7 @@ class LooksWhereAsked(Protocol):
         ...
 
 
-def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[list[FoundFace]]:
+def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[list[FoundFace]]:
     """The faces in each of several pictures: together where the detector can, else one by one."""
     if isinstance(detector, FindsTogether):
         return detector.find_each(images)
@@ -140,7 +140,7 @@ def find_each(detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"
 
 def look_each(
     detector: FaceDetector,
-    images: Sequence[UInt8[np.ndarray, "h w 3"]],
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     points: Sequence[Float[np.ndarray, "68 2"]],
 ) -> list[FoundFace | None]:
     """The face at known points in each of several pictures, else the largest; None where there is no face at all."""
@@ -154,7 +154,7 @@ def look_each(
 
 
 def embed_each(
-    detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[FoundFace]
+    detector: FaceDetector, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], faces: Sequence[FoundFace]
 ) -> list[Float32[np.ndarray, " d"]]:
     """The embeddings of one face in each of several pictures: together where the detector can, else one by one."""
     if isinstance(detector, EmbedsTogether):
@@ -183,6 +183,40 @@ def embed_faces(detector: FaceDetector, pixels: np.ndarray, faces: Sequence[Foun
     """
     with _failures():
         return detector.embed(pixels, faces)
+
+
+def find_faces_each(detector: FaceDetector, pictures: Sequence[np.ndarray]) -> list[list[FoundFace]]:
+    """The faces in each of several pictures, as `find_faces` gives them.
+
+    Raises:
+        DetectorError, DecoderError, ImageError: as `find_faces`, of one of the pictures or of all.
+    """
+    with _failures():
+        found = find_each(detector, pictures)
+    _check_count(detector, "find_each", found, pictures)
+    return [[_checked(face, detector) for face in faces] for faces in found]
+
+
+def embed_faces_each(
+    detector: FaceDetector, pictures: Sequence[np.ndarray], faces: Sequence[Sequence[FoundFace]]
+) -> list[Float32[np.ndarray, "_ _"]]:
+    """Identity embeddings of all faces in each of several pictures, each of which has one at least.
+
+    Raises:
+        DetectorError, DecoderError, ImageError: as `find_faces`, of one of the pictures or of all.
+    """
+    of_each = [picture for picture, found in zip(pictures, faces, strict=True) for _ in found]
+    flat = [face for found in faces for face in found]
+    with _failures():
+        embeddings = embed_each(detector, of_each, flat)
+    _check_count(detector, "embed_each", embeddings, flat)
+    ends = np.cumsum([len(found) for found in faces])[:-1]
+    return np.split(np.stack(embeddings), ends)
+
+
+def _check_count(detector: FaceDetector, method: str, given: Sequence[object], asked: Sequence[object]) -> None:
+    if len(given) != len(asked):
+        raise DetectorError(f"the detector {detector.name} answers {len(given)} of {len(asked)} in {method}")
 
 
 @contextmanager

@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.licences import CC0, WeightsLicence
+from mien.model.devices import check_device
 from mien.model.graphs.dlib_embedding import dlib_embedding_graph
 from mien.model.graphs.dlib_weights import EMBEDDING, read_dlib_weights, weight_file
-from mien.model.graphs.network import Network, check_device
+from mien.model.graphs.network import Network
 from mien.model.landmarks.face_chip import cut_chips
 
 BATCH = 16

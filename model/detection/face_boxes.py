@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 LEFT_EYE, RIGHT_EYE = 0, 1
 """Points of a box, those in the picture's left and right half; then the nose, the mouth and both ears."""
@@ -31,6 +31,10 @@ class Boxes(NamedTuple):
     points: Float[np.ndarray, "n 6 2"]
     scores: Float[np.ndarray, " n"]
     """From 0 to 1."""
+
+    def chosen(self, which: Bool[np.ndarray, " n"]) -> Boxes:
+        """Some of the boxes."""
+        return Boxes(*(values[which] for values in self))
 
     def moved(self, scale: float, shift: Float[np.ndarray, " 2"]) -> Boxes:
         """The boxes where p ↦ scale · p + shift takes them."""
@@ -91,10 +95,23 @@ def merged(boxes: Boxes) -> Boxes:
 
 def overlap(box: Float[np.ndarray, " 4"], others: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
     """Area that a box shares with each of others, over what both cover."""
-    shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    both = np.prod(np.clip(shared, 0, None), axis=1)
-    areas = [np.prod(np.clip(edges[..., 2:] - edges[..., :2], 0, None), axis=-1) for edges in (box, others)]
-    return both / np.maximum(areas[0] + areas[1] - both, 1e-9)
+    shared = _shared(box, others)
+    return shared / np.maximum(_areas(box) + _areas(others) - shared, 1e-9)
+
+
+def shared_part(box: Float[np.ndarray, " 4"], others: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    """Area that a box shares with each of others, over the smaller of the two."""
+    smaller = np.minimum(*(_areas(edges) for edges in (box, others)))
+    return _shared(box, others) / np.maximum(smaller, 1e-9)
+
+
+def _shared(box: Float[np.ndarray, " 4"], others: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    return np.prod(np.clip(high - low, 0, None), axis=1)
+
+
+def _areas(edges: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
+    return np.asarray(np.prod(np.clip(edges[..., 2:] - edges[..., :2], 0, None), axis=-1))
 
 
 def _mean(boxes: Boxes, indices: Int[np.ndarray, " n"]) -> Boxes:

@@ -1,8 +1,9 @@
 """The views of a picture that a detector looks at: squares of what MediaPipe's networks take.
 
 The networks find faces that are a certain share of the view: the short-range one from 16 to 120 px of 128, the
-full-range one from 10 to 140 px of 192. So a whole picture in one view shows its large faces, and a picture cut into
-overlapping tiles its small ones. Around a picture its outermost pixels are repeated: a face that fills it needs room.
+full-range one from 12 to 140 px of 192, but fewer of those that are turned or half hidden. So a whole picture in one
+view shows its large faces, and a picture cut into overlapping tiles its small ones. Around a picture its outermost
+pixels are repeated: a face that fills it needs room.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class View:
     network: NetworkFile
     scale: float
     shift: tuple[float, float]
+    largest_px: float = float("inf")
+    """In pixels of the view: larger boxes are of parts of faces that another view has whole."""
 
     def pixels(self, image: Image) -> UInt8[np.ndarray, "side side 3"]:
         """What the network sees."""
@@ -41,8 +44,9 @@ class View:
         return warp(image, matrix, self.network.side_px)
 
     def in_picture(self, boxes: Boxes) -> Boxes:
-        """Boxes of the view, where they are in the picture."""
-        return boxes.moved(1 / self.scale, -np.array(self.shift) / self.scale)
+        """Boxes of the view that are of faces that it has whole, where they are in the picture."""
+        sides = (boxes.edges[:, 2:] - boxes.edges[:, :2]).max(1)
+        return boxes.chosen(sides <= self.largest_px).moved(1 / self.scale, -np.array(self.shift) / self.scale)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Attempt:
     network: NetworkFile
     border: float = 0.0
     """Room on each side of the picture, as a share of the view, where the picture is in one view."""
-    face_px: float | None = None
+    face_px: int | None = None
     """The picture is cut into tiles in which faces of so many pixels of the picture are just large enough; None: it is
     in one view."""
     max_tiles: int = 1
@@ -70,11 +74,14 @@ class Attempt:
             inner_px += step_px * float(np.clip(np.ceil(wanted - _SPARED), 0, self.max_tiles - 1))
         scale = inner_px / max(height, width)
         lefts, tops = (_places(side * scale, self.network.side_px) for side in (width, height))
-        return [View(self.network, scale, (left, top)) for top in tops for left in lefts]
+        largest_px = _LARGEST * self.network.side_px if len(lefts) * len(tops) > 1 else float("inf")
+        return [View(self.network, scale, (left, top), largest_px) for top in tops for left in lefts]
 
 
-_JUST_ENOUGH_PX = 14.0
-"""Size of a face in a full-range view at which 57 of 60 are found."""
+_JUST_ENOUGH_PX = 18.0
+"""Size of a face in a view at which the networks find nearly all."""
+_LARGEST = 0.6
+"""Largest box in a tile, as a share of its side: the whole picture in one view shows such faces well."""
 _SPARED = 0.35
 """Of a tile: a picture that needs no more than this beyond whole tiles is shrunk to them."""
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -24,9 +24,12 @@ from jaxtyping import Float, Float32, UInt8
 from mien.model.detection.detector import FoundFace
 from mien.model.detection.dlib_detector import DlibDetector
 from mien.model.detection.dlib_embedding import DlibEmbedding
+from mien.model.detection.insightface_batches import features_each, landmarks_each
 from mien.model.detection.landmark_ensemble import window_of_points
 from mien.model.detection.licences import WeightsLicence
+from mien.model.devices import check_device
 from mien.model.errors import DetectorError, first_line
+from mien.model.graphs.network import providers_of
 from mien.model.landmarks.alignment import bordered, similarity_transform, warp
 from mien.model.landmarks.schemes import LandmarkScheme, five_points, to_common
 
@@ -58,31 +61,45 @@ class _FoundByScrfd(FoundFace):
     five_xy: Float32[np.ndarray, "5 2"]
 
 
+class _Box(NamedTuple):
+    """A face as SCRFD finds it, in pixels of the picture."""
+
+    edges_and_score: Float[np.ndarray, " 5"]
+    """Left, top, right, bottom, score."""
+    five_xy: Float[np.ndarray, "5 2"]
+    found_by: str
+
+
 class InsightFaceDetector:
     """Implements `FaceDetector`. The models are loaded when first used.
 
     Args:
         pack: Name of a model pack such as `buffalo_l`, which the library downloads on first use, or the folder of one.
+        device: Where the models run: `cpu`, `cuda` or `cuda:N`. On CUDA by ONNX Runtime, whose CUDA build must be
+            installed; by torch only what is taken from dlib.
 
     Raises:
         DetectorError: no such pack, no way to download it, or a folder without models.
+        DeviceError: no device has such a name.
     """
 
-    def __init__(self, pack: str) -> None:
+    def __init__(self, pack: str, device: str = "cpu") -> None:
+        check_device(device)
+        self._device = device
         self.name = f"insightface:{pack}"
         self._folder = _pack_folder(pack)
 
     @cached_property
     def _models(self) -> dict[str, Any]:
-        return _load_models(self._folder)
+        return _load_models(self._folder, self._device)
 
     @cached_property
     def _dlib(self) -> DlibDetector:
-        return DlibDetector()
+        return DlibDetector(self._device)
 
     @cached_property
     def _dlib_embedding(self) -> DlibEmbedding:
-        return DlibEmbedding()
+        return DlibEmbedding(self._device)
 
     def load_weights(self) -> None:
         """Loads all weights now, so that nobody waits for them later."""
@@ -135,39 +152,48 @@ class InsightFaceDetector:
 
     def find(self, image: Image) -> list[FoundFace]:
         """Faces of an RGB picture, the largest first; where dlib takes part, it is asked when SCRFD finds none."""
+        return self.find_each([image])[0]
+
+    def find_each(self, images: Sequence[Image]) -> list[list[FoundFace]]:
+        """As `find`, in each of several pictures: SCRFD takes one after the other, their landmarks come together."""
+        boxes = [self._boxes(image) for image in images]
+        flat = [(image, box) for image, found in zip(images, boxes, strict=True) for box in found]
+        faces = iter(self._faces(flat))
+        found = [sorted((next(faces) for _ in each), key=lambda face: -face.area_px) for each in boxes]
+        if self.landmark_scheme != "ibug68":
+            return found
+        return [each or self._dlib.find(image) for image, each in zip(images, found, strict=True)]
+
+    def _boxes(self, image: Image) -> list[_Box]:
         for border in BORDERS:
-            if found := self._find(image, border):
-                return sorted(found, key=lambda face: -face.area_px)
-        return self._dlib.find(image) if self.landmark_scheme == "ibug68" else []
+            border_px = round(border * max(image.shape[:2]))
+            boxes, fives = self._models["detection"].detect(_bgr(bordered(image, border_px)))
+            if len(boxes):
+                by = f"scrfd border {border:g}"
+                return [_Box(*_moved(box, five, -border_px), by) for box, five in zip(boxes, fives, strict=True)]
+        return []
 
-    def _find(self, image: Image, border: float) -> list[FoundFace]:
-        border_px = round(border * max(image.shape[:2]))
-        boxes, fives = self._models["detection"].detect(_bgr(bordered(image, border_px)))
-        moved = [_moved(box, five, -border_px) for box, five in zip(boxes, fives, strict=True)]
-        return [self._found(image, box, five, f"scrfd border {border:g}") for box, five in moved]
+    def _faces(self, found: Sequence[tuple[Image, _Box]]) -> list[FoundFace]:
+        return [
+            _FoundByScrfd(
+                (left, top, right, bottom),
+                score,
+                landmarks.astype(np.float32),
+                self.landmark_scheme,
+                found_by=box.found_by,
+                landmark_scatter=scatter,
+                five_xy=box.five_xy.astype(np.float32),
+            )
+            for (_, box), (landmarks, scatter) in zip(found, self._landmarks(found), strict=True)
+            for left, top, right, bottom, score in [box.edges_and_score.tolist()]
+        ]
 
-    def _found(self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"], by: str) -> FoundFace:
-        landmarks, scatter = self._landmarks(image, box, five)
-        left, top, right, bottom, score = box.tolist()
-        return _FoundByScrfd(
-            (left, top, right, bottom),
-            score,
-            landmarks.astype(np.float32),
-            self.landmark_scheme,
-            found_by=by,
-            landmark_scatter=scatter,
-            five_xy=five.astype(np.float32),
-        )
-
-    def _landmarks(
-        self, image: Image, box: Float[np.ndarray, " 5"], five: Float[np.ndarray, "5 2"]
-    ) -> tuple[Float[np.ndarray, "n 2"], float | None]:
+    def _landmarks(self, found: Sequence[tuple[Image, _Box]]) -> list[tuple[Float[np.ndarray, "n 2"], float | None]]:
         """The landmarks, and where dlib finds them their scatter."""
-        if (model := self._models.get("landmark_2d_106")) is not None:
-            from insightface.app.common import Face
-
-            return model.get(_bgr(image), Face(bbox=box[:4])) + _HALF, None
-        return self._dlib.landmarks_in(image, window_of_points(five, DLIB_FIVE))
+        if (model := self._models.get("landmark_2d_106")) is None:
+            return [self._dlib.landmarks_in(image, window_of_points(box.five_xy, DLIB_FIVE)) for image, box in found]
+        edges = [box.edges_and_score[:4] for _, box in found]
+        return [(points + _HALF, None) for points in landmarks_each(model, [_bgr(image) for image, _ in found], edges)]
 
     def embed(self, image: Image, faces: Sequence[FoundFace]) -> Float32[np.ndarray, "n d"]:
         """ArcFace embeddings of unit length; dlib's where the pack has no recognition model."""
@@ -182,8 +208,7 @@ class InsightFaceDetector:
         if not faces:
             return np.zeros((0, model.output_shape[1]), np.float32)
         chips = [_arcface_input(model, *each) for each in zip(images, faces, strict=True)]
-        fixed = isinstance(model.session.get_inputs()[0].shape[0], int)  # models that take one at a time
-        features = np.concatenate([model.get_feat(each) for each in (chips if fixed else [chips])])
+        features = features_each(model, chips)
         return (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
 
     def similarity(
@@ -251,8 +276,9 @@ def _downloaded(pack: str) -> Path:
         ) from error
 
 
-def _load_models(folder: Path) -> dict[str, Any]:
-    """The models of a pack by task. The library reports what it loads on stdout."""
+def _load_models(folder: Path, device: str) -> dict[str, Any]:
+    """The models of a pack by task; on the CPU where ONNX Runtime lacks the device. The library reports what it loads
+    on stdout."""
     import onnxruntime
     from insightface.app import FaceAnalysis
 
@@ -261,7 +287,12 @@ def _load_models(folder: Path) -> dict[str, Any]:
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            analysis = FaceAnalysis(name=str(folder), allowed_modules=MODULES, sess_options=options)
+            analysis = FaceAnalysis(
+                name=str(folder),
+                allowed_modules=MODULES,
+                sess_options=options,
+                providers=providers_of(device) or providers_of("cpu"),
+            )
             analysis.prepare(ctx_id=0)
     except Exception as error:
         reason = first_line(error) if str(error) else "no face detector among them"

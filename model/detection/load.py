@@ -6,6 +6,7 @@ from functools import cache
 
 from mien.model.detection.detector import FaceDetector, LoadsBeforehand
 from mien.model.detection.plugins import check_module, is_class_path, load_class, source_hash
+from mien.model.devices import device_in_force, device_kind
 from mien.model.errors import DetectorError
 
 KINDS = ("dlib", "insightface", "mediapipe")
@@ -18,38 +19,45 @@ def check_detector(spec: str) -> None:
         return
     if kind in KINDS or not colon or not is_class_path(spec):
         raise DetectorError(
-            f"unknown detector {spec!r}: use 'mediapipe', 'dlib', 'insightface:PACK_OR_FOLDER' or 'module:Class' of "
+            f"unknown detector {spec!r}: use 'mediapipe', 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of "
             "your own"
         )
     check_module(spec)
 
 
-@cache
-def load_detector(spec: str) -> FaceDetector:
-    """The detector of this name, one per process.
+def load_detector(spec: str, device: str | None = None) -> FaceDetector:
+    """The detector of this name, one per process and device.
 
     Args:
         spec: `mediapipe`; `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or
             `module:Class`, a class that can be imported and implements `FaceDetector` (docs/detectors.md).
+        device: `cpu`, `cuda` or `cuda:N`, for the networks of detectors that come with the project; the one that is in
+            force in this process if None (`model/devices.py`).
 
     Raises:
         DetectorError: unknown name, a class that is not allowed here, a missing package or module, a class that is no
             detector, or weights that cannot be had.
+        DeviceError: no device has such a name.
     """
+    return _loaded(spec, device or device_in_force())
+
+
+@cache
+def _loaded(spec: str, device: str) -> FaceDetector:
     check_detector(spec)
     kind, _, rest = spec.partition(":")
     if kind == "dlib":
         from mien.model.detection.dlib_detector import DlibDetector
 
-        return DlibDetector()
+        return DlibDetector(device)
     if kind == "mediapipe":
         from mien.model.detection.mediapipe_detector import MediaPipeDetector
 
-        return MediaPipeDetector()
+        return MediaPipeDetector(device)
     if kind == "insightface":
         from mien.model.detection.insightface_detector import InsightFaceDetector
 
-        return InsightFaceDetector(rest)
+        return InsightFaceDetector(rest, device)
     return load_class(spec, FaceDetector)
 
 
@@ -64,8 +72,14 @@ def load_ready_detector(spec: str) -> FaceDetector:
 def detector_version(spec: str) -> str:
     """Identifies code and weights of a detector: its own version, and of a `module:Class` its file as well.
 
+    On CUDA the last digits are others, so there the version is another one; which of several devices it is says
+    nothing.
+
     Raises:
         DetectorError: as `load_detector`.
     """
     version = load_detector(spec).version
-    return version if spec.partition(":")[0] in KINDS else f"{version}-{source_hash(spec)}"
+    if spec.partition(":")[0] not in KINDS:
+        return f"{version}-{source_hash(spec)}"
+    kind = device_kind(device_in_force())
+    return version if kind == "cpu" else f"{version}-{kind}"

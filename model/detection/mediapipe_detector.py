@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.detector import FoundFace
 from mien.model.detection.dlib_embedding import DlibEmbedding
-from mien.model.detection.face_boxes import LEFT_EYE, RIGHT_EYE, Boxes, overlap
+from mien.model.detection.face_boxes import LEFT_EYE, RIGHT_EYE, Boxes, shared_part
 from mien.model.detection.face_mesh import MeshFace, mesh_each, window_of_box, window_of_points
 from mien.model.detection.face_views import Attempt, View, boxes_each
 from mien.model.detection.licences import APACHE, WeightsLicence
@@ -28,16 +28,22 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 _LARGE_PX = 400
 """A picture whose longer side is this at least may show small faces beside large ones."""
 _WHOLE = Attempt("whole", SHORT_RANGE, border=0.1)
-_FINE = Attempt("fine", FULL_RANGE, face_px=40, max_tiles=3)
-SMALL_PICTURES = ((_WHOLE,), (_FINE,))
-LARGE_PICTURES = ((_WHOLE, _FINE),)
-RARE = ((Attempt("framed", SHORT_RANGE, border=0.25),), (Attempt("finer", FULL_RANGE, face_px=40, max_tiles=12),))
-"""Tried in this order until a face is found; attempts that are together are tried together. The first finds faces of an
-eighth of the picture's longer side. The second finds those of 40 px in pictures of up to 1,300 px, and in larger ones
-those of a thirtieth of the longer side. `python -m benchmarks.detectors` counts them."""
+_FURTHER = Attempt("further", FULL_RANGE)
+_TILES = Attempt("tiles", SHORT_RANGE, face_px=40, max_tiles=4)
+IN_SMALL_PICTURES = ((_WHOLE,), (_FURTHER,))
+IN_LARGE_PICTURES = ((_WHOLE, _TILES), (_FURTHER,))
+WHERE_NONE_IS_FOUND = (
+    (Attempt("framed", SHORT_RANGE, border=0.25),),
+    (Attempt("small tiles", SHORT_RANGE, face_px=40, max_tiles=16),),
+)
+"""Tried in this order until a face is found; attempts in one bracket are made together. The first finds faces from an
+eighth of a picture's longer side, the tiles those of 40 px in pictures of up to 900 px, and in larger ones those of a
+22nd of the longer side. `python -m benchmarks.detectors` counts them."""
 
 _SAME_FACE = 0.5
-"""Meshes that overlap this much are of one face that two boxes framed."""
+"""Two meshes of which one lies with this share of its area in the other are of one face, or of it and a part of it."""
+_MAX_SCATTER = 0.15
+"""Where the looks lie further apart there is no face, whatever presence the network says."""
 
 _COMPUTATION = "mesh1"
 """Of the version: other windows or other looks give other landmarks from the same weights."""
@@ -113,7 +119,7 @@ class MediaPipeDetector:
         meshes = mesh_each([images[index] for index in owners], windows, self.device)
         found: list[list[FoundFace]] = [[] for _ in images]
         for index, mesh in zip(owners, meshes, strict=True):
-            if mesh is not None:
+            if mesh is not None and mesh.scatter <= _MAX_SCATTER:
                 by = "+".join(attempt.name for attempt in attempts[index])
                 found[index].append(_found(mesh, f"{self.name} {by}"))
         return [_each_once(each) for each in found]
@@ -154,8 +160,8 @@ def check_files() -> None:
 
 
 def _rounds(image: Image) -> tuple[tuple[Attempt, ...], ...]:
-    first = LARGE_PICTURES if max(image.shape[:2]) >= _LARGE_PX else SMALL_PICTURES
-    return (*first, *RARE)
+    first = IN_LARGE_PICTURES if max(image.shape[:2]) >= _LARGE_PX else IN_SMALL_PICTURES
+    return (*first, *WHERE_NONE_IS_FOUND)
 
 
 def _windows(boxes: Boxes) -> list[Matrix]:
@@ -179,10 +185,10 @@ def _found(mesh: MeshFace, by: str) -> FoundFace:
 
 
 def _each_once(faces: list[FoundFace]) -> list[FoundFace]:
-    """Without those that are of one face, the surest of which stays; the largest first."""
+    """Of those that share a place the one on which the looks agree best; the largest first."""
     kept: list[FoundFace] = []
-    for face in sorted(faces, key=lambda each: -each.score):
+    for face in sorted(faces, key=lambda each: each.landmark_scatter or 0.0):
         others = np.array([other.bbox_xyxy for other in kept]).reshape(-1, 4)
-        if not (overlap(np.array(face.bbox_xyxy), others) >= _SAME_FACE).any():
+        if not (shared_part(np.array(face.bbox_xyxy), others) >= _SAME_FACE).any():
             kept.append(face)
     return sorted(kept, key=lambda each: -each.area_px)

@@ -7,8 +7,10 @@ it asks for; its code is not used. The files' hashes are checked, so results dep
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,7 @@ INSTALL = (
 )
 
 _PACKAGE = "mediapipe"
+_READER = "tflite"
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,53 @@ REFINED_MESH = NetworkFile(
 
 FILES = (SHORT_RANGE, FULL_RANGE, MESH, REFINED_MESH)
 
+CARRIED = "carried_mediapipe"
+"""Folder beside this module, in the code of a registered model: its reader need not install the package."""
+_LICENCE = "LICENSE"
+
 
 def folder() -> Path:
-    """Where the package lies.
+    """Where the files lie: beside this module, or in the package.
 
     Raises:
-        DetectorError: it is not installed.
+        DetectorError: the package is not installed.
     """
+    carried = Path(__file__).with_name(CARRIED)
+    if carried.is_dir():
+        return carried
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise DetectorError(INSTALL)
     return Path(spec.origin).parent
+
+
+def is_installed() -> bool:
+    """Whether all files are there, and what reads them. Hashes are not looked at."""
+    try:
+        where = folder()
+    except DetectorError:
+        return False
+    return find_spec(_READER) is not None and all((where / file.path).is_file() for file in FILES)
+
+
+def carry_files(graphs: Path) -> None:
+    """Puts the files and their licence into another copy of this package, which then finds them there.
+
+    Raises:
+        DetectorError: the package is not installed.
+    """
+    where, carried = folder(), graphs / CARRIED
+    for file in FILES:
+        (carried / file.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(where / file.path, carried / file.path)
+    own = where / _LICENCE
+    (carried / _LICENCE).write_text(own.read_text() if own.is_file() else _licence())
+
+
+def _licence() -> str:
+    """Of the installed package (Apache-2.0), whose copies have to come with it."""
+    of_package = next((file for file in files(_PACKAGE) or () if file.name == _LICENCE), None)
+    return _PACKAGE if of_package is None else of_package.read_text()
 
 
 def load_network(file: NetworkFile, device: str = "cpu") -> Network:

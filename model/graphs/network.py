@@ -1,32 +1,28 @@
 """A graph ready to run: by ONNX Runtime on a CPU; on CUDA by it where its CUDA build is installed, else by torch.
 
-On a CPU a row of the results has the same bits whatever batch it was computed in; `tests/unit/model/graphs` holds the
-graphs of this project to that. ONNX Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
+A row of the results has the same bits whatever batch it was computed in; `tests/unit/model/graphs` holds the graphs of
+this project to that. On CUDA libraries choose their ways by the size of a batch, so there it is always the same. ONNX
+Runtime takes its threads from `OMP_NUM_THREADS`, as the other libraries do.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import onnx
 
-from mien.model.errors import DeviceError
+from mien.model.devices import check_device
 
 Run = Callable[[np.ndarray], Sequence[np.ndarray]]
 
-_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+CUDA_BATCH = 16
+"""Rows that go through a network at once on CUDA."""
+
 _ERRORS_ONLY = 3
 _PROVIDER = "CUDAExecutionProvider"
-
-
-def check_device(device: str) -> None:
-    """Raises DeviceError unless this is `cpu`, `cuda` or `cuda:N`; whether it is there is another matter."""
-    if not _DEVICE.fullmatch(device):
-        raise DeviceError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
 
 
 class Network:
@@ -43,18 +39,36 @@ class Network:
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """The outputs for a batch, in the order of the graph; an empty batch is not allowed."""
-        return list(self._run(batch))
+        return list(self._run(batch)) if self.device == "cpu" else in_fixed_batches(self._run, batch)
+
+
+def in_fixed_batches(run: Run, batch: np.ndarray) -> list[np.ndarray]:
+    """The outputs for a batch, of which `run` gets `CUDA_BATCH` rows at a time: the last ones are filled up."""
+    parts: list[Sequence[np.ndarray]] = []
+    for first in range(0, len(batch), CUDA_BATCH):
+        some = batch[first : first + CUDA_BATCH]
+        missing = CUDA_BATCH - len(some)
+        parts.append(run(np.concatenate([some, np.repeat(some[-1:], missing, axis=0)]) if missing else some))
+    return [np.concatenate(outputs)[: len(batch)] for outputs in zip(*parts, strict=True)]
+
+
+def providers_of(device: str) -> list[str | tuple[str, dict[Any, Any]]] | None:
+    """What ONNX Runtime runs a graph by on a device; None where this build of it lacks the device."""
+    import onnxruntime
+
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    if _PROVIDER not in onnxruntime.get_available_providers():
+        return None
+    return [(_PROVIDER, {"device_id": int(device.partition(":")[2] or 0)})]
 
 
 def _run_by_runtime(graph: onnx.ModelProto, device: str) -> Run | None:
     """None where this build of ONNX Runtime lacks the device."""
     import onnxruntime
 
-    providers: list[str | tuple[str, dict[Any, Any]]] = ["CPUExecutionProvider"]
-    if device != "cpu":
-        if _PROVIDER not in onnxruntime.get_available_providers():
-            return None
-        providers = [(_PROVIDER, {"device_id": int(device.partition(":")[2] or 0)})]
+    if (providers := providers_of(device)) is None:
+        return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)

@@ -63,6 +63,11 @@ class ExportedGenerator:
         """Side of the images it makes."""
         return self.generator.config.size_px
 
+    @property
+    def trained_with(self) -> str:
+        """The detector that found the training faces; generators that do not say so were trained with dlib."""
+        return str(self.provenance.get("faces") or "dlib")
+
     def save(self, folder: Path) -> ExportedGenerator:
         """Writes weights and config into a folder; returns what `load` reads from it."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +110,7 @@ class ExportedGenerator:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
         # A tenth faster on a CPU, and what bfloat16 needs on a GPU.
         generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's overloads
-        generator.to(compute.device).eval().requires_grad_(False)
+        generator.to(compute.torch_device).eval().requires_grad_(False)
         about, scheme = config.get("provenance", {}), config.get("landmark_scheme")
         return ExportedGenerator(generator, alignment, spec, about, found, shape_model, of_shapes, compute, scheme)
 
@@ -121,7 +126,7 @@ class ExportedGenerator:
 
         Heatmaps are those of the cache; points are the 68 common landmarks in [-1, 1] over the crop.
         """
-        device = torch.device(self.compute.device)
+        device = self.compute.torch_device
         photos = np.stack([_resized(photo, self.size_px) for photo in source]).transpose(0, 3, 1, 2)
         images = from_uint8(_tensor(photos, device).contiguous(memory_format=torch.channels_last))
         keypoints = [

@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from mien.model.expression.dense_landmarks import asked_landmarks
 from mien.model.expression.parts import PARTS, ExpressionPart
 from mien.model.landmarks.crop_units import from_px, to_px
+from mien.model.landmarks.gaze import gaze
 from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 
@@ -36,6 +37,10 @@ class Keypoints:
     def heatmap(self, spec: HeatmapSpec) -> UInt8[np.ndarray, "parts side side"]:
         """As the cache of a set has it."""
         return render_heatmaps(self.landmarks_xy[None].astype(np.float32), self.scheme, self.side_px, spec)[0]
+
+    def gaze(self) -> Float[np.ndarray, "2 2"] | None:
+        """Where it looks (`model/landmarks/gaze.py`); None where the scheme has no irises."""
+        return gaze(self.landmarks_xy, self.scheme)
 
     def common(self) -> Keypoints:
         """The common landmarks alone."""

@@ -23,7 +23,7 @@ from mien.model.images.codec import decode_rgb, image_size_px, resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
 from mien.model.quality.gate import GateSettings
-from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_source
+from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_sources
 
 _ENOUGH_SIDE_PX = 700
 """Of the shorter side: the least that dlib looks at first, in a photo of so many or more."""
@@ -105,15 +105,20 @@ class PhotoPairs:
             SettingsError: the strength is out of its bounds.
             ModelError: a shape model is asked for and there is none.
         """
+        how = retargeting or RetargetSettings()
         keypoints = of_one_scheme(source.keypoints, driver.keypoints, self.generator.scheme)
-        points, target = self._target(*keypoints, retargeting or RetargetSettings(), strength)
+        points, target = self._target(*keypoints, how, strength)
         image = self._generated(source.crop, keypoints[0], target, points)
+        own = source.keypoints.points().astype(np.float64)
+        gazes = [each.gaze() for each in keypoints]
         asked = TargetFace(
             source.embedding,
             driver.embedding,
-            source_points=source.keypoints.points().astype(np.float64),
+            source_points=own,
             asked_points=points.astype(np.float64),
-            source=view_source(self.detector, resize_rgb(source.crop, len(image))),
+            source=view_sources(self.detector, [resize_rgb(source.crop, len(image))], [own])[0],
+            source_gaze=gazes[0],
+            asked_gaze=gazes["eyes" in how.parts],
         )
         return TransferredFace(image, judge_faces(self.detector, [image], [asked], self.gate)[0])
 

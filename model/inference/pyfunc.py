@@ -27,7 +27,6 @@ from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 
 FACES, PATHS = "faces", "paths"
 """Keys of the model's configuration: the detector, and the folders below which paths are read."""
-DEFAULT_DETECTOR = "dlib"
 
 MEASURES = ("identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score")
 COLUMNS = ("image", *MEASURES, "accepted", "reason")
@@ -158,6 +157,6 @@ def _load_pyfunc(  # pyright: ignore[reportUnusedFunction]  # MLflow looks for t
     if model_config is None:
         return AlignedCrops(generator)
     given = dict(model_config)
-    detector = str(given.get(FACES) or generator.provenance.get(FACES) or DEFAULT_DETECTOR)
+    detector = str(given.get(FACES) or generator.trained_with)
     pictures = GivenPictures.below(str(given.get(PATHS) or ""))
     return ServedGenerator(PhotoPairs(generator, load_ready_detector(detector)), pictures)

@@ -75,10 +75,26 @@ def part_changes(
         found: Those found on the result.
     """
     shapes = part_shapes(np.stack([source, target, found_before, found]).astype(np.float64))
-    changes: dict[ChangePart, PartChange] = {}
-    for part, (of_source, of_target, before, after) in shapes.items():
-        asked = of_target - of_source
-        size = float((asked**2).sum())
-        reached = float((after - before) @ asked) / size if size > 0 else 0.0
-        changes[part] = PartChange(float(np.sqrt((asked**2).mean())), reached)
-    return changes
+    return {part: _change(*each) for part, each in shapes.items()}
+
+
+def gaze_change(
+    source: Float[np.ndarray, "2 2"],
+    target: Float[np.ndarray, "2 2"],
+    found_before: Float[np.ndarray, "2 2"],
+    found: Float[np.ndarray, "2 2"],
+) -> PartChange:
+    """The same of the gaze as `model/landmarks/gaze.py` gives it, in widths of the eye."""
+    return _change(*(gaze.ravel().astype(np.float64) for gaze in (source, target, found_before, found)))
+
+
+def _change(
+    source: Float[np.ndarray, " n"],
+    target: Float[np.ndarray, " n"],
+    before: Float[np.ndarray, " n"],
+    after: Float[np.ndarray, " n"],
+) -> PartChange:
+    asked = target - source
+    size = float((asked**2).sum())
+    reached = float((after - before) @ asked) / size if size > 0 else 0.0
+    return PartChange(float(np.sqrt((asked**2).mean())), reached)

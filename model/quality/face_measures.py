@@ -47,6 +47,9 @@ class FaceMeasures:
     pose_asked: float | None = None
     """In degrees."""
     pose_reached: float | None = None
+    gaze_asked: float | None = None
+    """Of the irises between the corners of the eyes, in widths of the eye; None where the detector sees no irises."""
+    gaze_reached: float | None = None
     sharpness_ratio: float | None = None
     """Detail of the face over that of the source's crop at the same size."""
     mouth_sharpness_ratio: float | None = None
@@ -83,6 +86,8 @@ class MeasureColumns(TypedDict):
     jaw_reached: float | None
     pose_asked: float | None
     pose_reached: float | None
+    gaze_asked: float | None
+    gaze_reached: float | None
     sharpness_ratio: float | None
     mouth_sharpness_ratio: float | None
     eyes_sharpness_ratio: float | None

@@ -1,7 +1,9 @@
-"""Each generated face is measured as if it were a photo: the detector finds the face on it and embeds it.
+"""Each generated face is measured as if it were a photo: the detector sees the face on it and embeds it.
 
 Nothing is copied from the inputs of the generator. The source's own crop is looked at in the same way, at the same
-size, so that what the detector is off, and what the camera lacks, counts on both sides.
+size, so that what the detector is off, and what the camera lacks, counts on both sides. A detector that can look at a
+known place looks where the source's face is, on both: a search would cost more and find the same. Where it sees no face
+there, it searches.
 """
 
 from __future__ import annotations
@@ -13,17 +15,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_each, look_each
 from mien.model.identity.people import People
-from mien.model.landmarks.crop_units import from_px
+from mien.model.landmarks.crop_units import from_px, to_px
+from mien.model.landmarks.gaze import gaze
 from mien.model.landmarks.schemes import LandmarkScheme, interocular_px, to_common
-from mien.model.quality.change import part_changes
+from mien.model.quality.change import gaze_change, part_changes
 from mien.model.quality.face_measures import FaceMeasures
 from mien.model.quality.gate import GateLimits, GateSettings, broken_limit, change_asked
 from mien.model.quality.likeness import Look, likeness, look_at
 
 Picture = UInt8[np.ndarray, "side side 3"]
 Points = Float[np.ndarray, "68 2"]
+Gaze = Float[np.ndarray, "2 2"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class SourceView:
     points: Points
     """Landmarks found on it, in [-1, 1]."""
     look: Look
+    gaze: Gaze | None = None
+    """None where the detector sees no irises."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ class TargetFace:
     asked_points: Points
     source: SourceView | None
     """None where no face is found on the source's crop; then a face is rejected, since no change can be measured."""
+    source_gaze: Gaze | None = None
+    """Of the landmarks that the asked ones were derived from (`model/landmarks/gaze.py`); None if not known."""
+    asked_gaze: Gaze | None = None
+    """The gaze that is asked for."""
     person: str | None = None
     people: People | None = None
     """Of the source's set."""
@@ -62,21 +72,27 @@ class Judgement(FaceMeasures):
     """x and y of the 68 common landmarks found on it, in turns, in [-1, 1]; None where no face was found."""
 
 
-def view_source(detector: FaceDetector, crop: Picture) -> SourceView | None:
-    """The source's crop, of the size of the generated picture, as the detector sees it."""
-    found = detector.find(crop)[:1]
-    if not found:
-        return None
-    points = _points(found[0], crop)
-    return SourceView(points, look_at(crop, points))
+def view_sources(detector: FaceDetector, crops: Sequence[Picture], points: Sequence[Points]) -> list[SourceView | None]:
+    """The sources' crops, of the size of the generated pictures, as the detector sees them; None where it sees no face.
+
+    The points are the sources' landmarks in [-1, 1].
+    """
+    views: list[SourceView | None] = []
+    for crop, face in zip(crops, _look(detector, crops, points), strict=True):
+        if face is None:
+            views.append(None)
+            continue
+        found = _points(face, crop)
+        views.append(SourceView(found, look_at(crop, found), gaze(face.landmarks_xy, face.scheme)))
+    return views
 
 
 def judge_faces(
     detector: FaceDetector, generated: Sequence[Picture], targets: Sequence[TargetFace], gate: GateSettings
 ) -> list[Judgement]:
-    """Measures generated faces and applies the gate; they are embedded together."""
+    """Measures generated faces and applies the gate; they are looked at and embedded together."""
     limits = gate.limits(detector.same_person_similarity)
-    found = [(detector.find(image) or [None])[0] for image in generated]
+    found = _look(detector, generated, [target.source_points for target in targets])
     seen = [(image, face) for image, face in zip(generated, found, strict=True) if face is not None]
     embeddings = iter(embed_each(detector, [image for image, _ in seen], [face for _, face in seen]))
     return [
@@ -85,6 +101,13 @@ def judge_faces(
         else _judged(detector, image, face, next(embeddings), target, limits)
         for image, face, target in zip(generated, found, targets, strict=True)
     ]
+
+
+def _look(detector: FaceDetector, pictures: Sequence[Picture], points: Sequence[Points]) -> list[FoundFace | None]:
+    """The face of each picture, looked for where the points are first."""
+    return look_each(
+        detector, pictures, [to_px(each, len(picture)) for each, picture in zip(points, pictures, strict=True)]
+    )
 
 
 def _judged(
@@ -101,6 +124,7 @@ def _judged(
         "expression_error": landmark_error(points, "ibug68", target.asked_points, "ibug68"),
         "detector_score": float(face.score),
         **(_against_source(image, points, target, target.source, limits) if target.source else {}),
+        **_gaze(face, target),
     }
     reason = broken_limit(FaceMeasures(**measured), limits)
     if reason is None and target.source is None:
@@ -142,6 +166,15 @@ def _against_source(
         "contrast_ratio": like.contrast_ratio,
         "colour_difference": like.colour_difference,
     }
+
+
+def _gaze(face: FoundFace, target: TargetFace) -> dict[str, float]:
+    before = target.source.gaze if target.source else None
+    found = gaze(face.landmarks_xy, face.scheme)
+    if target.source_gaze is None or target.asked_gaze is None or before is None or found is None:
+        return {}
+    change = gaze_change(target.source_gaze, target.asked_gaze, before, found)
+    return {"gaze_asked": change.asked, "gaze_reached": change.reached}
 
 
 def _points(face: FoundFace, image: Picture) -> Points:

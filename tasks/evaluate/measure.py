@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from mien.model.detection.detector import FaceDetector
+from mien.model.detection.detector import FaceDetector, embed_each, look_each
 from mien.model.detection.load import load_detector
 from mien.model.evaluation.metrics import l1, masked_l1, psnr, ssim
-from mien.model.landmarks.crop_units import from_px
+from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening, to_common
 from mien.model.quality.judge import landmark_error
 from mien.model.warping.masks import Region, region_mask
@@ -81,7 +81,7 @@ def measure_chunk(
     out: list[MeasuredPair] = []
     for n, pair in enumerate(pairs):
         images = {method: results[n] for method, results in pictures.results.items()}
-        seen = {method: _see(detector, image) for method, image in images.items()}
+        seen = _see(detector, images, pictures.source_points[n])
         person = pictures.targets[n] if kind == "same" else images[COPY]
         task = _task(pictures, pair, n, seen[COPY], second_look(inputs.embedder, person))
         methods = {
@@ -95,12 +95,19 @@ def measure_chunk(
     return out
 
 
-def _see(detector: FaceDetector, image: UInt8[np.ndarray, "side side 3"]) -> _Seen | None:
-    found = detector.find(image)[:1]
-    if not found:
-        return None
-    points = from_px(to_common(found[0].landmarks_xy, found[0].scheme), len(image))
-    return _Seen(points, detector.embed(image, found)[0])
+def _see(
+    detector: FaceDetector, images: Mapping[str, UInt8[np.ndarray, "side side 3"]], source: Float[np.ndarray, "68 2"]
+) -> dict[str, _Seen | None]:
+    """The face of each picture, looked for where the source's landmarks are first, as the judge does it."""
+    pictures = list(images.values())
+    found = look_each(detector, pictures, [to_px(source, len(image)).astype(np.float64) for image in pictures])
+    faces = [(image, face) for image, face in zip(pictures, found, strict=True) if face is not None]
+    embeddings = iter(embed_each(detector, [image for image, _ in faces], [face for _, face in faces]))
+    seen: dict[str, _Seen | None] = {}
+    for (method, image), face in zip(images.items(), found, strict=True):
+        points = None if face is None else from_px(to_common(face.landmarks_xy, face.scheme), len(image))
+        seen[method] = None if points is None else _Seen(points, next(embeddings))
+    return seen
 
 
 def _task(pictures: Pictures, pair: EvaluationPair, n: int, copy: _Seen | None, second: SecondLook | None) -> _Task:

@@ -54,6 +54,13 @@ class HeatmapsFor:
         alike = (s.name for s in sets if HeatmapSpec(**prepare_settings(root, s)["heatmaps"]) == spec)
         return HeatmapsFor(spec, generator.scheme, frozenset(alike))
 
+    def gazes(
+        self, pair: FacePair, crop_side_px: int, parts: Sequence[ExpressionPart]
+    ) -> tuple[Float[np.ndarray, "2 2"] | None, Float[np.ndarray, "2 2"] | None]:
+        """The source's, and the one that is asked for; None where the heatmaps do not show it."""
+        source, driver = of_one_scheme(*_keypoints(pair, crop_side_px), self.scheme)
+        return source.gaze(), (driver if "eyes" in parts else source).gaze()
+
     def drawn(self, face: FaceWithHeatmap, keypoints: Keypoints) -> UInt8[np.ndarray, "parts side side"]:
         """The heatmap of a face's own keypoints, from the cache where that was drawn so."""
         if face["set"] in self.cached and keypoints.scheme == face["landmark_scheme"]:
@@ -96,12 +103,16 @@ def _heatmaps(
     parts: Sequence[ExpressionPart],
 ) -> tuple[UInt8[np.ndarray, "parts side side"], UInt8[np.ndarray, "parts side side"]]:
     """Of the source and of the target."""
-    shown, expressed = (Keypoints(landmarks_px(face), scheme_of(face), crop_side_px) for face in pair)
-    source, driver = of_one_scheme(shown, expressed, how.scheme)
+    source, driver = of_one_scheme(*_keypoints(pair, crop_side_px), how.scheme)
     of_source = how.drawn(pair[0], source)
     if asked is None:
         return of_source, how.drawn(pair[1], driver)
     return of_source, asked_keypoints(source, driver, asked, parts).heatmap(how.spec)
+
+
+def _keypoints(pair: FacePair, crop_side_px: int) -> tuple[Keypoints, Keypoints]:
+    source, driver = (Keypoints(landmarks_px(face), scheme_of(face), crop_side_px) for face in pair)
+    return source, driver
 
 
 def retargeted_points(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mien.model.detection.crop import AlignedFace, align_face
-from mien.model.detection.detector import FaceDetector, FoundFace, embed_faces, find_faces
+from mien.model.detection.detector import FaceDetector, FoundFace
 from mien.model.detection.licences import allow_commercial, as_line, check_commercial
 from mien.model.detection.load import KINDS, detector_version, load_detector
 from mien.model.images.codec import encode_png
@@ -27,8 +27,12 @@ from mien.storage import (
 )
 from mien.storage.rows import ImageRow
 from mien.storage.schemas import FACES
-from mien.storage.unfinished import FormerRows, write_outcome
-from mien.tasks.runtime.second_look import Row, ask_each, outcome_of
+from mien.storage.unfinished import FormerRows, Rows, write_outcome
+from mien.tasks.prepare.looking import Seen, in_batches, look_at
+from mien.tasks.runtime.attempts import lost_item
+from mien.tasks.runtime.pipelined import pipelined
+from mien.tasks.runtime.reports import still_working
+from mien.tasks.runtime.second_look import FAULTS, Answer, Row, ask_each, outcome_of
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import in_worker
 from mien.tasks.sets.photo_reader import PictureReader, item_of
@@ -36,7 +40,7 @@ from mien.tasks.sets.splits import Split, SplitSettings, split_of
 
 FacesPerImage = Literal["all", "largest"]
 
-_IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "status", "failure"]
+_IMAGE_COLUMNS = ["image_id", *KEY_COLUMNS, "width_px", "height_px", "status", "failure"]
 
 _DECISIVE = ["image_id", "uri", "member", "offset_bytes", "row", "frame", "identity", "expression"]
 
@@ -100,26 +104,88 @@ def _make(root: Root, name: str, images: str, settings: DetectSettings) -> Shard
     detector, listed = load_detector(settings.faces), _read(root, images)
     scope = fingerprint({"code": DETECT.code, **_setting(settings)})
     former = FormerRows(root, "faces", scope, _PHOTO_COLUMNS, _photo_key, _begins_photo)
-    bases = [_base(image, detector, settings) for image in _usable(listed)]
+    photos = _usable(listed)
+    bases = [_base(image, detector, settings) for image in photos]
     known = former.take(map(_photo_key, bases))
+
+    def failed(index: int, error: Exception) -> Row:
+        return bases[index] | outcome_of(error)
+
     with PictureReader() as reader:
-
-        def ask(photo: tuple[Row, Row]) -> list[Row]:
-            image, base = photo
-            taken = known.get(_photo_key(base))
-            return list(_face_rows(image, base, reader, detector, settings) if taken is None else taken)
-
-        def failed(photo: tuple[Row, Row], error: Exception) -> Row:
-            return photo[1] | outcome_of(error)
-
-        photos = list(zip(_usable(listed), bases, strict=True))
-        rows = [row for rows in ask_each(photos, ask, failed, "the photos") for row in rows]
+        work = _Photos(photos, bases, known, reader, detector, settings)
+        answers = ask_each(range(len(photos)), work.ask, failed, "the photos", work.together)
+    rows = [row for answer in answers for row in answer]
     # Photos that could not be indexed come with the next run: then this shard has another name.
     waits = any(image["failure"] == "source" for image in listed)
     shard = write_outcome(root, "faces", name, pa.Table.from_pylist(rows, schema=FACES), scope, waits)
     if shard.fingerprint == name and not waits:
         former.release(map(_photo_key, bases))
     return shard
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """The photos of a shard. The rows of each follow from it alone, whichever are looked at with it."""
+
+    images: Sequence[Row]
+    bases: Sequence[Row]
+    """What the rows of a photo's faces have in common."""
+    known: Mapping[Hashable, Rows]
+    """Rows that a former run has made, by the keys of their photos."""
+    reader: PictureReader
+    detector: FaceDetector
+    settings: DetectSettings
+
+    def ask(self, index: int) -> list[Row]:
+        """The rows of a photo; raises one of `FAULTS` where there are none."""
+        if (taken := self._taken(index)) is not None:
+            return taken
+        (answer,) = self._answers([index], self._look(self._read([index])))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def together(self, indices: Sequence[int]) -> Iterator[tuple[int, Answer]]:
+        """The same for many photos, of which some are looked at together."""
+        fresh = list[int]()
+        for index in indices:
+            done = lost_item(index) or self._taken(index)
+            if done is None:
+                fresh.append(index)
+            else:
+                yield index, done
+        yield from pipelined(list(in_batches(fresh, self._pixels)), self._read, self._look, self._answers)
+
+    def _taken(self, index: int) -> list[Row] | None:
+        taken = self.known.get(_photo_key(self.bases[index]))
+        return None if taken is None else list(taken)
+
+    def _pixels(self, index: int) -> int:
+        return self.images[index]["width_px"] * self.images[index]["height_px"]
+
+    def _read(self, indices: Sequence[int]) -> list[np.ndarray | Exception]:
+        return [self._picture(self.images[index]) for index in indices]
+
+    def _picture(self, image: Row) -> np.ndarray | Exception:
+        still_working()
+        try:
+            return self.reader.pixels(item_of(cast("ImageRow", image)), image["image_id"])
+        except FAULTS as error:
+            return error
+
+    def _look(self, photos: Sequence[np.ndarray | Exception]) -> list[Seen | Exception]:
+        return look_at(self.detector, photos)
+
+    def _answers(self, indices: Sequence[int], seen: Sequence[Seen | Exception]) -> list[Answer]:
+        return [self._answer(index, each) for index, each in zip(indices, seen, strict=True)]
+
+    def _answer(self, index: int, seen: Seen | Exception) -> Answer:
+        if isinstance(seen, Exception):
+            return seen
+        try:
+            return list(_face_rows(self.images[index]["image_id"], self.bases[index], seen, self.settings))
+        except FAULTS as error:
+            return error
 
 
 _PHOTO_COLUMNS = ("face_id", "image_id", "identity", "expression")
@@ -155,18 +221,12 @@ def _split(name: str) -> Split:
     return split_of(name, SplitSettings())
 
 
-def _face_rows(
-    image: Row, base: Row, reader: PictureReader, detector: FaceDetector, settings: DetectSettings
-) -> Iterator[Row]:
-    """Raises StorageError, ImageError or MemoryError where faces cannot be sought."""
-    pixels = reader.pixels(item_of(cast("ImageRow", image)), image["image_id"])
-    found = find_faces(detector, pixels)
-    if not found:
+def _face_rows(image_id: str, base: Row, seen: Seen, settings: DetectSettings) -> Iterator[Row]:
+    if not seen.faces:
         yield base | {"status": "rejected", "reason": "no face found"}
-    embeddings = embed_faces(detector, pixels, found)
-    for index, (face, embedding) in enumerate(zip(found, embeddings, strict=True)):
-        columns = {"face_id": fingerprint([image["image_id"], index])}
-        columns |= _face_columns(pixels, face, embedding, settings.alignment)
+    for index, (face, embedding) in enumerate(zip(seen.faces, seen.embeddings, strict=True)):
+        columns = {"face_id": fingerprint([image_id, index])}
+        columns |= _face_columns(seen.pixels, face, embedding, settings.alignment)
         if index:
             columns |= _aside(columns["face_id"], settings)
         reason = None if columns.get("status") == "rejected" else broken_limit(columns, settings.limits)

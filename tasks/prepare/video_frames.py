@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 
-from mien.model.detection.detector import find_faces
+import numpy as np
+
 from mien.model.detection.load import detector_version, load_detector
 from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
@@ -15,6 +16,7 @@ from mien.model.landmarks.schemes import to_common
 from mien.storage import Note, Root, SourceItem, fingerprint, local_copy, source_digest
 from mien.storage.artefacts import FRAMES, json_artefact, keep, load
 from mien.tasks.errors import failure_kind
+from mien.tasks.prepare.looking import faces_in_each, in_batches
 from mien.tasks.runtime.attempts import LostItemError
 from mien.tasks.runtime.limits import limits_in_force
 from mien.tasks.runtime.one_bad_item import tried_twice
@@ -153,17 +155,23 @@ def _choose(root: Root, name: str, video: SourceItem, settings: VideoSettings) -
     return _frames(video, chosen)
 
 
+def _pixels(sampled: tuple[int, np.ndarray]) -> int:
+    return sampled[1].shape[0] * sampled[1].shape[1]
+
+
 def _distinct_frames(uri: str, file: str, settings: VideoSettings) -> ChosenFrames:
     detector, distinct = load_detector(settings.faces), DistinctFaces(settings.changes)
     reader = FrameReader(file, still_working)
     try:
         chosen, looked_at = list[int](), 0
-        for index, pixels in reader.sampled(settings.frames):
-            looked_at += 1
-            faces = find_faces(detector, pixels)
-            landmarks = to_common(faces[0].landmarks_xy, faces[0].scheme) if faces else None
-            if distinct.is_new(landmarks):
-                chosen.append(index)
+        for some in in_batches(reader.sampled(settings.frames), _pixels):
+            looked_at += len(some)
+            for (index, _), faces in zip(some, faces_in_each(detector, [frame for _, frame in some]), strict=True):
+                if isinstance(faces, ImageError):
+                    raise faces
+                landmarks = to_common(faces[0].landmarks_xy, faces[0].scheme) if faces else None
+                if distinct.is_new(landmarks):
+                    chosen.append(index)
         reason = None if chosen else "a video without a frame that can be read"
         return ChosenFrames(uri, chosen, reason, looked_at, reader.cut_off_at)
     finally:

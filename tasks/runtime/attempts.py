@@ -46,6 +46,8 @@ class Attempt:
     """Items that are not tried any more, by position."""
     trial: range | None = None
     """Try these items alone: no other one, and write nothing."""
+    careful: bool = False
+    """Have one item in hand at a time, though several at once would be faster: a death tells which one it was."""
 
 
 class _TrialPassed(BaseException):
@@ -83,6 +85,11 @@ def begin(item: int) -> None:
     if (lost := lost_item(item)) is not None:
         raise lost
     begin_batch(range(item, item + 1))
+
+
+def one_by_one() -> bool:
+    """Whether items are to be in hand one at a time."""
+    return _attempt.careful or _attempt.trial is not None
 
 
 def begin_batch(items: range) -> None:

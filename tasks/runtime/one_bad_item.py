@@ -3,6 +3,9 @@ reason.
 
     a worker dies with items in hand  →  these are tried alone, halved again and again  →  one that dies alone twice is
     lost  →  the shard is made without it: same name, same rows, same order
+
+Where none of them dies alone, they were too much or too slow together, or the fault has passed: the shard is then made
+with one item in hand at a time.
 """
 
 from __future__ import annotations
@@ -45,13 +48,13 @@ def make_in_worker(stage: Stage[Any, Any], root: Root, item: Any, settings: Any,
     lost: dict[int, LostItemError] = {}
     unexplained = 0
 
-    def attempt(how: Attempt) -> ShardRef | None:
-        work = partial(make_shard, stage, root, item, settings, shard_name(name, how.lost))
-        return in_worker_by_steps(stage.step, run_attempt, how, work)
+    def attempt(trial: range | None = None) -> ShardRef | None:
+        work = partial(make_shard, stage, root, item, settings, shard_name(name, lost))
+        return in_worker_by_steps(stage.step, run_attempt, Attempt(dict(lost), trial, unexplained > 0), work)
 
     while True:
         try:
-            made = attempt(Attempt(dict(lost)))
+            made = attempt()
             assert made is not None  # only a trial gives none
             if made.rows > len(lost):
                 _stages_that_work.add(stage.title)
@@ -68,15 +71,15 @@ def make_in_worker(stage: Stage[Any, Any], root: Root, item: Any, settings: Any,
             raise HopelessError(f"{stage.title}: all of {len(lost)} {stage.unit} failed: {lost[min(lost)]}")
 
 
-def _lost_among(attempt: Callable[[Attempt], object], items: range, step: Step, crashes: str) -> Losses:
+def _lost_among(attempt: Callable[[range], object], items: range, step: Step, crashes: str) -> Losses:
     """Which of these items end a process alone, and why: tried together, then halved."""
     if not items:
         return {}
     if len(items) == 1:
-        fault = tried_twice(step, crashes, lambda: attempt(Attempt(trial=items)))
+        fault = tried_twice(step, crashes, lambda: attempt(items))
         return {items.start: fault} if isinstance(fault, LostItemError) else {}
     try:
-        attempt(Attempt(trial=items))
+        attempt(items)
         return {}
     except WorkerDiedError as death:
         suspects = death.in_hand or items

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from mien.model.devices import compute_on, device_in_force
 from mien.tasks.errors import AbandonedError
 from mien.tasks.runtime.limits import Step, WorkLimits, put_in_force
 from mien.tasks.runtime.progress import Advance, progress
@@ -75,6 +76,7 @@ class WorkerPool:
     def call(self, work: Callable[[], R], step: Step = "item") -> R:
         """Result of the work, each of whose items, if it has any in hand, may take the time of `step`."""
         allowed = Allowed(self.limits.seconds(step), self._mib)
+        work = partial(_on_device, device_in_force(), work)
         with self._free:
             worker = self._take()
             try:
@@ -130,6 +132,12 @@ class WorkerPool:
         for process in idle:
             process.close()
         self._free.release(self._workers)
+
+
+def _on_device(device: str, work: Callable[[], R]) -> R:
+    """Runs in a worker process, whose pool may serve flows with several devices."""
+    compute_on(device)
+    return work()
 
 
 _pool: WorkerPool | None = None

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pyarrow.compute as pc
 
+from mien.model.detection.choice import AUTO, chosen_detector
 from mien.storage import JSON, Root, StorageError, open_table, read_set, set_names
 from mien.tasks.errors import RunError, UsageError
 
@@ -33,6 +34,14 @@ def prepared_from(sources: Sequence[str], detector: str, crop_size_px: int, iden
         "crop_size_px": crop_size_px,
         "identity": identity,
     }
+
+
+def detector_for(root: Root, name: str, asked: str, replace: bool) -> str:
+    """The detector to prepare a set with. `auto` keeps that of a set which is there, unless it is to be replaced: a
+    newly installed detector must neither detect all its photos anew nor stop the nightly runs."""
+    former = None if replace or asked != AUTO else _former(root, name)
+    known = None if former is None else former.about.get("detector")
+    return str(known or chosen_detector(asked))
 
 
 def generated_from(identities: str, expressions: str, model: str, pairs: str | None) -> dict[str, JSON]:

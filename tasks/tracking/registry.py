@@ -95,7 +95,7 @@ class Registration:
 def register(root: Root, run: TrackedRun, registration: Registration) -> RegisteredModel:
     """Registers the model as a new version of `mien-generator`, with the alias `champion` if it has won."""
     client = connect(root)
-    with serving_code() as code:
+    with serving_code(registration.faces) as code:
         info = mlflow.pyfunc.log_model(
             name="generator",
             data_path=str(registration.folder),

@@ -19,17 +19,20 @@ from mlflow.types import DataType, Schema
 from mlflow.types.schema import AnyType, ColSpec
 
 import mien
+from mien.model.graphs.mediapipe_files import carry_files
 from mien.model.images.codec import encode_png
 
 LOADER = "mien.model.inference.pyfunc"
 _PACKAGES = ("jaxtyping", "numpy", "opencv-python", "pandas", "pillow", "safetensors", "scikit-image", "torch")
 """The libraries that every registered model needs where it is served."""
+_EMBEDDING = ("onnx", "onnxruntime", "face-recognition-models")
 _OF_DETECTORS = {
-    "dlib": ("dlib-bin", "dlib", "face-recognition-models"),
-    "insightface": ("insightface", "onnxruntime", "dlib-bin", "dlib", "face-recognition-models"),
+    "dlib": ("dlib-bin", "dlib", *_EMBEDDING),
+    "insightface": ("insightface", "dlib-bin", "dlib", *_EMBEDDING),
+    "mediapipe": ("tflite", "flatbuffers", *_EMBEDDING),
 }
 """Those with the code and the weights of a detector, where they are installed here: insightface's packs are files, and
-dlib lends them what they lack."""
+dlib lends them what they lack. MediaPipe's files go with the code."""
 _EXAMPLE_PX = 64
 
 
@@ -78,12 +81,17 @@ def _requirements(faces: str) -> list[str]:
 
 
 @contextmanager
-def serving_code() -> Iterator[Path]:
+def serving_code(faces: str) -> Iterator[Path]:
     """A folder `mien/` with the code that a registered model carries: `mien.model` alone, under its own name, so that
-    it loads beside any package `model` of the reader's."""
+    it loads beside any package `model` of the reader's.
+
+    The files of the detector mediapipe go with it: no requirement can name their package, which wants an older numpy.
+    """
     package = Path(mien.__file__).parent
     with TemporaryDirectory() as folder:
         code = Path(folder) / package.name
         shutil.copytree(package / "model", code / "model", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(package / "__init__.py", code)
+        if faces == "mediapipe":
+            carry_files(code / "model" / "graphs")
         yield code

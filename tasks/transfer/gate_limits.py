@@ -30,7 +30,7 @@ from mien.model.images.codec import resize_rgb
 from mien.model.quality.calibration import CALIBRATED, by_measure, calibrated_limits
 from mien.model.quality.face_measures import FaceMeasures
 from mien.model.quality.gate import GateSettings
-from mien.model.quality.judge import TargetFace, judge_faces, view_source
+from mien.model.quality.judge import TargetFace, judge_faces, view_sources
 from mien.storage import DamagedError, MissingError, Root, open_table
 from mien.storage.artefacts import GATES, json_artefact, keep, load, read, warn_damaged
 from mien.tasks.errors import UsageError
@@ -117,14 +117,18 @@ def _measure(
     detector, crop_px = load_detector(detector_of(root, tables)), crop_size_px(root, tables)
     real: list[FaceMeasures] = []
     copies: list[FaceMeasures] = []
-    for source, target in ((faces[first], faces[second]) for first, second in pairs):
-        photo, shown = (resize_rgb(crop_of(face), size_px or crop_px) for face in (source, target))
+    looked = [(faces[first], faces[second]) for first, second in pairs]
+    photos = [resize_rgb(crop_of(source), size_px or crop_px) for source, _ in looked]
+    own = [common_points(source, crop_px).astype(np.float64) for source, _ in looked]
+    views = view_sources(detector, photos, own)
+    for (source, target), photo, points, view in zip(looked, photos, own, views, strict=True):
+        shown = resize_rgb(crop_of(target), size_px or crop_px)
         asked = TargetFace(
             source_embedding=embedding_of(source),
             driver_embedding=None,
-            source_points=common_points(source, crop_px),
+            source_points=points,
             asked_points=common_points(target, crop_px),
-            source=view_source(detector, photo),
+            source=view,
         )
         blurred = cv2.GaussianBlur(photo, (0, 0), _BLUR * len(photo))
         judged, copy = judge_faces(detector, [shown, blurred], [asked, asked], GateSettings())

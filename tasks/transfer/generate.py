@@ -17,22 +17,21 @@ from jaxtyping import Float
 
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
-from mien.model.images.codec import resize_rgb
 from mien.model.images.provenance import encode_image
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.quality.face_measures import FaceMeasures, columns_of
-from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_source
+from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces
 from mien.storage import Root, Status
 from mien.storage.consent import UNKNOWN, Consent
 from mien.storage.errors import ErrorKind
-from mien.storage.rows import FaceRow, PairRow, TransferRow
+from mien.storage.rows import PairRow, TransferRow
 from mien.tasks.generator.inputs import FacePair, GeneratorInputs, HeatmapsFor, generator_inputs, retargeted_points
 from mien.tasks.generator.neutrals import neutral_photos
 from mien.tasks.generator.weights import load_model
 from mien.tasks.runtime.attempts import begin_batch, done, lost_item
 from mien.tasks.runtime.reports import tick
 from mien.tasks.sets.consent import known_consents, pair_refusal
-from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of
+from mien.tasks.sets.face_columns import common_points, embedding_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
 from mien.tasks.sets.people import people_of
@@ -41,13 +40,11 @@ from mien.tasks.transfer.label_check import checked_labels
 from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
 from mien.tasks.transfer.pair_inputs import Asked, asked_of
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
+from mien.tasks.transfer.source_views import SourceViews
 
 BATCH = 16
 """Pairs that go through the generator at once. Always so many: libraries may round differently in a batch of another
 size, and a face is to have the same bytes whatever it was made beside."""
-
-REMEMBERED = 64
-"""Sources whose view is kept while a shard is worked through."""
 
 FACE_COLUMNS = [
     "image_id", "identity", "expression", "split", "crop", "landmarks_xy", "landmark_scheme", "embedding",
@@ -81,7 +78,7 @@ class PairGenerator:
     def __init__(self, root: Root, settings: TransferSettings, former: FormerTransfers | None = None) -> None:
         """What `former` has is taken over; without it everything is made."""
         self.root, self.settings, self.former = root, settings, former
-        self._views: dict[str, SourceView | None] = {}
+        self._views = SourceViews()
 
     @cached_property
     def made_with(self) -> str:
@@ -201,9 +198,12 @@ class PairGenerator:
         full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
         strengths = [self.strength(pair) for pair in pairs]
         points = self.target_points(full, [*strengths, *[strengths[-1]] * (BATCH - len(strengths))])
+        seen = self._views.of(
+            [source for source, _ in rows], self.detector, self.generator.size_px, self.settings.crop_size_px
+        )
         targets = [
-            self._target(source, driver, None if points is None else points[number])
-            for number, (source, driver) in enumerate(rows)
+            self._target(*pair, seen[number], None if points is None else points[number])
+            for number, pair in enumerate(rows)
         ]
         sets = self.settings
         return Batch(generator_inputs(self.heatmaps, full, sets.crop_size_px, points, sets.retarget.parts), targets)
@@ -220,28 +220,23 @@ class PairGenerator:
         crop_px = self.settings.crop_size_px
         return retargeted_points(self.root, self.settings.neutrals, how, shape_model, pairs, crop_px, strengths)
 
-    def _target(self, source: PairFace, driver: PairFace, points: np.ndarray | None) -> TargetFace:
+    def _target(
+        self, source: PairFace, driver: PairFace, seen: SourceView | None, points: np.ndarray | None
+    ) -> TargetFace:
         crop_px, sets = self.settings.crop_size_px, self.settings
         same = source["identity"] is not None and source["identity"] == driver["identity"]
+        gazes = self.heatmaps.gazes((source, driver), crop_px, sets.retarget.parts)
         return TargetFace(
             source_embedding=embedding_of(source),
             driver_embedding=None if same and sets.source_set == sets.driver_set else embedding_of(driver),
             source_points=common_points(source, crop_px),
             asked_points=common_points(driver, crop_px) if points is None else points,
-            source=self._view(source),
+            source=seen,
+            source_gaze=gazes[0],
+            asked_gaze=gazes[1],
             person=source["identity"],
             people=people_of(self.root, sets.source_set, self.detector),
         )
-
-    def _view(self, source: FaceRow) -> SourceView | None:
-        """The source's crop as the judge sees it. A plan gives a source to several pairs, one after the other."""
-        face_id = source["face_id"]
-        if face_id not in self._views:
-            if len(self._views) >= REMEMBERED:
-                self._views.clear()
-            crop = resize_rgb(crop_of(source), self.generator.size_px)
-            self._views[face_id] = view_source(self.detector, crop)
-        return self._views[face_id]
 
     def judge(self, images: np.ndarray, targets: Sequence[TargetFace]) -> list[Judgement]:
         """What the gate says of the first images, one for each target."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from mien.model.detection.choice import AUTO
 from mien.model.detection.load import load_ready_detector
+from mien.model.device import Compute
+from mien.model.devices import device_in_force
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.quality.judge import Judgement
@@ -23,11 +26,15 @@ def transfer_photos(
 ) -> Judgement:
     """Writes the person of `source` with the expression of `driver` to `out`; returns what the gate says of it.
 
+    The detector `auto` is that of the generator's training.
+
     Raises:
         RunError: a photo shows no face.
         UsageError: `out` is one of the photos.
     """
-    pairs = PhotoPairs(load_model(root, registered.sha256), load_ready_detector(faces))
+    generator = load_model(root, registered.sha256, Compute.chosen("float32", device_in_force()))
+    detector = load_ready_detector(generator.trained_with if faces == AUTO else faces)
+    pairs = PhotoPairs(generator, detector)
     person, expression = (_face(pairs, uri) for uri in (source, driver))
     made = pairs.transfer(person, expression, settings)
     check_output(out, (source, driver))

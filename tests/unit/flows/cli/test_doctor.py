@@ -44,6 +44,7 @@ def test_what_fails_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert findings[what].line().startswith("FAIL")
     assert url in findings["MLflow"].summary
     assert findings["dlib"].ok
+    assert findings["mediapipe"].ok
 
 
 def test_packs_of_insightface_are_not_needed_by_dlib(tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mien.model.detection import load
 from mien.model.detection.allowed_classes import GROUP, VARIABLE, allow_all_classes, check_allowed
-from mien.model.detection.load import check_detector, load_detector
+from mien.model.detection.load import check_detector
 from mien.model.errors import DetectorError
 
+load_anew = partial(load._loaded.__wrapped__, device="cpu")
 OWN = "tests.own_detector:DarkSquares"
 
 
@@ -24,7 +27,7 @@ def test_a_class_that_is_not_on_the_list_is_refused(allowed: str | None, monkeyp
         monkeypatch.delenv(VARIABLE)
     else:
         monkeypatch.setenv(VARIABLE, allowed)
-    for use in (check_allowed, check_detector, load_detector.__wrapped__):
+    for use in (check_allowed, check_detector, load_anew):
         with pytest.raises(DetectorError, match=f"set {VARIABLE}={OWN}") as caught:
             use(OWN)
         assert "\n" not in str(caught.value)

@@ -10,7 +10,7 @@ from mien.model.errors import DetectorError
 
 @pytest.mark.parametrize("spec", ["opencv", "", "dlib:large", "insightface", "insightface:"])
 def test_an_unknown_detector_is_answered_with_those_there_are(spec: str) -> None:
-    with pytest.raises(DetectorError, match="use 'dlib' or 'insightface:PACK_OR_FOLDER'"):
+    with pytest.raises(DetectorError, match="use 'mediapipe', 'dlib' or 'insightface:PACK_OR_FOLDER'"):
         load_detector(spec)
 
 

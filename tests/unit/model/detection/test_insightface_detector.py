@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.model.detection.detector import FaceDetector, FoundFace
+from mien.model.detection.detector import FaceDetector, FoundFace, embed_each, find_each
 from mien.model.detection.insightface_detector import InsightFaceDetector
 from mien.model.detection.load import load_detector
 from mien.model.errors import DetectorError
@@ -109,6 +109,22 @@ def test_a_whole_pack_needs_no_dlib(whole_pack: FaceDetector, capfd: pytest.Capt
     assert "dlib" not in whole_pack.version
     assert len(whole_pack.weights_licences) == 3
     assert capfd.readouterr() == ("", "")
+
+
+@needs_scrfd
+@pytest.mark.parametrize("pack", ["scrfd_only", "whole_pack"])
+def test_pictures_together_have_the_same_faces_as_alone(pack: str, request: pytest.FixtureRequest) -> None:
+    detector = request.getfixturevalue(pack)
+    photos = [*orl_photos(40)[:4], np.zeros((40, 40, 3), np.uint8), np.hstack(orl_photos(40)[5:7])]
+    together = find_each(detector, photos)
+    alone = [detector.find(photo) for photo in photos]
+    assert [len(faces) for faces in together] == [1, 1, 1, 1, 0, 2]
+    for one, other in zip([f for faces in together for f in faces], [f for faces in alone for f in faces], strict=True):
+        assert (one.bbox_xyxy, one.score, one.found_by) == (other.bbox_xyxy, other.score, other.found_by)
+        assert np.array_equal(one.landmarks_xy, other.landmarks_xy)
+    of_each = [(photo, face) for photo, faces in zip(photos, together, strict=True) for face in faces]
+    embeddings = embed_each(detector, *zip(*of_each, strict=True))
+    assert np.array_equal(embeddings, [detector.embed(photo, [face])[0] for photo, face in of_each])
 
 
 @needs_scrfd

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mien.model.detection.dlib_detector import DlibDetector
-from mien.model.detection.load import load_detector, load_ready_detector
+from mien.model.detection.load import _loaded, load_detector, load_ready_detector
 
 
 def test_a_ready_detector_is_the_one_of_the_process_with_its_weights() -> None:
-    load_detector.cache_clear()
+    _loaded.cache_clear()
     detector = load_ready_detector("dlib")
     assert detector is load_detector("dlib")
     assert isinstance(detector, DlibDetector)

@@ -9,7 +9,7 @@ import torch
 from mien.model.errors import DeviceError
 from mien.model.graphs.dlib_embedding import CHIP_PX, dlib_embedding_graph
 from mien.model.graphs.dlib_weights import EMBEDDING, read_dlib_weights, weight_file
-from mien.model.graphs.network import Network
+from mien.model.graphs.network import CUDA_BATCH, Network, in_fixed_batches
 from mien.model.graphs.torch_graph import TorchGraph
 from mien.model.networks.embedder import DlibEmbedder
 
@@ -37,6 +37,29 @@ def test_a_row_has_the_same_bits_in_every_batch(graph, chips) -> None:
     for size in (1, 2, 3, 5):
         parts = [network(chips[start : start + size])[0] for start in range(0, len(chips), size)]
         assert np.array_equal(np.concatenate(parts), together)
+
+
+def test_in_fixed_batches_each_row_is_computed_beside_as_many(graph, chips) -> None:
+    sizes = list[int]()
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        sizes.append(len(batch))
+        return [batch[:, 0, 0, 0], batch.mean((2, 3))]
+
+    many = np.concatenate([chips] * 5)
+    first, second = in_fixed_batches(run, many)
+    assert sizes == [CUDA_BATCH] * 3
+    assert np.array_equal(first, many[:, 0, 0, 0])
+    assert np.array_equal(second, many.mean((2, 3)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_on_cuda_it_is_the_same_within_rounding_and_to_the_bit_in_every_batch(graph, chips) -> None:
+    network = Network(graph, "cuda")
+    together = network(chips)[0]
+    np.testing.assert_allclose(together, Network(graph)(chips)[0], atol=1e-5)
+    assert np.array_equal(np.concatenate([network(chip[None])[0] for chip in chips]), together)
+    assert np.array_equal(network(chips[::-1])[0][::-1], together)
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "CPU"])

@@ -16,7 +16,7 @@ from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import to_common
 from mien.model.quality.gate import GateSettings
-from mien.model.quality.judge import Judgement, TargetFace, judge_faces, landmark_error, view_source
+from mien.model.quality.judge import Judgement, TargetFace, judge_faces, landmark_error, view_sources
 from mien.storage import read_source
 
 GATE = GateSettings()
@@ -47,7 +47,7 @@ def face(detector: DlibDetector) -> Callable[[str], Face]:
 
 def judged(detector: DlibDetector, image: np.ndarray, source: Face, asked: np.ndarray, driver: Face) -> Judgement:
     """An image held against a source, asked points and a driver."""
-    view = view_source(detector, source.crop)
+    (view,) = view_sources(detector, [source.crop], [source.points])
     target = TargetFace(source.embedding, driver.embedding, source.points, asked, view)
     return judge_faces(detector, [image], [target], GATE)[0]
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_compared_with_its_source_is_not_accepted(
     detector: DlibDetector, three: tuple[Face, Face, Face]
 ) -> None:
     source, shown, driver = three
-    assert view_source(detector, np.full((PX, PX, 3), 90, np.uint8)) is None
+    assert view_sources(detector, [np.full((PX, PX, 3), 90, np.uint8)], [source.points]) == [None]
     target = TargetFace(source.embedding, driver.embedding, source.points, shown.points, None)
     (found,) = judge_faces(detector, [shown.crop], [target], GATE)
     assert found.reason == "no face found on the source's crop, so the change cannot be measured"

@@ -25,11 +25,12 @@ from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.runtime.worker_process import WorkerDiedError
 from mien.tasks.runtime.workers import worker_pool
-from tests.crashing_detector import DETECTOR, VARIABLE, pixels_sha256
+from tests.crashing_detector import DETECTOR, SLOW_S, VARIABLE, pixels_sha256
 from tests.small_root import CROP_PX, draw_photos
 
 PHOTOS = 8
 SETTINGS = DetectSettings(DETECTOR, AlignmentSettings(size_px=CROP_PX))
+TOGETHER = replace(SETTINGS, faces=f"{DETECTOR}Together")
 QUICK = WorkLimits(item_seconds=1.5, worker_mib=1200)
 
 
@@ -42,9 +43,9 @@ class Shard:
     photos: list[np.ndarray]
     expected: list[dict[str, Any]]
 
-    def detect(self, limits: WorkLimits = QUICK) -> ShardRef:
+    def detect(self, limits: WorkLimits = QUICK, settings: DetectSettings = SETTINGS) -> ShardRef:
         with worker_pool(1, limits):
-            return make_in_worker(DETECT, self.root, self.indexed, SETTINGS, None)
+            return make_in_worker(DETECT, self.root, self.indexed, settings, None)
 
     def rows(self, made: ShardRef) -> list[dict[str, Any]]:
         return read_shard(self.root, "faces", made.fingerprint).to_pylist()
@@ -98,6 +99,26 @@ def test_what_repeats_is_the_photos_own_and_is_not_tried_again(
     assert rows[:5] + rows[6:] == shard.expected[:5] + shard.expected[6:]
     crash(dict.fromkeys(range(PHOTOS), "exit"))
     assert shard.detect() == made
+
+
+@pytest.mark.parametrize(("how", "reason"), [("segfault", "crashed the detector"), ("hang", "took longer than 1.5 s")])
+def test_photos_that_are_looked_at_together_cost_each_other_nothing(
+    shard: Shard, crash: Crash, how: str, reason: str
+) -> None:
+    crash({2: how, 5: how})
+    rows = shard.rows(shard.detect(settings=TOGETHER))
+    assert [at for at, row in enumerate(rows) if row["status"] == "failed"] == [2, 5]
+    assert all(reason in rows[at]["reason"] for at in (2, 5))
+    others = [0, 1, 3, 4, 6, 7]
+    assert [rows[at] | {"detector": DETECTOR} for at in others] == [shard.expected[at] for at in others]
+
+
+def test_photos_that_are_slow_together_alone_are_not(shard: Shard, crash: Crash) -> None:
+    crash(dict.fromkeys(range(PHOTOS), "slow"))
+    assert PHOTOS * SLOW_S > 2 * QUICK.item_seconds > 4 * SLOW_S
+    made = shard.detect(settings=TOGETHER)
+    assert made.fingerprint == DETECT.name(shard.root, shard.indexed, TOGETHER)
+    assert [row | {"detector": DETECTOR} for row in shard.rows(made)] == shard.expected
 
 
 def test_a_shard_with_a_crash_has_the_name_of_the_whole_one(shard: Shard, crash: Crash) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mien.flows.cli.versions import restore_version, show_history
+from mien.model.detection.choice import chosen_detector
 from mien.storage import Root, StorageError, read_set, roll_back, set_version, write_set
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.sets.garbage import GarbageRules, delete_garbage, find_garbage
-from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from, prepared_from
+from mien.tasks.sets.replacing import check_kept_rows, check_replacing, detector_for, generated_from, prepared_from
 from mien.tasks.sets.verify import verify
 from tests.small_root import GENERATED, PREPARED, draw_photos, prepare, small_root
 
@@ -55,6 +56,16 @@ def test_no_secret_of_a_source_is_kept() -> None:
         ["https://user:word@host/a.tar?X-Amz-Signature=secret", "s3://key:word@bucket/p"], "dlib", 1, "source"
     )
     assert about["sources"] == ["https://host/a.tar", "s3://bucket/p"]
+
+
+def test_auto_keeps_the_detector_of_a_set_that_is_there(tmp_path: Path) -> None:
+    root = small_root(tmp_path)
+    about = prepared_from(["photos"], "tests.own_detector:DarkSquares", 256, "source")
+    write_set(root, "team", dict(read_set(root, PREPARED).tables), about=about)
+    assert detector_for(root, "team", "auto", replace=False) == "tests.own_detector:DarkSquares"
+    assert detector_for(root, "team", "auto", replace=True) == chosen_detector("auto")
+    assert detector_for(root, "another", "auto", replace=False) == chosen_detector("auto")
+    assert detector_for(root, "team", "dlib", replace=False) == "dlib"
 
 
 def test_a_version_with_few_of_the_faces_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:

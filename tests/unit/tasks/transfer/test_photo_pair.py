@@ -52,7 +52,7 @@ def test_the_suffix_says_what_is_written(photos: tuple[Path, Path], out: str, ki
 @pytest.mark.parametrize("out", ["o.gif", "o", "o.png/", "png", ".png", "x.png/o", "o.png "])
 def test_another_suffix_is_told_before_anything_starts(photos: tuple[Path, Path], out: str) -> None:
     with pytest.raises(UsageError, match=r"does not say what to write: end it in \.png, \.jpg, \.webp, \.jpeg"):
-        check_arguments(source=str(photos[0]), driver=str(photos[1]), out=out, faces=DETECTOR)
+        check_arguments(source=str(photos[0]), driver=str(photos[1]), out=out, faces=DETECTOR, device="cpu")
 
 
 @pytest.mark.parametrize("out", ["a.png", "b.png", "./x/../a.png", "link.png"])
@@ -60,7 +60,7 @@ def test_no_photo_is_written_over(photos: tuple[Path, Path], out: str) -> None:
     (photos[0].parent / "x").mkdir()
     before = [photo.read_bytes() for photo in photos]
     with pytest.raises(UsageError, match="itself: name another file to write"):
-        check_arguments(source=str(photos[0]), driver=str(photos[1]), out=out, faces=DETECTOR)
+        check_arguments(source=str(photos[0]), driver=str(photos[1]), out=out, faces=DETECTOR, device="cpu")
     with pytest.raises(UsageError, match="itself: name another file to write"):
         transfer(photos, out)
     assert [photo.read_bytes() for photo in photos] == before
