@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import pyarrow.compute as pc
 
-from mien.model.landmarks.heatmaps import HeatmapSpec
 from mien.storage import Root, TableRef, open_table, read_manifest, read_set
 from mien.storage.rows import ImageRow
 from mien.tasks.errors import UsageError, checking_arguments
@@ -112,7 +111,8 @@ def prepare_settings(root: Root, tables: FaceTables) -> dict[str, Any]:
     """The settings that the faces and heatmaps of a set were made with."""
     faces: Any = read_manifest(root, "faces", tables.faces).about
     heatmaps: Any = read_manifest(root, "heatmaps", tables.heatmaps).about
-    return {**faces["settings"], "heatmaps": asdict(HeatmapSpec.from_mapping(heatmaps["spec"]))}
+    # Versions that drew points alone kept no form. HeatmapSpec is not imported: plans do not hang on drawing.
+    return {**faces["settings"], "heatmaps": {"form": "points", **heatmaps["spec"]}}
 
 
 def crop_size_px(root: Root, tables: FaceTables) -> int:
