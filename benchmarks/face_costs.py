@@ -15,7 +15,8 @@ from mien.model.detection.crop import align_face
 from mien.model.detection.dlib_embedding import DlibEmbedding
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb, encode_png
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
 from mien.tasks.prepare.detect import DetectSettings, _face_columns
 

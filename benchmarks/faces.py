@@ -17,7 +17,8 @@ from mien.model.detection.crop import align_face
 from mien.model.detection.detector import FaceDetector, FoundFace, embed_each
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.quality.measures import pose_degrees, sharpness
 from mien.storage import list_images, read_source

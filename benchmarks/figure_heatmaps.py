@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.svg import FAINT, INK, figure, text
 from mien.model.landmarks.contours import contours, irises
-from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import PARTS, POINTS, LandmarkScheme
 
 GAPS_PX = (0.0, 0.5, 1.0, 2.0, 3.0)

@@ -13,7 +13,7 @@ from mien.model.configuration.refine import refine
 from mien.model.configuration.toml import as_toml
 from mien.model.evaluation.promotion_settings import PromotionSettings
 from mien.model.images.video import FrameSettings
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.keyframes import ChangeLimits
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.pair_planning import PlanningSettings

@@ -10,7 +10,7 @@ import torch
 
 from mien.model.images.codec import encode_png
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.model.networks.generator import GeneratorConfig, build_generator

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mien.model.images.provenance import encode_image
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.pair_planning import PlanRules, planned_pair
 from mien.storage import LabelRule, Root, TableRef, commit, fingerprint, list_images, open_table, write_set, write_shard

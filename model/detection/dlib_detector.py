@@ -28,6 +28,7 @@ from mien.model.landmarks.schemes import LandmarkScheme, to_common
 DETECTOR = "dlib's frontal face detector"
 
 Image = UInt8[np.ndarray, "_ _ 3"]
+Grey = UInt8[np.ndarray, "_ _"]
 Box = tuple[float, float, float, float]
 
 _HALF = 0.5
@@ -137,12 +138,13 @@ class DlibDetector:
                 continue
             tried.add(view.pixels.shape)
             if boxes := self._boxes(view):
-                found = [self._found(image, box, score, attempt) for box, score in boxes]
+                grey = _grey(image)
+                found = [self._found(grey, box, score, attempt) for box, score in boxes]
                 return sorted(found, key=lambda face: -face.area_px)
         return []
 
-    def _found(self, image: Image, box: Box, score: float, attempt: Attempt) -> FoundFace:
-        landmarks, scatter = self.landmarks_in(image, window_of_box(box))
+    def _found(self, grey: Grey, box: Box, score: float, attempt: Attempt) -> FoundFace:
+        landmarks, scatter = landmarks_in_windows(grey, window_of_box(box), self._predict)
         by = f"{self.name} {attempt.name}"
         return FoundFace(box, score, landmarks, "ibug68", found_by=by, landmark_scatter=scatter)
 
@@ -154,9 +156,11 @@ class DlibDetector:
 
     def landmarks_in(self, image: Image, window: Matrix) -> Landmarks:
         """The 68 landmarks of the face that a window of `landmark_windows` frames."""
-        return landmarks_in_windows(image, window, self._predict)
+        return landmarks_in_windows(_grey(image), window, self._predict)
 
-    def _predict(self, window: Image, box: tuple[int, int, int, int]) -> Float[np.ndarray, "68 2"]:
+    def _predict(
+        self, window: UInt8[np.ndarray, "_ _ *channels"], box: tuple[int, int, int, int]
+    ) -> Float[np.ndarray, "68 2"]:
         left, top, right, bottom = box
         shape = self._predictor(window, self._dlib.rectangle(left, top, right - 1, bottom - 1))
         return np.array([[point.x, point.y] for point in shape.parts()]) + _HALF
@@ -175,6 +179,11 @@ class DlibDetector:
     ) -> Float[np.ndarray, "*batch"]:
         """As `DlibEmbedding` has it."""
         return self._embedding.similarity(first, second)
+
+
+def _grey(image: Image) -> Grey:
+    """As dlib's predictor reads colours: their mean. Windows of it take half the time to cut and to look at."""
+    return cv2.transform(image, np.full((1, 3), 1 / 3, np.float32)).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from mien.model.landmarks.alignment import Matrix, apply_transform, invert_trans
 from mien.model.landmarks.reference import reference_shape
 from mien.model.landmarks.schemes import interocular_px, mirror_indices
 
-Image = UInt8[np.ndarray, "_ _ 3"]
+Image = UInt8[np.ndarray, "_ _ *channels"]
+"""In colour or grey, as the predictor takes it."""
 Predict = Callable[[Image, tuple[int, int, int, int]], Float[np.ndarray, "68 2"]]
 """The 68 landmarks in a window whose face is in the given box (left, top, right, bottom)."""
 

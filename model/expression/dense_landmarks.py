@@ -83,7 +83,8 @@ def _kernel(
     points: Float[np.ndarray, "points 2"], centres: Float[np.ndarray, "centres 2"]
 ) -> Float[np.ndarray, "points centres"]:
     """φ of the distances. log r² of r = 0 is held finite; times r² it is 0."""
-    squared = np.square(points[:, None] - centres).sum(-1)
+    across, down = (points[:, axis, None] - centres[:, axis] for axis in (0, 1))
+    squared = across * across + down * down
     return squared * np.log(np.maximum(squared, np.finfo(np.float64).tiny))
 
 

@@ -27,7 +27,7 @@ from mien.model.device import Compute
 from mien.model.errors import SettingsError, WeightsError
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.tensors import from_uint8, to_uint8
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import LandmarkScheme

@@ -17,7 +17,8 @@ from mien.model.expression.dense_landmarks import asked_landmarks
 from mien.model.expression.parts import PARTS, ExpressionPart
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.gaze import gaze
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 
 

@@ -47,8 +47,8 @@ def invert_transform(matrix: Matrix) -> Matrix:
     return np.column_stack([inverse, -inverse @ matrix[:, 2]])
 
 
-def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Matrix, size_px: int) -> UInt8[np.ndarray, "s s 3"]:
-    """The transformed image, size_px square; what lies outside the image repeats its border.
+def warp(image: UInt8[np.ndarray, "h w *c"], matrix: Matrix, size_px: int) -> UInt8[np.ndarray, "s s *c"]:
+    """The transformed image, in colour or grey, size_px square; what lies outside the image repeats its border.
 
     A face that shrinks is averaged first: bilinear sampling alone would skip pixels, which shows as jagged lashes and
     teeth.
@@ -62,8 +62,8 @@ def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Matrix, size_px: int) -> UIn
 
 
 def _averaged(
-    image: UInt8[np.ndarray, "h w 3"], matrix: Matrix, size_px: int, shrink: int
-) -> tuple[UInt8[np.ndarray, "h2 w2 3"], Matrix]:
+    image: UInt8[np.ndarray, "h w *c"], matrix: Matrix, size_px: int, shrink: int
+) -> tuple[UInt8[np.ndarray, "h2 w2 *c"], Matrix]:
     """What the transform shows of the image, in averages of shrink × shrink pixels, and the transform of these.
 
     Only that part: averaging the whole of a photo of 12 megapixels takes longer than finding a face in it.

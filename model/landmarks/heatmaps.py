@@ -8,39 +8,12 @@ A heatmap's pixel (column, row) stands for the point (column + 0.5, row + 0.5), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.model.configuration.bounds import Bounds, check_bounds
 from mien.model.landmarks.contour_drawing import draw_contours
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme, part_indices
-
-HeatmapForm = Literal["points", "contours"]
-
-
-@dataclass(frozen=True)
-class HeatmapSpec:
-    """Size of the heatmaps, what they draw, and how wide."""
-
-    size_px: Annotated[int, Bounds(min=8, max=256)] = 64
-    """Side of the square heatmaps."""
-    sigma_px: Annotated[float, Bounds(above=0, max=64)] = 1.5
-    """Of the Gaussian around each landmark or line, in pixels of the heatmap."""
-    form: HeatmapForm = "points"
-    """points: each landmark; contours: the lines of lids, lips, brows, nose and jaw, with openings and irises."""
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-
-    @staticmethod
-    def from_mapping(kept: Mapping[str, Any]) -> HeatmapSpec:
-        """From what `asdict` gave, after JSON; versions that drew points alone kept no form."""
-        given: dict[str, Any] = {"form": "points", **kept}
-        return HeatmapSpec(**given)
 
 
 def render_heatmaps(

@@ -17,7 +17,8 @@ from mien.model.expression.dense_landmarks import asked_landmarks
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
 from mien.model.images.tensors import from_uint8
 from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.training.augmentation import draw_changes

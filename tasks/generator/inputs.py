@@ -14,7 +14,7 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.expression.strength import strengthened
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.storage import Root
 from mien.tasks.generator.neutrals import FaceKey, load_neutrals

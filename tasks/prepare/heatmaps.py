@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.storage import Root, ShardRef, TableRef, read_shard, write_shard
 from mien.storage.schemas import heatmaps_schema

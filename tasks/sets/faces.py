@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow.compute as pc
 
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.storage import Root, TableRef, open_table, read_manifest, read_set
 from mien.storage.rows import ImageRow
 from mien.tasks.errors import UsageError, checking_arguments

@@ -15,7 +15,8 @@ from mien.model.detection.licences import as_line
 from mien.model.errors import ImageError
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import read_provenance
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.schemes import PARTS
 from mien.model.quality.measures import perceptual_hash
 from mien.storage import Root, ShardRef, StorageError, TableName, fingerprint, read_whole_shard

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.storage import Manifest, NamedSet, Root, StorageError, TableName, read_manifest, read_set
 from mien.tasks.runtime.workers import in_worker, work_progress
 from mien.tasks.sets import cross_check

@@ -18,7 +18,7 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.model.networks.config import GeneratorConfig, GeneratorKind

@@ -13,7 +13,7 @@ import torch
 from mien.model.errors import WeightsError
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.inference.exported_generator import CONFIG, SHAPE_MODEL, WEIGHTS, ExportedGenerator
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import build_generator

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
-from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from mien.model.landmarks.parts import LandmarkScheme
 from tests.dense_faces import dense_landmarks
 from tests.shapes import in_crop, neutral, opened_mouth

@@ -17,7 +17,7 @@ from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.face_keypoints import Keypoints
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from tests.dense_faces import dense_landmarks
 from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
 

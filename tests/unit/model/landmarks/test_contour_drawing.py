@@ -8,7 +8,8 @@ import pytest
 from mien.model.landmarks import mediapipe_points
 from mien.model.landmarks.contour_drawing import IRIS_VALUE, draw_contours
 from mien.model.landmarks.contours import contours, irises
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.keypoints import part_mirror
 from mien.model.landmarks.parts import PARTS, POINTS, LandmarkScheme, Part
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mien.model.landmarks.heatmaps import HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.schemes import PARTS, POINTS, LandmarkScheme, part_indices
 
 FAR = -1000.0

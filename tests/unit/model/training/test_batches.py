@@ -10,7 +10,8 @@ import torch
 
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import same_person_pairs
-from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
 from mien.model.training.settings import AugmentationSettings

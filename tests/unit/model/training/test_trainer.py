@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mien.model.device import pick_device, uses_bfloat16
-from mien.model.landmarks.heatmaps import HeatmapForm
+from mien.model.landmarks.heatmap_spec import HeatmapForm
 from mien.model.networks.config import GeneratorConfig, GeneratorKind
 from mien.model.training.loss_weights import PATENT, GanLoss
 from mien.model.training.settings import TrainSettings

@@ -13,7 +13,8 @@ import pytest
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.images.codec import encode_png
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.landmarks.schemes import to_common
 from mien.storage import Root

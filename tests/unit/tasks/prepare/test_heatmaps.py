@@ -9,7 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from mien.model.landmarks.heatmaps import HeatmapForm, HeatmapSpec, render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import PARTS
 from mien.storage import Root, commit, open_table, read_manifest
 from mien.tasks.errors import UsageError

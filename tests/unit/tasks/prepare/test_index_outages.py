@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mien.model.images.codec import decode_rgb, encode_png
-from mien.model.landmarks.heatmaps import HeatmapSpec
+from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.storage import Root, ShardRef, TableRef, find_shard, list_images, read_manifest, retries, write_set
 from mien.tasks.prepare.changed_bytes import with_marks
