@@ -45,6 +45,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
 _SMALL_FACE_PX = 40
 _CANVASES = ((640, 480), (1200, 900), (1600, 1200), (3000, 2000))
 _PER_CANVAS = 20
+_PIECE_PX = 24
 _FRAMES = 4
 """Of each person's clips."""
 
@@ -143,13 +144,22 @@ def separation(detector: FaceDetector, embeddings: np.ndarray, people: np.ndarra
     return float(roc_auc_score(people[first] == people[second], alike))
 
 
+def shuffled(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The photo without its faces: in pieces that are smaller than they are."""
+    rows, columns = (side // _PIECE_PX for side in photo.shape[:2])
+    pieces = photo[: rows * _PIECE_PX, : columns * _PIECE_PX].reshape(rows, _PIECE_PX, columns, _PIECE_PX, 3)
+    pieces = pieces.swapaxes(1, 2).reshape(rows * columns, _PIECE_PX, _PIECE_PX, 3)[rng.permutation(rows * columns)]
+    grid = pieces.reshape(rows, columns, _PIECE_PX, _PIECE_PX, 3).swapaxes(1, 2)
+    return grid.reshape(rows * _PIECE_PX, columns * _PIECE_PX, 3)
+
+
 def small_faces(size: tuple[int, int], backgrounds: Photos) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """ORL faces of 40 px across in large photos that stand on their heads, and where they are."""
+    """ORL faces of 40 px across in large photos that were cut in pieces and shuffled, and where they are."""
     rng = np.random.default_rng(0)
     photos, _ = orl()
     width, height = size
     for _ in range(_PER_CANVAS):
-        background = backgrounds[int(rng.integers(len(backgrounds)))][::-1]
+        background = shuffled(backgrounds[int(rng.integers(len(backgrounds)))], rng)
         scale = max(width / background.shape[1], height / background.shape[0])
         canvas = cv2.resize(background, None, fx=scale, fy=scale)[:height, :width].copy()
         # An ORL photo is 92 px wide, the face in it about 75.

@@ -78,7 +78,7 @@ class Attempt:
         return [View(self.network, scale, (left, top), largest_px) for top in tops for left in lefts]
 
 
-_JUST_ENOUGH_PX = 18.0
+_JUST_ENOUGH_PX = 20.0
 """Size of a face in a view at which the networks find nearly all."""
 _LARGEST = 0.6
 """Largest box in a tile, as a share of its side: the whole picture in one view shows such faces well."""

@@ -29,16 +29,17 @@ _LARGE_PX = 400
 """A picture whose longer side is this at least may show small faces beside large ones."""
 _WHOLE = Attempt("whole", SHORT_RANGE, border=0.1)
 _FURTHER = Attempt("further", FULL_RANGE)
-_TILES = Attempt("tiles", SHORT_RANGE, face_px=40, max_tiles=4)
+_TILES = Attempt("tiles", SHORT_RANGE, face_px=40, max_tiles=6)
 IN_SMALL_PICTURES = ((_WHOLE,), (_FURTHER,))
 IN_LARGE_PICTURES = ((_WHOLE, _TILES), (_FURTHER,))
 WHERE_NONE_IS_FOUND = (
     (Attempt("framed", SHORT_RANGE, border=0.25),),
-    (Attempt("small tiles", SHORT_RANGE, face_px=40, max_tiles=16),),
+    (Attempt("small tiles", SHORT_RANGE, face_px=30, max_tiles=16),),
 )
 """Tried in this order until a face is found; attempts in one bracket are made together. The first finds faces from an
-eighth of a picture's longer side, the tiles those of 40 px in pictures of up to 900 px, and in larger ones those of a
-22nd of the longer side. `python -m benchmarks.detectors` counts them."""
+eighth of a picture's longer side, the tiles most of 40 px in pictures of up to 1,200 px, and in larger ones those of a
+30th of the longer side. Where no other face is, the last finds those of 30 px, or of an 80th of the longer side.
+`python -m benchmarks.detectors` counts them."""
 
 _SAME_FACE = 0.5
 """Two meshes of which one lies with this share of its area in the other are of one face, or of it and a part of it."""

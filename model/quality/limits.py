@@ -38,9 +38,10 @@ class QualityLimits:
     max_shape_error: NotNegative = 0.3
     """Distance of the landmarks to the reference face, in distances between the eye centres."""
     max_landmark_scatter: NotNegative = 0.06
-    """How far several looks at the landmarks may lie apart, as a share of the inter-ocular distance; for dlib's three
-    frames. Of 1,624 faces those above it (0.066, 0.070, 0.075) have misplaced lips or jaw, and those below (0.046 at
-    most) have not; docs/decisions/0009."""
+    """How far several looks at the landmarks may lie apart, as a share of the inter-ocular distance. Of dlib's looks at
+    1,624 faces those above it (0.066, 0.070, 0.075) have misplaced lips or jaw, and those below (0.046 at most) have
+    not; docs/decisions/0009. MediaPipe's looks at the same faces lie 0.046 apart at most, at parts of faces and at what
+    is no face 0.05 to 0.2; docs/detectors.md."""
     max_outside: Share = 0.0
     """Share of the landmarks of eyes and lips outside the photo or the crop."""
     max_duplicate_bits: Annotated[int, Bounds(min=-1, max=256)] = 6

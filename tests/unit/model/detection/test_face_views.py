@@ -9,7 +9,7 @@ from mien.model.graphs.mediapipe_files import FULL_RANGE, SHORT_RANGE
 from tests.sample_faces import orl_photos
 
 WHOLE = Attempt("whole", SHORT_RANGE, border=0.1)
-TILES = Attempt("tiles", SHORT_RANGE, face_px=40, max_tiles=4)
+TILES = Attempt("tiles", SHORT_RANGE, face_px=40, max_tiles=6)
 
 
 def blank(width: int, height: int) -> np.ndarray:
@@ -34,13 +34,13 @@ def test_tiles_cover_the_picture_and_overlap(size: tuple[int, int]) -> None:
         assert begins[0] <= 1e-6
         assert begins[-1] + 128 >= side * views[0].scale - 1e-6
         assert (np.diff(begins) <= 128 * 0.75 + 1e-6).all()
-        assert len(begins) <= 4
+        assert len(begins) <= 6
 
 
 def test_faces_of_40_px_are_large_enough_in_tiles_until_these_are_too_many() -> None:
-    for side in (500, 700, 900):
-        assert 40 * TILES.views(blank(side, side))[0].scale >= 16
-    assert len(TILES.views(blank(8000, 8000))) == 16
+    for side in (500, 700, 900, 1200):
+        assert 40 * TILES.views(blank(side, side))[0].scale >= 17
+    assert len(TILES.views(blank(8000, 8000))) == 36
 
 
 def test_what_is_larger_than_a_tile_shows_whole_is_left_to_another_view() -> None:
