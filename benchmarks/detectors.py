@@ -29,13 +29,13 @@ from mien.model.detection.detector import FaceDetector, FoundFace, embed_each, f
 from mien.model.detection.face_boxes import overlap
 from mien.model.detection.load import load_ready_detector
 from mien.model.images.codec import decode_rgb
-from mien.model.landmarks.schemes import eye_opening, interocular_px, part_indices, to_common
+from mien.model.landmarks.schemes import Part, eye_opening, interocular_px, part_indices, to_common
 from mien.storage import list_images, read_source
 
 _FROM_MATLAB = -0.5
 _SHUT = 0.12
 """Eyes with less marked opening are shut."""
-_PARTS: dict[str, tuple[str, ...]] = {
+_PARTS: dict[str, tuple[Part, ...]] = {
     "eyes": ("left_eye", "right_eye"),
     "mouth": ("outer_lips", "inner_lips"),
     "brows": ("left_brow", "right_brow"),

@@ -33,7 +33,7 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1)
 
 
-def _same(x: Tensor, options: Any, kernel: tuple[int, int], value: float) -> Tensor:
+def _same(x: Tensor, options: Any, kernel: tuple[int, ...], value: float) -> Tensor:
     """The image with a border, if the options say SAME: half of what is missing before, the rest after."""
     if options.Padding() == tflite.Padding.VALID:
         return x
