@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def drawn_set(root: Root, name: str = "drawn", scheme: LandmarkScheme = "ibug68"
     shard = write_shard(root, "faces", fingerprint([name, "faces"]), pa.Table.from_pylist(rows, schema=FACES))
     schema = heatmaps_schema(PARTS, HEATMAP_PX, 1.5, SIDE_PX)
     drawn = write_shard(root, "heatmaps", fingerprint([name, "maps"]), pa.Table.from_pylist(heatmaps, schema=schema))
-    spec = {"size_px": HEATMAP_PX, "sigma_px": 1.5}
+    spec = asdict(HeatmapSpec(HEATMAP_PX))
     tables = commit(root, "faces", [shard], about), commit(root, "heatmaps", [drawn], {"spec": spec})
     return FaceTables(name, tables[0].fingerprint, tables[1].fingerprint)
 

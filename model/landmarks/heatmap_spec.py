@@ -19,7 +19,7 @@ class HeatmapSpec:
     """Side of the square heatmaps."""
     sigma_px: Annotated[float, Bounds(above=0, max=64)] = 1.5
     """Of the Gaussian around each landmark or line, in pixels of the heatmap."""
-    form: HeatmapForm = "points"
+    form: HeatmapForm = "contours"
     """points: each landmark; contours: the lines of lids, lips, brows, nose and jaw, with openings and irises."""
 
     def __post_init__(self) -> None:

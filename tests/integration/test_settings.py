@@ -72,7 +72,7 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
     detected = about(root, "faces", "three")["settings"]
     assert detected["alignment"] == {"size_px": 64, "margin_top": 0.4, "margin_bottom": 0.12}
     assert (detected["limits"]["min_sharpness"], detected["limits"]["max_clipped"]) == (0.006, 0.5)
-    assert about(root, "heatmaps", "three")["spec"] == {"size_px": 32, "sigma_px": 1.25, "form": "points"}
+    assert about(root, "heatmaps", "three")["spec"] == {"size_px": 32, "sigma_px": 1.25, "form": "contours"}
 
     with pytest.raises(UsageError, match=r"there is no setting train\.step: did you mean train\.steps\?"):
         train_generator(sets=["three"], root=root, settings={"train": {"step": 2}})

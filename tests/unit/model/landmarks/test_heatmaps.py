@@ -1,3 +1,5 @@
+"""Heatmaps of points."""
+
 from __future__ import annotations
 
 import math
@@ -21,7 +23,7 @@ def alone(index: int, x: float, y: float, scheme: LandmarkScheme = "ibug68") -> 
 
 @pytest.mark.parametrize("scheme", POINTS)
 def test_the_peak_is_where_the_landmark_is_in_the_channel_of_its_part(scheme: LandmarkScheme) -> None:
-    spec = HeatmapSpec(size_px=64)
+    spec = HeatmapSpec(size_px=64, form="points")
     for channel, part in enumerate(PARTS):
         index = part_indices(scheme)[part][1]
         # The centre of the heatmap's pixel (40, 20): four crop pixels to one of the heatmap.
@@ -32,28 +34,29 @@ def test_the_peak_is_where_the_landmark_is_in_the_channel_of_its_part(scheme: La
 
 
 def test_values_are_those_of_the_gaussian() -> None:
-    heatmap = render_heatmaps(alone(8, 10.5, 20.5), "ibug68", 32, HeatmapSpec(size_px=32, sigma_px=2.0))[0, 0]
+    heatmap = render_heatmaps(alone(8, 10.5, 20.5), "ibug68", 32, HeatmapSpec(32, 2.0, "points"))[0, 0]
     for dx, dy in ((0, 0), (1, 0), (0, 3), (-2, 4)):
         assert heatmap[20 + dy, 10 + dx] == round(255 * math.exp(-(dx**2 + dy**2) / 8))
 
 
 def test_between_two_pixels_both_are_alike() -> None:
-    heatmap = render_heatmaps(alone(8, 11.0, 20.5), "ibug68", 32, HeatmapSpec(size_px=32))[0, 0]
+    heatmap = render_heatmaps(alone(8, 11.0, 20.5), "ibug68", 32, HeatmapSpec(size_px=32, form="points"))[0, 0]
     assert heatmap[20, 10] == heatmap[20, 11] == round(255 * math.exp(-0.125 / 1.5**2))
 
 
 def test_landmarks_of_a_part_join_by_their_maximum() -> None:
     points = alone(0, 8.5, 8.5)
     points[0, 1] = 9.5, 8.5
-    both = render_heatmaps(points, "ibug68", 32, HeatmapSpec(size_px=32))[0, 0]
+    both = render_heatmaps(points, "ibug68", 32, HeatmapSpec(size_px=32, form="points"))[0, 0]
     single = [
-        render_heatmaps(alone(k, x, 8.5), "ibug68", 32, HeatmapSpec(size_px=32))[0, 0] for k, x in ((0, 8.5), (1, 9.5))
+        render_heatmaps(alone(k, x, 8.5), "ibug68", 32, HeatmapSpec(size_px=32, form="points"))[0, 0]
+        for k, x in ((0, 8.5), (1, 9.5))
     ]
     assert np.array_equal(both, np.maximum(*single))
 
 
 def test_landmarks_outside_fade_out() -> None:
-    spec = HeatmapSpec(size_px=32, sigma_px=1.5)
+    spec = HeatmapSpec(32, 1.5, "points")
     near = render_heatmaps(alone(8, -1.0, 16.5), "ibug68", 32, spec)[0, 0]
     assert 0 < near[:, 0].max() < 255
     assert render_heatmaps(alone(8, -20.0, 16.5), "ibug68", 32, spec).max() == 0

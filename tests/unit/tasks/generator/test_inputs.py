@@ -86,7 +86,7 @@ def test_a_cache_in_another_form_is_not_taken(tmp_path: Path) -> None:
     tables: FaceTables = drawn_set(root)
     generator = ExportedGenerator.load(small_generator(tmp_path))
     assert HeatmapsFor.of(root, generator, [tables]).cached == {"drawn"}
-    for change in ({"form": "contours"}, {"sigma_px": 1.0}):
+    for change in ({"form": "points"}, {"sigma_px": 1.0}):
         other = replace(generator, heatmap_spec=replace(generator.heatmap_spec, **cast("dict[str, Any]", change)))
         how = HeatmapsFor.of(root, other, [tables])
         assert how.cached == frozenset()
