@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +18,37 @@ from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb, encode_png
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
+from mien.model.landmarks.schemes import POINTS
 from mien.storage import Root, SourceItem, list_images, open_table, read_manifest, read_set, read_shard, read_source
 from mien.tasks.prepare.detect import DetectSettings, _face_columns
+from mien.tasks.prepare.looking import BATCH, Seen, look_at
 
 SIZE_PX = 256
 """Of the crops: the default."""
 
 
-def all_columns(source: str, faces: str, photos: int = 14) -> None:
-    """Prints what the pipeline does to a photo beyond the plain loop's steps, in one process."""
+def all_columns(source: str, faces: str, photos: int = 48) -> None:
+    """Prints what the pipeline does to a photo beyond the plain loop's steps, in one process, in its batches."""
     detector, settings = load_detector(faces), DetectSettings(faces)
     items = list_images([source])
+    chosen = items[:: max(1, len(items) // photos)][:photos]
 
-    def steps(item: SourceItem, columns: bool) -> float:
+    def steps(batch: Sequence[SourceItem], columns: bool) -> float:
         start = time.process_time()
-        pixels = decode_rgb(read_source(item.uri))
-        found = detector.find(pixels)
-        embeddings = detector.embed(pixels, found)
-        if found and columns:
-            _face_columns(pixels, found[0], embeddings[0], settings.alignment)
-        elif found:
-            encode_png(align_face(pixels, found[0], settings.alignment).crop)
+        pictures = [decode_rgb(read_source(item.uri)) for item in batch]
+        for seen in look_at(detector, pictures):
+            assert isinstance(seen, Seen)
+            if seen.faces and columns:
+                _face_columns(seen.pixels, seen.faces[0], seen.embeddings[0], settings.alignment)
+            elif seen.faces:
+                encode_png(align_face(seen.pixels, seen.faces[0], settings.alignment).crop)
         return 1000 * (time.process_time() - start)
 
-    chosen = items[:: max(1, len(items) // photos)][:photos]
+    batches = [chosen[first : first + BATCH] for first in range(0, len(chosen), BATCH)]
     for columns in (False, True):
-        steps(chosen[0], columns)  # loads the weights
-    costs = [[steps(item, columns) for columns in (False, True)] for item in chosen]
-    plain_ms, whole_ms = np.mean(costs, axis=0)
+        steps(batches[0], columns)  # loads the weights
     print(
-        f"\nof {len(chosen)} photos: the plain steps {plain_ms:.0f} ms of CPU, with all columns {whole_ms:.0f} ms",
-        flush=True,
+        f"\nof {len(chosen)} photos in batches, CPU ms a photo: the plain steps {plain_ms:.1f}, all columns {whole_ms:.1f}"
     )
 
 
@@ -55,13 +56,16 @@ def heatmap_cache(root: Root, name: str = "set") -> None:
     """Prints size and speed of the cache, as it is and otherwise, against rendering."""
     shard = max(read_manifest(root, "heatmaps", read_set(root, name).tables["heatmaps"]).shards, key=lambda s: s.rows)
     stored = read_shard(root, "heatmaps", shard.fingerprint)
-    faces = open_table(root, "faces", name).to_table(["face_id", "landmarks_xy"]).to_pylist()
-    wanted = {row["face_id"]: row["landmarks_xy"] for row in faces}
-    landmarks = [points for name in stored["face_id"].to_pylist() if (points := wanted[name]) is not None]
-    points, spec, faces_in = np.array(landmarks, np.float32).reshape(-1, 68, 2), HeatmapSpec(), stored.num_rows
+    faces = open_table(root, "faces", name).to_table(["face_id", "landmarks_xy", "landmark_scheme"]).to_pylist()
+    wanted = {row["face_id"]: row for row in faces if row["landmarks_xy"] is not None}
+    found = [wanted[name] for name in stored["face_id"].to_pylist() if name in wanted]
+    scheme = found[0]["landmark_scheme"]
+    landmarks = [row["landmarks_xy"] for row in found]
+    points = np.array(landmarks, np.float32).reshape(len(found), POINTS[scheme], 2)
+    spec, faces_in = HeatmapSpec(), stored.num_rows
     table, scratch = stored.select(["face_id", "heatmap"]), Path(tempfile.mkdtemp())
     print(f"\n| heatmaps of {faces_in} faces | bytes a face | CPU ms, best of 20 |\n|---|---|---|")
-    render_ms = _best_ms(lambda: render_heatmaps(points, "ibug68", SIZE_PX, spec))
+    render_ms = _best_ms(lambda: render_heatmaps(points, scheme, SIZE_PX, spec))
     print(f"| rendered from landmarks, vectorised | 0 | {render_ms:.1f} |")
     for name, codec in (("the cache: zstd", "zstd"), ("lz4", "lz4"), ("uncompressed", "none")):
         path = scratch / codec

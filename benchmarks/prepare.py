@@ -218,6 +218,7 @@ def main() -> None:
     for internal in ("--run", "--folder", "--root"):
         parser.add_argument(internal, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # as in the pipeline's workers
     allow_all_classes()  # as for a command: who types it gives all parameters
     if asked.run:
         cv2.setNumThreads(1)

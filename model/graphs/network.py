@@ -72,6 +72,8 @@ def _run_by_runtime(graph: onnx.ModelProto, device: str) -> Run | None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    # Threads that wait for the next call are not to take the cores from those that decode and encode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
     name = session.get_inputs()[0].name
     return lambda batch: cast("Sequence[np.ndarray]", session.run(None, {name: batch}))
