@@ -47,6 +47,7 @@ def all_columns(source: str, faces: str, photos: int = 48) -> None:
     batches = [chosen[first : first + BATCH] for first in range(0, len(chosen), BATCH)]
     for columns in (False, True):
         steps(batches[0], columns)  # loads the weights
+    plain_ms, whole_ms = np.sum([[steps(batch, columns) for columns in (False, True)] for batch in batches], axis=0)
     count = len(chosen)
     print(
         f"\nof {count} photos, CPU ms a photo: plain steps {plain_ms / count:.1f}, all columns {whole_ms / count:.1f}"
