@@ -76,7 +76,7 @@ def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path
     listed = tmp_path / "list.csv"
     listed.write_text("\n".join(["uri,identity", *(f"{uri},{who}" for uri, who in people.items())]))
     root = str(tmp_path / "root")
-    done = prepare([listed], "swapped", root, check_identities=True)
+    done = prepare([listed], "swapped", root, faces="dlib", check_identities=True)
     told = "\n".join(done.lines())
     assert "2 of 15 labelled faces disagree with their label" in told
     assert "sample:orl/s1/2.pgm: nearer to s1" in told
@@ -88,6 +88,6 @@ def test_swapped_labels_are_told_and_dlib_is_refused_for_commerce(tmp_path: Path
     assert {row["commercial_use"] for row in rows} == {False}
 
     with pytest.raises(UsageError, match="the detector dlib may not be used commercially"):
-        prepare([listed], "swapped", root, commercial=True)
+        prepare([listed], "swapped", root, faces="dlib", commercial=True)
     with pytest.raises(UsageError, match="the faces of swapped may not be used commercially"):
         train(["swapped"], root, steps=1, commercial=True)

