@@ -28,13 +28,13 @@ from mien.model.images.codec import encode_png, resize_rgb
 from mien.model.images.contact_sheet import sample_grid
 from mien.model.inference.baselines import spline_warped
 from mien.model.inference.exported_generator import ExportedGenerator
+from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
 from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.quality.face_measures import Asked
 from mien.model.quality.gate import GateSettings
 from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces, view_sources
 from mien.storage import Root
-from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of
+from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables, read_faces, usable_faces
 from mien.tasks.sets.people import people_of
 from mien.tasks.sets.reasons import reason_kind
@@ -88,6 +88,10 @@ class LabelledSet:
         """Those of several."""
         return np.stack([self.crop(row, side_px) for row in rows.tolist()])
 
+    def keypoints(self, row: int) -> Keypoints:
+        """The landmarks of a face as the table has them."""
+        return Keypoints(landmarks_px(self._rows[row]), scheme_of(self._rows[row]), self.side_px)
+
     def view(self, row: int) -> SourceView | None:
         """A face as the judge sees it."""
         if row not in self._views:
@@ -128,23 +132,33 @@ def generated(faces: LabelledSet, pairs: Pairs, folder: Path) -> Pictures:
     """What an exported generator makes of the pairs."""
     generator, side_px = ExportedGenerator.load(folder), faces.side_px
 
-    def maps(points: np.ndarray) -> np.ndarray:
-        return render_heatmaps(to_px(points, side_px).astype(np.float32), "ibug68", side_px, generator.heatmap_spec)
-
     parts: list[np.ndarray] = []
     for start in range(0, len(pairs.sources), _BATCH):
         some = slice(start, start + _BATCH)
         own, asked = faces.points[pairs.sources[some]], pairs.asked[some]
+        drawn = [
+            _heatmaps(faces, generator, source, driver, points)
+            for source, driver, points in zip(pairs.sources[some], pairs.drivers[some], asked, strict=True)
+        ]
         parts.append(
             generator.generate(
                 faces.crops(pairs.sources[some], side_px),
-                source_heatmaps=maps(own),
-                target_heatmaps=maps(asked),
+                source_heatmaps=np.stack([of_source for of_source, _ in drawn]),
+                target_heatmaps=np.stack([of_target for _, of_target in drawn]),
                 source_points=own.astype(np.float32),
                 target_points=asked.astype(np.float32),
             )
         )
     return np.stack([resize_rgb(image, SIDE_PX) for image in np.concatenate(parts)])
+
+
+def _heatmaps(
+    faces: LabelledSet, generator: ExportedGenerator, source: int, driver: int, asked: Float[np.ndarray, "68 2"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of a source and of what is asked of it, as a transfer draws them."""
+    shown, expressed = of_one_scheme(faces.keypoints(source), faces.keypoints(driver), generator.scheme)
+    spec = generator.heatmap_spec
+    return shown.heatmap(spec), asked_keypoints(shown, expressed, asked).heatmap(spec)
 
 
 def judged(
