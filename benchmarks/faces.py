@@ -1,6 +1,6 @@
 """Finding faces on the sample data: how many are found, how long each step takes.
 
-python -m benchmarks.faces [--faces dlib | insightface:PACK_OR_FOLDER] [--photos 400]
+python -m benchmarks.faces [--faces mediapipe | dlib | insightface:PACK_OR_FOLDER] [--photos 400]
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def separation(detector: FaceDetector, embeddings: np.ndarray, people: np.ndarra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--faces", default="dlib")
+    parser.add_argument("--faces", default="mediapipe")
     parser.add_argument("--photos", type=int, default=400)
     asked = parser.parse_args()
     cv2.setNumThreads(1)

@@ -1,6 +1,6 @@
 """Preparing faces: the pipeline against a plain loop, memory at two sizes, the heatmap cache, embeddings in batches.
 
-python -m benchmarks.prepare [--photos 1280] [--rounds 2] [--workers N] [--faces dlib] [--source FOLDER]
+python -m benchmarks.prepare [--photos 1280] [--rounds 2] [--workers N] [--faces mediapipe] [--source FOLDER]
                              [--memory 1000 10000]
 
 The photos are those of the source (the AT&T (ORL) faces by default) with a little noise, encoded anew, so that no two
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1280)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=available_cores())
-    parser.add_argument("--faces", default="dlib")
+    parser.add_argument("--faces", default="mediapipe")
     parser.add_argument("--source", default="sample:orl")
     parser.add_argument("--memory", type=int, nargs="*", default=[])
     for internal in ("--run", "--folder", "--root"):
