@@ -21,6 +21,7 @@ from mien.model.graphs.dlib_weights import EMBEDDING, weight_file
 from mien.model.graphs.mediapipe_files import FILES, FULL_RANGE, INSTALL, SHORT_RANGE, folder, network_of
 from mien.model.landmarks.alignment import Matrix
 from mien.model.landmarks.mediapipe_points import MESH_POINTS
+from mien.model.landmarks.mesh_pose import mesh_pose
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 
 Image = UInt8[np.ndarray, "_ _ 3"]
@@ -182,6 +183,7 @@ def _found(mesh: MeshFace, by: str) -> FoundFace:
         "mediapipe478",
         found_by=by,
         landmark_scatter=mesh.scatter,
+        pose=mesh_pose(np.column_stack([face, mesh.depths])),
     )
 
 
