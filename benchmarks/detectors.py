@@ -1,7 +1,7 @@
 """Detectors side by side: faces found, landmarks against hand-marked ones, lids of shut eyes, identity, CPU time.
 
 python -m benchmarks.detectors --marked FOLDER [--set NAME=FOLDER …] [--frames FOLDER]
-    [--faces mediapipe --faces dlib --faces insightface:PACK_OR_FOLDER]
+    [--faces mediapipe --faces dlib --faces insightface:PACK_OR_FOLDER --faces insightface:PACK_OR_FOLDER+mediapipe]
 
 --marked is a folder as `benchmarks/landmarks.py` takes it; errors are in distances of the marked outer eye corners, and
 the marks, which count from 1, are moved by half a pixel. --set is a folder with a folder of photos per person; the

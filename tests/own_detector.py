@@ -6,12 +6,14 @@ It finds dark squares on a light ground and takes them for faces: honest work, i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from mien.model.detection.detector import FoundFace
 from mien.model.detection.licences import WeightsLicence
+from mien.model.landmarks.pose import Pose
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.landmarks.schemes import LandmarkScheme
 
@@ -76,6 +78,15 @@ class Together(DarkSquares):
         """Of one face in each."""
         parts = [self.embed(image, [face]) for image, face in zip(images, faces, strict=True)]
         return np.concatenate([np.zeros((0, 3), np.float32), *parts])
+
+
+class Posed(DarkSquares):
+    """Knows where its squares turn."""
+
+    pose = Pose(12.0, -8.0, 30.0)
+
+    def find(self, image: np.ndarray) -> list[FoundFace]:
+        return [replace(face, pose=self.pose) for face in super().find(image)]
 
 
 class Odd(DarkSquares):

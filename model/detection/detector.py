@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from mien.model.detection.licences import WeightsLicence
 from mien.model.errors import DecoderError, DetectorError, ImageError, first_line, out_of_memory
+from mien.model.landmarks.pose import Pose
 from mien.model.landmarks.schemes import POINTS, LandmarkScheme
 
 
@@ -30,6 +31,8 @@ class FoundFace:
     landmark_scatter: float | None = field(default=None, kw_only=True)
     """How far several looks at its landmarks lie apart, as a share of the inter-ocular distance; None if there was but
     one look."""
+    pose: Pose | None = field(default=None, kw_only=True)
+    """Where the head turns, from more than the landmarks; None where nothing but they tells."""
 
     @property
     def area_px(self) -> float:
@@ -239,5 +242,10 @@ def _checked(face: FoundFace, detector: FaceDetector) -> FoundFace:
         raise DetectorError(
             f"the detector {detector.name} gave landmarks of shape {shape} as {face.scheme!r}; a scheme is one of "
             f"{', '.join(POINTS)}, of {' or '.join(map(str, POINTS.values()))} points: see docs/detectors.md"
+        )
+    if face.pose is not None and np.shape(face.pose) != (3,):
+        raise DetectorError(
+            f"the detector {detector.name} gave a pose of {len(face.pose)} numbers; it is yaw, pitch and roll: see "
+            "docs/detectors.md"
         )
     return face

@@ -54,10 +54,13 @@ class MeshFace(NamedTuple):
     """How surely there is a face: from 0 to 1."""
     scatter: float
     """Mean distance of the looks' points from these, as a share of the distance of the outer eye corners."""
+    depths: Float[np.ndarray, " 468"]
+    """Of the mesh, away from the camera, in pixels of the picture too; their zero is about the head's middle."""
 
 
 class _Looks(NamedTuple):
     points_xy: Float[np.ndarray, "n looks points 2"]
+    depths: Float[np.ndarray, "n looks 468"]
     presence: Float[np.ndarray, " n"]
     """Mean of the looks."""
 
@@ -103,16 +106,21 @@ def mesh_each(images: Sequence[Image], windows: Sequence[Matrix], device: str) -
     close = _looks([images[index] for index in kept], framed, REFINED_MESH, device, twins=True)
     for place, index in enumerate(kept):
         if (presence := float(close.presence[place])) >= MIN_PRESENCE:
-            found[index] = _face(close.points_xy[place], rough.points_xy[index], presence)
+            found[index] = _face(close.points_xy[place], close.depths[place], rough.points_xy[index], presence)
     return found
 
 
-def _face(close: Float[np.ndarray, "2 478 2"], rough: Float[np.ndarray, "1 468 2"], presence: float) -> MeshFace:
+def _face(
+    close: Float[np.ndarray, "2 478 2"],
+    depths: Float[np.ndarray, "2 468"],
+    rough: Float[np.ndarray, "1 468 2"],
+    presence: float,
+) -> MeshFace:
     points = close.mean(0)
     mesh = points[:MESH_POINTS]
     apart = np.linalg.norm(np.concatenate([close[:, :MESH_POINTS], rough]) - mesh, axis=-1).mean()
     eyes = np.linalg.norm(points[_RIGHT_CORNER] - points[_LEFT_CORNER])
-    return MeshFace(points, presence, float(apart / max(float(eyes), 1e-6)))
+    return MeshFace(points, presence, float(apart / max(float(eyes), 1e-6)), depths.mean(0))
 
 
 def _window_of_mesh(points: Float[np.ndarray, "468 2"]) -> Matrix:
@@ -124,7 +132,8 @@ def _looks(
 ) -> _Looks:
     """What a network says of windows, with twins of the mirrored windows too, in pixels of the pictures."""
     size = BATCH[device.partition(":")[0]] // (1 + twins)
-    parts = [_Looks(np.zeros((0, 1 + twins, MESH_POINTS if file is MESH else ALL_POINTS, 2)), np.zeros(0))]
+    shape = (0, 1 + twins, MESH_POINTS if file is MESH else ALL_POINTS, 2)
+    parts = [_Looks(np.zeros(shape), np.zeros((0, 1 + twins, MESH_POINTS)), np.zeros(0))]
     for start in range(0, len(images), size):
         some = slice(start, start + size)
         parts.append(_looked(images[some], windows[some], file, device, twins=twins))
@@ -137,27 +146,31 @@ def _looked(
     pixels = np.stack([warp(image, window, _WINDOW_PX) for image, window in zip(images, windows, strict=True)])
     both = np.concatenate([pixels, pixels[:, :, ::-1]]) if twins else pixels
     outputs = network_of(file, device)(both.astype(np.float32))
-    seen = _points(outputs)
+    seen, depths = _points(outputs)
     if twins:
         seen[len(images) :] = _unmirrored(seen[len(images) :])
+        depths[len(images) :] = depths[len(images) :, list(MIRRORED[:MESH_POINTS])]
     looks = seen.reshape(1 + twins, len(images), -1, 2).swapaxes(0, 1)
     backs = [invert_transform(window) for window in windows]
+    scales = np.array([np.sqrt(np.linalg.det(back[:, :2])) for back in backs])
     logits = outputs[-1].reshape(1 + twins, len(images)).astype(np.float64)
     return _Looks(
         np.stack([[apply_transform(back, look) for look in each] for back, each in zip(backs, looks, strict=True)]),
+        depths.reshape(1 + twins, len(images), -1).swapaxes(0, 1) * scales[:, None, None],
         (1 / (1 + np.exp(-logits))).mean(0),
     )
 
 
-def _points(outputs: list[np.ndarray]) -> Float[np.ndarray, "n points 2"]:
-    """The mesh with what the network saw closer, in pixels of the window; the depths that it gives are left out."""
+def _points(outputs: list[np.ndarray]) -> tuple[Float[np.ndarray, "n points 2"], Float[np.ndarray, "n 468"]]:
+    """The mesh with what the network saw closer, and the depths of the mesh, in pixels of the window."""
     mesh, *closer, _ = outputs
-    points = mesh.reshape(len(mesh), MESH_POINTS, 3)[..., :2].astype(np.float64)
+    spatial = mesh.reshape(len(mesh), MESH_POINTS, 3).astype(np.float64)
+    points = spatial[..., :2].copy()
     if closer:
         points = np.concatenate([points, np.zeros((len(mesh), ALL_POINTS - MESH_POINTS, 2))], axis=1)
         for indices, output in zip(_CLOSER, closer, strict=True):
             points[:, list(indices)] = output.reshape(len(mesh), -1, 2)
-    return points
+    return points, spatial[..., 2].copy()
 
 
 def _unmirrored(points: Float[np.ndarray, "n points 2"]) -> Float[np.ndarray, "n points 2"]:

@@ -10,17 +10,19 @@ from mien.model.devices import device_in_force, device_kind
 from mien.model.errors import DetectorError
 
 KINDS = ("dlib", "insightface", "mediapipe")
+WITH_MESH = "+mediapipe"
+"""Behind a pack of insightface: the landmarks are MediaPipe's."""
 
 
 def check_detector(spec: str) -> None:
     """Raises DetectorError unless this can name a detector; whether it can be loaded is another matter."""
     kind, colon, rest = spec.partition(":")
-    if spec in ("dlib", "mediapipe") or (kind == "insightface" and rest):
+    if spec in ("dlib", "mediapipe") or (kind == "insightface" and rest.removesuffix(WITH_MESH)):
         return
     if kind in KINDS or not colon or not is_class_path(spec):
         raise DetectorError(
-            f"unknown detector {spec!r}: use 'mediapipe', 'dlib' or 'insightface:PACK_OR_FOLDER' or 'module:Class' of "
-            "your own"
+            f"unknown detector {spec!r}: use 'mediapipe', 'dlib', 'insightface:PACK_OR_FOLDER', the same with "
+            f"'{WITH_MESH}' behind it, or 'module:Class' of your own"
         )
     check_module(spec)
 
@@ -29,8 +31,9 @@ def load_detector(spec: str, device: str | None = None) -> FaceDetector:
     """The detector of this name, one per process and device.
 
     Args:
-        spec: `mediapipe`; `dlib`; `insightface:` and the name of a model pack or the folder that holds one; or
-            `module:Class`, a class that can be imported and implements `FaceDetector` (docs/detectors.md).
+        spec: `mediapipe`; `dlib`; `insightface:` and the name of a model pack or the folder that holds one, with
+            `+mediapipe` behind it for MediaPipe's landmarks; or `module:Class`, a class that can be imported and
+            implements `FaceDetector` (docs/detectors.md).
         device: `cpu`, `cuda` or `cuda:N`, for the networks of detectors that come with the project; the one that is in
             force in this process if None (`model/devices.py`).
 
@@ -54,11 +57,20 @@ def _loaded(spec: str, device: str) -> FaceDetector:
         from mien.model.detection.mediapipe_detector import MediaPipeDetector
 
         return MediaPipeDetector(device)
+    if kind == "insightface" and rest.endswith(WITH_MESH):
+        from mien.model.detection.insightface_mesh_detector import InsightFaceMeshDetector
+
+        return InsightFaceMeshDetector(rest.removesuffix(WITH_MESH), device)
     if kind == "insightface":
         from mien.model.detection.insightface_detector import InsightFaceDetector
 
         return InsightFaceDetector(rest, device)
     return load_class(spec, FaceDetector)
+
+
+def uses_mediapipe(spec: str) -> bool:
+    """Whether the detector of this name needs the files of the package `mediapipe`."""
+    return spec == "mediapipe" or (spec.startswith("insightface:") and spec.endswith(WITH_MESH))
 
 
 def load_ready_detector(spec: str) -> FaceDetector:

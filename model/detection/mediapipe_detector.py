@@ -21,6 +21,7 @@ from mien.model.graphs.dlib_weights import EMBEDDING, weight_file
 from mien.model.graphs.mediapipe_files import FILES, FULL_RANGE, INSTALL, SHORT_RANGE, folder, network_of
 from mien.model.landmarks.alignment import Matrix
 from mien.model.landmarks.mediapipe_points import MESH_POINTS
+from mien.model.landmarks.mesh_pose import mesh_pose
 from mien.model.landmarks.schemes import LandmarkScheme, to_common
 
 Image = UInt8[np.ndarray, "_ _ 3"]
@@ -114,15 +115,26 @@ class MediaPipeDetector:
             [view for attempt in each for view in attempt.views(image)]
             for image, each in zip(images, attempts, strict=True)
         ]
-        boxes = boxes_each(images, views, self.device)
-        owners = [index for index, each in enumerate(boxes) for _ in each.scores]
-        windows = [window for each in boxes for window in _windows(each)]
-        meshes = mesh_each([images[index] for index in owners], windows, self.device)
+        windows = [_windows(boxes) for boxes in boxes_each(images, views, self.device)]
+        ways = ["+".join(attempt.name for attempt in each) for each in attempts]
+        return self.faces_in(images, windows, [f"{self.name} {way}" for way in ways])
+
+    def faces_in(
+        self, images: Sequence[Image], windows: Sequence[Sequence[Matrix]], found_by: Sequence[str]
+    ) -> list[list[FoundFace]]:
+        """The faces that windows frame in each picture (`face_mesh.window_of_box`): each once, the largest first.
+
+        Args:
+            images: RGB pictures.
+            windows: So many of each as may frame a face.
+            found_by: Of each picture, who has found the windows.
+        """
+        owners = [index for index, each in enumerate(windows) for _ in each]
+        flat = [window for each in windows for window in each]
         found: list[list[FoundFace]] = [[] for _ in images]
-        for index, mesh in zip(owners, meshes, strict=True):
+        for index, mesh in zip(owners, mesh_each([images[index] for index in owners], flat, self.device), strict=True):
             if mesh is not None and mesh.scatter <= _MAX_SCATTER:
-                by = "+".join(attempt.name for attempt in attempts[index])
-                found[index].append(_found(mesh, f"{self.name} {by}"))
+                found[index].append(_found(mesh, found_by[index]))
         return [_each_once(each) for each in found]
 
     def look_each(self, images: Sequence[Image], points: Sequence[Float[np.ndarray, "68 2"]]) -> list[FoundFace | None]:
@@ -182,6 +194,7 @@ def _found(mesh: MeshFace, by: str) -> FoundFace:
         "mediapipe478",
         found_by=by,
         landmark_scatter=mesh.scatter,
+        pose=mesh_pose(np.column_stack([face, mesh.depths])),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.expression.head_pose import fit_pose, generic_head
+from mien.model.landmarks.pose import Pose, pose_of_rotation
 from mien.model.landmarks.reference import reference_shape
 from mien.model.landmarks.schemes import LandmarkScheme, part_indices, to_common
 
@@ -23,17 +24,6 @@ _EYES_AND_LIPS = tuple(
 _HEAD_DEPTHS = {30: -0.6, 8: -0.09, 36: 0.0, 45: 0.0, 48: -0.17, 54: -0.17}
 """A generic head: the reference face, given depth at the nose tip, chin, outer eye corners and mouth corners. In units
 of the distance between the eye centres, away from the camera; proportions of adult anthropometric means."""
-
-
-class Pose(NamedTuple):
-    """Where the head turns, in degrees; all zero is the reference face, straight to the camera."""
-
-    yaw: float
-    """Positive towards the picture's right."""
-    pitch: float
-    """Positive downwards."""
-    roll: float
-    """Positive clockwise in the picture."""
 
 
 def sharpness(crop: UInt8[np.ndarray, "side side 3"]) -> float:
@@ -56,12 +46,7 @@ def pose_degrees(landmarks_xy: Float[np.ndarray, "points 2"], scheme: LandmarkSc
     head, points = _head(), to_common(landmarks_xy, scheme)[list(_HEAD_DEPTHS)].astype(np.float64)
     rows = np.linalg.lstsq(head - head.mean(0), points - points.mean(0), rcond=None)[0].T
     u, _, vt = np.linalg.svd(np.vstack([rows, np.cross(rows[0], rows[1]) / max(np.linalg.norm(rows[0]), 1e-9)]))
-    rotation = u @ vt
-    # The direction the nose points in, and the turn of the line between the eyes.
-    nose = rotation @ np.array([0.0, 0.0, -1.0])
-    yaw, pitch = np.arctan2(nose[0], -nose[2]), np.arctan2(nose[1], -nose[2])
-    roll = np.arctan2(rotation[1, 0], rotation[0, 0])
-    return Pose(*(float(value) for value in np.degrees([yaw, pitch, roll])))
+    return pose_of_rotation(u @ vt)
 
 
 def _head() -> Float[np.ndarray, "6 3"]:

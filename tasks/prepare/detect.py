@@ -50,7 +50,7 @@ class DetectSettings:
     """What decides the content of `faces`, besides the images."""
 
     faces: str = "dlib"
-    """`dlib` or `insightface:PACK_OR_FOLDER`."""
+    """As `load_detector` takes it."""
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     limits: QualityLimits = field(default_factory=QualityLimits)
     faces_per_image: FacesPerImage = "largest"
@@ -256,7 +256,7 @@ def _face_columns(
         "embedding": embedding.astype(np.float32),
         "sharpness": sharpness(aligned.crop),
         # Of the photo: alignment has taken the roll out of the crop.
-        "pose": list(pose_degrees(face.landmarks_xy, face.scheme)),
+        "pose": list(pose_degrees(face.landmarks_xy, face.scheme) if face.pose is None else face.pose),
         **_quality_columns(pixels, face, aligned),
         "found_by": face.found_by or None,
         "crop": encode_png(aligned.crop),

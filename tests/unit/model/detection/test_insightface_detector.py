@@ -15,9 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.model.detection.detector import FaceDetector, FoundFace, embed_each, find_each
-from mien.model.detection.insightface_detector import InsightFaceDetector
 from mien.model.detection.load import load_detector
-from mien.model.errors import DetectorError
 from mien.model.landmarks.alignment import apply_transform, warp
 from mien.model.landmarks.schemes import five_points, interocular_px
 from tests.paths import SHARED
@@ -156,33 +154,3 @@ def test_faces_that_fill_the_picture_and_small_ones_are_found(scrfd_only: FaceDe
     moved = five_points(small.landmarks_xy, "ibug68") - five_points(face.landmarks_xy, "ibug68")
     assert np.abs(moved - [300, 200]).max() < 5
     assert scrfd_only.find(np.zeros((40, 40, 3), np.uint8)) == []
-
-
-def test_a_missing_folder_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="no folder"):
-        InsightFaceDetector(str(tmp_path / "nothing"))
-
-
-def test_a_folder_without_models_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"no \.onnx models in"):
-        InsightFaceDetector(str(tmp_path))
-
-
-def test_a_pack_without_a_detector_is_said(tmp_path: Path) -> None:
-    save_tiny(tmp_path / "w600k.onnx", 112, np.zeros((3, 512), np.float32))
-    with pytest.raises(DetectorError, match="could not be loaded: no face detector") as caught:
-        InsightFaceDetector(str(tmp_path)).find(np.zeros((8, 8, 3), np.uint8))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_pack_that_cannot_be_downloaded_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    import insightface.utils.storage as storage
-
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(storage, "MODEL_ZOO_RELEASE_DOWNLOAD_URL", "http://127.0.0.1:9/")
-    with pytest.raises(DetectorError, match="unpack it and use insightface:FOLDER") as caught:
-        InsightFaceDetector("buffalo_l")
-    assert "\n" not in str(caught.value)
-    assert capfd.readouterr().out == ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mien.model.detection.dlib_detector import DlibDetector
-from mien.model.detection.load import _loaded, load_detector, load_ready_detector
+from mien.model.detection.load import _loaded, check_detector, load_detector, load_ready_detector, uses_mediapipe
 
 
 def test_a_ready_detector_is_the_one_of_the_process_with_its_weights() -> None:
@@ -17,3 +19,18 @@ def test_a_ready_detector_is_the_one_of_the_process_with_its_weights() -> None:
 def test_one_that_loads_nothing_beforehand_is_ready_as_it_is() -> None:
     spec = "tests.own_detector:DarkSquares"
     assert load_ready_detector(spec) is load_detector(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "uses"),
+    [
+        ("mediapipe", True),
+        ("insightface:buffalo_l+mediapipe", True),
+        ("insightface:/packs/of mediapipe", False),
+        ("insightface:buffalo_l", False),
+        ("dlib", False),
+    ],
+)
+def test_which_detectors_need_the_files_of_mediapipe(spec: str, uses: bool) -> None:
+    check_detector(spec)
+    assert uses_mediapipe(spec) == uses

@@ -13,7 +13,7 @@ from mien.model.detection.detector import FaceDetector, FoundFace, embed_faces, 
 from mien.model.detection.load import check_detector, detector_version, load_detector
 from mien.model.detection.plugins import source_hash
 from mien.model.errors import DetectorError, ImageError
-from tests.own_detector import DarkSquares
+from tests.own_detector import DarkSquares, Posed
 from tests.paths import TESTS
 
 OWN = "tests.own_detector:DarkSquares"
@@ -72,6 +72,19 @@ def test_landmarks_of_another_shape_end_the_run_and_an_error_only_the_picture() 
         find_faces(detector, np.zeros((40, 40, 3), np.uint8))
     with pytest.raises(ImageError, match="the detector failed on it"):
         find_faces(detector, np.full((40, 40, 3), 255, np.uint8))
+
+
+def test_a_pose_of_other_than_three_angles_ends_the_run() -> None:
+    class TwoAngles(Posed):
+        def find(self, image: np.ndarray) -> list[FoundFace]:
+            (face,) = super().find(image)
+            object.__setattr__(face, "pose", (1.0, 2.0))
+            return [face]
+
+    dark = np.zeros((40, 40, 3), np.uint8)
+    assert find_faces(Posed(), dark)[0].pose == Posed.pose
+    with pytest.raises(DetectorError, match="gave a pose of 2 numbers"):
+        find_faces(TwoAngles(), dark)
 
 
 class _Raises(DarkSquares):

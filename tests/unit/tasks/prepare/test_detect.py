@@ -35,11 +35,11 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def detected(root: Root, photos: Path) -> ShardRef:
+def detected(root: Root, photos: Path, settings: DetectSettings = SETTINGS) -> ShardRef:
     listed = list_images([str(photos)], LabelRule("{identity}/{expression}.png", "source"), root)
     (items,) = plan_index(root, "x", listed, 64)
     indexed = make_shard(INDEX, root, items, IndexSettings())
-    return make_shard(DETECT, root, indexed.fingerprint, SETTINGS)
+    return make_shard(DETECT, root, indexed.fingerprint, settings)
 
 
 def bytes_of(root: Root, shard: ShardRef) -> bytes:
@@ -97,3 +97,19 @@ def test_a_photo_whose_source_does_not_answer_is_asked_again_and_taken_over(
     undisturbed = detected(other, photos)
     assert second.fingerprint == undisturbed.fingerprint
     assert bytes_of(root, second) == bytes_of(other, undisturbed)
+
+
+def test_the_pose_is_the_detectors_where_it_gives_one_and_else_that_of_the_landmarks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_photos(tmp_path / "photos", people=1, each=1)
+    poses = []
+    for name in ("DarkSquares", "Posed"):
+        monkeypatch.setenv("MIEN_ALLOWED_CLASSES", f"tests.own_detector:{name}")
+        root = Root(str(tmp_path / name))
+        settings = DetectSettings(f"tests.own_detector:{name}", AlignmentSettings(size_px=CROP_PX))
+        shard = detected(root, tmp_path / "photos", settings)
+        (row,) = read_shard(root, "faces", shard.fingerprint).to_pylist()
+        poses.append(row["pose"])
+    assert poses[0] == pytest.approx([0, 0, 0], abs=0.5)
+    assert poses[1] == [12.0, -8.0, 30.0]

