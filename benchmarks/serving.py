@@ -1,6 +1,6 @@
 """A served generator: seconds for a pair of photos on one core, once it is loaded.
 
-python -m benchmarks.serving [FOLDER] [--pairs 40] [--size 128] [--faces mediapipe] [--model models:/... | EXPORTED_FOLDER]
+python -m benchmarks.serving [FOLDER] [--pairs 40] [--size 128] [--faces mediapipe] [--model URI | FOLDER]
 
 FOLDER holds photos of faces (searched through all its folders); without one, AT&T (ORL) faces, which are small, are
 taken. Each pair is a row of a table of its own, two other photos as bytes of their files, as requests come in; all
