@@ -80,7 +80,9 @@ def served(pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFac
     for name, uri in (("source.jpg", "sample:orl/s1/1.pgm"), ("driver.jpg", "sample:orl/s2/3.pgm")):
         Image.fromarray(decode_rgb(read_source(uri))).save(folder / name)
     Image.new("RGB", (80, 90), "grey").save(folder / "blank.png")
-    bare = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MIEN_ALLOWED_CLASSES")}
+    # Other tests of this process have used other roots: MLflow keeps the registry of the last one in its environment.
+    left_out = ("PYTHONPATH", "MIEN_ALLOWED_CLASSES", "MLFLOW_REGISTRY_URI")
+    bare = {name: value for name, value in os.environ.items() if name not in left_out}
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     environment = bare | {"MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db", "PATH": path}
     card, port = card_of(root), str(free_port())
