@@ -112,7 +112,7 @@ def identity_judge(root: Root, evaluation: Evaluation) -> str:
     trained: Any = provenance_of(root, evaluation.inputs.sha256).get("settings", {})
     learned = bool(trained.get("weights", {}).get("identity", 0)) and EMBEDDING in (set_licences(root, sets[0]) or {})
     if learned:
-        return "identity judged only by dlib's embedding, which the training learned from"
+        return "identity judged only by the embedding of dlib, which the training learned from"
     return f"identity judged by the embedder of {detector}, which the training did not learn from"
 
 

@@ -139,9 +139,11 @@ def test_the_run_of_a_training_has_its_evaluation_and_why_it_was_promoted(pipeli
     artefacts = root / "mlartifacts" / run_id / "artifacts"
     assert {"evaluation.md", "evaluation.json", "promotion.md"} <= {path.name for path in artefacts.iterdir()}
     said = (artefacts / "promotion.md").read_text()
-    assert said.startswith("Promoted: it is the first.\n\nNote: identity judged only by dlib's embedding, which the")
+    assert said.startswith(
+        "Promoted: it is the first.\n\nNote: identity judged only by the embedding of dlib, which the"
+    )
     assert (artefacts / "evaluation" / "val-l1-worst.png").exists()
-    assert augmentation.trained.promotion.startswith("it is the first (identity judged only by dlib's embedding,")
+    assert augmentation.trained.promotion.startswith("it is the first (identity judged only by the embedding of dlib,")
 
 
 def test_a_second_run_finds_everything_done(done) -> None:
