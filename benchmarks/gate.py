@@ -142,10 +142,10 @@ def generated(faces: LabelledSet, pairs: Pairs, folder: Path) -> Pictures:
         ]
         parts.append(
             generator.generate(
-                faces.crops(pairs.sources[some], side_px),
-                source_heatmaps=np.stack([of_source for of_source, _ in drawn]),
+                faces.crops(pairs.sources[some], side_px)[:, None],
+                source_heatmaps=np.stack([of_source for of_source, _ in drawn])[:, None],
                 target_heatmaps=np.stack([of_target for _, of_target in drawn]),
-                source_points=own.astype(np.float32),
+                source_points=own.astype(np.float32)[:, None],
                 target_points=asked.astype(np.float32),
             )
         )

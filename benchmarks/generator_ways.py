@@ -18,7 +18,8 @@ from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 
 if TYPE_CHECKING:
-    from mien.tasks.generator.inputs import GeneratorInputs
+    from mien.model.networks.base import Sources
+from mien.tasks.generator.inputs import GeneratorInputs
 
 
 def ways(bench: Bench, rounds: int) -> None:
@@ -68,20 +69,21 @@ def _generate(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
 
 
 def _one_by_one(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
-    each = range(len(inputs.source))
+    each = range(len(inputs.sources))
     return np.concatenate([model.generate(**{k: v[n : n + 1] for k, v in vars(inputs).items()}) for n in each])
 
 
 def _with_gradients(model: ExportedGenerator, inputs: GeneratorInputs) -> np.ndarray:
     model.generator.requires_grad_(True)
-    photos = from_uint8(torch.from_numpy(np.ascontiguousarray(inputs.source.transpose(0, 3, 1, 2))))
+    photos = from_uint8(torch.from_numpy(np.ascontiguousarray(inputs.sources[:, 0].transpose(0, 3, 1, 2))))
     keypoints = [
         KeypointInfo(heatmaps_to_float(torch.from_numpy(heatmaps)), torch.from_numpy(points).float())
         for heatmaps, points in (
-            (inputs.source_heatmaps, inputs.source_points),
+            (inputs.source_heatmaps[:, 0], inputs.source_points[:, 0]),
             (inputs.target_heatmaps, inputs.target_points),
         )
     ]
-    image = model.generator(photos.contiguous(memory_format=torch.channels_last), *keypoints).image.detach()
+    sources = Sources.single(photos.contiguous(memory_format=torch.channels_last), keypoints[0])
+    image = model.generator(sources, keypoints[1], photos.shape[-1]).image.detach()
     model.generator.requires_grad_(False)
     return ((image + 1) * 127.5).round().clamp(0, 255).byte().numpy().transpose(0, 2, 3, 1)

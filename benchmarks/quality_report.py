@@ -199,7 +199,7 @@ def transfer_rate(root: Root, sha256: str) -> float:
     best_s = float("inf")
     for _ in range(3):
         started_s = time.perf_counter()
-        model.generate(crops, heatmaps, heatmaps[::-1], points, points[::-1])
+        model.generate(crops[:, None], heatmaps[:, None], heatmaps[::-1], points[:, None], points[::-1])
         best_s = min(best_s, time.perf_counter() - started_s)
     return len(faces) / best_s
 

@@ -85,10 +85,10 @@ def generated(generator: ExportedGenerator, photos: Photos, sources: np.ndarray,
             render_heatmaps(to_px(of_side, SIDE_PX), "ibug68", SIDE_PX, generator.heatmap_spec) for of_side in points
         ]
         made = generator.generate(
-            photos.images[rows[0]],
-            source_heatmaps=heatmaps[0],
+            photos.images[rows[0]][:, None],
+            source_heatmaps=heatmaps[0][:, None],
             target_heatmaps=heatmaps[1],
-            source_points=points[0],
+            source_points=points[0][:, None],
             target_points=points[1],
         )
         parts += [cv2.resize(image, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for image in made]

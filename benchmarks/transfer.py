@@ -83,7 +83,7 @@ def networks_alone(bench: Bench, batches: list[Batch]) -> None:
     """Generator and judge on what is prepared."""
     generator, detector = load_model(bench.root, bench.settings.model.sha256), load_detector(bench.settings.faces)
     for batch in batches:
-        images = generator.generate(**vars(batch.generator))
+        images = generator.generate(**vars(batch.generator), side_px=generator.size_px)
         judge_faces(detector, list(images[: len(batch.targets)]), batch.targets, bench.settings.gate)
 
 
@@ -130,7 +130,7 @@ def stages(bench: Bench) -> None:
             with clock.on(PREPARE):
                 batch = pairs.batch(some, faces)
             with clock.on("generator"):
-                images = pairs.generator.generate(**vars(batch.generator))
+                images = pairs.generator.generate(**vars(batch.generator), side_px=pairs.generator.size_px)
             with clock.on("judge"):
                 judged = pairs.judge(images, batch.targets)
             with clock.on("encode"):

@@ -35,9 +35,10 @@ class AlignedCrops:
         source_heatmaps, target_heatmaps = (render_heatmaps(xy, "ibug68", side_px, spec) for xy in landmarks)
         source_points, target_points = (from_px(xy, side_px) for xy in landmarks)
         return self._generator.generate(
-            source,
-            source_heatmaps=source_heatmaps,
+            source[:, None],
+            source_heatmaps=source_heatmaps[:, None],
             target_heatmaps=target_heatmaps,
-            source_points=source_points,
+            source_points=source_points[:, None],
             target_points=target_points,
+            side_px=self._generator.size_px,
         )

@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -31,6 +30,7 @@ from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import LandmarkScheme
+from mien.model.networks.base import Sources
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import Generator, build_generator
 
@@ -60,7 +60,7 @@ class ExportedGenerator:
 
     @property
     def size_px(self) -> int:
-        """Side of the images it makes."""
+        """Side of what it looks at, and of the motion and layer that it makes; its images may have any."""
         return self.generator.config.size_px
 
     @property
@@ -104,7 +104,7 @@ class ExportedGenerator:
         shape_model = _load_shape_model(folder, of_shapes := config.get("shape_model_sha256"))
         try:
             generator = build_generator(GeneratorConfig(**config["generator"]))
-            generator.load_state_dict(load_file(folder / WEIGHTS))
+            generator.load_state_dict(generator.upgraded(load_file(folder / WEIGHTS)))
             alignment, spec = AlignmentSettings(**config["alignment"]), HeatmapSpec.from_mapping(config["heatmaps"])
         except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, SettingsError) as error:
             raise WeightsError(f"the model in {folder} does not fit this version of the code: {_DAMAGED}") from error
@@ -116,26 +116,40 @@ class ExportedGenerator:
 
     def generate(
         self,
-        source: UInt8[np.ndarray, "batch side side 3"],
-        source_heatmaps: UInt8[np.ndarray, "batch parts heatmap_side heatmap_side"],
+        sources: UInt8[np.ndarray, "batch sources side side 3"],
+        source_heatmaps: UInt8[np.ndarray, "batch sources parts heatmap_side heatmap_side"],
         target_heatmaps: UInt8[np.ndarray, "batch parts heatmap_side heatmap_side"],
-        source_points: Float[np.ndarray, "batch 68 2"],
+        source_points: Float[np.ndarray, "batch sources 68 2"],
         target_points: Float[np.ndarray, "batch 68 2"],
+        present: Bool[np.ndarray, "batch sources"] | None = None,
+        side_px: int | None = None,
     ) -> UInt8[np.ndarray, "batch size size 3"]:
-        """The people of aligned photos of any size with the expressions of the targets, at the model's own size.
+        """The people of aligned photos of any size with the expressions of the targets.
 
-        Heatmaps are those of the cache; points are the 68 common landmarks in [-1, 1] over the crop.
+        Args:
+            sources: Photos of the person of each row, the one that is to be followed in all else first.
+            source_heatmaps: Of each source, as the cache has them.
+            target_heatmaps: What is asked for.
+            source_points: The 68 common landmarks of each source, in [-1, 1] over the crop.
+            target_points: What is asked for.
+            present: False for sources that only fill up a row; all are there if None.
+            side_px: Of the images; that of the sources if None.
         """
         device = self.compute.torch_device
-        photos = np.stack([_resized(photo, self.size_px) for photo in source]).transpose(0, 3, 1, 2)
-        images = from_uint8(_tensor(photos, device).contiguous(memory_format=torch.channels_last))
-        keypoints = [
-            KeypointInfo(heatmaps_to_float(_tensor(heatmaps, device)), _tensor(points, device).float())
-            for heatmaps, points in ((source_heatmaps, source_points), (target_heatmaps, target_points))
-        ]
+        there = np.ones(sources.shape[:2], bool) if present is None else present
+        photos = from_uint8(_tensor(np.moveaxis(sources, -1, 2), device).flatten(0, 1))
+        given = Sources(
+            photos.unflatten(0, there.shape),
+            heatmaps_to_float(_tensor(source_heatmaps, device).flatten(0, 1)).unflatten(0, there.shape),
+            _tensor(source_points, device).float(),
+            _tensor(there, device),
+        )
+        target = KeypointInfo(
+            heatmaps_to_float(_tensor(target_heatmaps, device)), _tensor(target_points, device).float()
+        )
         half = self.compute.precision == "bfloat16"
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-            return to_uint8(self.generator(images, *keypoints).image)
+            return to_uint8(self.generator(given, target, side_px or sources.shape[2]).image)
 
 
 def _load_shape_model(folder: Path, sha256: str | None) -> ShapeModel | None:
@@ -144,13 +158,6 @@ def _load_shape_model(folder: Path, sha256: str | None) -> ShapeModel | None:
     if _sha256(folder / SHAPE_MODEL) != sha256:
         raise WeightsError(f"the shape model in {folder} is not the one that was saved there: {_DAMAGED}")
     return ShapeModel.load(folder / SHAPE_MODEL)
-
-
-def _resized(photo: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.ndarray, "size size 3"]:
-    if photo.shape[0] == size_px:
-        return photo
-    how = cv2.INTER_AREA if photo.shape[0] > size_px else cv2.INTER_CUBIC
-    return cv2.resize(photo, (size_px, size_px), interpolation=how).astype(np.uint8)
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

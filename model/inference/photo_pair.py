@@ -149,10 +149,11 @@ class PhotoPairs:
     ) -> UInt8[np.ndarray, "size size 3"]:
         generator = self.generator
         images = generator.generate(
-            crop[None],
-            source_heatmaps=source.heatmap(generator.heatmap_spec)[None],
+            crop[None, None],
+            source_heatmaps=source.heatmap(generator.heatmap_spec)[None, None],
             target_heatmaps=target.heatmap(generator.heatmap_spec)[None],
-            source_points=source.points()[None].astype(np.float32),
+            source_points=source.points()[None, None].astype(np.float32),
             target_points=points[None].astype(np.float32),
+            side_px=generator.size_px,
         )
         return images[0]

@@ -32,6 +32,10 @@ class KeypointInfo(NamedTuple):
             torch.where(which[:, None, None], points, self.points),
         )
 
+    def repeated(self, times: int) -> KeypointInfo:
+        """Each face so many times in a row."""
+        return KeypointInfo(self.heatmaps.repeat_interleave(times, 0), self.points.repeat_interleave(times, 0))
+
     def rolled(self) -> KeypointInfo:
         """Each face with the keypoints of its neighbour in the batch."""
         return KeypointInfo(self.heatmaps.roll(1, 0), self.points.roll(1, 0))

@@ -20,7 +20,7 @@ def build_networks(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = build_generator(config)
-        identity = IdentityDiscriminator(config.patch_px, discriminator_width)
+        identity = IdentityDiscriminator(config.size_px, config.patch_px, discriminator_width)
         expression = ExpressionDiscriminator(config.patch_px, config.core_px, config.parts, discriminator_width)
     return generator.to(device), identity.to(device), expression.to(device)
 

@@ -22,7 +22,8 @@ class GeneratorConfig:
     kind: GeneratorKind = "motion"
     """motion moves the source and draws what the source does not show; residual, the patent's, draws every pixel."""
     size_px: int = 128
-    """Side of the square images that it takes and makes: 64, 96, 128, 256 or 512, at most the crop size of the sets."""
+    """Side of what it looks at, and of the motion and layer that it makes: 64, 96, 128, 256 or 512, at most the crop
+    size of the sets. The motion kind puts images together at any size, from the pixels of the sources."""
     width: Count | None = None
     """Channels of the finest grid; deeper grids have multiples of it. Where it is not set, 24 for motion and 32 for
     residual, which needs an even number."""

@@ -1,7 +1,7 @@
 """The two discriminators. Both return logits: sigmoid(logit) is the likelihood of the patent.
 
 Neither knows any particular person or expression. They judge whether their two inputs belong together, and images
-that were drawn rather than photographed.
+that were drawn rather than photographed. Images of another size than theirs are brought to it first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.model.networks.blocks import activate, conv, folded_heatmaps
+from mien.model.warping.picture_size import at_size
 
 
 class IdentityDiscriminator(nn.Module):
@@ -22,9 +23,9 @@ class IdentityDiscriminator(nn.Module):
     embedded once to give n² pairs.
     """
 
-    def __init__(self, patch_px: int, width: int = 64, features: int = 128) -> None:
+    def __init__(self, size_px: int, patch_px: int, width: int = 64, features: int = 128) -> None:
         super().__init__()
-        self.patch_px = patch_px
+        self.size_px, self.patch_px = size_px, patch_px
         self.layers = nn.ModuleList(
             [
                 conv(3 * patch_px**2, width),
@@ -38,7 +39,7 @@ class IdentityDiscriminator(nn.Module):
 
     def embed(self, image: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
         """What the comparison sees of each image (in [-1, 1])."""
-        x = F.pixel_unshuffle(image, self.patch_px)
+        x = F.pixel_unshuffle(at_size(image, self.size_px), self.patch_px)
         for layer in self.layers:
             x = activate(layer(x))
         return self.embedding(F.adaptive_avg_pool2d(x, 4).flatten(1))
@@ -86,7 +87,8 @@ class ExpressionDiscriminator(nn.Module):
         self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
     ) -> list[Tensor]:
         """What each layer sees of the image with the heatmaps."""
-        x = torch.cat([F.pixel_unshuffle(image, self.patch_px), folded_heatmaps(heatmaps, self.core_px)], dim=1)
+        pixels = F.pixel_unshuffle(at_size(image, self.patch_px * self.core_px), self.patch_px)
+        x = torch.cat([pixels, folded_heatmaps(heatmaps, self.core_px)], dim=1)
         seen: list[Tensor] = []
         for layer in self.layers:
             x = activate(layer(x))

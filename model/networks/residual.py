@@ -20,9 +20,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.model.landmarks.keypoints import KeypointInfo
-from mien.model.networks.base import Generated, Generator
+from mien.model.networks.base import Generated, Generator, Sources
 from mien.model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
 from mien.model.networks.config import GeneratorConfig
+from mien.model.warping.picture_size import at_size
 
 
 class Up(nn.Module):
@@ -44,6 +45,7 @@ class ResidualGenerator(Generator):
     """See the module's figure; sizes there are those of a 128 px generator."""
 
     ENDS = ("stem", "draw")
+    COMBINES = False
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
@@ -61,12 +63,14 @@ class ResidualGenerator(Generator):
         layers = 4 if config.keeps_source else 3
         self.draw = conv(width // 2, layers * (config.patch_px // 2) ** 2, gain=0.1)
 
-    def forward(
-        self, source: Float[Tensor, "batch 3 size size"], source_keypoints: KeypointInfo, target_keypoints: KeypointInfo
-    ) -> Generated:
-        """The person of `source` (in [-1, 1]) with the expression of `target_keypoints`."""
+    def forward(self, sources: Sources, target: KeypointInfo, side_px: int | None = None) -> Generated:
+        """The person of the first source with the expression of `target`; see `Generator.forward`.
+
+        The others are not looked at. What it draws is enlarged where a larger image is asked for.
+        """
+        source = at_size(sources.photo, self.config.size_px)
         core_px = self.config.core_px
-        heatmaps = (folded_heatmaps(keypoints.heatmaps, core_px) for keypoints in (source_keypoints, target_keypoints))
+        heatmaps = (folded_heatmaps(keypoints.heatmaps, core_px) for keypoints in (sources.keypoints, target))
         x = torch.cat([F.pixel_unshuffle(source, self.config.patch_px), *heatmaps], dim=1)
         wide = self.encode(self.stem(x))
         deep = self.encode_deep(self.down(activate(wide)))
@@ -75,7 +79,8 @@ class ResidualGenerator(Generator):
         x = F.pixel_shuffle(self.widen(activate(x)), 2)
         layers = F.pixel_shuffle(self.draw(activate(x)), self.config.patch_px // 2)
         drawn = torch.tanh(layers[:, :3])
-        return Generated(blended(source, drawn, layers[:, 3:]) if self.config.keeps_source else drawn)
+        image = blended(source, drawn, layers[:, 3:]) if self.config.keeps_source else drawn
+        return Generated(at_size(image, side_px or self.config.size_px))
 
 
 def blended(

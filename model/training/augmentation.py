@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Sources
 from mien.model.training.settings import AugmentationSettings
 
 
@@ -32,6 +33,17 @@ class Changes:
         flipped = torch.where(_wide(self.flips), images.flip(-1), images)
         moved = self._moved(flipped, "border")
         return moved.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
+
+    def sources(self, sources: Sources) -> Sources:
+        """All photos of a row changed alike, with their keypoints."""
+        each, rows = self._repeated(sources.per_row), sources.present.shape
+        keypoints = each.keypoints(sources.all_keypoints)
+        photos = each.photos(sources.photos.flatten(0, 1)).unflatten(0, rows)
+        heatmaps, points = (of_all.unflatten(0, rows) for of_all in keypoints)
+        return Sources(photos, heatmaps, points, sources.present)
+
+    def _repeated(self, times: int) -> Changes:
+        return Changes(*(value.repeat_interleave(times, 0) for value in vars(self).values()))
 
     def keypoints(self, keypoints: KeypointInfo) -> KeypointInfo:
         """Keypoints of the changed photos."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from mien.model.errors import ModelError
@@ -21,6 +21,7 @@ from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.schemes import LandmarkScheme
+from mien.model.networks.base import Sources
 from mien.model.training.augmentation import draw_changes
 from mien.model.training.settings import AugmentationSettings
 
@@ -46,6 +47,11 @@ class FaceArrays:
 
     def __len__(self) -> int:
         return len(self.identities)
+
+    @property
+    def side_px(self) -> int:
+        """Of the images."""
+        return self.images.shape[-1]
 
     @property
     def landmarks(self) -> Float[np.ndarray, "faces landmarks 2"]:
@@ -76,26 +82,56 @@ class FaceArrays:
         """I of the given rows, in [-1, 1]."""
         return from_uint8(torch.from_numpy(self.images[rows]).to(device))
 
+    def sources(
+        self,
+        rows: Int[np.ndarray, " rows"] | Int[np.ndarray, "rows sources"],
+        device: torch.device | str = "cpu",
+        present: Bool[np.ndarray, "rows sources"] | None = None,
+    ) -> Sources:
+        """The photos of the given rows as sources: one of each row, or several of which some may only fill up."""
+        columns = list(rows.reshape(len(rows), -1).T)
+        there = None if present is None else torch.from_numpy(present).to(device)
+        photos = [self.photos(column, device) for column in columns]
+        return Sources.stacked(photos, [self.keypoints(column, device) for column in columns], there)
+
 
 class PairBatch(NamedTuple):
-    """Pairs of two photos of one person each; the people of a batch differ as long as there are enough."""
+    """Photos of one person each, of which one is the target; the people of a batch differ if there are enough."""
 
-    source: Float[Tensor, "batch 3 size size"]
-    """I_s in [-1, 1]."""
+    sources: Sources
+    """I_s, one or several, none of them the target."""
     target: Float[Tensor, "batch 3 size size"]
     """I_t in [-1, 1]."""
-    source_keypoints: KeypointInfo
     target_keypoints: KeypointInfo
     identities: Int[Tensor, " batch"]
+
+    @property
+    def source(self) -> Float[Tensor, "batch 3 size size"]:
+        """The first I_s, in [-1, 1]."""
+        return self.sources.photo
+
+    @property
+    def source_keypoints(self) -> KeypointInfo:
+        """Of the first."""
+        return self.sources.keypoints
 
 
 class CrossBatch(NamedTuple):
     """Photos of people, and for each the expression of another person, retargeted. No photo shows the result."""
 
-    source: Float[Tensor, "batch 3 size size"]
-    """I_s in [-1, 1]."""
-    source_keypoints: KeypointInfo
+    sources: Sources
+    """I_s, one or several."""
     target_keypoints: KeypointInfo
+
+    @property
+    def source(self) -> Float[Tensor, "batch 3 size size"]:
+        """The first I_s, in [-1, 1]."""
+        return self.sources.photo
+
+    @property
+    def source_keypoints(self) -> KeypointInfo:
+        """Of the first."""
+        return self.sources.keypoints
 
 
 def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
@@ -147,34 +183,58 @@ class PairSampler:
         self._share = _shares(faces, self._people)
         self._targets = TargetExpressions(faces)
 
-    def draw(self, count: int, device: torch.device | str) -> PairBatch:
-        """The next `count` pairs, augmented."""
+    def source_count(self, most: int) -> int:
+        """How many sources the next pairs have: one in every other batch, else evenly 2 to `most`."""
+        if most == 1 or self.random.random() < 0.5:
+            return 1
+        return int(self.random.integers(2, most + 1))
+
+    def draw(self, count: int, device: torch.device | str, sources: int = 1) -> PairBatch:
+        """The next `count` pairs with so many sources each, augmented; fewer where the person has no more photos."""
         people = self._draw_people(count * self.candidates)
         rows = np.array([self.random.choice(self._people[n], 2, replace=False) for n in people])
         moved = np.linalg.norm(self.faces.points[rows[:, 0]] - self.faces.points[rows[:, 1]], axis=-1).mean(-1)
-        chosen = moved.reshape(count, self.candidates).argmax(1)
-        source, target = rows.reshape(count, self.candidates, 2)[np.arange(count), chosen].T
+        chosen = np.arange(count), moved.reshape(count, self.candidates).argmax(1)
+        source, target = rows.reshape(count, self.candidates, 2)[chosen].T
+        named, present = self._with_others(people.reshape(count, -1)[chosen], source, target, sources)
         changes = draw_changes(self.augmentation, count, self.random, device)
         return PairBatch(
-            changes.photos(self.faces.photos(source, device)),
+            changes.sources(self.faces.sources(named, device, present)),
             changes.photos(self.faces.photos(target, device)),
-            changes.keypoints(self.faces.keypoints(source, device)),
             changes.keypoints(self.faces.keypoints(target, device)),
             torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
         )
 
-    def draw_cross(self, count: int, device: torch.device | str) -> CrossBatch:
+    def draw_cross(self, count: int, device: torch.device | str, sources: int = 1) -> CrossBatch:
         """The next `count` cross-person pairs, augmented; heads turn as the driver's do."""
         people = self._draw_people(2 * count)
         rows = np.array([self.random.choice(self._people[n]) for n in people])
         source, driver = rows[:count], rows[count:]
         keypoints = self._targets.keypoints(source, driver, device)
+        named, present = self._with_others(people[:count], source, source, sources)
         changes = draw_changes(self.augmentation, count, self.random, device)
         return CrossBatch(
-            changes.photos(self.faces.photos(source, device)),
-            changes.keypoints(self.faces.keypoints(source, device)),
+            changes.sources(self.faces.sources(named, device, present)),
             changes.keypoints(keypoints),
         )
+
+    def _with_others(
+        self,
+        people: Int[np.ndarray, " rows"],
+        source: Int[np.ndarray, " rows"],
+        target: Int[np.ndarray, " rows"],
+        count: int,
+    ) -> tuple[Int[np.ndarray, "rows sources"], Bool[np.ndarray, "rows sources"]]:
+        """`count` photos of the person of each row, the source first and never the target, and which of them are there:
+        where a person has fewer, the source fills up."""
+        rows, present = np.repeat(source[:, None], count, 1), np.zeros((len(source), count), bool)
+        present[:, 0] = True
+        if count > 1:
+            for row, person in enumerate(people):
+                others = np.setdiff1d(self._people[person], (source[row], target[row]))
+                drawn = self.random.permutation(others)[: count - 1]
+                rows[row, 1 : 1 + len(drawn)], present[row, 1 : 1 + len(drawn)] = drawn, True
+        return rows, present
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
         """By their shares; no person is drawn twice before all have been drawn once."""

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.networks.base import Generated
+from mien.model.networks.base import Generated, Motion, Sources
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.embedder import DlibEmbedder
 from mien.model.networks.generator import Generator
@@ -22,6 +22,7 @@ from mien.model.training.batches import CrossBatch, PairBatch
 from mien.model.training.loss_weights import LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.warping.face_chip import chips
+from mien.model.warping.picture_size import at_size
 
 Terms = dict[str, Float[Tensor, ""]]
 
@@ -59,7 +60,7 @@ def pretraining_terms(networks: Networks, batch: PairBatch, settings: TrainSetti
 
 def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
     """Of the generator while it learns from the target photos alone (λ_GAN = 0)."""
-    made = networks.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
+    made = networks.generator(batch.sources, batch.target_keypoints, batch.target.shape[-1])
     terms = _likeness_terms(networks, made, batch, settings)
     return {"generator": _weighted(terms, settings.weights), **terms}
 
@@ -67,7 +68,7 @@ def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -
 def adversarial_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
     """Of all three networks. One pass through the discriminators serves both sides of the game."""
     identity, expression, loss = networks.identity, networks.expression, settings.gan_loss
-    made = networks.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
+    made = networks.generator(batch.sources, batch.target_keypoints, batch.target.shape[-1])
     heatmaps = batch.target_keypoints.heatmaps
     source, target = identity.embed(torch.cat([batch.source, batch.target])).chunk(2)
     identity_real, identity_drawn = (identity.judge(image, source) for image in (target, identity.embed(made.image)))
@@ -104,7 +105,7 @@ def cross_terms(networks: Networks, batch: CrossBatch, settings: TrainSettings) 
     """Of the generator for another person's expression. There is no photo of the result, so both discriminators and the
     embedder judge it, and the way back to the source."""
     weights, loss = settings.weights, settings.gan_loss
-    made = networks.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
+    made = networks.generator(batch.sources, batch.target_keypoints, batch.source.shape[-1])
     identity, expression = networks.identity, networks.expression
     same = identity.judge(identity.embed(made.image), identity.embed(batch.source).detach())
     match = expression(made.image, batch.target_keypoints.heatmaps)
@@ -114,7 +115,8 @@ def cross_terms(networks: Networks, batch: CrossBatch, settings: TrainSettings) 
     }
     total = weights.gan * (terms["cross_identity"] + terms["cross_expression"])
     if weights.cycle:
-        back = networks.generator(made.image, batch.target_keypoints, batch.source_keypoints)
+        way_back = Sources.single(made.image, batch.target_keypoints)
+        back = networks.generator(way_back, batch.source_keypoints, batch.source.shape[-1])
         terms["cross_cycle"] = losses.reconstruction_loss(batch.source, back.image)
         total = total + weights.cycle * terms["cross_cycle"]
     if networks.embedder is not None and weights.identity:
@@ -122,7 +124,7 @@ def cross_terms(networks: Networks, batch: CrossBatch, settings: TrainSettings) 
         terms["cross_embedding"] = _embedding_term(networks.embedder, *shown, settings.identity_share)
         total = total + weights.identity * terms["cross_embedding"]
     if made.motion is not None and weights.smoothness:
-        terms["cross_smoothness"] = extra_losses.flow_variation(made.motion.residual)
+        terms["cross_smoothness"] = _variation(made.motion, batch.sources)
         total = total + weights.smoothness * terms["cross_smoothness"]
     return {"generator": total, **terms}
 
@@ -133,14 +135,31 @@ def _likeness_terms(networks: Networks, made: Generated, batch: PairBatch, setti
     pixels = extra_losses.region_weights(points, made.image.shape[-1], weights.mouth, weights.eyes)
     terms = {"generator_l1": extra_losses.weighted_l1(batch.target, made.image, pixels)}
     if weights.coarse:
-        terms["generator_coarse"] = extra_losses.coarse_l1(batch.target, made.image)
+        target, drawn = (at_size(each, settings.generator.size_px) for each in (batch.target, made.image))
+        terms["generator_coarse"] = extra_losses.coarse_l1(target, drawn)
     if weights.structure:
         terms["generator_structure"] = extra_losses.structure_loss(batch.target, made.image)
     if made.motion is not None and weights.moved:
-        terms["generator_moved"] = extra_losses.weighted_l1(batch.target, made.motion.warped, pixels)
+        terms["generator_moved"] = _moved(made.motion, batch, pixels)
     if made.motion is not None and weights.smoothness:
-        terms["generator_smoothness"] = extra_losses.flow_variation(made.motion.residual)
+        terms["generator_smoothness"] = _variation(made.motion, batch.sources)
     return terms
+
+
+def _moved(motion: Motion, batch: PairBatch, pixels: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, ""]:
+    """The weighted L1 of each moved source that is there."""
+    there = batch.sources.present[:, :, None, None, None].to(pixels.dtype)
+    target, weights = (
+        torch.broadcast_to(each[:, None], motion.warped.shape[:2] + each.shape[1:]) for each in (batch.target, pixels)
+    )
+    return extra_losses.weighted_l1(target.flatten(0, 1), motion.warped.flatten(0, 1), (weights * there).flatten(0, 1))
+
+
+def _variation(motion: Motion, sources: Sources) -> Float[Tensor, ""]:
+    """Of the residual flows to sources that are there."""
+    there = sources.present.to(motion.residual.dtype)
+    flows = motion.residual * there[:, :, None, None, None]
+    return extra_losses.flow_variation(flows.flatten(0, 1)) * (there.numel() / there.sum())
 
 
 def _embedding_term(

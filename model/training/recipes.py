@@ -26,6 +26,7 @@ RECIPES: dict[Recipe, TrainSettings] = {
         weights=PATENT,
         mismatched=0.0,
         cross_every_steps=0,
+        max_sources=1,
         pair_candidates=1,
         adversarial_from=0.0,
         optimizer="sgd",

@@ -60,6 +60,9 @@ class TrainSettings:
     """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
     pair_candidates: Count = 2
     """Each pair is the one of so many whose landmarks move most."""
+    max_sources: Annotated[int, Bounds(min=1, max=16)] = 4
+    """Photos of a person that the generator gets at most: half of the updates are of pairs with one source, the others
+    of 2 to so many, none of them the target. 1 trains with one alone."""
     pretrain_batch_size: Annotated[int, Bounds(min=2)] = 8
     """Pairs per update of the discriminators before the generator starts; n pairs are n² to D_id."""
     steps: Count | None = None

@@ -133,11 +133,12 @@ class Trainer:
 
     def _update(self) -> Terms:
         count, every = self.settings.batch_size, self.settings.cross_every_steps
+        sources = self.sampler.source_count(self.settings.max_sources if self.generator.COMBINES else 1)
         if not self.adversarial:
-            return self._photo_update(self.sampler.draw(count, self.device))
+            return self._photo_update(self.sampler.draw(count, self.device, sources))
         if every and self.step % every == every - 1:
-            return self._cross_update(self.sampler.draw_cross(count, self.device))
-        return self._adversarial_update(self.sampler.draw(count, self.device))
+            return self._cross_update(self.sampler.draw_cross(count, self.device, sources))
+        return self._adversarial_update(self.sampler.draw(count, self.device, sources))
 
     def _photo_update(self, batch: PairBatch) -> Terms:
         """The generator learns from the target photos alone."""

@@ -47,9 +47,9 @@ def draw_targets(
     with torch.inference_mode():
         drawn = [
             generator(
-                faces.photos(sources[rows], device),
-                faces.keypoints(sources[rows], device),
+                faces.sources(sources[rows], device),
                 KeypointInfo(*(of_all[rows].to(device) for of_all in targets)),
+                faces.side_px,
             ).image
             for rows in batches
         ]

@@ -65,7 +65,9 @@ def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Seque
         for method, generator in generators.items()
     }
     asked_points = given[GENERATED].target_points
-    drawn = {method: generator.generate(**vars(given[method])) for method, generator in generators.items()}
+    drawn = {
+        method: generator.generate(**vars(given[method]), side_px=size_px) for method, generator in generators.items()
+    }
     results = {method: np.stack([resize_rgb(image, size_px) for image in images]) for method, images in drawn.items()}
     moved = photos, own_points, asked_points
     results |= {SPLINE: spline_warped(*moved), WARP: face_warped(*moved), COPY: photos}

@@ -30,7 +30,7 @@ FacePair = tuple[FaceWithHeatmap, FaceWithHeatmap]
 class GeneratorInputs:
     """What the generator takes for a batch; see `ExportedGenerator.generate`."""
 
-    source: np.ndarray
+    sources: np.ndarray
     source_heatmaps: np.ndarray
     target_heatmaps: np.ndarray
     source_points: np.ndarray
@@ -87,10 +87,10 @@ def generator_inputs(
     if retargeted is None:
         retargeted = np.stack([common_points(driver, crop_side_px) for _, driver in pairs])
     return GeneratorInputs(
-        np.stack([crop_of(source) for source, _ in pairs]),
-        np.stack([of_source for of_source, _ in heatmaps]),
+        np.stack([crop_of(source) for source, _ in pairs])[:, None],
+        np.stack([of_source for of_source, _ in heatmaps])[:, None],
         np.stack([of_target for _, of_target in heatmaps]),
-        np.stack([common_points(source, crop_side_px) for source, _ in pairs]),
+        np.stack([common_points(source, crop_side_px) for source, _ in pairs])[:, None],
         retargeted.astype(np.float32),
     )
 

@@ -27,6 +27,7 @@ from mien.model.training.fit import fit
 from mien.model.training.recipes import RECIPES, Recipe
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
+from mien.model.warping.composition import FINEST
 from mien.storage import Root, fingerprint, source_digest
 from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
 from mien.storage.rows import FaceRow
@@ -161,7 +162,8 @@ def train(
     folder, local = work_folder(root, training), local_root(root)
     if finished := _finished(root, training):
         return finished
-    faces, held_out = (load_faces(root, sets, split, settings.generator.size_px) for split in ("train", "val"))
+    side_px = picture_px(settings, crop_size_px(root, sets[0]))
+    faces, held_out = (load_faces(root, sets, split, side_px) for split in ("train", "val"))
     _check_people(faces, held_out)
     former = load(local, _RUN, training)
     keep_freed_memory()
@@ -208,8 +210,15 @@ def _finished(root: Root, training: str) -> TrainedWeights | None:
     return done
 
 
+def picture_px(settings: TrainSettings, crop_px: int) -> int:
+    """Side of the photos that a training compares its results with: that of the crops, and at most twice that of the
+    network for kinds that put their images together at any size."""
+    size_px = settings.generator.size_px
+    return min(crop_px, FINEST * size_px) if settings.generator.kind == "motion" else size_px
+
+
 def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:
-    """The usable faces of a split, at the generator's size, in the order of the tables."""
+    """The usable faces of a split, their photos of a side of `size_px`, in the order of the tables."""
     rows = split_rows(root, sets, split)
     names = [(row["set"], row["identity"]) for row in rows]
     people = {name: number for number, name in enumerate(sorted(set(names)))}

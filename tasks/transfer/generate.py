@@ -181,7 +181,7 @@ class PairGenerator:
                 begin_batch(range(indices[max(0, number - 1)][0], indices[min(number + 1, len(indices) - 1)][-1] + 1))
                 batch = read.pop().result()
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
-                images = generator.generate(**vars(batch.generator))
+                images = generator.generate(**vars(batch.generator), side_px=generator.size_px)
                 judged = self.judge(images, batch.targets)
                 if self.settings.label_check:
                     judged = checked_labels(self.root, self.settings, [faces.of(pair) for pair in some], judged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from mien.model.errors import WeightsError
 from mien.model.expression.shape_model import ShapeModel
@@ -30,14 +32,15 @@ def saved(tmp_path: Path) -> ExportedGenerator:
     return model.save(tmp_path)
 
 
-def generate(model: ExportedGenerator, side_px: int = 64) -> np.ndarray:
+def generate(model: ExportedGenerator, side_px: int = 64, made_px: int | None = None) -> np.ndarray:
     photos = np.repeat(np.repeat(FACES.images.transpose(0, 2, 3, 1), side_px // 64, 1), side_px // 64, 2)
     return model.generate(
-        photos,
-        source_heatmaps=FACES.heatmaps,
+        photos[:, None],
+        source_heatmaps=FACES.heatmaps[:, None],
         target_heatmaps=FACES.heatmaps[::-1],
-        source_points=FACES.points,
+        source_points=FACES.points[:, None],
         target_points=FACES.points[::-1],
+        side_px=made_px,
     )
 
 
@@ -80,9 +83,47 @@ def test_a_width_by_default_is_stored_as_the_number_that_it_is(tmp_path: Path) -
     assert ExportedGenerator.load(tmp_path).generator.config == GeneratorConfig(size_px=64, width=24, blocks=0)
 
 
-def test_larger_crops_are_reduced_to_the_models_size(saved: ExportedGenerator) -> None:
-    # Each pixel four times: averaged over areas, that is the small photo again.
-    assert np.array_equal(generate(saved, side_px=128), generate(saved))
+def test_images_have_the_side_of_the_photos_unless_another_is_asked_for(saved: ExportedGenerator) -> None:
+    assert generate(saved, side_px=128).shape[1] == 128
+    assert generate(saved, side_px=128, made_px=64).shape[1] == 64
+    assert generate(saved, made_px=256).shape[1] == 256
+
+
+def test_the_network_sees_the_same_in_a_larger_photo(saved: ExportedGenerator) -> None:
+    # Each pixel four times: averaged over areas, that is the small photo again. Only the sampling is finer.
+    small, large = generate(saved).astype(float), generate(saved, side_px=128, made_px=64).astype(float)
+    assert np.abs(small - large).mean() < 4
+
+
+def test_several_photos_of_a_person_are_taken(saved: ExportedGenerator) -> None:
+    both = FACES.images.transpose(0, 2, 3, 1)[[[0, 1], [2, 3]]]
+    asked = FACES.heatmaps[[1, 3]], FACES.points[[1, 3]]
+    given = {
+        "source_heatmaps": FACES.heatmaps[[[0, 1], [2, 3]]],
+        "target_heatmaps": asked[0],
+        "source_points": FACES.points[[[0, 1], [2, 3]]],
+        "target_points": asked[1],
+    }
+    made = saved.generate(both, **given)
+    assert made.shape == (2, 64, 64, 3)
+    alone = saved.generate(both, **given, present=np.array([[True, False], [True, True]]))
+    assert not np.array_equal(made[0], alone[0])
+    assert np.array_equal(made[1], alone[1])
+
+
+def test_weights_of_the_former_form_are_taken_over(saved: ExportedGenerator, tmp_path: Path) -> None:
+    # One layer gave flow, drawn layer and mask, and there was one source.
+    weights = load_file(tmp_path / WEIGHTS)
+    for what in ("weight", "bias"):
+        show, drawn = weights.pop(f"show.{what}"), weights[f"draw.{what}"]
+        weights[f"draw.{what}"] = torch.cat([show[:2], drawn, show[2:]])
+    for name in ("rate.weight", "rate_deep.weight"):
+        weights.pop(name)
+    save_file(weights, tmp_path / WEIGHTS)
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["weights_sha256"] = hashlib.sha256((tmp_path / WEIGHTS).read_bytes()).hexdigest()
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    assert np.array_equal(generate(ExportedGenerator.load(tmp_path)), generate(saved))
 
 
 def test_the_same_weights_have_the_same_hash(saved: ExportedGenerator, tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from mien.model.landmarks.keypoints import KeypointInfo
-from mien.model.networks.base import Motion
+from mien.model.networks.base import Motion, Sources
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import build_generator
-from mien.model.networks.motion import MAX_FLOW
+from mien.model.networks.motion import MAX_FLOW, mixed, shares
 from mien.model.warping.pixel_grid import pixel_grid
 from tests.drawn_faces import drawn_faces
 
@@ -19,23 +20,24 @@ FIRST, SECOND = torch.tensor([0, 2]).numpy(), torch.tensor([1, 3]).numpy()
 
 def motion_of(source: torch.Tensor, mine: KeypointInfo, asked: KeypointInfo) -> tuple[torch.Tensor, Motion]:
     torch.manual_seed(0)
-    generated = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))(source, mine, asked)
+    sources = Sources.single(source, mine)
+    generated = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))(sources, asked)
     assert generated.motion is not None
     return generated.image, generated.motion
 
 
 def test_the_image_is_the_moved_source_through_the_mask_with_the_layer_on_top() -> None:
     image, motion = motion_of(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND))
-    torch.testing.assert_close(image, (motion.mask * motion.warped + motion.drawn).clamp(-1, 1))
-    assert motion.mask.min() > 0
-    assert motion.mask.max() < 1
+    torch.testing.assert_close(image, (motion.masks[:, 0] * motion.warped[:, 0] + motion.drawn).clamp(-1, 1))
+    assert motion.masks.min() > 0
+    assert motion.masks.max() < 1
 
 
 def test_without_a_change_of_landmarks_all_motion_is_the_networks() -> None:
     keypoints = FACES.keypoints(FIRST)
     _, motion = motion_of(FACES.photos(FIRST), keypoints, keypoints)
-    still = pixel_grid(motion.residual)
-    torch.testing.assert_close(motion.grid, still + motion.residual.permute(0, 2, 3, 1), atol=1e-4, rtol=0)
+    still = pixel_grid(motion.residual[:, 0])
+    torch.testing.assert_close(motion.grid, still + motion.residual.permute(0, 1, 3, 4, 2), atol=1e-4, rtol=0)
 
 
 def test_landmarks_that_shift_move_the_source_along() -> None:
@@ -43,7 +45,7 @@ def test_landmarks_that_shift_move_the_source_along() -> None:
     keypoints = FACES.keypoints(FIRST)
     shifted = KeypointInfo(keypoints.heatmaps, keypoints.points + torch.tensor([0.25, 0.0]))
     _, motion = motion_of(FACES.photos(FIRST), keypoints, shifted)
-    spline = motion.grid - motion.residual.permute(0, 2, 3, 1) - pixel_grid(motion.residual)
+    spline = motion.grid - motion.residual.permute(0, 1, 3, 4, 2) - pixel_grid(motion.residual[:, 0])
     torch.testing.assert_close(spline, torch.tensor([-0.25, 0.0]).expand_as(spline), atol=1e-3, rtol=0)
 
 
@@ -52,7 +54,7 @@ def test_the_residual_flow_is_bounded() -> None:
     generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))
     for weight in generator.parameters():
         weight.data *= 50
-    motion = generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND)).motion
+    motion = generator(FACES.sources(FIRST), FACES.keypoints(SECOND)).motion
     assert motion is not None
     assert motion.residual.abs().max() <= 2 * MAX_FLOW  # two heads
 
@@ -63,9 +65,9 @@ def test_features_that_grow_beyond_measure_do_not_saturate_what_is_drawn() -> No
     for name, weight in generator.named_parameters():
         if name.split(".")[0] not in generator.ENDS and weight.ndim == 4:
             weight.data *= 30
-    generated = generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND))
+    generated = generator(FACES.sources(FIRST), FACES.keypoints(SECOND))
     assert generated.motion is not None
-    assert 0.05 < generated.motion.mask.mean() < 0.95
+    assert 0.05 < generated.motion.masks.mean() < 0.95
     assert generated.motion.drawn.abs().mean() < 0.7
     generated.image.square().mean().backward()
     gradient = generator.draw.weight.grad
@@ -81,6 +83,46 @@ def test_the_finest_grid(size_px: int) -> None:
 def test_gradients_reach_every_weight() -> None:
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))
-    generator(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND)).image.square().sum().backward()
+    both = np.stack([FIRST, SECOND], axis=1)  # with one source there is nothing to choose between
+    generator(FACES.sources(both), FACES.keypoints(SECOND)).image.square().sum().backward()
     without = [name for name, w in generator.named_parameters() if w.grad is None or not w.grad.abs().sum() > 0]
     assert without == []
+
+
+def several(rows: list[list[int]], present: list[list[bool]] | None = None) -> torch.Tensor:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))
+    for name in ("rate", "rate_deep"):
+        torch.nn.init.normal_(generator.get_parameter(f"{name}.weight"))
+    there = None if present is None else np.array(present)
+    with torch.no_grad():
+        return generator(FACES.sources(np.array(rows), present=there), FACES.keypoints(np.array([1]))).image
+
+
+def test_what_only_fills_up_has_no_effect() -> None:
+    alone = several([[0]])
+    for other in (2, 3):
+        torch.testing.assert_close(several([[0, other]], [[True, False]]), alone)
+    assert not torch.allclose(several([[0, 2]]), alone, atol=1e-2)
+
+
+def test_the_order_of_the_sources_does_not_matter() -> None:
+    torch.testing.assert_close(several([[0, 2, 3]]), several([[3, 0, 2]]))
+
+
+def test_masks_leave_a_share_that_shows_no_source() -> None:
+    logits = torch.tensor([1.0, -2.0, 0.5])[None, :, None, None, None]
+    shown = shares(logits, torch.tensor([[True, True, False]]))
+    none = 1 / (1 + np.exp(1.0) + np.exp(-2.0))
+    expected = torch.tensor([np.exp(1.0) * none, np.exp(-2.0) * none, 0.0], dtype=torch.float32)
+    torch.testing.assert_close(shown[0, :, 0, 0, 0], expected)
+    single = shares(logits[:, :1], torch.tensor([[True]]))
+    torch.testing.assert_close(single, torch.sigmoid(logits[:, :1]))
+
+
+def test_the_mean_of_sources_is_weighted_by_their_rates() -> None:
+    features = torch.tensor([1.0, 5.0])[:, None, None, None].expand(2, 3, 4, 4)
+    rates = torch.tensor([0.0, float(np.log(3.0))])[:, None, None, None].expand(2, 1, 2, 2)
+    both = mixed(features, rates, torch.tensor([[True, True]]))
+    torch.testing.assert_close(both, torch.full((1, 3, 4, 4), 4.0))
+    torch.testing.assert_close(mixed(features, rates, torch.tensor([[True, False]])), features[:1])

@@ -9,6 +9,7 @@ import torch
 
 from mien.model.errors import SettingsError
 from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.base import Sources
 from mien.model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, level, resize_heatmaps
 from mien.model.networks.config import SIZES_PX, WIDTHS, GeneratorConfig, GeneratorKind
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
@@ -30,7 +31,7 @@ def images(batch: int, size_px: int, seed: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize("size_px", SIZES_PX)
 def test_the_generator_draws_images_of_its_size(kind: GeneratorKind, size_px: int) -> None:
     generator = build_generator(GeneratorConfig(kind=kind, size_px=size_px, width=16, blocks=1))
-    drawn = generator(images(2, size_px), keypoints(), keypoints()).image
+    drawn = generator(Sources.single(images(2, size_px), keypoints()), keypoints()).image
     assert drawn.shape == (2, 3, size_px, size_px)
     assert drawn.abs().max() <= 1
 
@@ -38,12 +39,12 @@ def test_the_generator_draws_images_of_its_size(kind: GeneratorKind, size_px: in
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_the_generator_listens_to_all_three_inputs(kind: GeneratorKind) -> None:
     generator = build_generator(GeneratorConfig(kind=kind, size_px=64, width=16, blocks=1))
-    source, mine, asked = images(2, 64), keypoints(), keypoints()
-    drawn = generator(source, mine, asked).image
+    photo, mine, asked = images(2, 64), keypoints(), keypoints()
+    drawn = generator(Sources.single(photo, mine), asked).image
     silent = KeypointInfo(torch.zeros_like(mine.heatmaps), mine.points)
-    assert not torch.equal(generator(images(2, 64, seed=3), mine, asked).image, drawn)
-    assert not torch.equal(generator(source, silent, asked).image, drawn)
-    assert not torch.equal(generator(source, mine, silent).image, drawn)
+    assert not torch.equal(generator(Sources.single(images(2, 64, seed=3), mine), asked).image, drawn)
+    assert not torch.equal(generator(Sources.single(photo, silent), asked).image, drawn)
+    assert not torch.equal(generator(Sources.single(photo, mine), silent).image, drawn)
 
 
 def test_the_mask_lets_the_source_through() -> None:
@@ -57,7 +58,7 @@ def test_the_mask_lets_the_source_through() -> None:
 def test_without_the_mask_every_pixel_is_drawn() -> None:
     plain = build_generator(GeneratorConfig(kind="residual", size_px=64, width=16, blocks=1, keeps_source=False))
     assert plain.get_parameter("draw.weight").shape[0] == 3
-    assert plain(images(2, 64), keypoints(), keypoints()).image.abs().max() < 1
+    assert plain(Sources.single(images(2, 64), keypoints()), keypoints()).image.abs().max() < 1
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
@@ -80,14 +81,14 @@ def test_every_kind_of_generator_is_in_the_registry() -> None:
 @pytest.mark.parametrize("size_px", SIZES_PX)
 def test_discriminators_give_a_logit_per_pair(size_px: int) -> None:
     config = GeneratorConfig(size_px=size_px)
-    identity = IdentityDiscriminator(config.patch_px, width=8)
+    identity = IdentityDiscriminator(config.size_px, config.patch_px, width=8)
     expression = ExpressionDiscriminator(config.patch_px, config.core_px, width=8)
     assert identity(images(2, size_px), images(2, size_px, seed=3)).shape == (2,)
     assert expression(images(2, size_px), keypoints().heatmaps).shape[0] == 2
 
 
 def test_the_identity_discriminator_does_not_care_which_photo_comes_first() -> None:
-    identity = IdentityDiscriminator(patch_px=4, width=8)
+    identity = IdentityDiscriminator(size_px=128, patch_px=4, width=8)
     first, second = images(2, 128), images(2, 128, seed=3)
     torch.testing.assert_close(identity(first, second), identity(second, first))
 

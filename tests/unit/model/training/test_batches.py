@@ -168,3 +168,31 @@ def test_faces_of_a_dense_scheme_are_joined_with_their_landmarks() -> None:
     assert joined.scheme == "mediapipe478"
     assert joined.landmarks.shape == (2 * len(FACES), 478, 2)
     assert FaceArrays.joined([FACES, FACES]).landmarks.shape == (2 * len(FACES), 68, 2)
+
+
+def test_further_sources_are_other_photos_of_the_person_and_never_the_target() -> None:
+    faces = drawn_faces(people=3, each=3)
+    for seed in range(10):
+        batch = PairSampler(faces, PLAIN, seed=seed).draw(3, "cpu", sources=4)
+        assert batch.sources.present.tolist() == [[True, True, False, False]] * 3  # three photos, one is the target
+        for row, person in enumerate(batch.identities.tolist()):
+            own = faces.photos(np.flatnonzero(faces.identities == person))
+            shown = [*batch.sources.photos[row, :2], batch.target[row]]
+            found = [int(np.argmax([alike(photo, one) for one in own])) for photo in shown]
+            assert sorted(found) == [0, 1, 2]
+
+
+def test_cross_pairs_have_further_sources_of_the_same_person() -> None:
+    batch = PairSampler(drawn_faces(people=3, each=3), PLAIN, seed=0).draw_cross(3, "cpu", sources=3)
+    assert batch.sources.present.all()
+    assert not torch.equal(batch.sources.photos[:, 0], batch.sources.photos[:, 1])
+
+
+def test_one_source_in_every_other_batch_else_two_or_more() -> None:
+    sampler = PairSampler(FACES, PLAIN, seed=0)
+    counts = [sampler.source_count(4) for _ in range(400)]
+    assert 150 < counts.count(1) < 250
+    assert set(counts) == {1, 2, 3, 4}
+    before = sampler.random.bit_generator.state
+    assert sampler.source_count(1) == 1
+    assert sampler.random.bit_generator.state == before

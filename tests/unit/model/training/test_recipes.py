@@ -69,7 +69,7 @@ def test_the_l1_of_the_patent_weighs_all_pixels_alike() -> None:
     trainer = Trainer(small("patent"), FACES, "cpu")
     batch = Trainer(small("patent"), FACES, "cpu").sampler.draw(4, "cpu")
     with torch.no_grad():
-        drawn = trainer.generator(batch.source, batch.source_keypoints, batch.target_keypoints).image
+        drawn = trainer.generator(batch.sources, batch.target_keypoints).image
     assert trainer.train_step()["generator_l1"] == pytest.approx(
         losses.reconstruction_loss(batch.target, drawn).item(), rel=1e-5
     )
@@ -79,10 +79,10 @@ def test_the_generator_of_the_patent_draws_every_pixel() -> None:
     trainer = Trainer(small("patent"), FACES, "cpu")
     assert isinstance(trainer.generator, ResidualGenerator)
     batch = trainer.sampler.draw(2, "cpu")
-    made = trainer.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
+    made = trainer.generator(batch.sources, batch.target_keypoints)
     trainer.generator.draw.weight.data.zero_()
     trainer.generator.draw.bias.data.zero_()  # pyright: ignore[reportOptionalMemberAccess]
-    nothing = trainer.generator(batch.source, batch.source_keypoints, batch.target_keypoints)
+    nothing = trainer.generator(batch.sources, batch.target_keypoints)
     assert made.image.abs().max() > 0
     assert nothing.image.abs().max() == 0  # a mask would let the source through
 

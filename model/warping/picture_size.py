@@ -1,0 +1,18 @@
+"""Pictures at another size."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+def at_size(
+    images: Float[Tensor, "batch channels side side"], side_px: int
+) -> Float[Tensor, "batch channels size size"]:
+    """Averaged over areas where they shrink, so that nothing aliases; bicubic where they grow."""
+    if images.shape[-1] == side_px:
+        return images
+    if images.shape[-1] > side_px:
+        return F.interpolate(images, size=(side_px, side_px), mode="area")
+    return F.interpolate(images, size=(side_px, side_px), mode="bicubic", align_corners=False).clamp(-1, 1)
