@@ -17,6 +17,9 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Sources
 from mien.model.training.settings import AugmentationSettings
 
+LUMA = (0.299, 0.587, 0.114)
+"""Of red, green and blue in what is seen of a colour as brightness (ITU-R BT.601)."""
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -27,12 +30,17 @@ class Changes:
     """From positions in the new image to positions in the old one, in [-1, 1] over the crop."""
     gain: Float[Tensor, " batch"]
     offset: Float[Tensor, " batch"]
+    grey: Bool[Tensor, " batch"]
+    tint: Float[Tensor, "batch 3"]
+    """A factor for each colour; values of -1, black, stay."""
 
     def photos(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
         """Changed photos in [-1, 1]; what comes in from outside repeats the border."""
         flipped = torch.where(_wide(self.flips), images.flip(-1), images)
         moved = self._moved(flipped, "border")
-        return moved.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
+        grey = (moved * moved.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True).expand_as(moved)
+        tinted = (torch.where(_wide(self.grey), grey, moved) + 1) * self.tint[:, :, None, None] - 1
+        return tinted.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
 
     def sources(self, sources: Sources) -> Sources:
         """All photos of a row changed alike, with their keypoints."""
@@ -69,6 +77,8 @@ def draw_changes(
         augmentation.brightness,
     ]
     flips = random.random(count) < (0.5 if augmentation.flip else 0)
+    grey = random.random(count) < augmentation.grey
+    tint = 1 + augmentation.tint * random.uniform(-1, 1, (count, 3)) * ~grey[:, None]
     cos, sin = np.cos(values[:, 4]), np.sin(values[:, 4])
     width, height = 1 + values[:, 0], 1 + values[:, 1]
     placement = np.stack([cos * width, -sin * height, values[:, 2], sin * width, cos * height, values[:, 3]], 1)
@@ -77,6 +87,8 @@ def draw_changes(
         _tensor(placement.reshape(count, 2, 3), device),
         _tensor(1 + values[:, 5], device),
         _tensor(values[:, 6], device),
+        torch.from_numpy(grey).to(device),
+        _tensor(tint, device),
     )
 
 

@@ -44,6 +44,10 @@ class AugmentationSettings:
     """Relative change."""
     brightness: Annotated[float, Bounds(min=0, max=2)] = 0.15
     """In units of the range [-1, 1]."""
+    grey: Share = 0.15
+    """Of the pairs, this much is made grey: what is generated from a grey photo is to be grey."""
+    tint: BelowOne = 0.1
+    """Relative change of each colour, drawn separately."""
 
     def __post_init__(self) -> None:
         check_bounds(self)

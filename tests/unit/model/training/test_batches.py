@@ -17,7 +17,7 @@ from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressio
 from mien.model.training.settings import AugmentationSettings
 from tests.drawn_faces import dense_faces, drawn_faces
 
-PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 FACES = drawn_faces(people=5, each=3)
 
 
