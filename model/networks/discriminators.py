@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mien.model.networks.blocks import activate, conv, folded_heatmaps
+from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.networks.blocks import HEATMAP_GAIN, activate, conv, folded_heatmaps
+from mien.model.warping.masks import OPENINGS, opening_maps
 from mien.model.warping.picture_size import at_size
 
 
@@ -59,18 +61,20 @@ class IdentityDiscriminator(nn.Module):
 
 
 class ExpressionDiscriminator(nn.Module):
-    """D_e: does an image match a heatmap?
+    """D_e: does an image match keypoints?
 
     It answers for each of 8 × 8 positions (at 128 px), so the generator learns where the match fails; the likelihood of
-    the whole is that of the mean logit.
+    the whole is that of the mean logit. Beside the heatmaps it may see how much of each pixel is to lie in the open
+    mouth or in an open eye (`opening_maps`): lines alone do not say which side of them is inside.
     """
 
-    def __init__(self, patch_px: int, core_px: int, parts: int = 8, width: int = 64) -> None:
+    def __init__(self, patch_px: int, core_px: int, parts: int = 8, width: int = 64, openings: bool = True) -> None:
         super().__init__()
-        self.patch_px, self.core_px = patch_px, core_px
+        self.patch_px, self.core_px, self.openings = patch_px, core_px, openings
+        seen = 4 * parts + (4 * len(OPENINGS) if openings else 0)
         self.layers = nn.ModuleList(
             [
-                conv(3 * patch_px**2 + 4 * parts, width),
+                conv(3 * patch_px**2 + seen, width),
                 conv(width, 2 * width, stride=2),
                 conv(2 * width, 3 * width, stride=2),
             ]
@@ -78,17 +82,18 @@ class ExpressionDiscriminator(nn.Module):
         self.answer = conv(3 * width, 1, kernel_px=3)
 
     def forward(
-        self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
+        self, image: Float[Tensor, "batch 3 size size"], keypoints: KeypointInfo
     ) -> Float[Tensor, "batch positions"]:
-        """Logits, one per position, that `image` (in [-1, 1]) matches `heatmaps` (0..1)."""
-        return self.judge(self.features(image, heatmaps)[-1])
+        """Logits, one per position, that `image` (in [-1, 1]) matches the keypoints."""
+        return self.judge(self.features(image, keypoints)[-1])
 
-    def features(
-        self, image: Float[Tensor, "batch 3 size size"], heatmaps: Float[Tensor, "batch parts side side"]
-    ) -> list[Tensor]:
-        """What each layer sees of the image with the heatmaps."""
+    def features(self, image: Float[Tensor, "batch 3 size size"], keypoints: KeypointInfo) -> list[Tensor]:
+        """What each layer sees of the image with the keypoints."""
         pixels = F.pixel_unshuffle(at_size(image, self.patch_px * self.core_px), self.patch_px)
-        x = torch.cat([pixels, folded_heatmaps(heatmaps, self.core_px)], dim=1)
+        shown = [pixels, folded_heatmaps(keypoints.heatmaps, self.core_px)]
+        if self.openings:
+            shown.append(F.pixel_unshuffle(opening_maps(keypoints.points, 2 * self.core_px), 2) * HEATMAP_GAIN)
+        x = torch.cat(shown, dim=1)
         seen: list[Tensor] = []
         for layer in self.layers:
             x = activate(layer(x))

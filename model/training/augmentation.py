@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.model.landmarks.keypoints import KeypointInfo
@@ -59,6 +59,11 @@ class Changes:
         back = torch.linalg.inv(self.placement[:, :, :2])
         points = torch.einsum("bij,bpj->bpi", back, flipped.points - self.placement[:, None, :, 2])
         return KeypointInfo(self._moved(flipped.heatmaps, "zeros"), points)
+
+    def of(self, rows: Int[np.ndarray, " rows"]) -> Changes:
+        """Those of some of the pairs."""
+        chosen = torch.from_numpy(rows).to(self.gain.device)
+        return Changes(*(value[chosen] for value in vars(self).values()))
 
     def _moved(self, maps: Float[Tensor, "batch channels side side"], outside: str) -> Tensor:
         grid = F.affine_grid(self.placement, list(maps.shape), align_corners=False)

@@ -15,6 +15,7 @@ from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.dense_landmarks import asked_landmarks
 from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
+from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.tensors import from_uint8
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
@@ -22,7 +23,7 @@ from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.networks.base import Sources
-from mien.model.training.augmentation import draw_changes
+from mien.model.training.augmentation import Changes, draw_changes
 from mien.model.training.settings import AugmentationSettings
 
 
@@ -95,6 +96,16 @@ class FaceArrays:
         return Sources.stacked(photos, [self.keypoints(column, device) for column in columns], there)
 
 
+class Origin(NamedTuple):
+    """What the pairs of a batch were drawn from."""
+
+    photos: Int[np.ndarray, " batch"]
+    """Rows of the photos that the discriminators take for real: the targets, or the sources where there are none."""
+    sources: Int[np.ndarray, " batch"]
+    changes: Changes
+    """Of the pairs, by augmentation."""
+
+
 class PairBatch(NamedTuple):
     """Photos of one person each, of which one is the target; the people of a batch differ if there are enough."""
 
@@ -104,6 +115,7 @@ class PairBatch(NamedTuple):
     """I_t in [-1, 1]."""
     target_keypoints: KeypointInfo
     identities: Int[Tensor, " batch"]
+    origin: Origin
 
     @property
     def source(self) -> Float[Tensor, "batch 3 size size"]:
@@ -122,6 +134,9 @@ class CrossBatch(NamedTuple):
     sources: Sources
     """I_s, one or several."""
     target_keypoints: KeypointInfo
+    identities: Int[Tensor, " batch"]
+    """Of the sources."""
+    origin: Origin
 
     @property
     def source(self) -> Float[Tensor, "batch 3 size size"]:
@@ -148,16 +163,17 @@ def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[
 class TargetExpressions:
     """Target keypoints with another person's expression: the driver's, retargeted; the head turns as the driver's."""
 
-    def __init__(self, faces: FaceArrays) -> None:
+    def __init__(self, faces: FaceArrays, model: ShapeModel | None = None) -> None:
+        """With a shape model neutrals are found and heads are turned as in transfers of the generator that has it."""
         _, self._person_of = np.unique(faces.identities, return_inverse=True)
-        self._of = faces
-        self._neutrals = neutrals_by_person(faces.points, self._person_of)
+        self._of, self._model = faces, model
+        self._neutrals = neutrals_by_person(faces.points, self._person_of, model)
 
     def keypoints(
         self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"], device: torch.device | str = "cpu"
     ) -> KeypointInfo:
         """The keypoints of the expression of each driver on the face of the source in the same row."""
-        points = retarget(self._faces(source), self._faces(driver), RetargetSettings())
+        points = retarget(self._faces(source), self._faces(driver), RetargetSettings(), self._model)
         shown, expressed = (self._of.landmarks[rows].astype(np.float64) for rows in (source, driver))
         landmarks = asked_landmarks(shown, expressed, self._of.scheme, points)
         spec = self._of.spec
@@ -181,7 +197,9 @@ class PairSampler:
         if len(self._people) < 2:
             raise ModelError("training compares people: it needs several photos each of at least two")
         self._share = _shares(faces, self._people)
-        self._targets = TargetExpressions(faces)
+        self.shape_model = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
+        """Of the faces: the one that a generator trained on them keeps for its transfers."""
+        self._targets = TargetExpressions(faces, self.shape_model)
 
     def source_count(self, most: int) -> int:
         """How many sources the next pairs have: one in every other batch, else evenly 2 to `most`."""
@@ -203,11 +221,13 @@ class PairSampler:
             changes.photos(self.faces.photos(target, device)),
             changes.keypoints(self.faces.keypoints(target, device)),
             torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
+            Origin(target, source, changes),
         )
 
     def draw_cross(self, count: int, device: torch.device | str, sources: int = 1) -> CrossBatch:
         """The next `count` cross-person pairs, augmented; heads turn as the driver's do."""
         people = self._draw_people(2 * count)
+        self._part_from_drivers(people[:count], people[count:])
         rows = np.array([self.random.choice(self._people[n]) for n in people])
         source, driver = rows[:count], rows[count:]
         keypoints = self._targets.keypoints(source, driver, device)
@@ -216,6 +236,8 @@ class PairSampler:
         return CrossBatch(
             changes.sources(self.faces.sources(named, device, present)),
             changes.keypoints(keypoints),
+            torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
+            Origin(source, source, changes),
         )
 
     def _with_others(
@@ -235,6 +257,12 @@ class PairSampler:
                 drawn = self.random.permutation(others)[: count - 1]
                 rows[row, 1 : 1 + len(drawn)], present[row, 1 : 1 + len(drawn)] = drawn, True
         return rows, present
+
+    def _part_from_drivers(self, people: Int[np.ndarray, " batch"], drivers: Int[np.ndarray, " batch"]) -> None:
+        """Draws other drivers, by their shares, where the driver is the person."""
+        for n in np.flatnonzero(people == drivers):
+            others = np.where(np.arange(len(self._people)) == people[n], 0, self._share)
+            drivers[n] = self.random.choice(len(self._people), p=others / others.sum())
 
     def _draw_people(self, count: int) -> Int[np.ndarray, " batch"]:
         """By their shares; no person is drawn twice before all have been drawn once."""

@@ -41,8 +41,8 @@ class LossWeights:
     features: NotNegative = 1.0
     """Distance of D_e's features of the result and of the target photo."""
     identity: NotNegative = 2.0
-    """Squared distance of the embeddings of the result and of a photo of the person, where the embedder's weights are
-    installed."""
+    """Squared distance of the embeddings of the result and of a photo of the person. Where the embedder's weights are
+    not installed, `mien train` sets it to 0 and says so."""
     cycle: NotNegative = 0.5
     """‖·‖₁ between the source and the way back to it from a cross-person result."""
 

@@ -99,6 +99,14 @@ def mismatch_loss(false: Float[Tensor, "*false"], loss: GanLoss = "bce") -> Floa
     return -false_score(false, loss) if false.numel() else false.sum()
 
 
+def contrast_loss(
+    true: Float[Tensor, "*true"], false: Float[Tensor, "*false"], loss: GanLoss = "bce"
+) -> Float[Tensor, ""]:
+    """`pretraining_loss` where either kind of pairs may be missing, which then counts 0."""
+    of_true = -true_score(true, loss) if true.numel() else true.sum()
+    return of_true + mismatch_loss(false, loss)
+
+
 # --- Generator: be taken for the same person, and for a match of the target's keypoints -------------------------------
 #     L_GAN = E[ log D_id(Î_t, I_s) ] + E[ log D_e(Î_t, L_t) ]      maximised by G (the non-saturating form)
 

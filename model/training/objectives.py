@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Generated, Motion, Sources
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.embedder import DlibEmbedder
 from mien.model.networks.generator import Generator
 from mien.model.training import extra_losses, losses
 from mien.model.training.batches import CrossBatch, PairBatch
-from mien.model.training.loss_weights import LossWeights
+from mien.model.training.loss_weights import GanLoss, LossWeights
+from mien.model.training.negatives import Beside, swapped_pictures, where_changed
 from mien.model.training.settings import TrainSettings
 from mien.model.warping.face_chip import chips
 from mien.model.warping.picture_size import at_size
@@ -35,27 +38,63 @@ class Networks:
     identity: IdentityDiscriminator
     expression: ExpressionDiscriminator
     embedder: DlibEmbedder | None
-    """Of the identity term; None where its weights are not installed."""
+    """Of the identity term; None where there is none."""
 
 
-def pretraining_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
+def pretraining_terms(networks: Networks, batch: PairBatch, beside: Beside, settings: TrainSettings) -> Terms:
     """Of both discriminators, on real photos alone.
 
     D_id gets all pairs of the batch at once: true where the people are the same, false elsewhere. D_e gets a photo with
-    its own heatmap, against that of another photo of the same person and that of another person.
+    its own keypoints, against those of another photo of the same person and those of another person. Then the pictures
+    with swapped faces and the keypoints with a changed part, as in the game.
     """
-    identity, expression = networks.identity, networks.expression
-    first, second = identity.embed(torch.cat([batch.target, batch.source])).chunk(2)
+    identity, expression, loss = networks.identity, networks.expression, settings.gan_loss
+    first, second = identity.embed(torch.cat([batch.target, beside.others])).chunk(2)
     shape = (len(first), len(second), -1)
     logits = identity.judge(first[:, None].expand(shape), second[None].expand(shape))
     same = batch.identities[:, None] == batch.identities[None]
     own, others = batch.target_keypoints, (batch.source_keypoints, batch.target_keypoints.rolled())
-    false = torch.cat([expression(batch.target, other.heatmaps) for other in others])
-    matched = expression(batch.target, own.heatmaps)
-    return {
-        "pretrain_identity": losses.pretraining_loss(logits[same], logits[~same], settings.gan_loss),
-        "pretrain_expression": losses.pretraining_loss(matched, false, settings.gan_loss),
+    false = torch.cat([expression(batch.target, other) for other in others])
+    matched = expression(batch.target, own)
+    terms = {
+        "pretrain_identity": losses.pretraining_loss(logits[same], logits[~same], loss),
+        "pretrain_expression": losses.pretraining_loss(matched, false, loss),
     }
+    if settings.discriminators.swapped:
+        own_faces = (batch.source, batch.source_keypoints)
+        terms["pretrain_swapped"] = _swapped_term(
+            networks, (batch.target, own), own_faces, batch.identities, second, loss
+        )
+    if beside.changed is not None:
+        terms["pretrain_changed"] = _changed_term(networks, batch.target, own, matched, beside.changed, loss)
+    return terms
+
+
+def _swapped_term(
+    networks: Networks,
+    photos: tuple[Tensor, KeypointInfo],
+    own: tuple[Tensor, KeypointInfo],
+    identities: Tensor,
+    others: Float[Tensor, "batch features"],
+    loss: GanLoss,
+) -> Float[Tensor, ""]:
+    """D_id on photos with swapped faces, each beside the embedding of another photo of its person."""
+    swapped = swapped_pictures((photos[0], photos[1].points), own, identities)
+    logits = networks.identity.judge(networks.identity.embed(swapped.images), others)
+    return losses.contrast_loss(logits[swapped.own], logits[~swapped.own], loss)
+
+
+def _changed_term(
+    networks: Networks,
+    photos: Tensor,
+    own: KeypointInfo,
+    matched: Float[Tensor, "batch positions"],
+    changed: KeypointInfo,
+    loss: GanLoss,
+) -> Float[Tensor, ""]:
+    """D_e on photos with their own keypoints, against those with a changed part, where the two differ."""
+    where = where_changed(own.heatmaps, changed.heatmaps, matched.shape[1])
+    return losses.contrast_loss(matched[where], networks.expression(photos, changed)[where], loss)
 
 
 def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
@@ -65,68 +104,114 @@ def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -
     return {"generator": _weighted(terms, settings.weights), **terms}
 
 
-def adversarial_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
+def adversarial_terms(networks: Networks, batch: PairBatch, beside: Beside, settings: TrainSettings) -> Terms:
     """Of all three networks. One pass through the discriminators serves both sides of the game."""
-    identity, expression, loss = networks.identity, networks.expression, settings.gan_loss
     made = networks.generator(batch.sources, batch.target_keypoints, batch.target.shape[-1])
-    heatmaps = batch.target_keypoints.heatmaps
-    source, target = identity.embed(torch.cat([batch.source, batch.target])).chunk(2)
-    identity_real, identity_drawn = (identity.judge(image, source) for image in (target, identity.embed(made.image)))
-    matched, drawn = (expression.features(image, heatmaps) for image in (batch.target, made.image))
-    real = matched if settings.expression_real_pair == "matched" else expression.features(batch.source, heatmaps)
-    expression_real, expression_drawn = (expression.judge(features[-1]) for features in (real, drawn))
+    shown = _Shown(batch.target, batch.target_keypoints, (batch.source, batch.source_keypoints), batch.identities)
+    literal = batch.source if settings.expression_real_pair == "literal" else None
+    judged = _judged(networks, shown, (made.image, batch.target_keypoints), beside, settings, literal)
     terms = _likeness_terms(networks, made, batch, settings)
     terms |= {
-        "generator_identity": losses.generator_identity_loss(identity_drawn, loss),
-        "generator_expression": losses.generator_expression_loss(expression_drawn, loss),
+        "generator_identity": losses.generator_identity_loss(judged.identity, settings.gan_loss),
+        "generator_expression": losses.generator_expression_loss(judged.expression, settings.gan_loss),
     }
     if settings.weights.features:
-        terms["generator_features"] = extra_losses.feature_distance(matched, drawn)
+        terms["generator_features"] = extra_losses.feature_distance(judged.photo_features, judged.drawn_features)
     if networks.embedder is not None and settings.weights.identity:
         points = batch.target_keypoints.points
-        shown = (batch.target, points), (made.image, points)
-        terms["generator_embedding"] = _embedding_term(networks.embedder, *shown, settings.identity_share)
-    game = {
-        "discriminator_identity": losses.identity_discriminator_loss(identity_real, identity_drawn, loss),
-        "discriminator_expression": losses.expression_discriminator_loss(expression_real, expression_drawn, loss),
-    }
-    discriminators = game["discriminator_identity"] + game["discriminator_expression"]
-    if settings.mismatched:
-        foreign = expression(batch.target, batch.target_keypoints.rolled().heatmaps)
-        strangers = identity.judge(target, source.roll(1, 0))[batch.identities != batch.identities.roll(1, 0)]
-        game["mismatched_identity"] = losses.mismatch_loss(strangers, loss)
-        game["mismatched_expression"] = losses.mismatch_loss(foreign, loss)
-        mismatched = game["mismatched_identity"] + game["mismatched_expression"]
-        discriminators = discriminators + settings.mismatched * mismatched
-    return {"generator": _weighted(terms, settings.weights), **terms, "discriminators": discriminators, **game}
+        faces = (batch.target, points), (made.image, points)
+        terms["generator_embedding"] = _embedding_term(networks.embedder, *faces, settings.identity_share)
+    return {"generator": _weighted(terms, settings.weights), **terms, **judged.game}
 
 
-def cross_terms(networks: Networks, batch: CrossBatch, settings: TrainSettings) -> Terms:
-    """Of the generator for another person's expression. There is no photo of the result, so both discriminators and the
-    embedder judge it, and the way back to the source."""
+def cross_terms(networks: Networks, batch: CrossBatch, beside: Beside, settings: TrainSettings) -> Terms:
+    """For another person's expression. There is no photo of the result, so both discriminators and the embedder judge
+    it, and the way back to the source. The real pairs of the discriminators are of the source photo."""
     weights, loss = settings.weights, settings.gan_loss
     made = networks.generator(batch.sources, batch.target_keypoints, batch.source.shape[-1])
-    identity, expression = networks.identity, networks.expression
-    same = identity.judge(identity.embed(made.image), identity.embed(batch.source).detach())
-    match = expression(made.image, batch.target_keypoints.heatmaps)
+    own = batch.source, batch.source_keypoints
+    shown = _Shown(batch.source, batch.source_keypoints, own, batch.identities)
+    judged = _judged(networks, shown, (made.image, batch.target_keypoints), beside, settings)
     terms = {
-        "cross_identity": losses.generator_identity_loss(same, loss),
-        "cross_expression": losses.generator_expression_loss(match, loss),
+        "cross_identity": losses.generator_identity_loss(judged.identity, loss),
+        "cross_expression": losses.generator_expression_loss(judged.expression, loss),
     }
-    total = weights.gan * (terms["cross_identity"] + terms["cross_expression"])
     if weights.cycle:
         way_back = Sources.single(made.image, batch.target_keypoints)
         back = networks.generator(way_back, batch.source_keypoints, batch.source.shape[-1])
         terms["cross_cycle"] = losses.reconstruction_loss(batch.source, back.image)
-        total = total + weights.cycle * terms["cross_cycle"]
     if networks.embedder is not None and weights.identity:
-        shown = (batch.source, batch.source_keypoints.points), (made.image, batch.target_keypoints.points)
-        terms["cross_embedding"] = _embedding_term(networks.embedder, *shown, settings.identity_share)
-        total = total + weights.identity * terms["cross_embedding"]
+        faces = (batch.source, batch.source_keypoints.points), (made.image, batch.target_keypoints.points)
+        terms["cross_embedding"] = _embedding_term(networks.embedder, *faces, settings.identity_share)
     if made.motion is not None and weights.smoothness:
         terms["cross_smoothness"] = _variation(made.motion, batch.sources)
-        total = total + weights.smoothness * terms["cross_smoothness"]
-    return {"generator": total, **terms}
+    game = judged.game if settings.discriminators.cross else {}
+    return {"generator": _weighted(terms, weights), **terms, **game}
+
+
+class _Shown(NamedTuple):
+    """Real photos, as the discriminators judge them."""
+
+    photos: Float[Tensor, "batch 3 size size"]
+    keypoints: KeypointInfo
+    own: tuple[Float[Tensor, "batch 3 size size"], KeypointInfo]
+    """Other photos of the same people, or the same ones."""
+    identities: Int[Tensor, " batch"]
+
+
+class _Judged(NamedTuple):
+    """What the discriminators say of drawn images, and their own loss."""
+
+    identity: Float[Tensor, " batch"]
+    expression: Float[Tensor, "batch positions"]
+    photo_features: list[Tensor]
+    drawn_features: list[Tensor]
+    game: Terms
+
+
+def _judged(
+    networks: Networks,
+    shown: _Shown,
+    drawn: tuple[Float[Tensor, "batch 3 size size"], KeypointInfo],
+    beside: Beside,
+    settings: TrainSettings,
+    literal: Float[Tensor, "batch 3 size size"] | None = None,
+) -> _Judged:
+    """Real and drawn pairs; `literal`: the photos of D_e's real pair, if they are not those of the keypoints."""
+    identity, expression, loss, wanted = (
+        networks.identity,
+        networks.expression,
+        settings.gan_loss,
+        settings.discriminators,
+    )
+    others, photos = identity.embed(torch.cat([beside.others, shown.photos])).chunk(2)
+    same, same_drawn = identity.judge(photos, others), identity.judge(identity.embed(drawn[0]), others)
+    features, features_drawn = expression.features(shown.photos, shown.keypoints), expression.features(*drawn)
+    matched, match_drawn = expression.judge(features[-1]), expression.judge(features_drawn[-1])
+    real = matched if literal is None else expression(literal, shown.keypoints)
+    game = {
+        "discriminator_identity": losses.identity_discriminator_loss(same, same_drawn, loss),
+        "discriminator_expression": losses.expression_discriminator_loss(real, match_drawn, loss),
+    }
+    weight_of = dict.fromkeys(game, 1.0)
+    if settings.mismatched:
+        foreign = expression(shown.photos, shown.keypoints.rolled())
+        strangers = identity.judge(photos, others.roll(1, 0))[shown.identities != shown.identities.roll(1, 0)]
+        game["mismatched_identity"] = losses.mismatch_loss(strangers, loss)
+        game["mismatched_expression"] = losses.mismatch_loss(foreign, loss)
+        weight_of |= {"mismatched_identity": settings.mismatched, "mismatched_expression": settings.mismatched}
+    if wanted.swapped:
+        game["swapped_identity"] = _swapped_term(
+            networks, (shown.photos, shown.keypoints), shown.own, shown.identities, others, loss
+        )
+        weight_of["swapped_identity"] = wanted.swapped
+    if beside.changed is not None:
+        game["changed_expression"] = _changed_term(
+            networks, shown.photos, shown.keypoints, matched, beside.changed, loss
+        )
+        weight_of["changed_expression"] = wanted.changed_parts
+    total = torch.stack([weight_of[name] * term for name, term in game.items()]).sum()
+    return _Judged(same_drawn, match_drawn, features, features_drawn, {"discriminators": total, **game})
 
 
 def _likeness_terms(networks: Networks, made: Generated, batch: PairBatch, settings: TrainSettings) -> Terms:
@@ -167,9 +252,9 @@ def _embedding_term(
 ) -> Float[Tensor, ""]:
     """How far the faces of drawn images are from those of photos, both with their landmarks; of a share of them."""
     count = math.ceil(share * len(photo[0]))
-    with torch.no_grad():
-        expected = embedder(chips(photo[0][:count], photo[1][:count]))
     with torch.autocast(photo[0].device.type, enabled=False):  # an embedding is a sum of many small differences
+        with torch.no_grad():
+            expected = embedder(chips(photo[0][:count].float(), photo[1][:count]))
         found = embedder(chips(drawn[0][:count].float(), drawn[1][:count]))
     return extra_losses.identity_loss(found, expected)
 
@@ -186,5 +271,10 @@ def _weighted(terms: Terms, weights: LossWeights) -> Float[Tensor, ""]:
         "generator_expression": weights.gan,
         "generator_features": weights.features,
         "generator_embedding": weights.identity,
+        "cross_identity": weights.gan,
+        "cross_expression": weights.gan,
+        "cross_cycle": weights.cycle,
+        "cross_embedding": weights.identity,
+        "cross_smoothness": weights.smoothness,
     }
     return torch.stack([weight_of[name] * term for name, term in terms.items()]).sum()

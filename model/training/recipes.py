@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 from mien.model.networks.config import GeneratorConfig
+from mien.model.training.discriminator_settings import PATENT_DISCRIMINATORS
 from mien.model.training.loss_weights import PATENT
 from mien.model.training.settings import TrainSettings
 from mien.model.training.stopping import StopSettings
@@ -25,6 +26,7 @@ RECIPES: dict[Recipe, TrainSettings] = {
         generator=GeneratorConfig(kind="residual", keeps_source=False),
         weights=PATENT,
         mismatched=0.0,
+        discriminators=PATENT_DISCRIMINATORS,
         cross_every_steps=0,
         max_sources=1,
         pair_candidates=1,

@@ -22,6 +22,7 @@ from mien.model.configuration.bounds import (
 from mien.model.errors import SettingsError
 from mien.model.networks.config import GeneratorConfig
 from mien.model.precision import Precision
+from mien.model.training.discriminator_settings import DiscriminatorSettings
 from mien.model.training.loss_weights import GanLoss, LossWeights, RealPair
 from mien.model.training.stopping import StopSettings
 
@@ -111,6 +112,7 @@ class TrainSettings:
     mismatched: NotNegative = 0.5
     """Weight of real pairs that do not belong together in the discriminators' losses beside the generator; 0 is the
     patent's loss alone."""
+    discriminators: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     cross_every_steps: CountOrZero = 4
     """In the adversarial part every so many updates are of cross-person pairs: another person's expression, retargeted,
     with no photo to compare with. 0 leaves them out."""

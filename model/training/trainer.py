@@ -19,10 +19,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mien.model.device import pick_device, uses_bfloat16
-from mien.model.networks.build import build_networks, embedder_at_hand
+from mien.model.networks.build import build_networks, identity_embedder
 from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler
 from mien.model.training.losses import EQUILIBRIUM
 from mien.model.training.muon import Muon
+from mien.model.training.negatives import draw_beside
 from mien.model.training.objectives import (
     Networks,
     Terms,
@@ -41,7 +42,13 @@ from mien.model.training.optimizers import (
 )
 from mien.model.training.settings import TrainSettings
 from mien.model.training.stopping import StopReason, StopState
-from mien.model.training.validation import draw_samples, expression_auc, identity_auc, validate_generator
+from mien.model.training.validation import (
+    DrawnPairs,
+    draw_pairs,
+    draw_samples,
+    likeness,
+    measure_discriminators,
+)
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors, and what JSON holds."""
@@ -50,20 +57,28 @@ _BEST = "best."
 
 
 class Trainer:
-    """Trains on `faces`. Two trainers with the same settings, faces and state make the same updates."""
+    """Trains on `faces`. Two trainers with the same settings, faces and state make the same updates.
+
+    Raises:
+        DetectorError: there is an identity term, and the package with the embedder's weights is not installed.
+    """
 
     def __init__(self, settings: TrainSettings, faces: FaceArrays, device: str = "auto") -> None:
         self.settings = settings
         self.device = pick_device(device)
         self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
         self.generator, self.identity, self.expression = build_networks(
-            settings.generator, settings.discriminator_width, settings.seed, self.device
+            settings.generator,
+            settings.discriminator_width,
+            settings.seed,
+            self.device,
+            settings.discriminators.openings,
         )
         self._networks_at_work = Networks(
             self.generator,
             self.identity,
             self.expression,
-            embedder_at_hand(self.device) if settings.weights.identity else None,
+            identity_embedder(self.device) if settings.weights.identity else None,
         )
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self._optimize_generator = generator_optimizers(self.generator, settings)
@@ -107,9 +122,10 @@ class Trainer:
         with self._timed():
             set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
             batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
+            beside = draw_beside(self.sampler, batch, self.settings)
             with self._autocast():
-                terms = pretraining_terms(self._networks_at_work, batch, self.settings)
-            loss = terms["pretrain_identity"] + terms["pretrain_expression"]
+                terms = pretraining_terms(self._networks_at_work, batch, beside, self.settings)
+            loss = torch.stack(list(terms.values())).sum()
             self._backward(loss, [self._optimize_discriminators])
             self._optimize_discriminators.step()
             self.pretrained_steps += 1
@@ -137,42 +153,40 @@ class Trainer:
         if not self.adversarial:
             return self._photo_update(self.sampler.draw(count, self.device, sources))
         if every and self.step % every == every - 1:
-            return self._cross_update(self.sampler.draw_cross(count, self.device, sources))
-        return self._adversarial_update(self.sampler.draw(count, self.device, sources))
+            return self._judged_update(self.sampler.draw_cross(count, self.device, sources))
+        return self._judged_update(self.sampler.draw(count, self.device, sources))
 
     def _photo_update(self, batch: PairBatch) -> Terms:
         """The generator learns from the target photos alone."""
         with self._autocast():
             terms = photo_terms(self._networks_at_work, batch, self.settings)
-        self._backward_generator(terms["generator"])
-        self._step_generator()
+        self._step_networks(terms)
         return terms
 
-    def _cross_update(self, batch: CrossBatch) -> Terms:
-        """The generator learns from being judged; the discriminators stay as they are."""
+    def _judged_update(self, batch: PairBatch | CrossBatch) -> Terms:
+        """All three networks learn; from cross-person pairs the discriminators only if they are to."""
+        beside = draw_beside(self.sampler, batch, self.settings)
         with self._autocast():
-            terms = cross_terms(self._networks_at_work, batch, self.settings)
-        self._backward_generator(terms["generator"])
-        self._step_generator()
+            if isinstance(batch, CrossBatch):
+                terms = cross_terms(self._networks_at_work, batch, beside, self.settings)
+            else:
+                terms = adversarial_terms(self._networks_at_work, batch, beside, self.settings)
+        self._step_networks(terms)
         return terms
 
-    def _adversarial_update(self, batch: PairBatch) -> Terms:
-        """All three networks learn; the gradient of each side of the game goes to its own weights only."""
-        with self._autocast():
-            terms = adversarial_terms(self._networks_at_work, batch, self.settings)
-        self._backward_generator(terms["generator"], retain_graph=True)
-        self._backward(terms["discriminators"], [self._optimize_discriminators])
-        self._step_generator()
-        self._optimize_discriminators.step()
-        return terms
+    def _step_networks(self, terms: Terms) -> None:
+        """The gradient of each side of the game goes to its own weights only."""
+        game = terms.get("discriminators")
+        self._backward_generator(terms["generator"], retain_graph=game is not None)
+        if game is not None:
+            self._backward(game, [self._optimize_discriminators])
+            self._optimize_discriminators.step()
+        for optimizer in self._optimize_generator:
+            optimizer.step()
 
     def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
         self._backward(loss, self._optimize_generator, retain_graph)
         nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.max_gradient)
-
-    def _step_generator(self) -> None:
-        for optimizer in self._optimize_generator:
-            optimizer.step()
 
     @staticmethod
     def _backward(
@@ -239,19 +253,18 @@ class Trainer:
 
     def measure(self, held_out: FaceArrays) -> dict[str, float]:
         """The same, without an effect on when training stops."""
-        measured = validate_generator(self.average, held_out, self.settings.validation_pairs)
-        return measured | self.validate_discriminators(held_out)
+        drawn = draw_pairs(self.average, held_out, self.settings.validation_pairs)
+        measured = likeness(drawn, held_out)
+        # Until the discriminators take part they have not seen a drawn picture.
+        return measured | self.validate_discriminators(held_out, drawn if self.adversarial else None)
 
-    def validate_discriminators(self, held_out: FaceArrays) -> dict[str, float]:
-        """`identity_auc` (same person against another) and `expression_auc` (own heatmap against another)."""
-        return {
-            "identity_auc": identity_auc(self.identity, held_out),
-            "expression_auc": expression_auc(self.expression, held_out),
-        }
+    def validate_discriminators(self, held_out: FaceArrays, drawn: DrawnPairs | None = None) -> dict[str, float]:
+        """The areas under the curves of both (`discriminator_measures.py`)."""
+        return measure_discriminators(self.identity, self.expression, held_out, self.settings, drawn)
 
     def sample_grid(self, held_out: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
         """A sheet of samples of the averaged generator."""
-        return draw_samples(self.average, held_out, rows)
+        return draw_samples(self.average, held_out, rows, self.sampler.shape_model)
 
     # --- State --------------------------------------------------------------------------------------------------------
 

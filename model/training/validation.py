@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +11,15 @@ from torch import Tensor
 
 from mien.model.evaluation import metrics
 from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.contact_sheet import sample_grid
 from mien.model.images.tensors import to_uint8
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.generator import Generator
+from mien.model.training import discriminator_measures as measures
 from mien.model.training.batches import FaceArrays, TargetExpressions
+from mien.model.training.settings import TrainSettings
 
 BATCH = 16
 PAIRS_SEED = 20200108
@@ -25,12 +28,45 @@ PAIRS_SEED = 20200108
 Rows = Int[np.ndarray, " rows"]
 
 
-def validate_generator(generator: Generator, faces: FaceArrays, pairs: int) -> dict[str, float]:
-    """Same-person pairs: `l1` and `ssim` and `psnr` of what is drawn against the target photo, images in 0..1."""
+class DrawnPairs(NamedTuple):
+    """The pairs of a validation, of one person each, and what was drawn for them."""
+
+    source: Rows
+    target: Rows
+    images: Float[Tensor, "rows 3 size size"]
+
+
+def draw_pairs(generator: Generator, faces: FaceArrays, pairs: int) -> DrawnPairs:
+    """So many fixed pairs."""
     source, target = same_person_pairs(faces.identities, pairs, PAIRS_SEED)
-    drawn, photos = _unit(draw(generator, faces, source, target)), _unit(faces.photos(target))
-    measures = {"l1": metrics.l1, "psnr": metrics.psnr, "ssim": metrics.ssim}
-    return {name: float(measure(drawn, photos).mean()) for name, measure in measures.items()}
+    return DrawnPairs(source, target, draw(generator, faces, source, target))
+
+
+def likeness(drawn: DrawnPairs, faces: FaceArrays) -> dict[str, float]:
+    """`l1` and `ssim` and `psnr` of what was drawn against the target photo, images in 0..1."""
+    images, photos = _unit(drawn.images), _unit(faces.photos(drawn.target))
+    compared = {"l1": metrics.l1, "psnr": metrics.psnr, "ssim": metrics.ssim}
+    return {name: float(measure(images, photos).mean()) for name, measure in compared.items()}
+
+
+def measure_discriminators(
+    identity: IdentityDiscriminator,
+    expression: ExpressionDiscriminator,
+    faces: FaceArrays,
+    settings: TrainSettings,
+    drawn: DrawnPairs | None = None,
+) -> dict[str, float]:
+    """The areas under the curves of `discriminator_measures.py`; real against drawn where something was drawn."""
+    pairs = settings.validation_pairs
+    found = {
+        "identity_auc": measures.identity_auc(identity, faces, settings.augmentation),
+        "identity_auc_swapped": measures.swapped_auc(identity, faces, pairs),
+        "expression_auc": measures.expression_auc(expression, faces),
+        **measures.part_aucs(expression, faces, pairs),
+    }
+    if drawn is None:
+        return found
+    return found | measures.drawn_aucs(identity, expression, faces, (drawn.source, drawn.target), drawn.images)
 
 
 def draw(generator: Generator, faces: FaceArrays, sources: Rows, targets: Rows) -> Float[Tensor, "rows 3 size size"]:
@@ -56,43 +92,14 @@ def draw_targets(
     return torch.cat(drawn).float().cpu()
 
 
-def identity_auc(discriminator: IdentityDiscriminator, faces: FaceArrays) -> float:
-    """Area under the ROC curve of D_id over all pairs of different photos: same person against different people.
-
-    NaN where the faces hold no pair of one of the two sorts.
-    """
-    device = next(discriminator.parameters()).device
-    with torch.inference_mode():
-        embeddings = torch.cat([discriminator.embed(faces.photos(rows, device)) for rows in _batches(len(faces))])
-        logits = np.stack(
-            [discriminator.judge(embeddings, one.expand_as(embeddings)).cpu().numpy() for one in embeddings]
-        )
-    same = faces.identities[:, None] == faces.identities[None]
-    return metrics.auc(logits[same & ~np.eye(len(faces), dtype=bool)], logits[~same])
-
-
-def expression_auc(discriminator: ExpressionDiscriminator, faces: FaceArrays) -> float:
-    """Area under the ROC curve of D_e: each photo with its own heatmap against that with another photo's."""
-    others = (np.arange(len(faces)) + np.random.default_rng(PAIRS_SEED).integers(1, len(faces), len(faces))) % len(
-        faces
-    )
-    device = next(discriminator.parameters()).device
-    own: list[np.ndarray] = []
-    foreign: list[np.ndarray] = []
-    with torch.inference_mode():
-        for rows in _batches(len(faces)):
-            photos = faces.photos(rows, device)
-            own.append(discriminator(photos, faces.keypoints(rows, device).heatmaps).mean(1).cpu().numpy())
-            foreign.append(discriminator(photos, faces.keypoints(others[rows], device).heatmaps).mean(1).cpu().numpy())
-    return metrics.auc(np.concatenate(own), np.concatenate(foreign))
-
-
-def draw_samples(generator: Generator, faces: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
+def draw_samples(
+    generator: Generator, faces: FaceArrays, rows: int, model: ShapeModel | None = None
+) -> UInt8[np.ndarray, "height width 3"]:
     """A sheet of fixed pairs: a person's photo, another photo of the same person and what is drawn for it; then a photo
     of another person and what is drawn for that expression, retargeted as in training."""
     source, target = same_person_pairs(faces.identities, rows, PAIRS_SEED)
     drivers = np.array([_stranger(faces, row, n) for n, row in enumerate(source.tolist())])
-    targets = TargetExpressions(faces).keypoints(source, drivers)
+    targets = TargetExpressions(faces, model).keypoints(source, drivers)
     columns = [faces.photos(source), faces.photos(target), draw(generator, faces, source, target)]
     columns += [faces.photos(drivers), draw_targets(generator, faces, source, targets)]
     return sample_grid([to_uint8(column) for column in columns], ["source", "target", "drawn", "driver", "drawn"])
@@ -105,7 +112,3 @@ def _stranger(faces: FaceArrays, row: int, turn: int) -> int:
 
 def _unit(images: Float[Tensor, "batch 3 size size"]) -> Float[np.ndarray, "batch size size 3"]:
     return ((images + 1) / 2).permute(0, 2, 3, 1).numpy()
-
-
-def _batches(count: int) -> Sequence[Rows]:
-    return [np.arange(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]

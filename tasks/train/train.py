@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,9 +13,9 @@ import numpy as np
 from mien.model.configuration.refine import changes
 from mien.model.configuration.toml import as_toml
 from mien.model.device import keep_freed_memory
-from mien.model.errors import WeightsError
+from mien.model.errors import DetectorError, WeightsError
 from mien.model.evaluation.pairs import thinned
-from mien.model.expression.shape_model import ShapeModel
+from mien.model.graphs.dlib_weights import EMBEDDING, weight_file
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px
@@ -50,6 +51,7 @@ from mien.tasks.train.run_log import RunLog
 from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folder
 
 CODE = source_digest(__name__)
+_log = logging.getLogger("mien.tasks")
 
 EXPORTED = "exported"
 """Folder of the trained generator, beside its checkpoints."""
@@ -103,6 +105,21 @@ def resolve_settings(
         raise UsageError(
             f"a generator of {size_px} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
         )
+    return without_missing_terms(settings)
+
+
+def without_missing_terms(settings: TrainSettings) -> TrainSettings:
+    """The settings with `weights.identity` at 0 where the embedder's weights are not installed; logs that in one line.
+
+    So the fingerprint, the run and the model card tell such a training from one with the term.
+    """
+    if not settings.weights.identity:
+        return settings
+    try:
+        weight_file(EMBEDDING)
+    except DetectorError as error:
+        _log.warning("training goes without the identity term (train.weights.identity = 0): %s", error)
+        return replace(settings, weights=replace(settings.weights, identity=0.0))
     return settings
 
 
@@ -290,7 +307,7 @@ def _save_exported(
         "weights": licences.as_json(licences.training_licences(root, sets)),
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
-    shapes = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
+    shapes = trainer.sampler.shape_model
     ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes, scheme=faces.scheme).save(
         folder
     )

@@ -9,6 +9,7 @@ import torch
 
 from mien.model.errors import SettingsError
 from mien.model.landmarks.keypoints import KeypointInfo
+from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.networks.base import Sources
 from mien.model.networks.blocks import HEATMAP_GAIN, folded_heatmaps, level, resize_heatmaps
 from mien.model.networks.config import SIZES_PX, WIDTHS, GeneratorConfig, GeneratorKind
@@ -84,7 +85,18 @@ def test_discriminators_give_a_logit_per_pair(size_px: int) -> None:
     identity = IdentityDiscriminator(config.size_px, config.patch_px, width=8)
     expression = ExpressionDiscriminator(config.patch_px, config.core_px, width=8)
     assert identity(images(2, size_px), images(2, size_px, seed=3)).shape == (2,)
-    assert expression(images(2, size_px), keypoints().heatmaps).shape[0] == 2
+    assert expression(images(2, size_px), keypoints()).shape[0] == 2
+
+
+def test_the_expression_discriminator_sees_openings_only_where_it_is_to() -> None:
+    image, heatmaps = images(1, 128), keypoints(1, 64).heatmaps
+    points = torch.from_numpy(reference_landmarks(AlignmentSettings(size_px=128)))[None].float() / 64 - 1
+    lowered = points.clone()
+    lowered[:, [65, 66, 67]] += torch.tensor([0.0, 0.2])
+    for openings in (True, False):
+        network = ExpressionDiscriminator(4, 32, width=8, openings=openings)
+        same = torch.equal(*(network(image, KeypointInfo(heatmaps, asked)) for asked in (points, lowered)))
+        assert same is not openings
 
 
 def test_the_identity_discriminator_does_not_care_which_photo_comes_first() -> None:

@@ -10,8 +10,10 @@ import torch
 
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import same_person_pairs
+from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
+from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
 from mien.model.training.settings import AugmentationSettings
@@ -116,6 +118,37 @@ def test_cross_pairs_have_another_persons_expression_on_the_own_face() -> None:
     assert batch.target_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
     assert (batch.target_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
     assert not torch.equal(batch.target_keypoints.points, batch.source_keypoints.points)
+
+
+@pytest.mark.parametrize("people", [2, 3, 5])
+def test_the_driver_is_somebody_else_however_few_people_there_are(people: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces, drawn = drawn_faces(people=people, each=3), []
+    sampler = PairSampler(faces, PLAIN, seed=0)
+    keypoints = TargetExpressions.keypoints
+
+    def noted(self: TargetExpressions, source: np.ndarray, driver: np.ndarray, device: str = "cpu") -> KeypointInfo:
+        drawn.append((faces.identities[source], faces.identities[driver]))
+        return keypoints(self, source, driver, device)
+
+    monkeypatch.setattr(TargetExpressions, "keypoints", noted)
+    for _ in range(20):
+        batch = sampler.draw_cross(4, "cpu")
+        assert batch.identities.tolist() == drawn[-1][0].tolist()
+    sources, drivers = (np.concatenate(side) for side in zip(*drawn, strict=True))
+    assert (sources != drivers).all()
+    assert set(drivers) == set(range(people))
+
+
+def test_cross_pairs_are_asked_as_transfers_ask() -> None:
+    sampler, rows = PairSampler(FACES, PLAIN, seed=0), np.arange(len(FACES))
+    asked = TargetExpressions(FACES, sampler.shape_model).keypoints(rows, np.roll(rows, 4))
+    plain = TargetExpressions(FACES).keypoints(rows, np.roll(rows, 4))
+    batch = sampler.draw_cross(5, "cpu")
+    found = [(asked.points - points).abs().amax((1, 2)).min() for points in batch.target_keypoints.points]
+    assert (asked.points - plain.points).abs().max() > 1e-3
+    expected = ShapeModel.fit(FACES.points.astype(np.float64), FACES.identities)
+    np.testing.assert_array_equal(sampler.shape_model.mean, expected.mean)
+    assert len(found) == 5
 
 
 def test_its_own_expression_asks_a_face_for_what_it_shows() -> None:

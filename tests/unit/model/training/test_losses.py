@@ -88,3 +88,11 @@ def test_equilibria_are_what_an_undecided_discriminator_pays(kind: losses.GanLos
     undecided = torch.full((3,), 0.5 if kind == "least_squares" else 0.0)
     loss = losses.identity_discriminator_loss(undecided, undecided, kind)
     assert loss.item() == pytest.approx(losses.EQUILIBRIUM[kind])
+
+
+def test_contrast_loss_is_that_of_pretraining_and_does_without_either_kind_of_pairs() -> None:
+    true, false = torch.tensor([THREE_QUARTERS, HALF]), torch.tensor([QUARTER])
+    assert torch.equal(losses.contrast_loss(true, false), losses.pretraining_loss(true, false))
+    assert losses.contrast_loss(true[:0], false).item() == pytest.approx(-math.log(3 / 4))
+    assert losses.contrast_loss(true[1:], false[:0]).item() == pytest.approx(LOG2)
+    assert losses.contrast_loss(true[:0], false[:0]).item() == 0

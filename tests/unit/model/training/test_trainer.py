@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from mien.model.device import pick_device, uses_bfloat16
+from mien.model.errors import DetectorError
 from mien.model.landmarks.heatmap_spec import HeatmapForm
 from mien.model.networks.config import GeneratorConfig, GeneratorKind
+from mien.model.training.discriminator_settings import PATENT_DISCRIMINATORS, DiscriminatorSettings
 from mien.model.training.loss_weights import PATENT, GanLoss
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
@@ -42,7 +44,8 @@ def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
 def test_pretraining_moves_the_discriminators_alone() -> None:
     trainer = Trainer(SETTINGS, FACES, "cpu")
     generator, identity, expression = map(weights, (trainer.generator, trainer.identity, trainer.expression))
-    assert set(trainer.pretrain()) == {"pretrain_identity", "pretrain_expression"}
+    named = trainer.pretrain()
+    assert set(named) == {"pretrain_identity", "pretrain_expression", "pretrain_swapped", "pretrain_changed"}
     assert same(generator, weights(trainer.generator))
     assert not same(identity, weights(trainer.identity))
     assert not same(expression, weights(trainer.expression))
@@ -59,7 +62,9 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
 
 
 def test_the_patents_loss_is_there_as_it_is_written() -> None:
-    named = Trainer(replace(SETTINGS, weights=PATENT, mismatched=0.0), FACES, "cpu").train_step()
+    settings = replace(SETTINGS, weights=PATENT, mismatched=0.0, discriminators=PATENT_DISCRIMINATORS)
+    assert set(Trainer(settings, FACES, "cpu").pretrain()) == {"pretrain_identity", "pretrain_expression"}
+    named = Trainer(settings, FACES, "cpu").train_step()
     terms = {"generator_identity", "generator_expression", "generator_l1"}
     discriminators = {"discriminator_identity", "discriminator_expression"}
     assert terms | discriminators | {"generator", "discriminators"} == set(named)
@@ -85,21 +90,39 @@ def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
 
 
 def test_mismatched_photos_count_among_the_false_pairs() -> None:
-    named = Trainer(replace(SETTINGS, mismatched=0.25), FACES, "cpu").train_step()
+    discriminators = DiscriminatorSettings(swapped=0.125, changed_parts=2.0)
+    named = Trainer(replace(SETTINGS, mismatched=0.25, discriminators=discriminators), FACES, "cpu").train_step()
     game = named["discriminator_identity"] + named["discriminator_expression"]
     mismatched = named["mismatched_identity"] + named["mismatched_expression"]
-    assert named["discriminators"] == pytest.approx(game + 0.25 * mismatched, rel=1e-5)
+    nearly = 0.125 * named["swapped_identity"] + 2.0 * named["changed_expression"]
+    assert named["discriminators"] == pytest.approx(game + 0.25 * mismatched + nearly, rel=1e-5)
 
 
-def test_cross_person_updates_come_in_turn_and_leave_the_discriminators_alone() -> None:
-    trainer = Trainer(replace(SETTINGS, cross_every_steps=2), FACES, "cpu")
+@pytest.mark.parametrize("learn", [True, False])
+def test_cross_person_updates_come_in_turn_and_the_discriminators_may_learn_from_them(learn: bool) -> None:
+    discriminators = DiscriminatorSettings(cross=learn)
+    trainer = Trainer(replace(SETTINGS, cross_every_steps=2, discriminators=discriminators), FACES, "cpu")
     assert "generator_l1" in trainer.train_step()
-    identity, generator = weights(trainer.identity), weights(trainer.generator)
+    networks = trainer.generator, trainer.identity, trainer.expression
+    generator, identity, expression = map(weights, networks)
     named = trainer.train_step()
     assert {"cross_identity", "cross_expression", "cross_embedding", "cross_cycle"} < set(named)
-    assert same(identity, weights(trainer.identity))
+    assert ("discriminator_identity" in named) == learn
+    assert same(identity, weights(trainer.identity)) == same(expression, weights(trainer.expression)) == (not learn)
     assert not same(generator, weights(trainer.generator))
     assert "generator_l1" in trainer.train_step()
+
+
+def test_without_the_embedders_weights_a_training_with_an_identity_term_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(device: torch.device) -> None:
+        raise DetectorError("the weights are missing")
+
+    monkeypatch.setattr("mien.model.training.trainer.identity_embedder", missing)
+    with pytest.raises(DetectorError, match="are missing"):
+        Trainer(SETTINGS, FACES, "cpu")
+    assert "generator_embedding" not in Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu").train_step()
 
 
 @pytest.mark.parametrize("loss", get_args(GanLoss))
@@ -187,7 +210,10 @@ def test_validation_measures_generator_and_discriminators_without_moving_them() 
     state = trainer.state()[0]
     state = {name: value.clone() for name, value in state.items()}
     measured = trainer.validate(HELD_OUT)
-    assert set(measured) == {"l1", "psnr", "ssim", "identity_auc", "expression_auc"}
+    of_parts = {f"expression_auc_{part}" for part in ("lids", "mouth", "brows")}
+    of_identity = {"identity_auc", "identity_auc_swapped", "identity_auc_drawn"}
+    of_expression = {"expression_auc", "expression_auc_drawn", *of_parts}
+    assert set(measured) == {"l1", "psnr", "ssim", *of_identity, *of_expression}
     assert all(np.isfinite(value) for value in measured.values())
     assert trainer.stopping.best == measured["l1"]
     after = trainer.state()[0]  # which has the best average besides

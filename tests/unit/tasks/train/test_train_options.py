@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+
 import pytest
 
-from mien.model.errors import SettingsError
+from mien.model.errors import DetectorError, SettingsError
 from mien.model.networks.config import GeneratorConfig
 from mien.model.training.recipes import RECIPES
 from mien.model.training.settings import TrainSettings
-from mien.tasks.train.train import TrainOptions, changed_from_recipe
+from mien.tasks.train.train import TrainOptions, changed_from_recipe, training_fingerprint, without_missing_terms
 
 FILE = TrainSettings(
     generator=GeneratorConfig(kind="residual", size_px=64), steps=50, minutes=2.0, seed=5, batch_size=8
@@ -44,3 +47,23 @@ def test_changes_are_told_from_the_recipe() -> None:
     assert changed_from_recipe(patent, "patent") == {"train.steps": 3}
     from_default = changed_from_recipe(patent, "default")
     assert {"train.optimizer", "train.weights.mouth", "train.generator.keeps_source"} < set(from_default)
+
+
+def test_without_the_embedders_weights_it_is_another_training_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert without_missing_terms(FILE) is FILE
+
+    def missing(name: str) -> None:
+        raise DetectorError(f"the weights {name} are missing: pip install 'mien[dlib]'")
+
+    monkeypatch.setattr("mien.tasks.train.train.weight_file", missing)
+    with caplog.at_level(logging.WARNING):
+        found = without_missing_terms(FILE)
+    assert found == replace(FILE, weights=replace(FILE.weights, identity=0.0))
+    assert training_fingerprint([], found) != training_fingerprint([], FILE)
+    (line,) = caplog.messages
+    assert "without the identity term" in line
+    assert "pip install 'mien[dlib]'" in line
+    patent = RECIPES["patent"]
+    assert without_missing_terms(patent) is patent  # which has no such term
