@@ -48,6 +48,8 @@ class Measure(NamedTuple):
     """The method whose value it is to be read against."""
 
 
+HARD_AUCS = ("identity_auc_swapped", "identity_auc_drawn", "expression_auc_lids", "expression_auc_drawn")
+"""Of the discriminators; those of drawn pictures are measured in the adversarial part."""
 MEASURES = (
     Measure("L1, × of the spline", "same", "l1", "ratio", 0.60, True),
     Measure("mouth L1, × of the spline", "same", "mouth_l1", "ratio", 0.50, True),
@@ -160,7 +162,7 @@ def _final(root: Root, run_id: str, name: str) -> float:
 
 def curve(root: Root, run_id: str) -> str:
     """The validations of a training, one row each; minutes are counted from the start of its run."""
-    client, names = _client(root), ("l1", "ssim", "psnr", "identity_auc", "expression_auc")
+    client, names = _client(root), ("l1", "ssim", "psnr", "identity_auc", "expression_auc", *HARD_AUCS)
     histories = {name: client.get_metric_history(run_id, f"validation/{name}") for name in names}
     by_step = {name: {metric.step: metric.value for metric in its} for name, its in histories.items()}
     started_ms = client.get_run(run_id).info.start_time

@@ -45,6 +45,11 @@ class LossWeights:
     not installed, `mien train` sets it to 0 and says so."""
     cycle: NotNegative = 0.5
     """‖·‖₁ between the source and the way back to it from a cross-person result."""
+    cross_embedding: NotNegative = 1.0
+    """Stands for `identity` in cross-person updates, if that is not 0. Nothing but D_e asks for the expression there:
+    with the weights of the other updates "stay yourself" pulled twelve times as hard at the picture."""
+    cross_expression: NotNegative = 2.0
+    """λ_GAN of D_e in cross-person updates."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -60,5 +65,7 @@ PATENT = LossWeights(
     features=0.0,
     identity=0.0,
     cycle=0.0,
+    cross_embedding=0.0,
+    cross_expression=LAMBDA_GAN,
 )
 """The patent's loss and nothing else."""

@@ -140,7 +140,7 @@ def cross_terms(networks: Networks, batch: CrossBatch, beside: Beside, settings:
         way_back = Sources.single(made.image, batch.target_keypoints)
         back = networks.generator(way_back, batch.source_keypoints, batch.source.shape[-1])
         terms["cross_cycle"] = losses.reconstruction_loss(batch.source, back.image)
-    if networks.embedder is not None and weights.identity:
+    if networks.embedder is not None and weights.identity and weights.cross_embedding:
         faces = (batch.source, batch.source_keypoints.points), (made.image, batch.target_keypoints.points)
         terms["cross_embedding"] = _embedding_term(networks.embedder, *faces, settings.identity_share)
     if made.motion is not None and weights.smoothness:
@@ -272,9 +272,9 @@ def _weighted(terms: Terms, weights: LossWeights) -> Float[Tensor, ""]:
         "generator_features": weights.features,
         "generator_embedding": weights.identity,
         "cross_identity": weights.gan,
-        "cross_expression": weights.gan,
+        "cross_expression": weights.cross_expression,
         "cross_cycle": weights.cycle,
-        "cross_embedding": weights.identity,
+        "cross_embedding": weights.cross_embedding,
         "cross_smoothness": weights.smoothness,
     }
     return torch.stack([weight_of[name] * term for name, term in terms.items()]).sum()

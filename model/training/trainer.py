@@ -208,10 +208,12 @@ class Trainer:
         """Those of the next update."""
         settings, done = self.settings, self.fraction_done
         warm = min(1.0, (self.step + 1) / settings.warmup_steps)
+        # The discriminators do not learn until they take part: their rate falls from then on.
+        judged = max(done - settings.adversarial_from, 0) / max(1 - settings.adversarial_from, 1e-9)
         return {
             "learning_rate": scheduled(settings.learning_rate, done) * warm,
             "muon_learning_rate": scheduled(settings.muon_learning_rate, done) * warm,
-            "discriminator_learning_rate": scheduled(settings.discriminator_learning_rate, done),
+            "discriminator_learning_rate": scheduled(settings.discriminator_learning_rate, judged),
         }
 
     def _schedule(self) -> None:

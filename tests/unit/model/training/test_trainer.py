@@ -14,7 +14,7 @@ from mien.model.errors import DetectorError
 from mien.model.landmarks.heatmap_spec import HeatmapForm
 from mien.model.networks.config import GeneratorConfig, GeneratorKind
 from mien.model.training.discriminator_settings import PATENT_DISCRIMINATORS, DiscriminatorSettings
-from mien.model.training.loss_weights import PATENT, GanLoss
+from mien.model.training.loss_weights import PATENT, GanLoss, LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from tests.drawn_faces import dense_faces, drawn_faces
@@ -98,6 +98,16 @@ def test_mismatched_photos_count_among_the_false_pairs() -> None:
     assert named["discriminators"] == pytest.approx(game + 0.25 * mismatched + nearly, rel=1e-5)
 
 
+def test_cross_person_updates_have_weights_of_their_own() -> None:
+    weights = LossWeights(gan=0.25, identity=7.0, cycle=0.5, cross_embedding=3.0, cross_expression=5.0)
+    named = Trainer(replace(SETTINGS, cross_every_steps=1, weights=weights), FACES, "cpu").train_step()
+    weight_of = {"identity": 0.25, "expression": 5.0, "cycle": 0.5, "embedding": 3.0, "smoothness": 0.1}
+    expected = sum(weight * named[f"cross_{name}"] for name, weight in weight_of.items())
+    assert named["generator"] == pytest.approx(expected, rel=1e-4)
+    without = replace(SETTINGS, cross_every_steps=1, weights=replace(weights, identity=0.0))
+    assert "cross_embedding" not in Trainer(without, FACES, "cpu").train_step()
+
+
 @pytest.mark.parametrize("learn", [True, False])
 def test_cross_person_updates_come_in_turn_and_the_discriminators_may_learn_from_them(learn: bool) -> None:
     discriminators = DiscriminatorSettings(cross=learn)
@@ -178,6 +188,14 @@ def test_learning_rates_rise_at_first_and_fall_with_the_fraction_done() -> None:
     assert trainer.learning_rates()["learning_rate"] == pytest.approx(half)
     trainer.step = 6
     assert trainer.learning_rates()["learning_rate"] == pytest.approx(SETTINGS.learning_rate / 20)
+
+
+def test_the_discriminators_rate_falls_from_where_they_take_part() -> None:
+    trainer = Trainer(replace(SETTINGS, adversarial_from=0.5), FACES, "cpu")
+    full = SETTINGS.discriminator_learning_rate
+    for step, rate in ((0, full), (3, full), (6, full / 20)):
+        trainer.step = step
+        assert trainer.learning_rates()["discriminator_learning_rate"] == pytest.approx(rate)
 
 
 def test_limits_are_reasons() -> None:
