@@ -1,6 +1,6 @@
 """Whether generated faces help a recogniser: one photo of each of 40 people to train with, their other photos to name.
 
-python -m benchmarks.purpose --root ROOT --set SET [--generator FOLDER …] [--faces 20] [--seeds 2] [--updates 300]
+python -m benchmarks.purpose --root ROOT --set SET [--generator FOLDER …] [--faces 20] [--seeds 3] [--updates 400]
                              [--sheet FILE]
 
 The people are those of the AT&T (ORL) faces, each with one photo. So many faces of each are made with expressions of
@@ -232,8 +232,8 @@ def main() -> None:
     parser.add_argument("--set", dest="sets", action="append", required=True, help="whose expressions are taken")
     parser.add_argument("--generator", dest="generators", action="append", type=Path, default=[])
     parser.add_argument("--faces", type=int, default=20, help="made of each person")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--updates", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=400)
     parser.add_argument("--sheet", type=Path, help="PNG with some of the faces of each row")
     asked = parser.parse_args()
     torch.set_num_threads(1)

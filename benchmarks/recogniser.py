@@ -14,7 +14,7 @@ SIDE_PX = 96
 """Of the pictures that it sees."""
 BATCH = 32
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
-WIDTHS = (16, 32, 64, 128)
+WIDTHS = (8, 16, 32, 64)
 
 _SCALE, _SHIFT, _TURN_DEGREES = 0.15, 0.08, 10.0
 _CONTRAST, _BRIGHTNESS = 0.3, 0.3
