@@ -91,8 +91,9 @@ def tasks_of(photos: Sequence[Photo], everybody: Sequence[Photo], model: ShapeMo
 
 def said(tasks: Tasks, judges: Judges) -> Iterator[str]:
     """What is measured, and by whom."""
-    people = len({photo.person for photo in tasks.one.firsts})
-    yield f"{people} people whom no generator was trained on; pairs: {len(tasks.one)} of one person, {len(tasks.two)} of two"
+    one, two = tasks.one, tasks.two
+    people = len({photo.person for photo in one.firsts})
+    yield f"{people} people whom no generator was trained on; {len(one)} pairs of one person, {len(two)} of two"
     yield f"shut eyes asked of open ones: {len(tasks.shut_one)} pairs of one person, {len(tasks.shut_two)} of two"
     yield f"openings and people by {judges.mesh.name}; training may have learnt from both, dlib's embedding above all"
     yield "no other landmarks: dlib is not installed" if judges.points is None else "other landmarks: dlib"
