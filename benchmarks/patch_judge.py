@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mien.model.evaluation.metrics import auc
 
 FOLDS = 3
-UPDATES, BATCH, WINDOW_PX = 150, 16, 64
+UPDATES, BATCH, WINDOW_PX = 450, 16, 64
 LEARNING_RATE = 2e-3
 WIDTHS = (16, 32, 32, 32)
 
