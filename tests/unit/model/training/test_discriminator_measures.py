@@ -51,24 +51,24 @@ class KnowsThePoints(ExpressionDiscriminator):
 
 
 def test_who_tells_people_apart_is_near_one_and_who_does_not_near_a_half() -> None:
-    assert identity_auc(KnowsTheBorder(2), FACES, PLAIN) > 0.9
+    assert identity_auc(KnowsTheBorder(64, 2), FACES, PLAIN) > 0.9
     assert 0.2 < identity_auc(IdentityDiscriminator(64, 2, width=8), FACES, PLAIN) < 0.8
 
 
 def test_the_second_photo_is_changed() -> None:
     brighter = replace(PLAIN, brightness=1.0)
-    assert identity_auc(KnowsTheBorder(2), FACES, brighter) < identity_auc(KnowsTheBorder(2), FACES, PLAIN)
+    assert identity_auc(KnowsTheBorder(64, 2), FACES, brighter) < identity_auc(KnowsTheBorder(64, 2), FACES, PLAIN)
 
 
 def test_of_one_person_there_is_nothing_to_tell() -> None:
     alone = drawn_faces(people=1, each=3)
-    assert np.isnan(identity_auc(KnowsTheBorder(2), alone, PLAIN))
-    assert np.isnan(swapped_auc(KnowsTheBorder(2), alone, 4))
+    assert np.isnan(identity_auc(KnowsTheBorder(64, 2), alone, PLAIN))
+    assert np.isnan(swapped_auc(KnowsTheBorder(64, 2), alone, 4))
 
 
 def test_swapped_faces_are_pairs_of_their_own() -> None:
-    assert 0 <= swapped_auc(KnowsTheBorder(2), FACES, 8) <= 1
-    assert swapped_auc(KnowsTheBorder(2), FACES, 8) == swapped_auc(KnowsTheBorder(2), FACES, 8)
+    assert 0 <= swapped_auc(KnowsTheBorder(64, 2), FACES, 8) <= 1
+    assert swapped_auc(KnowsTheBorder(64, 2), FACES, 8) == swapped_auc(KnowsTheBorder(64, 2), FACES, 8)
 
 
 def test_parts_are_measured_one_by_one() -> None:
@@ -87,6 +87,6 @@ def test_other_photos_keypoints_are_told_from_the_own_ones() -> None:
 def test_real_against_drawn() -> None:
     source, target = np.array([0, 3, 6]), np.array([1, 4, 7])
     expression = KnowsThePoints(FACES, slice(0, 68))
-    measured = drawn_aucs(KnowsTheBorder(2), expression, FACES, (source, target), FACES.photos(source))
+    measured = drawn_aucs(KnowsTheBorder(64, 2), expression, FACES, (source, target), FACES.photos(source))
     assert measured["expression_auc_drawn"] == 1.0  # the sources do not show the targets' expressions
     assert measured["identity_auc_drawn"] == 0.0  # and nothing is more like the sources than they are
