@@ -126,7 +126,7 @@ class ExportedGenerator:
 
         Heatmaps are those of the cache; points are the 68 common landmarks in [-1, 1] over the crop.
         """
-        device = self.compute.torch_device
+        device = next(self.generator.parameters()).device
         photos = np.stack([_resized(photo, self.size_px) for photo in source]).transpose(0, 3, 1, 2)
         images = from_uint8(_tensor(photos, device).contiguous(memory_format=torch.channels_last))
         keypoints = [

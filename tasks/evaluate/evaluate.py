@@ -23,7 +23,7 @@ from mien.tasks.evaluate.summary import summarise
 from mien.tasks.evaluate.unseen import without_seen
 from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.registered import RegisteredModel, short_name
-from mien.tasks.runtime.workers import in_worker, work_progress, worker_pool
+from mien.tasks.runtime.workers import on_device, work_progress, worker_pool
 from mien.tasks.sets.faces import FaceTables
 
 CHUNK = 16
@@ -71,5 +71,5 @@ def evaluate(
 def _measure_all(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:
     chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
     with ThreadPoolExecutor() as threads:
-        done = threads.map(lambda chunk: in_worker(measure_chunk, root, inputs, kind, chunk), chunks)
+        done = threads.map(lambda chunk: on_device(measure_chunk, root, inputs, kind, chunk), chunks)
         return [measured for chunk in done for measured in chunk]

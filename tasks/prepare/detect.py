@@ -34,7 +34,7 @@ from mien.tasks.runtime.pipelined import pipelined
 from mien.tasks.runtime.reports import still_working
 from mien.tasks.runtime.second_look import FAULTS, Answer, Row, ask_each, outcome_of
 from mien.tasks.runtime.stage import Stage
-from mien.tasks.runtime.workers import in_worker
+from mien.tasks.runtime.workers import on_device
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.sets.splits import Split, SplitSettings, split_of
 
@@ -69,7 +69,7 @@ def check_loads(faces: str, commercial: bool) -> None:
     """
     detector = load_detector(faces)
     if faces.partition(":")[0] not in KINDS:
-        in_worker(detector_version, faces)
+        on_device(detector_version, faces)
     if commercial:
         check_commercial(f"the detector {faces}", detector.weights_licences)
 
@@ -280,5 +280,5 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
     }
 
 
-DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make, "the detector")
+DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make, "the detector", networks=True)
 """A shard of `images`, by its fingerprint, becomes one of `faces`."""

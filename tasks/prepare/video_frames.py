@@ -103,7 +103,7 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> Vide
         tried = tried_twice(
             "item",
             "the decoder or the detector",
-            lambda: in_worker_by_steps("item", _choose, root, name, video, settings),
+            lambda: in_worker_by_steps("item", True, _choose, root, name, video, settings),
         )
         return _lost(root, name, video, tried) if isinstance(tried, LostItemError) else tried
     tick()

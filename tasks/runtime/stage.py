@@ -44,6 +44,8 @@ class Stage(Generic[Item, Settings]):
     """Whether a shard that exists is worth keeping."""
     step: Step = "item"
     """What is in hand at once."""
+    networks: bool = False
+    """Whether networks compute in it: then its shards are made by the processes of the devices, if these have some."""
 
     def __post_init__(self) -> None:
         source_digest(self.module)  # of the files as they are imported, not as they may lie there when the stage runs

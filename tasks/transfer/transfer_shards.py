@@ -42,7 +42,15 @@ def _make(root: Root, name: str, pairs: str, job: TransferJob) -> ShardRef:
 
 
 TRANSFER = Stage(
-    "transfer expressions", "faces", "transfers", __name__, _decides, _make, "the generator or the judge", step="batch"
+    "transfer expressions",
+    "faces",
+    "transfers",
+    __name__,
+    _decides,
+    _make,
+    "the generator or the judge",
+    step="batch",
+    networks=True,
 )
 """A shard of `pairs`, by its fingerprint, becomes one of `transfers`."""
 
