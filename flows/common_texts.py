@@ -21,8 +21,14 @@ TEXTS = {
 }
 
 
+def filled_in(text: str) -> str:
+    """The text with what it names."""
+    for name, said in TEXTS.items():
+        text = text.replace(f"{{{name}}}", said)
+    return text
+
+
 def with_common_texts(function: Callable[P, R]) -> Callable[P, R]:
     """The same function; its docstring says the texts that it names, for the help and for Prefect."""
-    for name, text in TEXTS.items():
-        function.__doc__ = (function.__doc__ or "").replace(f"{{{name}}}", text)
+    function.__doc__ = filled_in(function.__doc__ or "")
     return function
