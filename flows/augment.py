@@ -34,6 +34,7 @@ from mien.flows.parameters import (
 )
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
+from mien.model.detection.load import computes_on_device
 from mien.model.device import Compute, Precision
 from mien.model.devices import chosen_devices, device_in_force
 from mien.model.expression.parts import checked_parts
@@ -55,7 +56,7 @@ from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_round
 from mien.tasks.runtime.fan_out import run_stage, shard_threads
-from mien.tasks.runtime.workers import network_processes, worker_pool
+from mien.tasks.runtime.workers import processes, worker_pool
 from mien.tasks.sets.consent import refused_lines, with_consent
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
@@ -246,7 +247,7 @@ def augment_faces(
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
-        remembered_cost(opened_root, outcome.transfers, network_processes(workers)),
+        remembered_cost(opened_root, outcome.transfers, processes(workers, computes_on_device(transfer.faces))),
     ):
         consenting = with_consent(opened_root, [sources], require_consent).sets[0]
         size_px = load_model(opened_root, registered.sha256).size_px

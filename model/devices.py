@@ -121,6 +121,11 @@ def own_processes(devices: Sequence[str]) -> tuple[str, ...]:
     return () if tuple(devices) == (CPU,) else tuple(devices)
 
 
+def device_of(process: int, devices: Sequence[str]) -> str:
+    """What the process of this number computes on: processes take turns over the list."""
+    return devices[process % len(devices)]
+
+
 def device_kind(device: str) -> str:
     """`cpu` or `cuda`: on two devices of one kind the same numbers come out."""
     return device.partition(":")[0]

@@ -103,10 +103,15 @@ def load_models(folder: Path, device: str) -> dict[str, Any]:
     return dict(analysis.models)
 
 
-def _providers(device: str) -> list[str | tuple[str, dict[str, int]]]:
-    """What ONNX Runtime computes by."""
+def runs_on(device: str) -> bool:
+    """Whether ONNX Runtime runs the models of packs on this device; else it does so on the CPU."""
     import onnxruntime
 
-    if device_kind(device) == "cpu" or _CUDA not in onnxruntime.get_available_providers():
+    return device_kind(device) == "cpu" or _CUDA in onnxruntime.get_available_providers()
+
+
+def _providers(device: str) -> list[str | tuple[str, dict[str, int]]]:
+    """What ONNX Runtime computes by."""
+    if device_kind(device) == "cpu" or not runs_on(device):
         return ["CPUExecutionProvider"]
     return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)})]

@@ -74,6 +74,20 @@ def uses_mediapipe(spec: str) -> bool:
     return spec == "mediapipe" or (spec.startswith("insightface:") and spec.endswith(WITH_MESH))
 
 
+def computes_on_device(spec: str) -> bool:
+    """Whether the detector of this name spends its time in networks on the device that is in force.
+
+    Then a process for each device is enough. dlib keeps to the CPU, insightface's models may, and one of the user's own
+    decides itself.
+    """
+    kind = spec.partition(":")[0]
+    if kind != "insightface":
+        return kind == "mediapipe"
+    from mien.model.detection.insightface_pack import runs_on
+
+    return runs_on(device_in_force())
+
+
 def load_ready_detector(spec: str, device: str | None = None) -> FaceDetector:
     """As `load_detector`, with all weights loaded: for pairs that somebody waits for."""
     detector = load_detector(spec, device)

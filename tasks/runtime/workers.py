@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from queue import LifoQueue
 from typing import ParamSpec, TypeVar
 
-from mien.model.devices import compute_on, devices_in_force, own_processes
+from mien.model.devices import compute_on, device_of, devices_in_force, own_processes
 from mien.tasks.errors import AbandonedError
 from mien.tasks.runtime.limits import Step, WorkLimits, put_in_force
 from mien.tasks.runtime.progress import Advance, progress
@@ -34,25 +34,24 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def network_processes(workers: int | None) -> int:
-    """How many processes networks compute in at once, on the devices in force."""
-    return len(own_processes(devices_in_force())) or workers or available_cores()
+def processes(workers: int | None, networks: bool) -> int:
+    """How many processes do such work at once, on the devices in force."""
+    return (networks and len(own_processes(devices_in_force()))) or workers or available_cores()
 
 
 @dataclass
 class _Seat:
     """Place of one worker process."""
 
-    device: str | None
-    """What its networks compute on; None where that is what is in force when the work is asked for."""
+    number: int
     process: WorkerProcess | None = None
 
 
 class _Seats:
     """Places of processes of one kind. The one that was left last is taken first: little work starts few processes."""
 
-    def __init__(self, devices: Sequence[str | None]) -> None:
-        self.all = [_Seat(device) for device in devices]
+    def __init__(self, number: int) -> None:
+        self.all = [_Seat(each) for each in range(number)]
         self.free = LifoQueue[_Seat]()
         for seat in reversed(self.all):
             self.free.put(seat)
@@ -62,14 +61,13 @@ class WorkerPool:
     """Runs functions in spawned processes. Safe to share between threads.
 
     A process is started when there is work for it. One that has died is replaced by the next work; the others go on.
-    Networks that compute on other devices than the CPU have processes of their own, one for each device of the list
-    that is in force (`model/devices.py`).
+    Work whose networks compute on the devices of a list has processes of its own, one for each (`model/devices.py`).
     """
 
     def __init__(self, workers: int, limits: WorkLimits | None = None) -> None:
         self.limits = limits or WorkLimits()
         self._lock = threading.Lock()
-        self._seats: dict[tuple[str, ...], _Seats] = {_ANY: _Seats([None] * workers)}
+        self._seats: dict[tuple[str, ...], _Seats] = {_ANY: _Seats(workers)}
         self._abandoned = False
         self._advance: Advance | None = None
 
@@ -101,15 +99,15 @@ class WorkerPool:
         return self.call(partial(work, *args, **kwargs))
 
     def call(self, work: Callable[[], R], step: Step = "item", *, networks: bool = False) -> R:
-        """Result of the work, each of whose items, if it has any in hand, may take the time of `step`. Work with
-        `networks` runs where these compute."""
+        """Result of the work, each of whose items, if it has any in hand, may take the time of `step`. `networks`:
+        whether these take most of its time, so that it belongs into the process of a device."""
         in_force = devices_in_force()
         seats = self._seats_for(own_processes(in_force) if networks else _ANY)
         allowed = Allowed(self.limits.seconds(step), self.limits.max_mib(len(seats.all)))
         seat = seats.free.get()
         try:
-            worker, devices = self._seated(seat), in_force if seat.device is None else (seat.device,)
-            return worker.call(partial(_on_devices, devices, work), allowed, self._tick)
+            worker, device = self._seated(seat), device_of(seat.number, in_force)
+            return worker.call(partial(_on_device, device, work), allowed, self._tick)
         except WorkerDiedError as death:
             if self._abandoned:
                 raise AbandonedError("the run has ended") from death
@@ -121,7 +119,7 @@ class WorkerPool:
     def _seats_for(self, devices: tuple[str, ...]) -> _Seats:
         with self._lock:
             if devices not in self._seats:
-                self._seats[devices] = _Seats(devices)
+                self._seats[devices] = _Seats(len(devices))
             return self._seats[devices]
 
     def _seated(self, seat: _Seat) -> WorkerProcess:
@@ -173,9 +171,9 @@ class WorkerPool:
                 seats.free.put(seat)
 
 
-def _on_devices(devices: Sequence[str], work: Callable[[], R]) -> R:
+def _on_device(device: str, work: Callable[[], R]) -> R:
     """Runs in a worker process, whose pool may serve flows with several devices."""
-    compute_on(devices)
+    compute_on([device])
     return work()
 
 
@@ -237,13 +235,13 @@ def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return work(*args, **kwargs) if _pool is None else _pool.run(work, *args, **kwargs)
 
 
-def on_device(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """As `in_worker`, for work whose networks compute: in a process of one of the devices in force."""
-    return work(*args, **kwargs) if _pool is None else _pool.call(partial(work, *args, **kwargs), networks=True)
+def on_device(networks: bool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `in_worker`; work of which networks take most of the time runs in the process of one of the devices."""
+    whole = partial(work, *args, **kwargs)
+    return whole() if _pool is None else _pool.call(whole, networks=networks)
 
 
 def in_worker_by_steps(step: Step, networks: bool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """As `in_worker`, or as `on_device` where the work has networks, for work that says which items it has in hand:
-    each may take the time of `step`."""
+    """As `on_device`, for work that says which items it has in hand: each may take the time of `step`."""
     whole = partial(work, *args, **kwargs)
     return whole() if _pool is None else _pool.call(whole, step, networks=networks)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mien.model.detection.load import computes_on_device
 from mien.storage import Root, ShardRef, TableRef, open_table, read_manifest, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.stage import Stage
@@ -41,6 +42,11 @@ def _make(root: Root, name: str, pairs: str, job: TransferJob) -> ShardRef:
     return write_shard(root, "transfers", name, pa.Table.from_pylist(rows, schema=TRANSFERS))
 
 
+def _networks(job: TransferJob) -> bool:
+    """The judge takes more time than the generator."""
+    return computes_on_device(job.settings.faces)
+
+
 TRANSFER = Stage(
     "transfer expressions",
     "faces",
@@ -50,7 +56,7 @@ TRANSFER = Stage(
     _make,
     "the generator or the judge",
     step="batch",
-    networks=True,
+    networks=_networks,
 )
 """A shard of `pairs`, by its fingerprint, becomes one of `transfers`."""
 

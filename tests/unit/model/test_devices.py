@@ -15,6 +15,7 @@ from mien.model.devices import (
     compute_on,
     computing_on,
     device_in_force,
+    device_of,
     devices_in_force,
     own_processes,
 )
@@ -123,6 +124,11 @@ def test_each_name_of_a_list_has_a_process_and_the_cpu_is_shared(
     devices: tuple[str, ...], processes: tuple[str, ...]
 ) -> None:
     assert own_processes(devices) == processes
+
+
+def test_processes_take_turns_over_the_list() -> None:
+    assert [device_of(number, ("cuda:0", "cuda:1")) for number in range(5)] == ["cuda:0", "cuda:1"] * 2 + ["cuda:0"]
+    assert [device_of(number, ("cpu",)) for number in range(3)] == ["cpu"] * 3
 
 
 @pytest.mark.usefixtures("two_gpus")

@@ -23,8 +23,8 @@ from mien.tasks.runtime.workers import (
     WorkerPool,
     in_worker,
     in_worker_by_steps,
-    network_processes,
     on_device,
+    processes,
     tick,
     worker_pool,
 )
@@ -181,10 +181,10 @@ def beside(folder: Path, number: int, of: int) -> tuple[int, str]:
     return os.getpid(), device_in_force()
 
 
-def at_once(folder: Path, works: int) -> list[tuple[int, str]]:
+def at_once(folder: Path, works: int, networks: bool = True) -> list[tuple[int, str]]:
     folder.mkdir()
     with ThreadPoolExecutor(works) as threads:
-        return list(threads.map(lambda number: on_device(beside, folder, number, works), range(works)))
+        return list(threads.map(lambda number: on_device(networks, beside, folder, number, works), range(works)))
 
 
 def test_each_device_has_a_process_of_its_own_and_other_work_goes_elsewhere(tmp_path: Path) -> None:
@@ -197,7 +197,9 @@ def test_each_device_has_a_process_of_its_own_and_other_work_goes_elsewhere(tmp_
         assert in_worker(device_in_force) == "cuda:0", "the kind of device is known where no network computes"
         assert in_worker_by_steps("item", True, os.getpid) in {process for process, _ in first}
         assert in_worker_by_steps("item", False, os.getpid) == plain
-        assert network_processes(None) == network_processes(5) == 2
+        assert on_device(False, os.getpid) == plain
+        assert processes(None, networks=True) == processes(5, networks=True) == 2
+        assert processes(5, networks=False) == 5
 
 
 def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Path) -> None:
@@ -206,21 +208,30 @@ def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Pat
         assert {device for _, device in two} == {"cpu"}
         assert len({process for process, _ in two}) == 2
         with ThreadPoolExecutor(6) as threads:
-            later = set(threads.map(lambda _: on_device(os.getpid), range(6)))
+            later = set(threads.map(lambda _: on_device(True, os.getpid), range(6)))
         assert later <= {process for process, _ in two}
 
 
 def test_on_the_cpu_networks_compute_in_every_worker(tmp_path: Path) -> None:
     with worker_pool(2), in_force("cpu"):
         assert {process for process, _ in at_once(tmp_path / "both", 2)} >= {in_worker(os.getpid)}
-        assert network_processes(2) == 2
+        assert processes(2, networks=True) == 2
+
+
+def test_workers_take_turns_over_the_devices_for_work_that_is_mostly_the_processors(tmp_path: Path) -> None:
+    with worker_pool(3), in_force("cuda:0", "cuda:1"):
+        assert sorted(device for _, device in at_once(tmp_path / "three", 3, networks=False)) == [
+            "cuda:0",
+            "cuda:0",
+            "cuda:1",
+        ]
 
 
 def test_a_process_of_a_device_that_died_is_replaced_on_the_same_device() -> None:
     with worker_pool(1), in_force("cuda:1"):
         with pytest.raises(RunError, match="killed"):
-            on_device(die)
-        assert on_device(device_in_force) == "cuda:1"
+            on_device(True, die)
+        assert on_device(True, device_in_force) == "cuda:1"
 
 
 PARENT = """
