@@ -1,6 +1,6 @@
 """Finding faces on the sample data: how many are found, how long each step takes.
 
-python -m benchmarks.faces [--faces mediapipe | dlib | insightface:PACK_OR_FOLDER] [--photos 400]
+python -m benchmarks.faces [--faces mediapipe | dlib | insightface:PACK_OR_FOLDER[+mediapipe]] [--photos 400]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Landmarks against hand-marked ones: how many faces are found, how far their landmarks are off.
 
-python -m benchmarks.landmarks FOLDER [--faces dlib --faces insightface:PACK_OR_FOLDER]
+python -m benchmarks.landmarks FOLDER [--faces dlib --faces insightface:PACK_OR_FOLDER[+mediapipe]]
 
 FOLDER holds pictures NNN.jpg, each with NNN.csv: a line `x,y` and the 68 points of one face in pixels, iBUG order.
 300-W counts them from 1 at the centre of the first pixel; here (0.5, 0.5) is the centre of the first pixel, so its

@@ -34,8 +34,9 @@ from mien.flows.parameters import (
 )
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
+from mien.model.detection.load import computes_on_device
 from mien.model.device import Compute, Precision
-from mien.model.devices import chosen_device, device_in_force
+from mien.model.devices import chosen_devices, device_in_force
 from mien.model.expression.parts import checked_parts
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.expression.strength_range import Strength
@@ -55,7 +56,7 @@ from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_round
 from mien.tasks.runtime.fan_out import run_stage, shard_threads
-from mien.tasks.runtime.workers import available_cores, worker_pool
+from mien.tasks.runtime.workers import processes, worker_pool
 from mien.tasks.sets.consent import refused_lines, with_consent
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
@@ -90,7 +91,7 @@ def check_arguments(
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
-        chosen_device(device)
+        chosen_devices(device)
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
         check_compatible(opened_root, prepared)
@@ -182,9 +183,9 @@ def augment_faces(
         remake: Make anew what another version of the generator has made, and find neutrals and clusters of expressions
             anew; otherwise what the set holds is kept, and its rows say which version made them.
         replace: Take the place of a set of other people or expressions, or of one with more than twice as many faces.
-        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
+        device: {devices}
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
-        workers: Worker processes; one per core if empty.
+        workers: {workers}
         settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
             file that has them; docs/settings.md lists them.
     """
@@ -246,7 +247,7 @@ def augment_faces(
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
-        remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
+        remembered_cost(opened_root, outcome.transfers, processes(workers, computes_on_device(transfer.faces))),
     ):
         consenting = with_consent(opened_root, [sources], require_consent).sets[0]
         size_px = load_model(opened_root, registered.sha256).size_px

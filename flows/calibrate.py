@@ -7,9 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mien.flows.parameters import GATE, ROOT, RootUrl, SetName
+from mien.flows.at_work import at_work
+from mien.flows.parameters import GATE, ROOT, Device, RootUrl, SetName
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
+from mien.model.devices import chosen_devices
 from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
@@ -39,19 +41,22 @@ class CalibratedGate(FlowResult):
         ]
 
 
-def check_arguments(*, set: str, root: str) -> None:
+def check_arguments(*, set: str, root: str, device: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
+        chosen_devices(device)
         face_tables(Root(root), set)
 
 
 @flow(name="calibrate-gate", flow_run_name="calibrate on {set}")
+@at_work
 def calibrate_gate(
     *,
     set: SetName,
     root: RootUrl = ROOT,
     pairs: Annotated[int, Field(ge=10)] = PAIRS,
     require_consent: Annotated[bool, GATE] = False,
+    device: Device = "auto",
 ) -> CalibratedGate:
     """Measure what real photos reach, and keep it as the limits that generated faces are judged by.
 
@@ -60,8 +65,9 @@ def calibrate_gate(
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pairs: Pairs of photos to compare.
         require_consent: Compare photos only for which consent was given.
+        device: {devices}
     """
-    check_arguments(set=set, root=root)
+    check_arguments(set=set, root=root, device=device)
     opened_root = Root(root)
     consenting = with_consent(opened_root, [face_tables(opened_root, set)], require_consent)
     with worker_pool(1):

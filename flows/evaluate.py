@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from mien.flows.at_work import at_work
-from mien.flows.parameters import CHAMPION, ROOT, Count, ModelUri, RootUrl, Seed, SetName, Text, Workers
+from mien.flows.parameters import CHAMPION, ROOT, Count, Device, ModelUri, RootUrl, Seed, SetName, Text, Workers
 from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
+from mien.model.devices import chosen_devices
 from mien.storage import Root
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
@@ -44,9 +45,10 @@ class EvaluatedGenerator(FlowResult):
         return [*as_table(self.evaluation).splitlines(), *page]
 
 
-def check_arguments(*, set: str, root: str, embedder: str | None) -> None:
+def check_arguments(*, set: str, root: str, embedder: str | None, device: str) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
+        chosen_devices(device)
         face_tables(Root(root), set)
         check_embedder(embedder, "embedder")
 
@@ -64,6 +66,7 @@ def evaluate_generator(
     seed: Seed = 0,
     embedder: Text | None = None,
     gallery: Text | None = None,
+    device: Device = "auto",
     workers: Workers = None,
 ) -> EvaluatedGenerator:
     """Measure a registered generator on the held-out people of a set.
@@ -79,9 +82,10 @@ def evaluate_generator(
         embedder: A second embedder that judges identity too, named like a detector: one that no training has learned
             from, such as insightface: and the folder of a pack. Not dlib.
         gallery: Folder for a page with the tables and sheets of pictures; none if empty.
-        workers: Worker processes; one per core if empty.
+        device: {devices}
+        workers: {workers}
     """
-    check_arguments(set=set, root=root, embedder=embedder)
+    check_arguments(set=set, root=root, embedder=embedder, device=device)
     opened_root = Root(root)
     tables = face_tables(opened_root, set)
     registered = fetch_model(opened_root, model)

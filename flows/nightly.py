@@ -180,8 +180,8 @@ def nightly(
         max_failed: Share of inputs that may fail; with more the night ends as failed, after writing what it has.
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
             https://host/path, s3://bucket/prefix, or https:// for all public web addresses.
-        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
-            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
+        faces: {detectors} auto is mediapipe where its files are installed, else dlib; a set that is there keeps its
+            own.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         identity: source takes the labels of the source, image makes each photo and each video a person of its own,
             cluster groups the faces by their embeddings.
@@ -205,8 +205,8 @@ def nightly(
         commercial: Refuse whatever depends on weights that exclude commercial use.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.
         remake: Make anew what another version of the generator has made; otherwise it is kept, and its rows say which.
-        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
-        workers: Worker processes; one per core if empty.
+        device: {devices}
+        workers: {workers}
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
     """
     check_arguments(

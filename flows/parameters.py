@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mien.model.devices import NAMES, check_device
+from mien.model.devices import ASKED, check_asked
 from mien.model.errors import ModelError
 from mien.model.expression.parts import PARTS, checked_parts
 from mien.model.expression.strength_range import Strength
@@ -62,11 +62,10 @@ def _model_uri(uri: str) -> str:
 
 
 def _device(device: str) -> str:
-    if device != "auto":
-        try:
-            check_device(device)
-        except ModelError as error:
-            raise ValueError(f"{error}, or auto") from error
+    try:
+        check_asked(device)
+    except ModelError as error:
+        raise ValueError(str(error)) from error
     return device
 
 
@@ -106,7 +105,7 @@ SizePx = Literal[64, 96, 128, 256, 512]
 CropPx = Annotated[int, Field(ge=64, le=1024), FACES]
 Detector = Annotated[Text, FACES]
 WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
-Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^(auto|{NAMES})$"}), RUN]
+Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^({ASKED})$"}), RUN]
 Workers = Annotated[Count | None, RUN]
 HeadPose = Annotated[Share, EXPRESSION]
 StrengthRange = Annotated[

@@ -18,6 +18,7 @@ from mien.flows.parameters import (
     Count,
     CropPx,
     Detector,
+    Device,
     Minutes,
     RootUrl,
     Seed,
@@ -76,6 +77,7 @@ def face_augmentation(
     split_salt: str = "",
     gallery: Text | None = None,
     seed: Seed | None = None,
+    device: Device = "auto",
     workers: Workers = None,
     commercial: bool = False,
     recipe: Recipe = "default",
@@ -89,8 +91,8 @@ def face_augmentation(
         images: Folders, files, globs or URLs of photos; sample:orl for the AT&T faces of the demo.
         set: Name of the prepared set; the generated one is {set}-augmented.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
-            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
+        faces: {detectors} auto is mediapipe where its files are installed, else dlib; a set that is there keeps its
+            own.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         size: Side of the generated faces, in pixels, at most the crop size; the settings' (128) if empty.
         minutes: Minutes to train; give this or steps.
@@ -101,7 +103,8 @@ def face_augmentation(
         split_salt: Another salt draws other people for the splits.
         gallery: Folder for the gallery; {root}/galleries/{set}-augmented if empty.
         seed: Another seed, another training and plan; the training's settings' and 0 if empty.
-        workers: Worker processes; one per core if empty.
+        device: {devices} The training takes a GPU where there is one.
+        workers: {workers}
         commercial: Refuse whatever depends on weights that exclude commercial use.
         recipe: Of the training: default, or patent: the patent application as written.
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
@@ -120,6 +123,7 @@ def face_augmentation(
             test_fraction=test_fraction,
             split_salt=split_salt,
             commercial=commercial,
+            device=device,
             settings=settings,
             replace=replace,
         )
@@ -147,6 +151,7 @@ def face_augmentation(
             seed=seed or 0,
             gallery=gallery,
             commercial=commercial,
+            device=device,
             settings=settings,
             replace=replace,
         )

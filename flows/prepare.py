@@ -29,7 +29,7 @@ from mien.flows.result import FlowResult, as_link, as_rows
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.detection.choice import check_choice
-from mien.model.devices import chosen_device
+from mien.model.devices import chosen_devices
 from mien.storage import (
     IdentityFrom,
     LabelRule,
@@ -130,7 +130,7 @@ def check_arguments(
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_choice(faces)
-        chosen_device(device)
+        chosen_devices(device)
         check_rules(identity, check_identities, group_similarity)
         check_sources(images, LabelRule(pattern, identity))
         read_settings(settings)
@@ -186,8 +186,8 @@ def prepare_faces(
         fps: Frames of a video looked at for each of its seconds; the settings' (2) if empty.
         every: Look at every Nth frame of a video instead.
         max_failed: Share of inputs that may fail; with more the run ends as failed, after writing what it has.
-        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
-            your own. auto is mediapipe where its files are installed, else dlib; a set that is there keeps its own.
+        faces: {detectors} auto is mediapipe where its files are installed, else dlib; a set that is there keeps its
+            own.
         faces_per_image: largest uses the largest face of a photo, all uses every one.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
         commercial: Refuse a detector whose weights exclude commercial use.
@@ -200,8 +200,8 @@ def prepare_faces(
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
         replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
-        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
-        workers: Worker processes; one per core if empty.
+        device: {devices}
+        workers: {workers}
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,

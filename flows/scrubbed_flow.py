@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
 
+from mien.flows.common_texts import with_common_texts
 from mien.flows.run_report import reporting
 from mien.storage.secrets import scrubbed
 from mien.tasks.runtime.failure_lines import shorten_failures
@@ -35,7 +36,7 @@ def flow(**options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]:
     Their runs leave a report as an artifact, and log a failure in one line.
     """
     shorten_failures()
-    return lambda function: ScrubbedFlow(reporting(options["name"], function), **options)
+    return lambda function: ScrubbedFlow(reporting(options["name"], with_common_texts(function)), **options)
 
 
 def _scrubbed(value: Any) -> Any:

@@ -10,7 +10,7 @@ from mien.flows.parameters import CHAMPION, EXPRESSION, GATE, ROOT, Detector, De
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
 from mien.model.detection.choice import check_choice
-from mien.model.devices import chosen_device
+from mien.model.devices import chosen_devices
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
@@ -45,7 +45,7 @@ def check_arguments(*, source: str, driver: str, out: str, faces: str, device: s
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
     with checking_arguments():
         check_choice(faces)
-        chosen_device(device)
+        chosen_devices(device)
         check_output(out, (source, driver))
         for photo in (source, driver):
             read_source(photo)
@@ -74,13 +74,12 @@ def transfer_pair(
         out: File to write, which ends in .png, .jpg or .webp.
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         root: Root whose registry holds the generator: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
-            your own. auto is that of the generator's training.
+        faces: {detectors} auto is that of the generator's training.
         retarget: offsets puts the driver's expression on the source's face shape, shape_model does so by the
             generator's shape model, none takes the driver's landmarks as they are.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         require_consent: Refuse photos unless a prepared set of the root says that consent was given for them.
-        device: Of the networks: cpu, cuda or cuda:N; auto is CUDA where there is one.
+        device: {devices} A single pair takes the first.
     """
     check_arguments(source=source, driver=driver, out=out, faces=faces, device=device)
     with checking_arguments():

@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL
 
 from mien.flows.cli.doctor_machine import cuda, disks, s3, versions
 from mien.flows.cli.finding import Finding
+from mien.flows.common_texts import with_common_texts
 from mien.flows.parameters import ROOT, Detector, RootUrl
 from mien.model.detection.choice import chosen_detector
 from mien.model.detection.licences import WeightsLicence
@@ -59,13 +60,13 @@ class Diagnosis:
         return not self._failed
 
 
+@with_common_texts
 def diagnose(*, root: RootUrl = ROOT, faces: Detector = "auto") -> Diagnosis:
     """Check what this machine has: libraries, weights, servers, root, disks; exit code 1 if something needed fails.
 
     Args:
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
-        faces: Detector: auto, mediapipe or dlib; insightface: and a pack name or a folder; or module:Class of
-            your own. auto is mediapipe where its files are installed, else dlib.
+        faces: {detectors} auto is mediapipe where its files are installed, else dlib.
     """
     return Diagnosis(Root(root), chosen_detector(faces))
 

@@ -121,10 +121,10 @@ def cuda() -> Finding:
     if torch.cuda.is_available():
         import onnxruntime  # it complains of a home that cannot be written
 
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            return Finding("CUDA", True, f"{torch.version.cuda}, for torch and onnxruntime", needed=False)
-        advice = "its detectors run on the CPU; onnxruntime-gpu in its stead uses the GPU"
-        return Finding("CUDA", True, f"{torch.version.cuda} for torch; onnxruntime has none: {advice}", needed=False)
+        there = f"{torch.version.cuda} for torch, {torch.cuda.device_count()} GPUs"
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            there += "; insightface's models run on the CPU unless onnxruntime-gpu is installed in onnxruntime's stead"
+        return Finding("CUDA", True, there, needed=False)
     if torch.version.cuda is None:
         advice = "to use a GPU, install a build with CUDA (pytorch.org names it for your driver)"
         return Finding("CUDA", False, f"torch {torch.__version__} is built without CUDA: {advice}", needed=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,6 +12,8 @@ from jaxtyping import UInt8
 
 from mien.flows.parameters import CHAMPION, ROOT
 from mien.model.detection.load import load_ready_detector
+from mien.model.device import Compute
+from mien.model.devices import computing_on, device_in_force
 from mien.model.errors import ImageError
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
@@ -130,30 +133,40 @@ def _with_measures(image: np.ndarray, judged: Judgement, provenance: tuple[tuple
     )
 
 
-def load(model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = None) -> Generator:
+def load(
+    model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = None, device: str = "auto"
+) -> Generator:
     """A generator for single pairs of photos.
 
     Args:
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION, or the folder of an exported one.
         root: Root whose registry holds it: a folder or any fsspec URL. `MLFLOW_TRACKING_URI` names another registry.
         faces: Detector; that of the generator's training if None.
+        device: What generator and detector compute on, as --device of the commands takes it; of several the first.
 
     Raises:
-        UsageError: there is no such generator or detector.
+        UsageError: there is no such generator, detector or device.
         RunError: the registry does not answer.
         WeightsError: the weights are damaged.
     """
+    with ExitStack() as block:
+        with checking_arguments():
+            block.enter_context(computing_on(device))
+        generator, uri = _found(model, root, Compute.chosen("float32", device_in_force()))
+        with checking_arguments():
+            detector = load_ready_detector(faces or generator.trained_with)
+    return Generator(PhotoPairs(generator, detector), uri)
+
+
+def _found(model: str | Path, root: str, compute: Compute) -> tuple[ExportedGenerator, str]:
+    """The generator, and what it is called."""
     folder = Path(model)
     if (folder / CONFIG).is_file():
-        generator, uri = ExportedGenerator.load(folder), str(folder)
-    else:
-        with checking_arguments():
-            opened_root = Root(root)
-        registered = fetch_model(opened_root, str(model))
-        generator, uri = load_model(opened_root, registered.sha256), registered.uri
+        return ExportedGenerator.load(folder, compute=compute), str(folder)
     with checking_arguments():
-        detector = load_ready_detector(faces or generator.trained_with)
-    return Generator(PhotoPairs(generator, detector), uri)
+        opened_root = Root(root)
+    registered = fetch_model(opened_root, str(model))
+    return load_model(opened_root, registered.sha256, compute), registered.uri
 
 
 def pixels_of(photo: Any) -> UInt8[np.ndarray, "height width 3"]:

@@ -61,8 +61,8 @@ class PackDetector(ABC):
 
     Args:
         pack: Name of a model pack such as `buffalo_l`, which the library downloads on first use, or the folder of one.
-        device: Where the models run: `cpu`, `cuda` or `cuda:N`. On CUDA by ONNX Runtime, whose CUDA build must be
-            installed; by torch only what others lend.
+        device: `cpu`, `cuda` or `cuda:N`. ONNX Runtime runs the pack's models, on CUDA only where its CUDA build is
+            installed and else on the CPU; torch runs on CUDA what others lend.
 
     Raises:
         DetectorError: no such pack, no way to download it, or a folder without models.

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from mien.model.detection.licences import WeightsLicence
+from mien.model.devices import device_kind
 from mien.model.errors import DetectorError, first_line
-from mien.model.graphs.network import providers_of
 
 MODULES = ["detection", "landmark_2d_106", "recognition"]
 
 TERMS = WeightsLicence(
     "as published by InsightFace: non-commercial research only, unless licensed from its makers", commercial=False
 )
+_CUDA = "CUDAExecutionProvider"
 _log = logging.getLogger(__name__)
 
 
@@ -70,7 +71,8 @@ def _downloaded(pack: str) -> Path:
 
 
 def load_models(folder: Path, device: str) -> dict[str, Any]:
-    """The models of a pack by task; on the CPU where ONNX Runtime lacks the device.
+    """The models of a pack by task. ONNX Runtime runs them: on a CUDA device where its CUDA build is installed, else on
+    the CPU.
 
     They take their threads from `OMP_NUM_THREADS`, as the other libraries do.
 
@@ -90,7 +92,7 @@ def load_models(folder: Path, device: str) -> dict[str, Any]:
                 name=str(folder),
                 allowed_modules=MODULES,
                 sess_options=options,
-                providers=providers_of(device) or providers_of("cpu"),
+                providers=_providers(device),
             )
             analysis.prepare(ctx_id=0)
     except Exception as error:
@@ -99,3 +101,17 @@ def load_models(folder: Path, device: str) -> dict[str, Any]:
     if not getattr(analysis.det_model, "use_kps", False):
         raise DetectorError(f"the detector in {folder} gives no five points: use a pack with a *_kps detector")
     return dict(analysis.models)
+
+
+def runs_on(device: str) -> bool:
+    """Whether ONNX Runtime runs the models of packs on this device; else it does so on the CPU."""
+    import onnxruntime
+
+    return device_kind(device) == "cpu" or _CUDA in onnxruntime.get_available_providers()
+
+
+def _providers(device: str) -> list[str | tuple[str, dict[str, int]]]:
+    """What ONNX Runtime computes by."""
+    if device_kind(device) == "cpu" or not runs_on(device):
+        return ["CPUExecutionProvider"]
+    return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)})]

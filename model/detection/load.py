@@ -12,6 +12,10 @@ from mien.model.errors import DetectorError
 KINDS = ("dlib", "insightface", "mediapipe")
 WITH_MESH = "+mediapipe"
 """Behind a pack of insightface: the landmarks are MediaPipe's."""
+CHOICES = (
+    f"mediapipe, dlib, insightface:PACK_OR_FOLDER, insightface:PACK_OR_FOLDER{WITH_MESH}, or module:Class of your own"
+)
+"""What can be named, for messages and help."""
 
 
 def check_detector(spec: str) -> None:
@@ -20,10 +24,7 @@ def check_detector(spec: str) -> None:
     if spec in ("dlib", "mediapipe") or (kind == "insightface" and rest.removesuffix(WITH_MESH)):
         return
     if kind in KINDS or not colon or not is_class_path(spec):
-        raise DetectorError(
-            f"unknown detector {spec!r}: use 'mediapipe', 'dlib', 'insightface:PACK_OR_FOLDER', the same with "
-            f"'{WITH_MESH}' behind it, or 'module:Class' of your own"
-        )
+        raise DetectorError(f"unknown detector {spec!r}: use {CHOICES}")
     check_module(spec)
 
 
@@ -73,9 +74,23 @@ def uses_mediapipe(spec: str) -> bool:
     return spec == "mediapipe" or (spec.startswith("insightface:") and spec.endswith(WITH_MESH))
 
 
-def load_ready_detector(spec: str) -> FaceDetector:
+def computes_on_device(spec: str) -> bool:
+    """Whether the detector of this name spends its time in networks on the device that is in force.
+
+    Then a process for each device is enough. dlib keeps to the CPU, insightface's models may, and one of the user's own
+    decides itself.
+    """
+    kind = spec.partition(":")[0]
+    if kind != "insightface":
+        return kind == "mediapipe"
+    from mien.model.detection.insightface_pack import runs_on
+
+    return runs_on(device_in_force())
+
+
+def load_ready_detector(spec: str, device: str | None = None) -> FaceDetector:
     """As `load_detector`, with all weights loaded: for pairs that somebody waits for."""
-    detector = load_detector(spec)
+    detector = load_detector(spec, device)
     if isinstance(detector, LoadsBeforehand):
         detector.load_weights()
     return detector

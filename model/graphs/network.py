@@ -1,4 +1,4 @@
-"""A graph ready to run: by ONNX Runtime on a CPU; on CUDA by it where its CUDA build is installed, else by torch.
+"""A graph ready to run: by ONNX Runtime on a CPU, by torch on CUDA.
 
 A row of the results has the same bits whatever batch it was computed in; `tests/unit/model/graphs` holds the graphs of
 this project to that. On CUDA libraries choose their ways by the size of a batch, so there it is always the same. ONNX
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import onnx
@@ -22,7 +22,6 @@ CUDA_BATCH = 16
 """Rows that go through a network at once on CUDA."""
 
 _ERRORS_ONLY = 3
-_PROVIDER = "CUDAExecutionProvider"
 
 
 class Network:
@@ -35,7 +34,7 @@ class Network:
     def __init__(self, graph: onnx.ModelProto, device: str = "cpu") -> None:
         check_device(device)
         self.device = device
-        self._run = _run_by_runtime(graph, device) or _run_by_torch(graph, device)
+        self._run = _run_by_runtime(graph) if device == "cpu" else _run_by_torch(graph, device)
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """The outputs for a batch, in the order of the graph; an empty batch is not allowed."""
@@ -52,29 +51,15 @@ def in_fixed_batches(run: Run, batch: np.ndarray) -> list[np.ndarray]:
     return [np.concatenate(outputs)[: len(batch)] for outputs in zip(*parts, strict=True)]
 
 
-def providers_of(device: str) -> list[str | tuple[str, dict[Any, Any]]] | None:
-    """What ONNX Runtime runs a graph by on a device; None where this build of it lacks the device."""
+def _run_by_runtime(graph: onnx.ModelProto) -> Run:
     import onnxruntime
 
-    if device == "cpu":
-        return ["CPUExecutionProvider"]
-    if _PROVIDER not in onnxruntime.get_available_providers():
-        return None
-    return [(_PROVIDER, {"device_id": int(device.partition(":")[2] or 0)})]
-
-
-def _run_by_runtime(graph: onnx.ModelProto, device: str) -> Run | None:
-    """None where this build of ONNX Runtime lacks the device."""
-    import onnxruntime
-
-    if (providers := providers_of(device)) is None:
-        return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
     # Threads that wait for the next call are not to take the cores from those that decode and encode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda batch: cast("Sequence[np.ndarray]", session.run(None, {name: batch}))
 

@@ -1,4 +1,4 @@
-"""Runs a graph by torch, for CUDA where ONNX Runtime has no CUDA build: torch's is what `pip install torch` brings.
+"""Runs a graph by torch, for CUDA: what `pip install torch` brings is enough, where ONNX Runtime needs another build.
 
 Only the operators that the graphs of this project use are known.
 """

@@ -135,7 +135,7 @@ class ExportedGenerator:
             present: False for sources that only fill up a row; all are there if None.
             side_px: Of the images; that of the sources if None.
         """
-        device = self.compute.torch_device
+        device = next(self.generator.parameters()).device
         there = np.ones(sources.shape[:2], bool) if present is None else present
         photos = from_uint8(_tensor(np.moveaxis(sources, -1, 2), device).flatten(0, 1))
         given = Sources(

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from mien.model.detection.load import load_ready_detector
+from mien.model.device import Compute
+from mien.model.devices import CPU, computing_on, device_in_force
 from mien.model.errors import ImageError, ModelError, SettingsError, first_line
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
@@ -25,8 +27,9 @@ from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.given_pictures import GivenPictures
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 
-FACES, PATHS = "faces", "paths"
-"""Keys of the model's configuration: the detector, and the folders below which paths are read."""
+FACES, PATHS, DEVICE = "faces", "paths", "device"
+"""Keys of the model's configuration: the detector, the folders below which paths are read, what both networks compute
+on."""
 
 MEASURES = ("identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score")
 COLUMNS = ("image", *MEASURES, "accepted", "reason")
@@ -146,17 +149,20 @@ def _load_pyfunc(  # pyright: ignore[reportUnusedFunction]  # MLflow looks for t
 
     Args:
         path: Of an exported generator.
-        model_config: `faces`, the detector, and `paths`, the folders below which paths are read, with colons between
-            them. Who loads the model gives it; no request reaches it. Versions from before 0.3 have none.
+        model_config: `faces`, the detector; `paths`, the folders below which paths are read, with colons between
+            them; `device`, as --device of the commands takes it, of which the first counts: the CPU if it is not
+            said. Who loads the model gives it; no request reaches it. Versions from before 0.3 have none.
 
     Raises:
         WeightsError, DetectorError: weights are missing or damaged, or the detector is not installed.
+        DeviceError: there is no such device.
         ModelError: a folder of `paths` is none.
     """
-    generator = ExportedGenerator.load(Path(path))
     if model_config is None:
-        return AlignedCrops(generator)
+        return AlignedCrops(ExportedGenerator.load(Path(path)))
     given = dict(model_config)
-    detector = str(given.get(FACES) or generator.trained_with)
+    with computing_on(str(given.get(DEVICE) or CPU)):
+        generator = ExportedGenerator.load(Path(path), compute=Compute.chosen("float32", device_in_force()))
+        detector = load_ready_detector(str(given.get(FACES) or generator.trained_with))
     pictures = GivenPictures.below(str(given.get(PATHS) or ""))
-    return ServedGenerator(PhotoPairs(generator, load_ready_detector(detector)), pictures)
+    return ServedGenerator(PhotoPairs(generator, detector), pictures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from mien.model.detection.load import computes_on_device
 from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.evaluate.measure import MeasuredPair, measure_chunk
@@ -23,8 +24,8 @@ from mien.tasks.evaluate.summary import summarise
 from mien.tasks.evaluate.unseen import without_seen
 from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.registered import RegisteredModel, short_name
-from mien.tasks.runtime.workers import in_worker, work_progress, worker_pool
-from mien.tasks.sets.faces import FaceTables
+from mien.tasks.runtime.workers import on_device, work_progress, worker_pool
+from mien.tasks.sets.faces import FaceTables, detector_of
 
 CHUNK = 16
 _DEFAULTS = EvaluationSettings()
@@ -70,6 +71,7 @@ def evaluate(
 
 def _measure_all(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: list[EvaluationPair]) -> list[MeasuredPair]:
     chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
+    networks = computes_on_device(detector_of(root, inputs.sets[0]))
     with ThreadPoolExecutor() as threads:
-        done = threads.map(lambda chunk: in_worker(measure_chunk, root, inputs, kind, chunk), chunks)
+        done = threads.map(lambda chunk: on_device(networks, measure_chunk, root, inputs, kind, chunk), chunks)
         return [measured for chunk in done for measured in chunk]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.model.device import Compute
+from mien.model.devices import device_in_force
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.baselines import face_warped, spline_warped
 from mien.storage import Root
@@ -46,7 +48,8 @@ def make_pictures(root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Seque
     sources, targets = [faces[p.source] for p in pairs], [faces[p.target] for p in pairs]
     rows = list(zip(sources, targets, strict=True))
     own_points = np.stack([common_points(row, side_px) for row in sources])
-    generators = {method: load_model(root, sha256) for method, sha256 in inputs.generators.items()}
+    compute = Compute.chosen("float32", device_in_force())
+    generators = {method: load_model(root, sha256, compute) for method, sha256 in inputs.generators.items()}
     evaluated = generators[GENERATED]
     retargeted = retargeted_points(
         root,

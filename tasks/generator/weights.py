@@ -25,6 +25,7 @@ __all__ = [
     "check_generator",
     "keep_model",
     "load_model",
+    "loaded_anew",
     "provenance_of",
     "short_name",
 ]
@@ -63,9 +64,19 @@ def _keep_file(root: Root, name: str, data: bytes) -> None:
     root.write_bytes(path, data)
 
 
-@lru_cache(maxsize=4)  # an evaluation has some side by side
 def load_model(root: Root, sha256: str, compute: Compute | None = None) -> ExportedGenerator:
-    """The generator with these weights, loaded once per process."""
+    """The generator with these weights, loaded once per process and device; in float32 on the CPU unless told."""
+    compute = compute or Compute()
+    return _loaded(root, sha256, compute, str(compute.torch_device))
+
+
+@lru_cache(maxsize=4)  # an evaluation has some side by side
+def _loaded(root: Root, sha256: str, compute: Compute, _device: str) -> ExportedGenerator:
+    return loaded_anew(root, sha256, compute)
+
+
+def loaded_anew(root: Root, sha256: str, compute: Compute) -> ExportedGenerator:
+    """The same, read from the root whatever the process has."""
     stored = MODELS.path(sha256)
     local = root.local_path(stored)
     if local is not None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from mien.model.detection.crop import AlignedFace, align_face
 from mien.model.detection.detector import FaceDetector, FoundFace
 from mien.model.detection.licences import allow_commercial, as_line, check_commercial
-from mien.model.detection.load import KINDS, detector_version, load_detector
+from mien.model.detection.load import KINDS, computes_on_device, detector_version, load_detector
 from mien.model.images.codec import encode_png
 from mien.model.landmarks.reference import AlignmentSettings, reference_shape
 from mien.model.quality.limits import QualityLimits, broken_limit
@@ -34,7 +34,7 @@ from mien.tasks.runtime.pipelined import pipelined
 from mien.tasks.runtime.reports import still_working
 from mien.tasks.runtime.second_look import FAULTS, Answer, Row, ask_each, outcome_of
 from mien.tasks.runtime.stage import Stage
-from mien.tasks.runtime.workers import in_worker
+from mien.tasks.runtime.workers import on_device
 from mien.tasks.sets.photo_reader import PictureReader, item_of
 from mien.tasks.sets.splits import Split, SplitSettings, split_of
 
@@ -69,7 +69,7 @@ def check_loads(faces: str, commercial: bool) -> None:
     """
     detector = load_detector(faces)
     if faces.partition(":")[0] not in KINDS:
-        in_worker(detector_version, faces)
+        on_device(computes_on_device(faces), detector_version, faces)
     if commercial:
         check_commercial(f"the detector {faces}", detector.weights_licences)
 
@@ -280,5 +280,9 @@ def _quality_columns(pixels: np.ndarray, face: FoundFace, aligned: AlignedFace) 
     }
 
 
-DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make, "the detector")
+def _networks(settings: DetectSettings) -> bool:
+    return computes_on_device(settings.faces)
+
+
+DETECT = Stage("detect and align", "photos", "faces", __name__, _decides, _make, "the detector", networks=_networks)
 """A shard of `images`, by its fingerprint, becomes one of `faces`."""

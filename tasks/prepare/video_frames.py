@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from mien.model.detection.load import detector_version, load_detector
+from mien.model.detection.load import computes_on_device, detector_version, load_detector
 from mien.model.errors import ImageError
 from mien.model.images.video import FrameReader, FrameSettings
 from mien.model.landmarks.keyframes import ChangeLimits, DistinctFaces
@@ -103,7 +103,9 @@ def video_frames(root: Root, video: SourceItem, settings: VideoSettings) -> Vide
         tried = tried_twice(
             "item",
             "the decoder or the detector",
-            lambda: in_worker_by_steps("item", _choose, root, name, video, settings),
+            lambda: in_worker_by_steps(
+                "item", computes_on_device(settings.faces), _choose, root, name, video, settings
+            ),
         )
         return _lost(root, name, video, tried) if isinstance(tried, LostItemError) else tried
     tick()

@@ -12,7 +12,7 @@ from prefect import Task, unmapped
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from mien.model.devices import compute_on, device_in_force
+from mien.model.devices import compute_on, devices_in_force
 from mien.storage import Root, ShardRef, SourceItem, StorageError
 from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.prefect_tasks import retried
@@ -52,7 +52,7 @@ def run_stage(
                 [known[index].name for index in missing],
                 [index + 1 for index in missing],
                 unmapped(len(items)),
-                unmapped(device_in_force()),
+                unmapped(devices_in_force()),
             )
             for index, made in zip(missing, results(futures), strict=True):
                 shards[index] = made
@@ -93,10 +93,17 @@ def _task_of(stage: Stage[Any, Any]) -> Task[..., ShardRef]:
 
 
 def _shard_run(
-    stage: Stage[Any, Any], root: Root, item: Any, settings: Any, name: str | None, number: int, count: int, device: str
+    stage: Stage[Any, Any],
+    root: Root,
+    item: Any,
+    settings: Any,
+    name: str | None,
+    number: int,
+    count: int,
+    devices: tuple[str, ...],
 ) -> ShardRef:
-    """`number` and `count` are there for the name of the run, the device for task runners in other processes."""
-    compute_on(device)
+    """`number` and `count` are there for the name of the run, the devices for task runners in other processes."""
+    compute_on(devices)
     return make_in_worker(stage, root, item, settings, name)
 
 

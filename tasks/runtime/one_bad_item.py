@@ -50,7 +50,9 @@ def make_in_worker(stage: Stage[Any, Any], root: Root, item: Any, settings: Any,
 
     def attempt(trial: range | None = None) -> ShardRef | None:
         work = partial(make_shard, stage, root, item, settings, shard_name(name, lost))
-        return in_worker_by_steps(stage.step, run_attempt, Attempt(dict(lost), trial, unexplained > 0), work)
+        return in_worker_by_steps(
+            stage.step, stage.networks(settings), run_attempt, Attempt(dict(lost), trial, unexplained > 0), work
+        )
 
     while True:
         try:

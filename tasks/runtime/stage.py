@@ -22,6 +22,10 @@ def _always(*_: object) -> bool:
     return True
 
 
+def _never(*_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Stage(Generic[Item, Settings]):
     """One step of the pipeline over shards. An item is what one shard is made from."""
@@ -44,6 +48,8 @@ class Stage(Generic[Item, Settings]):
     """Whether a shard that exists is worth keeping."""
     step: Step = "item"
     """What is in hand at once."""
+    networks: Callable[[Settings], bool] = _never
+    """Whether networks on the devices take most of its time: then its shards are made in the processes of these."""
 
     def __post_init__(self) -> None:
         source_digest(self.module)  # of the files as they are imported, not as they may lie there when the stage runs

@@ -10,10 +10,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from queue import LifoQueue
 from typing import ParamSpec, TypeVar
 
-from mien.model.devices import compute_on, device_in_force
+from mien.model.devices import compute_on, device_of, devices_in_force, own_processes
 from mien.tasks.errors import AbandonedError
 from mien.tasks.runtime.limits import Step, WorkLimits, put_in_force
 from mien.tasks.runtime.progress import Advance, progress
@@ -24,25 +26,48 @@ from mien.tasks.runtime.worker_process import Allowed, WorkerDiedError, WorkerPr
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_ANY: tuple[str, ...] = ()
+"""Key of the processes that belong to no device: what `own_processes` gives for the CPU."""
+
 
 def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processes(workers: int | None, networks: bool) -> int:
+    """How many processes do such work at once, on the devices in force."""
+    return (networks and len(own_processes(devices_in_force()))) or workers or available_cores()
+
+
+@dataclass
+class _Seat:
+    """Place of one worker process."""
+
+    number: int
+    process: WorkerProcess | None = None
+
+
+class _Seats:
+    """Places of processes of one kind. The one that was left last is taken first: little work starts few processes."""
+
+    def __init__(self, number: int) -> None:
+        self.all = [_Seat(each) for each in range(number)]
+        self.free = LifoQueue[_Seat]()
+        for seat in reversed(self.all):
+            self.free.put(seat)
 
 
 class WorkerPool:
     """Runs functions in spawned processes. Safe to share between threads.
 
     A process is started when there is work for it. One that has died is replaced by the next work; the others go on.
+    Work whose networks compute on the devices of a list has processes of its own, one for each (`model/devices.py`).
     """
 
     def __init__(self, workers: int, limits: WorkLimits | None = None) -> None:
         self.limits = limits or WorkLimits()
-        self._mib = self.limits.max_mib(workers)
-        self._workers = workers
-        self._free = threading.Semaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[WorkerProcess] = []
-        self._busy: list[WorkerProcess] = []
+        self._seats: dict[tuple[str, ...], _Seats] = {_ANY: _Seats(workers)}
         self._abandoned = False
         self._advance: Advance | None = None
 
@@ -73,38 +98,47 @@ class WorkerPool:
         """
         return self.call(partial(work, *args, **kwargs))
 
-    def call(self, work: Callable[[], R], step: Step = "item") -> R:
-        """Result of the work, each of whose items, if it has any in hand, may take the time of `step`."""
-        allowed = Allowed(self.limits.seconds(step), self._mib)
-        work = partial(_on_device, device_in_force(), work)
-        with self._free:
-            worker = self._take()
-            try:
-                return worker.call(work, allowed, self._tick)
-            except WorkerDiedError as death:
-                if self._abandoned:
-                    raise AbandonedError("the run has ended") from death
-                raise
-            finally:
-                self._put_back(worker)
+    def call(self, work: Callable[[], R], step: Step = "item", *, networks: bool = False) -> R:
+        """Result of the work, each of whose items, if it has any in hand, may take the time of `step`. `networks`:
+        whether these take most of its time, so that it belongs into the process of a device."""
+        in_force = devices_in_force()
+        seats = self._seats_for(own_processes(in_force) if networks else _ANY)
+        allowed = Allowed(self.limits.seconds(step), self.limits.max_mib(len(seats.all)))
+        seat = seats.free.get()
+        try:
+            worker, device = self._seated(seat), device_of(seat.number, in_force)
+            return worker.call(partial(_on_device, device, work), allowed, self._tick)
+        except WorkerDiedError as death:
+            if self._abandoned:
+                raise AbandonedError("the run has ended") from death
+            raise
+        finally:
+            self._leave(seat)
+            seats.free.put(seat)
 
-    def _take(self) -> WorkerProcess:
+    def _seats_for(self, devices: tuple[str, ...]) -> _Seats:
+        with self._lock:
+            if devices not in self._seats:
+                self._seats[devices] = _Seats(len(devices))
+            return self._seats[devices]
+
+    def _seated(self, seat: _Seat) -> WorkerProcess:
         with self._lock:
             if self._abandoned:
                 raise AbandonedError("the run has failed elsewhere")
-            while self._idle and not self._idle[-1].is_alive():
-                self._idle.pop().end()  # killed while it had nothing to do
-            worker = self._idle.pop() if self._idle else WorkerProcess(self.limits)
-            self._busy.append(worker)
-            return worker
+            if seat.process is not None and not seat.process.is_alive():
+                seat.process.end()  # killed while it had nothing to do
+                seat.process = None
+            seat.process = seat.process or WorkerProcess(self.limits)
+            return seat.process
 
-    def _put_back(self, worker: WorkerProcess) -> None:
+    def _leave(self, seat: _Seat) -> None:
         with self._lock:
-            self._busy.remove(worker)
-            if worker.is_idle:
-                self._idle.append(worker)
-        if not worker.is_idle:
-            worker.end()
+            left = seat.process
+            if left is None or left.is_idle:
+                return
+            seat.process = None
+        left.end()
 
     def abandon(self) -> None:
         """Nothing new is begun, what waits is given up with AbandonedError; what is in hand is finished."""
@@ -115,7 +149,8 @@ class WorkerPool:
         """Ends all processes at once. Work in hand is given up with AbandonedError."""
         self.abandon()
         with self._lock:
-            processes = [*self._busy, *self._idle]
+            seats = [seat for kind in self._seats.values() for seat in kind.all]
+            processes = [seat.process for seat in seats if seat.process is not None]
         ending = [threading.Thread(target=process.end) for process in processes]
         for thread in ending:
             thread.start()
@@ -125,18 +160,20 @@ class WorkerPool:
     def close(self) -> None:
         """Lets the processes end, each when it has finished what it has in hand."""
         self.abandon()
-        for _ in range(self._workers):
-            self._free.acquire()
         with self._lock:
-            idle, self._idle = self._idle, []
-        for process in idle:
-            process.close()
-        self._free.release(self._workers)
+            kinds = list(self._seats.values())
+        for seats in kinds:
+            left = [seats.free.get() for _ in seats.all]
+            for seat in left:
+                if seat.process is not None:
+                    seat.process.close()
+                    seat.process = None
+                seats.free.put(seat)
 
 
 def _on_device(device: str, work: Callable[[], R]) -> R:
     """Runs in a worker process, whose pool may serve flows with several devices."""
-    compute_on(device)
+    compute_on([device])
     return work()
 
 
@@ -145,7 +182,8 @@ _pool: WorkerPool | None = None
 
 @contextmanager
 def worker_pool(workers: int | None, limits: WorkLimits | None = None) -> Iterator[None]:
-    """While the block runs, `in_worker` uses `workers` processes (default: one per core).
+    """While the block runs, `in_worker` uses `workers` processes (default: one per core), and `on_device` one for each
+    device in force, or the same where that is the CPU.
 
     Inside the block of another one it changes nothing: a pipeline starts its processes once.
     """
@@ -197,6 +235,13 @@ def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return work(*args, **kwargs) if _pool is None else _pool.run(work, *args, **kwargs)
 
 
-def in_worker_by_steps(step: Step, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """As `in_worker`, for work that says which items it has in hand: each may take the time of `step`."""
-    return work(*args, **kwargs) if _pool is None else _pool.call(partial(work, *args, **kwargs), step)
+def on_device(networks: bool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `in_worker`; work of which networks take most of the time runs in the process of one of the devices."""
+    whole = partial(work, *args, **kwargs)
+    return whole() if _pool is None else _pool.call(whole, networks=networks)
+
+
+def in_worker_by_steps(step: Step, networks: bool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `on_device`, for work that says which items it has in hand: each may take the time of `step`."""
+    whole = partial(work, *args, **kwargs)
+    return whole() if _pool is None else _pool.call(whole, step, networks=networks)

@@ -53,7 +53,7 @@ def served_model(faces: str) -> dict[str, Any]:
             {"source": [picture], "driver": [picture], "strength": [1.0], "head_pose": [1.0]}
         ),
         "pip_requirements": _requirements(faces),
-        "model_config": {"faces": faces, "paths": ""},
+        "model_config": {"faces": faces, "paths": "", "device": "cpu"},
     }
 
 

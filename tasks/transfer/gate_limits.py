@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from mien.model.configuration.refine import refine
 from mien.model.detection.detector import FaceDetector
-from mien.model.detection.load import detector_version, load_detector
+from mien.model.detection.load import computes_on_device, detector_version, load_detector
 from mien.model.errors import ModelError, SettingsError
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.identity.label_check import compare_labels
@@ -34,7 +34,7 @@ from mien.model.quality.judge import TargetFace, judge_faces, view_sources
 from mien.storage import DamagedError, MissingError, Root, open_table
 from mien.storage.artefacts import GATES, json_artefact, keep, load, read, warn_damaged
 from mien.tasks.errors import UsageError
-from mien.tasks.runtime.workers import in_worker, tick, work_progress
+from mien.tasks.runtime.workers import on_device, tick, work_progress
 from mien.tasks.sets.face_columns import common_points, crop_of, embedding_of
 from mien.tasks.sets.faces import FaceTables, crop_size_px, detector_of, read_faces, usable_faces
 from mien.tasks.sets.row_lookup import look_up
@@ -87,8 +87,9 @@ def calibrate(root: Root, tables: FaceTables, pairs: int = PAIRS, size_px: int |
         raise UsageError(f"{tables.name} cannot be calibrated on: {error}") from error
     looked = [(faces.ids[source], faces.ids[target]) for source, target in zip(sources, targets, strict=True)]
     chunks = [looked[start : start + _CHUNK] for start in range(0, len(looked), _CHUNK)]
+    networks = computes_on_device(detector_of(root, tables))
     with work_progress("calibrate", len(looked), "pairs"), ThreadPoolExecutor() as threads:
-        found = list(threads.map(lambda chunk: in_worker(_measure, root, tables, size_px, chunk), chunks))
+        found = list(threads.map(lambda chunk: on_device(networks, _measure, root, tables, size_px, chunk), chunks))
     real, copies = ([each for part in found for each in part[kind]] for kind in (0, 1))
     if not any(each.identity_similarity is not None for each in real):
         raise UsageError(f"{tables.name}: no face was found on any crop, so nothing can be calibrated")

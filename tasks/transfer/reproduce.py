@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from mien.model.devices import computing_on
 from mien.storage import Manifest, Root, list_manifests, open_table, read_set
 from mien.storage.rows import PairRow, TransferRow
 from mien.tasks.errors import UsageError
@@ -37,6 +38,7 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
 
     Raises:
         UsageError: there is no such row, or it was never made.
+        DeviceError: it was made on a kind of device that this machine lacks.
     """
     manifest, row = _find(root, output_id, name)
     if row["sha256"] is None:
@@ -61,7 +63,9 @@ def reproduce(root: Root, output_id: str, name: str | None = None) -> Reproducti
 
 
 def _again(root: Root, pair: PairRow, settings: TransferSettings) -> list[TransferRow]:
-    return list(PairGenerator(root, settings).rows([pair]))
+    settings.compute.check()
+    with computing_on(settings.compute.device):  # the judge too: the kind of device is a part of what names the face
+        return list(PairGenerator(root, settings).rows([pair]))
 
 
 def _find(root: Root, output_id: str, name: str | None) -> tuple[Manifest, TransferRow]:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mien.model.detection.load import computes_on_device
 from mien.storage import Root, ShardRef, TableRef, open_table, read_manifest, read_shard, write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.runtime.stage import Stage
@@ -41,8 +42,21 @@ def _make(root: Root, name: str, pairs: str, job: TransferJob) -> ShardRef:
     return write_shard(root, "transfers", name, pa.Table.from_pylist(rows, schema=TRANSFERS))
 
 
+def _networks(job: TransferJob) -> bool:
+    """The judge takes more time than the generator."""
+    return computes_on_device(job.settings.faces)
+
+
 TRANSFER = Stage(
-    "transfer expressions", "faces", "transfers", __name__, _decides, _make, "the generator or the judge", step="batch"
+    "transfer expressions",
+    "faces",
+    "transfers",
+    __name__,
+    _decides,
+    _make,
+    "the generator or the judge",
+    step="batch",
+    networks=_networks,
 )
 """A shard of `pairs`, by its fingerprint, becomes one of `transfers`."""
 

@@ -17,6 +17,7 @@ import yaml
 
 from mien import __version__
 from mien.flows.cli.app import command_line
+from mien.flows.common_texts import TEXTS
 from mien.model.detection.allowed_classes import GROUP
 from tests.pages import Page, pages
 from tests.paths import REPOSITORY
@@ -228,6 +229,7 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     html = "\n".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
+    assert [name for name in TEXTS if f"{{{name}}}" in html] == [], "docs/site_texts.py puts the text in their place"
     loaded = re.findall(r"<(?:script|img|link|iframe|source)\b[^>]*?(?:src|href)=\"?(https?:)?//", html)
     assert loaded == []
     assert re.findall(r"url\([\"']?(?:https?:)?//[^)]*", html + _styles(site)) == []

@@ -47,7 +47,7 @@ def test_the_list_of_commands_loads_no_flow(arguments: list[str]) -> None:
 
 def test_a_command_loads_its_own_flow_only() -> None:
     loaded = loaded_by("from mien.flows.cli.app import main\nmain(['verify', '--help'])")
-    common = ("parameters", "result", "run_report", "scrubbed_flow", "wrapped")
+    common = ("common_texts", "parameters", "result", "run_report", "scrubbed_flow", "wrapped")
     known = {f"mien.flows.{name}" for name in ("verify", *common)}
     assert {
         name for name in loaded if name.startswith("mien.flows.") and not name.startswith("mien.flows.cli")

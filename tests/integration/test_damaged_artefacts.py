@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from mien.model.device import Compute
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.images.codec import encode_png
 from mien.model.images.provenance import encode_image
@@ -51,7 +52,7 @@ from mien.tasks.export.export import ExportSettings, export_part, finish_export,
 from mien.tasks.export.part_source import PartSource
 from mien.tasks.generator.known_generators import known_generators, remember_generator
 from mien.tasks.generator.neutrals import keep_neutrals, load_neutrals
-from mien.tasks.generator.weights import RegisteredModel, keep_model, load_model
+from mien.tasks.generator.weights import RegisteredModel, keep_model, loaded_anew
 from mien.tasks.plan.cost import expected_cost, remember
 from mien.tasks.prepare.changed_bytes import compare_bytes, with_marks
 from mien.tasks.prepare.compare import CompareSettings, compare_faces
@@ -94,7 +95,7 @@ class Case:
 
 def make_model(root: Root) -> Any:
     name = keep_model(root, small_generator(Path(root.url) / "trained"))
-    return load_model.__wrapped__(root, name).sha256
+    return loaded_anew(root, name, Compute()).sha256
 
 
 def make_neutrals(root: Root) -> Any:

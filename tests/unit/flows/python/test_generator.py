@@ -10,6 +10,11 @@ import pytest
 from PIL import Image
 
 import mien
+from mien.flows.python import generator
+from mien.model import devices
+from mien.model.detection.detector import FaceDetector
+from mien.model.detection.load import load_detector
+from mien.model.devices import device_in_force, devices_in_force
 from mien.model.errors import ImageError, SettingsError
 from mien.model.images.codec import encode_png
 from mien.model.images.provenance import read_provenance
@@ -69,6 +74,33 @@ def test_wrong_settings_and_missing_files_are_told(model, tmp_path: Path) -> Non
         model.transfer(tmp_path / "absent.png", DRIVER)
     with pytest.raises(UsageError, match="unknown detector"):
         mien.load(small_generator(tmp_path / "other"), faces="nobody")
+
+
+def test_generator_and_detector_are_on_the_device_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, given = small_generator(tmp_path / "generator"), list[str]()
+
+    def ready(spec: str) -> FaceDetector:
+        given.append(device_in_force())
+        return load_detector(DETECTOR)
+
+    def chosen(asked: str) -> tuple[str, ...]:
+        given.append(asked)
+        return ("cpu", "cpu")
+
+    monkeypatch.setattr(generator, "load_ready_detector", ready)
+    monkeypatch.setattr(devices, "chosen_devices", chosen)
+    mien.load(folder, device="cuda")
+    mien.load(folder)
+    assert given == ["cuda", "cpu", "auto", "cpu"]
+    assert devices_in_force() == ("cpu",)
+
+
+@pytest.mark.parametrize(("device", "told"), [("gpu", "unknown device 'gpu'"), ("cuda:99", "there is no CUDA device")])
+def test_a_device_that_is_not_there_is_told(tmp_path: Path, device: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        mien.load(small_generator(tmp_path / "generator"), faces=DETECTOR, device=device)
 
 
 def test_without_a_face_there_is_a_reason_and_no_image(model, tmp_path: Path) -> None:

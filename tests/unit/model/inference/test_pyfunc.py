@@ -13,9 +13,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mien.model.errors import DetectorError, ModelError
+from mien.model import devices
+from mien.model.detection.load import load_detector
+from mien.model.devices import device_in_force
+from mien.model.errors import DetectorError, DeviceError, ModelError
 from mien.model.images.codec import decode_rgb, encode_png
 from mien.model.images.provenance import read_provenance
+from mien.model.inference import pyfunc
 from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.pyfunc import COLUMNS, MEASURES, ServedGenerator, _load_pyfunc
 from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
@@ -39,6 +43,22 @@ def load(folder: Path, faces: str = DETECTOR, paths: str = "") -> ServedGenerato
     loaded = _load_pyfunc(str(folder), {"faces": faces, "paths": paths})
     assert isinstance(loaded, ServedGenerator)
     return loaded
+
+
+def test_the_configuration_names_the_device_of_generator_and_detector(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(
+        pyfunc, "load_ready_detector", lambda spec: given.append(device_in_force()) or load_detector(spec)
+    )
+    monkeypatch.setattr(devices, "chosen_devices", lambda asked: given.append(asked) or ("cpu",))
+    _load_pyfunc(str(folder), {"faces": DETECTOR, "device": "cuda:1"})
+    _load_pyfunc(str(folder), {"faces": DETECTOR})  # as versions from before there was a device
+    assert given == ["cuda:1", "cpu", "cpu", "cpu"]
+    monkeypatch.undo()
+    with pytest.raises(DeviceError, match="unknown device 'gpu'"):
+        _load_pyfunc(str(folder), {"faces": DETECTOR, "device": "gpu"})
 
 
 def answer(served: ServedGenerator, **columns: Any) -> pd.DataFrame:

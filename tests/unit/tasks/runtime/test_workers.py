@@ -9,13 +9,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import mien
+from mien.model.devices import compute_on, device_in_force
 from mien.tasks.errors import RunError
-from mien.tasks.runtime.workers import WorkerPool, in_worker, tick, worker_pool
+from mien.tasks.runtime.workers import (
+    WorkerPool,
+    in_worker,
+    in_worker_by_steps,
+    on_device,
+    processes,
+    tick,
+    worker_pool,
+)
 
 
 def where(value: int) -> tuple[int, int, str]:
@@ -147,6 +159,79 @@ def test_the_death_of_one_process_costs_the_others_nothing(tmp_path: Path) -> No
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
     with worker_pool(1), pytest.raises(ValueError, match="the work's own error"):
         in_worker(fail)
+
+
+# --- Devices ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_force(*devices: str) -> Iterator[None]:
+    """The names alone: whether there are such devices is not asked."""
+    former = compute_on(devices)
+    yield
+    compute_on(former)
+
+
+def beside(folder: Path, number: int, of: int) -> tuple[int, str]:
+    """Process and device, told when as many are at work at once."""
+    (folder / str(number)).touch()
+    until = time.monotonic() + 60
+    while len(list(folder.iterdir())) < of and time.monotonic() < until:
+        time.sleep(0.01)
+    return os.getpid(), device_in_force()
+
+
+def at_once(folder: Path, works: int, networks: bool = True) -> list[tuple[int, str]]:
+    folder.mkdir()
+    with ThreadPoolExecutor(works) as threads:
+        return list(threads.map(lambda number: on_device(networks, beside, folder, number, works), range(works)))
+
+
+def test_each_device_has_a_process_of_its_own_and_other_work_goes_elsewhere(tmp_path: Path) -> None:
+    with worker_pool(1), in_force("cuda:0", "cuda:1"):
+        plain, first = in_worker(os.getpid), at_once(tmp_path / "first", 2)
+        again = at_once(tmp_path / "again", 2)
+        assert {device for _, device in first} == {"cuda:0", "cuda:1"}
+        assert len({plain, *(process for process, _ in first)}) == 3
+        assert set(again) == set(first), "a process keeps its device"
+        assert in_worker(device_in_force) == "cuda:0", "the kind of device is known where no network computes"
+        assert in_worker_by_steps("item", True, os.getpid) in {process for process, _ in first}
+        assert in_worker_by_steps("item", False, os.getpid) == plain
+        assert on_device(False, os.getpid) == plain
+        assert processes(None, networks=True) == processes(5, networks=True) == 2
+        assert processes(5, networks=False) == 5
+
+
+def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Path) -> None:
+    with worker_pool(1), in_force("cpu", "cpu"):
+        two = at_once(tmp_path / "two", 2)
+        assert {device for _, device in two} == {"cpu"}
+        assert len({process for process, _ in two}) == 2
+        with ThreadPoolExecutor(6) as threads:
+            later = set(threads.map(lambda _: on_device(True, os.getpid), range(6)))
+        assert later <= {process for process, _ in two}
+
+
+def test_on_the_cpu_networks_compute_in_every_worker(tmp_path: Path) -> None:
+    with worker_pool(2), in_force("cpu"):
+        assert {process for process, _ in at_once(tmp_path / "both", 2)} >= {in_worker(os.getpid)}
+        assert processes(2, networks=True) == 2
+
+
+def test_workers_take_turns_over_the_devices_for_work_that_is_mostly_the_processors(tmp_path: Path) -> None:
+    with worker_pool(3), in_force("cuda:0", "cuda:1"):
+        assert sorted(device for _, device in at_once(tmp_path / "three", 3, networks=False)) == [
+            "cuda:0",
+            "cuda:0",
+            "cuda:1",
+        ]
+
+
+def test_a_process_of_a_device_that_died_is_replaced_on_the_same_device() -> None:
+    with worker_pool(1), in_force("cuda:1"):
+        with pytest.raises(RunError, match="killed"):
+            on_device(True, die)
+        assert on_device(True, device_in_force) == "cuda:1"
 
 
 PARENT = """
