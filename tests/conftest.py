@@ -52,3 +52,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(utilities, "mkdtemp", folder)
         with utilities.prefect_test_harness(server_startup_timeout=300):
             yield
+
+
+@pytest.fixture(scope="module")
+def quick_workers() -> Iterator[None]:
+    """Worker processes of this module start at once."""
+    from tests.quick_workers import quick_workers
+
+    with quick_workers():
+        yield
