@@ -30,6 +30,7 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 import jaxtyping
 import pytest
 
+from tests.mlflow_database import ready_databases
 from tests.prefect_database import copy_database, put_database
 
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
@@ -60,4 +61,11 @@ def quick_workers() -> Iterator[None]:
     from tests.quick_workers import quick_workers
 
     with quick_workers():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of MLflow, for the roots of tests; those of commands make theirs."""
+    with ready_databases(tmp_path_factory):
         yield
