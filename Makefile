@@ -19,18 +19,22 @@ PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reord
 # Four files of it are read; the libraries that it asks for would need an older numpy.
 MEDIAPIPE = $(BIN)/pip install --quiet --constraint constraints.txt --no-deps mediapipe
 
-.PHONY: demo test test-all lint types imports compiled code audit docs bench up down clean
+.PHONY: demo test test-all pytest lint types imports compiled code audit docs bench up down clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/mien demo --root $(ROOT)
 
-test: lint types imports compiled
-	$(PYTEST_ALL)
+# The check of the types takes a minute of one core: it runs beside the tests, and either may fail without the other.
+test: lint imports compiled
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going types pytest
 
 # With the long kills and mutations, and the audits: before a release, or after changes to what is written and resumed.
-test-all: lint types imports code compiled
-	$(PYTEST_ALL) -m ''
+test-all: lint imports code compiled
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going types pytest MARKS="-m ''"
 	@$(MAKE) --no-print-directory audit
+
+pytest: $(VENV)/.dev
+	$(PYTEST_ALL) $(MARKS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -8,10 +8,8 @@ that compute pixels and numbers.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mien.storage.fingerprints import fingerprint
+from mien.storage.parsed_code import keep_parsed, parsed_code
 
 NUMERIC_LIBRARIES = {
     "numpy": "numpy",
@@ -40,6 +39,7 @@ WITHOUT_CONTENT = (
     "mien.storage.sets",
     "mien.storage.artefacts",
     "mien.storage.code_version",
+    "mien.storage.parsed_code",
     "mien.storage.rows",  # types alone
     "mien.storage.retries",  # how often is asked
     "mien.storage.unfinished",  # which rows are taken over: the same as would be made
@@ -85,6 +85,7 @@ def _digest(*module_names: str) -> str:
     modules: dict[str, _Module] = {}
     for name in module_names:
         _follow(_read(name), modules)
+    keep_parsed()
     libraries = sorted(set().union(*(module.libraries for module in modules.values())))
     return fingerprint(
         {
@@ -145,50 +146,26 @@ def _read(module: str) -> _Module:
     path = Path(spec.origin or "")
     if not path.is_file() or path.suffix != ".py":
         raise ModuleNotFoundError(f"{module!r} has no source file", name=module)
-    tree = ast.parse(path.read_bytes())
+    source = path.read_bytes()
+    parsed = parsed_code(source)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imports: list[tuple[str, str | None]] = []
-    words: set[str] = set()
-    for node in ast.walk(tree):  # once: most of the time goes into walking
-        imports.extend(_imported(node, package))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            words.add(node.value)
-        _strip_docstrings(node)
+    imports = tuple((_absolute(dots, name, package), imported) for dots, name, imported in parsed.imports)
     libraries = frozenset(name for imported, _ in imports if (name := imported.partition(".")[0]) in NUMERIC_LIBRARIES)
-    beside = {name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest() for name in _files_named(words, path)}
-    # Without attributes: line numbers move with every comment.
-    return _Module(module, path, fingerprint([ast.dump(tree), beside]), tuple(imports), libraries)
+    named = _files_named(set(parsed.words), path)
+    beside = {name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest() for name in named}
+    return _Module(module, path, parsed.fingerprint(source, beside), imports, libraries)
 
 
-def _imported(node: ast.AST, package: str) -> Iterator[tuple[str, str | None]]:
-    if isinstance(node, ast.Import):
-        yield from ((alias.name, None) for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-        module = ".".join([*above, *([node.module] if node.module else [])])
-        yield from ((module, alias.name) for alias in node.names)
+def _absolute(dots: int, module: str, package: str) -> str:
+    """The module that an import in this package names with so many dots before it."""
+    above = package.split(".")[: len(package.split(".")) - dots + 1] if dots else []
+    return ".".join([*above, *([module] if module else [])])
 
 
 def _files_named(words: set[str], path: Path) -> list[str]:
     """Files beside the module that one of its strings names."""
     beside = {file.name for file in path.parent.iterdir() if file.is_file() and file.suffix not in (".py", ".pyc")}
     return sorted(words & beside)
-
-
-def _strip_docstrings(node: ast.AST) -> None:
-    """Removes every string that stands alone: docstrings, also those of fields."""
-    for field in ("body", "orelse", "finalbody"):
-        body = getattr(node, field, None)
-        if isinstance(body, list):
-            setattr(node, field, [statement for statement in body if not _is_text(statement)])
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
 
 
 def _major_minor(distribution: str) -> str | None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 # Before anything imports Prefect, MLflow or torch.
 os.environ.update(
@@ -29,7 +30,8 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 import jaxtyping
 import pytest
 
-from tests.prefect_database import copy_database
+from tests.mlflow_database import ready_databases
+from tests.prefect_database import copy_database, put_database
 
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 jaxtyping.install_import_hook("mien.model", "beartype.beartype")
@@ -41,12 +43,29 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from prefect.testing import utilities
 
     def folder() -> str:
-        """Of the harness's database, which needs no migration."""
+        """Of the harness's database, which is ready."""
         made = tmp_path_factory.mktemp("prefect-server")
         copy_database(tmp_path_factory, made / "prefect-test.db")
         return str(made)
 
+    put_database(tmp_path_factory, Path(os.environ["PREFECT_HOME"]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(utilities, "mkdtemp", folder)
         with utilities.prefect_test_harness(server_startup_timeout=300):
             yield
+
+
+@pytest.fixture(scope="module")
+def quick_workers() -> Iterator[None]:
+    """Worker processes of this module start at once."""
+    from tests.quick_workers import quick_workers
+
+    with quick_workers():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of MLflow, for the roots of tests; those of commands make theirs."""
+    with ready_databases(tmp_path_factory):
+        yield

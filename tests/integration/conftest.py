@@ -25,6 +25,11 @@ from tests.made_once import made_once
 # --- Worker processes -------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quick_workers(quick_workers: None) -> None:
+    """Workers of the flows that tests call start at once; those of commands are spawned, as everywhere."""
+
+
 class _SharedPool:
     """Two worker processes, made when they are first needed and anew when a step that failed has given them up."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from mien.tasks.prepare.detect import DETECT, DetectSettings
 from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.prepare.video_frames import VideoSettings, video_frames
+from mien.tasks.runtime import worker_process
 from mien.tasks.runtime.limits import WorkLimits
 from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.stage import make_shard
@@ -78,6 +80,7 @@ def crash_libraries(folder: Path, monkeypatch: pytest.MonkeyPatch, x: float = -1
     """From now on the libraries of worker processes crash, not those of this one."""
     (folder / "sitecustomize.py").write_text(IN_EVERY_PROCESS.replace("{x}", repr(x)))
     monkeypatch.setenv("PYTHONPATH", f"{folder}:{REPOSITORY}")
+    monkeypatch.setattr(worker_process, "mp", multiprocessing)  # spawned: what a Python reads at its start
 
 
 def test_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

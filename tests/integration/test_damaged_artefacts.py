@@ -68,7 +68,7 @@ from tests.drawn_set import DETECTOR, SIDE_PX, drawn_set, small_generator
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut off": lambda data: data[: len(data) // 2],
-    "garbage": lambda data: bytes(n * 37 % 256 for n in range(len(data))),
+    "garbage": lambda data: (bytes(n * 37 % 256 for n in range(256)) * (len(data) // 256 + 1))[: len(data)],
     "of another shape": lambda data: b'{"pictures": ["x"], "shards": 3, "name": null}',
     "empty": lambda data: b"",
 }
@@ -237,7 +237,7 @@ def make_checkpoint(root: Root) -> Any:
     folder, faces = Path(root.url) / "checkpoints" / "drawn", drawn_faces(people=2, each=4, size_px=SIDE_PX)
     trainer = resumed_trainer(SETTINGS, faces, folder)
     fit(trainer, faces, Silent(), folder)
-    return {name: tensor.tolist() for name, tensor in trainer.average.state_dict().items()}
+    return {name: (tensor.shape, tensor.numpy().tobytes()) for name, tensor in trainer.average.state_dict().items()}
 
 
 def make_unfinished_training(root: Root) -> Any:

@@ -28,10 +28,12 @@ from mien.tasks.runtime.workers import worker_pool
 from tests.crashing_detector import DETECTOR, SLOW_S, VARIABLE, pixels_sha256
 from tests.small_root import CROP_PX, draw_photos
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 PHOTOS = 8
 SETTINGS = DetectSettings(DETECTOR, AlignmentSettings(size_px=CROP_PX))
 TOGETHER = replace(SETTINGS, faces=f"{DETECTOR}Together")
-QUICK = WorkLimits(item_seconds=1.5, worker_mib=1200)
+QUICK = WorkLimits(item_seconds=1.5, worker_mib=700)
 
 
 @dataclass
@@ -138,7 +140,7 @@ def test_with_more_time_a_slow_photo_is_tried_again(shard: Shard, crash: Crash) 
     assert shard.rows(slow)[2]["status"] == "failed"  # the former shard stays: versions of sets hold it
 
 
-@pytest.mark.parametrize(("how", "reason"), [("memory", "1200 MiB"), ("kill", "was killed twice (SIGKILL)")])
+@pytest.mark.parametrize(("how", "reason"), [("memory", "700 MiB"), ("kill", "was killed twice (SIGKILL)")])
 def test_what_this_machine_lacks_is_asked_for_again(shard: Shard, crash: Crash, how: str, reason: str) -> None:
     crash({2: how})
     made = shard.detect(replace(QUICK, item_seconds=60.0))
