@@ -125,14 +125,10 @@ def by_warp(sources: Sequence[tuple[Photo, ...]], expressions: Sequence[Expressi
 
 
 def by_generator(generator: ExportedGenerator) -> Make:
-    """A generator of one source, which takes the first photo of each.
-
-    What it makes is resized, bicubically where more pixels are asked for than it makes.
-    """
+    """A generator, which takes all photos of each person, and puts its images together at the size asked for."""
 
     def make(sources: Sequence[tuple[Photo, ...]], expressions: Sequence[Expression], side_px: int) -> Pictures:
-        made = _generated(generator, [photos[0] for photos in sources], expressions)
-        return np.stack([resize_rgb(image, side_px) for image in made])
+        return _generated(generator, sources, expressions, side_px)
 
     return lambda sources, expressions, side_px: _in_batches(make, sources, expressions, side_px)
 
@@ -152,18 +148,35 @@ def _warped(sources: Sequence[tuple[Photo, ...]], expressions: Sequence[Expressi
     return face_warped(by_copy(sources, expressions, side_px), own, asked)
 
 
-def _generated(generator: ExportedGenerator, sources: Sequence[Photo], expressions: Sequence[Expression]) -> Pictures:
-    spec, heatmaps = generator.heatmap_spec, list[tuple[np.ndarray, np.ndarray]]()
-    for photo, asked in zip(sources, expressions, strict=True):
-        shown, driver = of_one_scheme(photo.keypoints, asked.driver, generator.scheme)
-        heatmaps.append((shown.heatmap(spec), asked_keypoints(shown, driver, asked.points).heatmap(spec)))
+def _generated(
+    generator: ExportedGenerator,
+    sources: Sequence[tuple[Photo, ...]],
+    expressions: Sequence[Expression],
+    side_px: int,
+) -> Pictures:
+    """Where a person has fewer photos than others, the first one fills up without any effect."""
+    most, spec = max(map(len, sources)), generator.heatmap_spec
+    present = np.array([[n < len(photos) for n in range(most)] for photos in sources])
+    full = [(*photos, *[photos[0]] * (most - len(photos))) for photos in sources]
+    asked = [_drawn(generator, photos[0], each)[1] for photos, each in zip(full, expressions, strict=True)]
+    own = [
+        [_drawn(generator, photo, each)[0] for photo in photos] for photos, each in zip(full, expressions, strict=True)
+    ]
     return generator.generate(
-        np.stack([photo.crop for photo in sources]),
-        source_heatmaps=np.stack([of_source for of_source, _ in heatmaps]),
-        target_heatmaps=np.stack([of_target for _, of_target in heatmaps]),
-        source_points=np.stack([photo.points for photo in sources]).astype(np.float32),
-        target_points=np.stack([asked.points for asked in expressions]).astype(np.float32),
+        np.stack([np.stack([photo.crop for photo in photos]) for photos in full]),
+        source_heatmaps=np.stack([np.stack([each.heatmap(spec) for each in of_row]) for of_row in own]),
+        target_heatmaps=np.stack([each.heatmap(spec) for each in asked]),
+        source_points=np.stack([np.stack([photo.points for photo in photos]) for photos in full]).astype(np.float32),
+        target_points=np.stack([each.points for each in expressions]).astype(np.float32),
+        present=present,
+        side_px=side_px,
     )
+
+
+def _drawn(generator: ExportedGenerator, photo: Photo, expression: Expression) -> tuple[Keypoints, Keypoints]:
+    """The landmarks of a photo, and those asked for, in one scheme that the generator knows."""
+    shown, driver = of_one_scheme(photo.keypoints, expression.driver, generator.scheme)
+    return shown, asked_keypoints(shown, driver, expression.points)
 
 
 # --- Generators -------------------------------------------------------------------------------------------------------
