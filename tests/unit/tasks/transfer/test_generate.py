@@ -15,7 +15,8 @@ from mien.storage import Root, fingerprint
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.weights import RegisteredModel, keep_model
-from mien.tasks.transfer.generate import BATCH, PairGenerator
+from mien.tasks.transfer.batches import BATCH
+from mien.tasks.transfer.generate import PairGenerator
 from mien.tasks.transfer.settings import OutputSettings, TransferSettings, settings_fingerprint
 from tests.drawn_set import DETECTOR, SIDE_PX, drawn_set, small_generator
 
