@@ -21,7 +21,7 @@ from mien.storage import Root
 from mien.tasks.generator.inputs import FacePair, HeatmapsFor, generator_inputs, retargeted_points
 from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.weights import keep_model
-from mien.tasks.sets.face_columns import landmarks_px
+from mien.tasks.sets.face_columns import landmarks_px, scheme_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import FaceTables, read_faces, usable_faces
 from tests.dense_faces import dense_landmarks
@@ -115,6 +115,27 @@ def test_a_generator_of_the_common_landmarks_gets_no_dense_heatmaps() -> None:
     assert np.array_equal(inputs.source_heatmaps[:, 0], render_heatmaps(common[None], "ibug68", SIDE_PX, spec))
     assert np.array_equal(inputs.source_heatmaps[:, 0], inputs.target_heatmaps)
     assert not np.array_equal(inputs.source_heatmaps[0, 0], face["heatmap"])
+
+
+@pytest.mark.parametrize("scheme", ["mediapipe478", "ibug68"])
+def test_all_sources_of_a_pair_are_drawn_from_one_scheme(scheme: LandmarkScheme) -> None:
+    """One of them knows the common landmarks alone: then so do the others, and the target."""
+    spec = HeatmapSpec(size_px=32)
+    source, driver, near = (row(n, "mediapipe478", spec) for n in range(3))
+    other = row(3, scheme, spec)
+    how = HeatmapsFor(spec, "mediapipe478", frozenset(["drawn"]))
+    inputs = generator_inputs(how, [(source, driver)], SIDE_PX, further=[[near, other]])
+    assert inputs.sources.shape == (1, 3, SIDE_PX, SIDE_PX, 3)
+    assert inputs.source_points.shape == (1, 3, 68, 2)
+    for number, face in enumerate((source, near, other)):
+        drawn = [row(n, "mediapipe478", spec)["heatmap"] for n in (0, 2, 3)][number]
+        if scheme == "ibug68":
+            common = to_common(landmarks_px(face), scheme_of(face))
+            drawn = render_heatmaps(common[None], "ibug68", SIDE_PX, spec)[0]
+        assert np.array_equal(inputs.source_heatmaps[0, number], drawn)
+    alone = generator_inputs(how, [(source, driver)], SIDE_PX)
+    assert np.array_equal(alone.target_heatmaps, inputs.target_heatmaps) == (scheme == "mediapipe478")
+    assert np.array_equal(alone.sources[0, 0], inputs.sources[0, 0])
 
 
 def test_a_row_is_the_same_whatever_it_is_asked_beside() -> None:
