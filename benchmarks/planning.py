@@ -1,6 +1,6 @@
 """A plan over synthetic faces: seconds for each million pairs, and the memory of the process that makes it.
 
-python -m benchmarks.planning [--faces 1000000] [--pairs 10000000] [--photos 10] [--sources 4] [--unlabelled] [--folder DIR]
+python -m benchmarks.planning [--faces 1000000] [--pairs 10000000] [--photos 10] [--sources 4] [--unlabelled]
 
 The faces lie in a table of a root as prepared ones do, so many photos of each person, with seven labels of expressions,
 or without any, so that the drivers are clustered first. Timed are reading them, making the plan, counting it and

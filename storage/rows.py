@@ -109,7 +109,7 @@ class TransferRow(TypedDict):
     further_source_ids: list[str] | None
     source_image_id: str | None
     driver_image_id: str | None
-    further_image_ids: list[str | None] | None
+    further_image_ids: list[str] | None
     identity: str | None
     expression: str | None
     split: str | None

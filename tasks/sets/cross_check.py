@@ -143,7 +143,7 @@ def _check_further_photos(transfers: pa.Table, faces: pa.Table) -> Iterator[str]
     known = _by_key(faces, "face_id", "image_id")
     columns = (transfers[name].to_pylist() for name in ("further_source_ids", "further_image_ids"))
     rows = zip(*columns, strict=True)
-    wrong = [(photos or []) != [known.get(face) for face in shown or []] for shown, photos in rows]
+    wrong = [(photos or []) != [known[face] for face in shown or () if face in known] for shown, photos in rows]
     what = "rows have other further photos than their further sources"
     yield from _told(transfers["output_id"], pa.array(wrong, pa.bool_()), what)
 

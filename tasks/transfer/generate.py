@@ -295,7 +295,7 @@ class PairGenerator:
             "further_source_ids": further_ids(pair),
             "source_image_id": source["image_id"] if source else None,
             "driver_image_id": driver["image_id"] if driver else None,
-            "further_image_ids": [face["image_id"] if face else None for face in shown[1:]],
+            "further_image_ids": [face["image_id"] for face in shown[1:] if face],
             "identity": source["identity"] if source else None,
             "expression": driver["expression"] if driver else None,
             "split": source["split"] if source else None,
