@@ -114,9 +114,8 @@ def main() -> None:
     settings = PlanSettings(asked.per_identity, rules=PlanRules(source=asked.source, sources=asked.sources))
     known = Photo(asked.photos, 7, EXPRESSIONS[0])
     stranger = replace(known, person=asked.photos)
-    print(
-        "| photos of each person | one more photo | labels | pairs | kept | new | faces kept |\n|---|---|---|---|---|---|---|"
-    )
+    print("| photos of each person | one more photo | labels | pairs | kept | new | faces kept |")
+    print("|---|---|---|---|---|---|---|")
     for each, what, photo, labels in (
         (10, "of a known person", known, "labels"),
         (10, "of a new person", stranger, "labels"),
