@@ -1,6 +1,6 @@
-"""What one more photo changes in a plan: pairs kept and pairs that are new.
+"""What one more photo changes in a plan: pairs kept, pairs that are new, and faces that are as they were.
 
-python -m benchmarks.grown_plan [--photos 1000] [--per-identity 10]
+python -m benchmarks.grown_plan [--photos 1000] [--per-identity 10] [--sources 4]
 
 A set of drawn landmarks is planned, gets one more photo, and is planned again, as a night does it: with labels, and
 without any, where the clusters of the former plan are kept (and, beside that, found anew).
@@ -21,7 +21,7 @@ from mien.model.landmarks.reference import reference_shape
 from mien.model.pair_planning import PlanRules
 from mien.model.source_choice import CHOICES
 from mien.storage import Root, commit, fingerprint, read_shard, write_shard
-from mien.storage.schemas import FACES
+from mien.storage.schemas import FACES, IMAGES
 from mien.tasks.plan.counts import PlanOutcome
 from mien.tasks.plan.groups import FormerPlan, former_plan
 from mien.tasks.plan.pair_shards import commit_pairs, store_round
@@ -72,6 +72,8 @@ class Planned:
 
     pairs: set[tuple[str, str]]
     """Source and driver."""
+    faces: set[tuple[str, ...]]
+    """Source, driver and further sources."""
     former: FormerPlan
 
 
@@ -85,16 +87,21 @@ def planned(
     """Plans a set of photos, and stores it."""
     rows = [photo.row(labelled) for photo in of]
     shard = write_shard(root, "faces", fingerprint(repr(of) + str(labelled)), pa.Table.from_pylist(rows, schema=FACES))
-    faces = commit(root, "faces", [shard], {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}})
+    photos = [{"image_id": row["image_id"], "uri": "", "version": "1", "status": "ok"} for row in rows]
+    listed = write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(photos, schema=IMAGES))
+    images = commit(root, "images", [listed], {})
+    about = {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}, "images": images.fingerprint}
+    faces = commit(root, "faces", [shard], about)
     tables = FaceTables("drawn", faces.fingerprint, commit(root, "heatmaps", [], {"spec": {}}).fingerprint)
     plan, outcome = make_plan(root, tables, tables, settings, former), PlanOutcome()
     outcome.pairs += store_round(root, next(plan.rounds(outcome)))
     stored = commit_pairs(root, plan, outcome, tables, tables)
-    pairs: set[tuple[str, str]] = set()
+    faces: set[tuple[str, ...]] = set()
     for part in outcome.pairs:
-        columns = read_shard(root, "pairs", part.fingerprint, ["identity_face_id", "expression_face_id"])
-        pairs |= set(zip(*(column.to_pylist() for column in columns.columns), strict=True))
-    return Planned(pairs, former_plan(root, stored.fingerprint))
+        columns = ["identity_face_id", "expression_face_id", "further_source_ids"]
+        rows = read_shard(root, "pairs", part.fingerprint, columns).to_pylist()
+        faces |= {(row["identity_face_id"], row["expression_face_id"], *row["further_source_ids"]) for row in rows}
+    return Planned({face[:2] for face in faces}, faces, former_plan(root, stored.fingerprint))
 
 
 def main() -> None:
@@ -102,11 +109,13 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--per-identity", type=int, default=10)
     parser.add_argument("--source", choices=CHOICES, default="turns")
+    parser.add_argument("--sources", type=int, default=4)
     asked = parser.parse_args()
-    settings = PlanSettings(asked.per_identity, rules=PlanRules(source=asked.source))
+    settings = PlanSettings(asked.per_identity, rules=PlanRules(source=asked.source, sources=asked.sources))
     known = Photo(asked.photos, 7, EXPRESSIONS[0])
     stranger = replace(known, person=asked.photos)
-    print("| photos of each person | one more photo | labels | pairs | kept | new |\n|---|---|---|---|---|---|")
+    print("| photos of each person | one more photo | labels | pairs | kept | new | faces kept |")
+    print("|---|---|---|---|---|---|---|")
     for each, what, photo, labels in (
         (10, "of a known person", known, "labels"),
         (10, "of a new person", stranger, "labels"),
@@ -123,7 +132,8 @@ def main() -> None:
             former = None if labels == "clusters found anew" else first.former
             later = planned(root, [*before, photo], settings, labelled, former)
         kept, new = len(first.pairs & later.pairs), len(later.pairs - first.pairs)
-        print(f"| {each} | {what} | {labels} | {len(first.pairs):,} | {kept:,} | {new:,} |")
+        made = len(first.faces & later.faces)
+        print(f"| {each} | {what} | {labels} | {len(first.pairs):,} | {kept:,} | {new:,} | {made:,} |")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A plan over synthetic faces: seconds for each million pairs, and the memory of the process that makes it.
 
-python -m benchmarks.planning [--faces 1000000] [--pairs 10000000] [--photos 10] [--unlabelled] [--folder DIR]
+python -m benchmarks.planning [--faces 1000000] [--pairs 10000000] [--photos 10] [--sources 4] [--unlabelled]
 
 The faces lie in a table of a root as prepared ones do, so many photos of each person, with seven labels of expressions,
 or without any, so that the drivers are clustered first. Timed are reading them, making the plan, counting it and
@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from mien.model.pair_planning import PlanRules
 from mien.storage import Root, ShardRef, commit, fingerprint, write_shard
-from mien.storage.schemas import FACES
+from mien.storage.schemas import FACES, IMAGES
+from mien.storage.shards import shard_path
 from mien.tasks.plan.counts import PlanOutcome
 from mien.tasks.plan.pair_shards import commit_pairs, store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
@@ -59,21 +60,35 @@ def synthetic_shard(root: Root, first: int, count: int, photos: int, labelled: b
     return write_shard(root, "faces", name, pa.Table.from_arrays(given, schema=FACES))
 
 
+def synthetic_photos(root: Root, first: int, count: int) -> ShardRef:
+    """The photos of such faces, all with consent."""
+    columns: dict[str, pa.Array] = {
+        "image_id": pa.array([fingerprint(f"face {number}") * 2 for number in range(first, first + count)]),
+        "uri": pa.array([f"{number}.jpg" for number in range(first, first + count)]),
+        "consent": pa.array(["given 2026-01-01"] * count),
+        "version": pa.array(["1"] * count),
+        "status": pa.array(["ok"] * count),
+    }
+    given = [columns.get(field.name, pa.nulls(count, field.type)) for field in IMAGES]
+    name = fingerprint({"photos from": first, "count": count})
+    return write_shard(root, "images", name, pa.Table.from_arrays(given, schema=IMAGES))
+
+
 def synthetic_set(root: Root, faces: int, photos: int, labelled: bool) -> FaceTables:
     """The tables of a set of so many faces, as far as planning reads them."""
-    shards = [
-        synthetic_shard(root, first, min(SHARD_FACES, faces - first), photos, labelled)
-        for first in range(0, faces, SHARD_FACES)
-    ]
-    table = commit(root, "faces", shards, {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}})
+    parts = [(first, min(SHARD_FACES, faces - first)) for first in range(0, faces, SHARD_FACES)]
+    shards = [synthetic_shard(root, *part, photos, labelled) for part in parts]
+    images = commit(root, "images", [synthetic_photos(root, *part) for part in parts], {})
+    settings = {"alignment": {"size_px": SIDE_PX}, "faces": "none"}
+    table = commit(root, "faces", shards, {"settings": settings, "images": images.fingerprint})
     heatmaps = commit(root, "heatmaps", [], {"spec": {}})
     return FaceTables("synthetic", table.fingerprint, heatmaps.fingerprint)
 
 
-def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float | None) -> None:
+def timed_plan(url: str, tables: dict[str, str], per_identity: int, rules: PlanRules) -> None:
     """Makes, counts and writes the plan; prints what it took."""
     root, given = Root(url), FaceTables(**tables)
-    settings = PlanSettings(per_identity, rules=PlanRules(max_pose_difference=limit))
+    settings = PlanSettings(per_identity, rules=rules)
     marks = [time.perf_counter()]
     plan = make_plan(root, given, given, settings)
     marks.append(time.perf_counter())
@@ -91,7 +106,9 @@ def timed_plan(url: str, tables: dict[str, str], per_identity: int, limit: float
     for what, seconds in [*steps, ("in all", marks[-1] - marks[0])]:
         print(f"| {what} | {seconds:.1f} | {seconds / millions:.1f} |")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"\nmost memory of the process: {most:.2f} GiB")
+    size = sum(root.size(shard_path("pairs", shard.fingerprint)) for shard in outcome.pairs)
+    print(f"\nprocessor: {time.process_time():.1f} s; size of the table: {size / 2**20:.0f} MiB")
+    print(f"most memory of the process: {most:.2f} GiB")
 
 
 def main() -> None:
@@ -99,6 +116,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=10_000_000)
     parser.add_argument("--photos", type=int, default=10, help="of each person")
+    parser.add_argument("--sources", type=int, default=4, help="photos of the person for each pair, at most")
     parser.add_argument("--unlabelled", action="store_true", help="cluster the expressions")
     parser.add_argument("--max-pose-difference", type=float)
     parser.add_argument("--folder")
@@ -107,7 +125,8 @@ def main() -> None:
         root = Root(scratch)
         tables = asdict(synthetic_set(root, asked.faces, asked.photos, not asked.unlabelled))
         per_identity = max(1, asked.pairs * asked.photos // asked.faces)
-        work = (scratch, tables, per_identity, asked.max_pose_difference)
+        rules = PlanRules(max_pose_difference=asked.max_pose_difference, sources=asked.sources)
+        work = (scratch, tables, per_identity, rules)
         child = mp.get_context("spawn").Process(target=timed_plan, args=work)
         child.start()
         child.join()

@@ -48,7 +48,8 @@ from mien.model.quality.judge import judge_faces
 from mien.storage import write_shard
 from mien.storage.schemas import TRANSFERS
 from mien.tasks.generator.weights import load_model
-from mien.tasks.transfer.generate import BATCH, Batch
+from mien.tasks.transfer.batches import in_batches
+from mien.tasks.transfer.generate import Batch
 from mien.tasks.transfer.pair_inputs import asked_of
 from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob
 
@@ -123,8 +124,8 @@ def stages(bench: Bench) -> None:
             rows = bench.rows(shard)
             faces = pairs.faces(rows)
             asked = asked_of(bench.root, rows, faces, pairs.made_with, bench.settings.neutrals)
-        for start in range(0, len(rows), BATCH):
-            some = rows[start : start + BATCH]
+        for indices in in_batches(dict(enumerate(rows))):
+            some = [rows[index] for index in indices]
             with clock.on(DECODE):
                 [decode_rgb(faces.sources[row["identity_face_id"]]["crop"]) for row in some]
             with clock.on(PREPARE):
@@ -134,7 +135,7 @@ def stages(bench: Bench) -> None:
             with clock.on("judge"):
                 judged = pairs.judge(images, batch.targets)
             with clock.on("encode"):
-                pairs.outcomes(some, asked[start : start + BATCH], images, judged)
+                pairs.outcomes(some, [asked[index] for index in indices], images, judged)
     made = [list(pairs.rows(bench.rows(shard))) for shard in bench.shards]
     with clock.on("write the shard"):
         for number, rows in enumerate(made):

@@ -19,6 +19,7 @@ from mien.flows.parameters import (
     ROOT,
     RUN,
     SOURCE,
+    SOURCES,
     Count,
     Degrees,
     Device,
@@ -28,6 +29,7 @@ from mien.flows.parameters import (
     RootUrl,
     Seed,
     SetName,
+    SourceCount,
     StrengthRange,
     Text,
     Workers,
@@ -47,11 +49,11 @@ from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
-from mien.tasks.generator.weights import check_generator, load_model
+from mien.tasks.generator.weights import check_generator, load_model, sources_of
 from mien.tasks.pages.steps import build_gallery
 from mien.tasks.plan.cost import expected_cost, remembered_cost
 from mien.tasks.plan.counts import PlanOutcome
-from mien.tasks.plan.pair_list import read_list
+from mien.tasks.plan.pair_list import PairList, check_sources, read_list
 from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_round
@@ -123,6 +125,7 @@ def augment_faces(
     same_identity: Annotated[bool, PLAN] = False,
     max_pose_difference: Annotated[Degrees | None, PLAN] = None,
     source: Annotated[SourceChoice, PLAN] = SOURCE,
+    sources: SourceCount = SOURCES,
     pairs: Annotated[Text | None, PLAN] = None,
     seed: Annotated[Seed, PLAN] = 0,
     retarget: Annotated[RetargetKind, EXPRESSION] = "offsets",
@@ -162,7 +165,10 @@ def augment_faces(
         max_pose_difference: Degrees between the head poses of source and driver; any if empty.
         source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
             asked for, turns uses all equally often, one the same always.
-        pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order.
+        sources: Photos of the person that a face is made from at most: that one, and those that are nearest to what is
+            asked for.
+        pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order. Columns
+            identity_image_2, identity_image_3, … take further photos of the person.
         seed: Another seed, another plan.
         retarget: offsets puts a driver's expression on the source's face shape, shape_model does so by the generator's
             shape model, none takes the driver's landmarks as they are.
@@ -206,33 +212,38 @@ def augment_faces(
         about, version = generated_from(identities, expressions, model, pairs), set_version(opened_root, name)
         check_replacing(opened_root, name, about, replace)
         listed = None if pairs is None else read_text(pairs)
-    sources, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
+    people, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
+
+    # Resolve model
+    registered = None if dry_run else fetch_model(opened_root, model)
+    if registered is not None and commercial:
+        check_generator(opened_root, registered)
+    most_sources = sources if registered is None else sources_of(opened_root, registered, sources)
 
     # Plan pairs
     last = None if remake else former_job(opened_root, name)
-    rules = PlanRules(seed, max_pose_difference, same_identity, source, chosen.planning)
-    planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules)
+    rules = PlanRules(seed, max_pose_difference, same_identity, source, most_sources, chosen.planning)
+    planning = PlanSettings(per_identity, candidates, tuple(identity_splits or ()), rules, require_consent)
     plan = (
-        make_plan(opened_root, sources, drivers, planning, None if last is None else last.plan(opened_root))
+        make_plan(opened_root, people, drivers, planning, None if last is None else last.plan(opened_root))
         if listed is None
-        else read_list(opened_root, sources, drivers, listed, seed)
+        else read_list(opened_root, people, drivers, listed, seed, sources)
     )
-    if dry_run:
+    if registered is not None and isinstance(plan, PairList):
+        check_sources(plan, registered.uri, most_sources)
+    if registered is None:
         held = 0 if last is None else last.count_held(opened_root, next(plan.rounds(PlanOutcome())))
         return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held), held=held)
 
-    # Resolve model
-    registered = fetch_model(opened_root, model)
-    if commercial:
-        check_generator(opened_root, registered)
-    sets = tuple(dict.fromkeys((sources, drivers)))
+    # Transfer, in rounds: what is rejected in one is replaced in the next
+    sets = tuple(dict.fromkeys((people, drivers)))
     with checking_arguments():
         retarget_by = RetargetSettings(retarget, head_pose, Strength.of(strength), checked_parts(parts.split(",")))
     transfer = TransferSettings(
         registered,
         sets,
-        crop_size_px(opened_root, sources),
-        detector_of(opened_root, sources),
+        crop_size_px(opened_root, people),
+        detector_of(opened_root, people),
         retarget=retarget_by,
         neutrals=keep_neutrals(
             opened_root, sets, registered.sha256, retarget_by, None if last is None else last.neutrals
@@ -242,14 +253,12 @@ def augment_faces(
         label_check=label_check,
         compute=Compute.chosen(precision, device_in_force()),
     )
-
-    # Transfer, in rounds: what is rejected in one is replaced in the next
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
         remembered_cost(opened_root, outcome.transfers, processes(workers, computes_on_device(transfer.faces))),
     ):
-        consenting = with_consent(opened_root, [sources], require_consent).sets[0]
+        consenting = with_consent(opened_root, [people], require_consent).sets[0]
         size_px = load_model(opened_root, registered.sha256).size_px
         judging = gate_for(opened_root, consenting, gate, chosen.gate, size_px)
         transfer = changed(transfer, gate=judging)
@@ -258,7 +267,7 @@ def augment_faces(
             shards = store_round(opened_root, pairs_round)
             names, faces = [shard.fingerprint for shard in shards], sum(shard.rows for shard in shards)
             outcome.count(opened_root, shards, run_stage(TRANSFER, opened_root, names, job, faces))
-    pairs_ref = commit_pairs(opened_root, plan, outcome, sources, drivers)
+    pairs_ref = commit_pairs(opened_root, plan, outcome, people, drivers)
     transfers = commit_transfers(opened_root, pairs_ref, outcome.transfers, transfer, last)
     tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
     check_kept_rows(opened_root, name, tables, version, replace)
@@ -279,7 +288,7 @@ def augment_faces(
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, transfers),
         labels=tuple(labels_reached(opened_root, transfers.fingerprint)),
-        doubts=gate_doubts(opened_root, gate or sources.name),
+        doubts=gate_doubts(opened_root, gate or people.name),
         single_photos=faces_by_single_photos(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),

@@ -20,6 +20,7 @@ from mien.flows.parameters import (
     ROOT,
     RUN,
     SOURCE,
+    SOURCES,
     Count,
     CropPx,
     Degrees,
@@ -32,6 +33,7 @@ from mien.flows.parameters import (
     Seed,
     SetName,
     Share,
+    SourceCount,
     StrengthRange,
     Text,
     Workers,
@@ -150,6 +152,7 @@ def nightly(
     identity_splits: Annotated[list[Split] | None, PLAN] = None,
     max_pose_difference: Annotated[Degrees | None, PLAN] = None,
     source: Annotated[SourceChoice, PLAN] = SOURCE,
+    sources: SourceCount = SOURCES,
     seed: Annotated[Seed, PLAN] = 0,
     head_pose: HeadPose = 1.0,
     strength: StrengthRange = "1",
@@ -193,6 +196,8 @@ def nightly(
         max_pose_difference: Degrees between the head poses of source and driver; any if empty.
         source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
             asked for, turns uses all equally often, one the same always.
+        sources: Photos of the person that a face is made from at most: that one, and those that are nearest to what is
+            asked for.
         seed: Another seed, another plan.
         head_pose: 1 follows the driver's head pose, 0 keeps the source's.
         strength: How many times the driver's expression is asked for, 0.5 to 1.5, or a range such as 0.8..1.2 in which
@@ -256,6 +261,7 @@ def nightly(
             identity_splits=identity_splits,
             max_pose_difference=max_pose_difference,
             source=source,
+            sources=sources,
             seed=seed,
             head_pose=head_pose,
             strength=strength,

@@ -16,7 +16,7 @@ from mien.model.devices import ASKED, check_asked
 from mien.model.errors import ModelError
 from mien.model.expression.parts import PARTS, checked_parts
 from mien.model.expression.strength_range import Strength
-from mien.model.source_choice import SourceChoice
+from mien.model.source_choice import MAX_SOURCES, SourceChoice
 from mien.storage import StorageError, check_set_name
 from mien.storage.sets import SET_NAME
 
@@ -107,6 +107,7 @@ Detector = Annotated[Text, FACES]
 WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
 Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^({ASKED})$"}), RUN]
 Workers = Annotated[Count | None, RUN]
+SourceCount = Annotated[int, Field(ge=1, le=MAX_SOURCES), PLAN]
 HeadPose = Annotated[Share, EXPRESSION]
 StrengthRange = Annotated[
     str,
@@ -122,6 +123,8 @@ CHAMPION = "models:/mien-generator@champion"
 """The generator that is used where none is named."""
 ALL_PARTS = ",".join(PARTS)
 """The parts of an expression that are taken where none is named."""
+SOURCES = 4
+"""Photos of a person that a face is made from where nothing else is asked for."""
 SOURCE: SourceChoice = "nearest"
 """Which photo of a person is shown where nothing else is asked for."""
 ROOT = "./data"

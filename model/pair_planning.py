@@ -5,7 +5,8 @@ A job takes the first K pairs, and the next pairs instead of those that are reje
 groups of drivers (expression labels, or clusters of expressions), so any first K pairs cover the groups evenly. Within
 a group the drivers lie on circles, each at a position that follows from its id alone. An identity goes along one of
 these circles, from a position that follows from its name. A driver comes with one of the identity's photos that were
-used least before (`model/source_choice.py`), or with the one that is nearest to what it asks for.
+used least before (`model/source_choice.py`), or with the one that is nearest to what it asks for; and with further ones
+beside it, the nearest of the others.
 
 So photos of a person, drivers and expressions are all used about equally often. A plan is a function of the faces, the
 settings and the seed. The order of the faces and the number of workers do not change it, and asking for more pairs does
@@ -28,7 +29,7 @@ from mien.model.driver_circles import Circles, Entered
 from mien.model.errors import ModelError
 from mien.model.pair_hashes import id_hashes, mixed, name_hash
 from mien.model.plan_faces import FirstDrivers, PlanFaces, first_rows, own_drivers
-from mien.model.source_choice import FaceShapes, SourceChoice, in_preference, nearness_ranks
+from mien.model.source_choice import FaceShapes, SourceChoice, further_sources, in_preference, nearness_ranks
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class PlanRules:
     source: SourceChoice = "turns"
     """Which of a person's photos is the source: the one whose landmarks are nearest to those that are asked for, all in
     turns, or the same one always."""
+    sources: Count = 1
+    """Photos of the person that a face is made from, at most."""
     planning: PlanningSettings = field(default_factory=PlanningSettings)
 
 
@@ -85,9 +88,9 @@ class CandidateSlice:
     """Rank of the first pair in the candidate order, from 0."""
 
 
-def planned_pair(identity_face_id: str, expression_face_id: str, seed: int) -> PlannedPair:
-    """A pair whose id and seed follow from the two faces and the plan's seed."""
-    digest = hashlib.sha256(f"{seed}\n{identity_face_id}\n{expression_face_id}".encode()).digest()
+def planned_pair(identity_face_id: str, expression_face_id: str, seed: int, further: Sequence[str] = ()) -> PlannedPair:
+    """A pair whose id and seed follow from the faces and the plan's seed; in a plan from source and driver alone."""
+    digest = hashlib.sha256("\n".join([f"{seed}", identity_face_id, expression_face_id, *further]).encode()).digest()
     return PlannedPair(digest.hex()[:32], identity_face_id, expression_face_id, int.from_bytes(digest[:4], "big"))
 
 
@@ -171,14 +174,24 @@ class Planner:
         chosen = sources[self._choose(sources, drivers, keys)]
         return CandidateSlice(identity, chosen[first_rank:], drivers[first_rank:], first_rank)
 
-    def source_ranks(self, candidates: CandidateSlice) -> Int[np.ndarray, " pairs"] | None:
+    def beside(
+        self, candidates: CandidateSlice
+    ) -> tuple[Int[np.ndarray, " pairs"] | None, Int[np.ndarray, "pairs further"]]:
         """The rank of each source among the photos of its person by nearness to what the driver asks for, from 1; None
-        where shapes are not known. The driver's own photo does not count."""
-        if self.shapes is None:
-            return None
-        photos = np.sort(self._photos(candidates.identity))
-        ranks = nearness_ranks(self._distances(self.shapes, photos, candidates.drivers))
-        return ranks[np.arange(len(ranks)), np.searchsorted(photos, candidates.sources)]
+        where shapes are not known. The driver's own photo does not count.
+
+        And rows of the further sources, the nearest first (without shapes the first by id); -1 where no more are left.
+        """
+        photos, drivers = np.sort(self._photos(candidates.identity)), candidates.drivers
+        pairs, chosen = np.arange(len(drivers)), np.searchsorted(photos, candidates.sources)
+        apart = np.zeros((len(pairs), len(photos)))
+        apart = apart if self.shapes is None else self._distances(self.shapes, photos, drivers)
+        ranks = None if self.shapes is None else nearness_ranks(apart)[pairs, chosen]
+        shown, taken = self.sources.photos[photos], self.drivers.photos[drivers]
+        free = self._fitting(photos, drivers) & self.sources.spare[photos] & (shown != taken[:, None])
+        free &= shown != shown[chosen][:, None]
+        further = further_sources(np.where(free, apart, np.inf), self.rules.sources - 1)
+        return ranks, np.where(further < 0, -1, photos[further])
 
     def _photos(self, identity: str) -> Int[np.ndarray, " n"]:
         """Rows of the photos of an identity that may be sources, the same first whatever others there are."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, UInt64
+
+from mien.model.pair_hashes import id_hashes
 
 FirstDrivers = Mapping[tuple[str, str], str]
 """By identity and group, the id of the driver that comes first in a plan."""
@@ -56,6 +58,10 @@ class PlanFaces:
     """Of drivers: the expression label, or the cluster of the expression."""
     poses: Float[np.ndarray, "faces 3"]
     """Yaw, pitch and roll in degrees; NaN where they are not known, which fits any other."""
+    photos: UInt64[np.ndarray, " faces"]
+    """A number for the photo of each face, the same in all sets (`photo_numbers`)."""
+    spare: Bool[np.ndarray, " faces"]
+    """Of sources: whether it may be a further source."""
 
     def __len__(self) -> int:
         return len(self.face_ids)
@@ -66,10 +72,23 @@ def plan_faces(
     identities: Sequence[str],
     groups: Sequence[str],
     poses: Float[np.ndarray, "faces 3"],
+    photos: UInt64[np.ndarray, " faces"] | None = None,
+    spare: Bool[np.ndarray, " faces"] | None = None,
 ) -> PlanFaces:
-    """From the columns of a set (face ids as UTF-8 bytes), in any order; a face that comes again is left out."""
+    """From the columns of a set (face ids as UTF-8 bytes), in any order; a face that comes again is left out.
+
+    Without `photos` each face has a photo of its own, without `spare` each may be a further source.
+    """
     unique, rows = np.unique(face_ids, return_index=True)
-    return PlanFaces(unique, Labels.of(identities).take(rows), Labels.of(groups).take(rows), poses[rows])
+    photos = photo_numbers(face_ids) if photos is None else photos
+    spare = np.ones(len(face_ids), np.bool_) if spare is None else spare
+    labels = Labels.of(identities).take(rows), Labels.of(groups).take(rows)
+    return PlanFaces(unique, *labels, poses[rows], photos[rows], spare[rows])
+
+
+def photo_numbers(image_ids: np.ndarray) -> UInt64[np.ndarray, " faces"]:
+    """A number for each photo, from its id (UTF-8 bytes) alone. Two photos are not likely to have one."""
+    return id_hashes(image_ids, seed=0)
 
 
 def own_drivers(sources: PlanFaces, drivers: PlanFaces) -> dict[str, Int[np.ndarray, " k"]]:

@@ -3,6 +3,9 @@
 Each photo of a person comes once before any comes again, so ten pairs of a person with forty photos show ten of them.
 In turns, a hash says in which order a pair prefers the photos; or the photo is preferred whose own landmarks are
 nearest to those that are asked for, and may then come more often than the others if that is allowed.
+
+A pair may have further sources: other photos of the person, those first whose landmarks are nearest to what is asked
+for. They follow from the pair alone, whatever the order of the pairs is.
 """
 
 from __future__ import annotations
@@ -38,6 +41,22 @@ class FaceShapes:
 def nearness_ranks(distances: Float[np.ndarray, "m n"]) -> Int[np.ndarray, "m n"]:
     """1 for the source that is nearest to what is asked for, 2 for the next; infinite distances come last."""
     return np.argsort(np.argsort(distances, axis=1, kind="stable"), axis=1, kind="stable") + 1
+
+
+MAX_SOURCES = 16
+"""Photos that a face is made from, at most."""
+
+
+def further_sources(distances: Float[np.ndarray, "m n"], count: int) -> Int[np.ndarray, "m count"]:
+    """For each row the indices of the nearest, at most `count`, the nearest first; -1 where no finite distance is left.
+
+    Of those that are alike the first comes first.
+    """
+    found = np.full((len(distances), count), -1, np.int64)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :count]
+    known = np.isfinite(np.take_along_axis(distances, order, axis=1))
+    found[:, : order.shape[1]] = np.where(known, order, -1)
+    return found
 
 
 def in_preference(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _CREATIVE = re.compile(r"cc[ -]?(by(?:[ -](?:nc|nd|sa))*)(?:[ -]?v?(\d\.\d))?(?:[ -](?:intl|international|unported))?")
@@ -39,3 +40,10 @@ def parse_licence(text: str) -> Licence:
         name = "-".join(["CC", *(part.upper() for part in _PARTS if part in given)])
         return Licence(f"{name}-{found[2]}" if found[2] else name, commercial="nc" not in given)
     return Licence(text.strip())
+
+
+def together(licences: Iterable[str | None]) -> str | None:
+    """The terms of several photos as one text: each once, in their order, and whether some have none; None where none
+    has any."""
+    each = dict.fromkeys(licences)
+    return "; ".join(name or "not stated" for name in each) if any(each) else None

@@ -18,9 +18,11 @@ _OF_TRANSFERS = (
 
 ADDED: dict[str, pa.DataType] = {
     "failure": pa.string(),
+    "further_source_ids": SCHEMAS["pairs"].field("further_source_ids").type,
+    "further_image_ids": SCHEMAS["transfers"].field("further_image_ids").type,
     **{name: SCHEMAS["transfers"].field(name).type for name in _OF_TRANSFERS},
 }
-"""Columns that shards of older versions lack, those but the first of `transfers` alone."""
+"""Columns that shards of older versions lack, those but the first two of `transfers` alone."""
 
 
 def completed(table: TableName, schema: pa.Schema) -> pa.Schema:

@@ -87,6 +87,7 @@ class PairRow(TypedDict):
     pair_id: str
     identity_face_id: str
     expression_face_id: str
+    further_source_ids: list[str] | None
     identity: str | None
     expression: str | None
     expression_group: str | None
@@ -105,8 +106,10 @@ class TransferRow(TypedDict):
     pair_id: str
     identity_face_id: str
     expression_face_id: str
+    further_source_ids: list[str] | None
     source_image_id: str | None
     driver_image_id: str | None
+    further_image_ids: list[str] | None
     identity: str | None
     expression: str | None
     split: str | None

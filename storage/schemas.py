@@ -35,6 +35,7 @@ _OUTCOME: list[pa.Field] = [
 
 # Not of fixed length, even where the length is: Arrow cannot read a null among lists of fixed length from Parquet.
 _VECTOR = pa.list_(pa.float32())
+_IDS = pa.list_(pa.string())
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -101,6 +102,7 @@ PAIRS = pa.schema(
         _required("pair_id", pa.string()),
         _required("identity_face_id", pa.string()),
         _required("expression_face_id", pa.string()),
+        pa.field("further_source_ids", _IDS),  # faces of the same person that the result is also made from
         pa.field("identity", pa.string()),  # of the source; its image where it has no label
         pa.field("expression", pa.string()),  # the driver's label
         pa.field("expression_group", pa.string()),  # that label, or the cluster of the expression
@@ -117,13 +119,15 @@ TRANSFERS = pa.schema(
         _required("pair_id", pa.string()),
         _required("identity_face_id", pa.string()),
         _required("expression_face_id", pa.string()),
+        pa.field("further_source_ids", _IDS),  # faces of the same person that it is also made from
         pa.field("source_image_id", pa.string()),  # sha256 of the photo's bytes
         pa.field("driver_image_id", pa.string()),
+        pa.field("further_image_ids", _IDS),  # of the further sources, in their order
         pa.field("identity", pa.string()),
         pa.field("expression", pa.string()),  # the driver's label
         pa.field("split", pa.string()),  # of the identity
-        pa.field("licence", pa.string()),  # of the source's photo, as its source gave it
-        pa.field("consent", pa.string()),
+        pa.field("licence", pa.string()),  # of the photos of all its sources, as these gave it
+        pa.field("consent", pa.string()),  # the strictest of these photos
         pa.field("rank", pa.int32()),  # index among the pairs of its identity; null in a list
         pa.field("source_rank", pa.int32()),  # of the source among the person's photos, 1: nearest to what is asked
         pa.field("strength", pa.float32()),  # how many times the driver's displacement was asked for
@@ -133,7 +137,7 @@ TRANSFERS = pa.schema(
         _required("model_sha256", pa.string()),
         pa.field("run_id", pa.string()),  # the MLflow run that trained the model
         _required("settings", pa.string()),  # fingerprint of what decides the picture besides faces and neutrals
-        pa.field("inputs", pa.string()),  # fingerprint of the two faces as they were used; null if one was not found
+        pa.field("inputs", pa.string()),  # fingerprint of its faces as they were used; null if one was not found
         pa.field("neutrals", pa.string()),  # fingerprint of the neutrals of the two people; null without retargeting
         _required("seed", pa.int64()),
         pa.field("image", pa.binary()),  # encoded; null for a rejected face that was not to be kept

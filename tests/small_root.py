@@ -27,6 +27,7 @@ from mien.tasks.prepare.heatmaps import HEATMAPS, HeatmapSettings, commit_heatma
 from mien.tasks.prepare.index import INDEX, IndexSettings, plan_index
 from mien.tasks.runtime.stage import make_shard
 from mien.tasks.sets.faces import FaceTables
+from mien.tasks.sets.own_mark import own_mark
 from mien.tasks.sets.splits import SplitSettings
 from mien.tasks.transfer.settings import TransferSettings, output_id, settings_fingerprint
 from mien.tasks.transfer.transfer_shards import commit_transfers
@@ -34,7 +35,7 @@ from mien.tasks.transfer.transfer_shards import commit_transfers
 DEFAULT_SPLITS, HEATMAPS_DRAWN = SplitSettings(), HeatmapSpec(size_px=16)
 PREPARED, GENERATED = "six", "six-made"
 DETECTOR = "tests.own_detector:DarkSquares"
-CROP_PX, PEOPLE, EACH, SHARD_IMAGES, SHARD_PAIRS = 64, 3, 4, 4, 3
+CROP_PX, PEOPLE, EACH, SHARD_IMAGES, SHARD_PAIRS, FURTHER = 64, 3, 4, 4, 3, 2
 
 
 def draw_photos(folder: Path, people: int = PEOPLE, each: int = EACH) -> None:
@@ -83,14 +84,16 @@ def generate(root: Root, refs: dict[str, TableRef]) -> dict[str, TableRef]:
     settings = TransferSettings(RegisteredModel("models:/g/1", "run", "a" * 64, False), (tables,), CROP_PX, DETECTOR)
     pairs, made = [], []
     for number, person in enumerate(people):
-        source = next(face for face in faces if face["identity"] == person)
+        source, *others = [face for face in faces if face["identity"] == person]
+        further = others[:FURTHER]
         drivers = [face for face in faces if face["identity"] == people[(number + 1) % len(people)]]
         for rank, driver in enumerate(drivers):
             pair = planned_pair(source["face_id"], driver["face_id"], seed=0)
-            planned = vars(pair) | {"rank": rank}
+            planned = vars(pair) | {"rank": rank, "further_source_ids": [face["face_id"] for face in further]}
             labels = {"identity": person, "expression": driver["expression"]}
             pairs.append(planned | labels | {"expression_group": driver["expression"], "status": "ok"})
-            made.append(_transfer(planned | labels, source, driver, photos[source["image_id"]], settings))
+            beside = {"further_image_ids": [face["image_id"] for face in further]}
+            made.append(_transfer(planned | labels | beside, source, driver, photos[source["image_id"]], settings))
     shards = [
         (
             write_shard(
@@ -100,7 +103,7 @@ def generate(root: Root, refs: dict[str, TableRef]) -> dict[str, TableRef]:
         )
         for first in range(0, len(pairs), SHARD_PAIRS)
     ]
-    planned_by = asdict(PlanSettings(EACH, rules=PlanRules(0)))
+    planned_by = asdict(PlanSettings(EACH, rules=PlanRules(0, sources=1 + FURTHER)))
     about = {"identities": asdict(tables), "expressions": asdict(tables), "code": PLAN_CODE, "settings": planned_by}
     plan = commit(root, "pairs", [pair for pair, _ in shards], about)
     transfers = commit_transfers(root, plan, [transfer for _, transfer in shards], settings)
@@ -112,16 +115,11 @@ def _transfer(planned: dict[str, Any], source: Any, driver: Any, photo: Any, set
     made_with = settings_fingerprint(settings)
     made_from = made_with, "faces", "neutrals"
     model = settings.model
-    provenance = {
-        "generator": model.uri,
-        "weights": model.sha256,
-        "source": source["face_id"],
-        "driver": driver["face_id"],
-        "output": output_id(planned["pair_id"], *made_from),
-    }
+    faces, made = (source["face_id"], driver["face_id"]), output_id(planned["pair_id"], *made_from)
+    provenance = own_mark(model.uri, model.sha256, *faces, made, planned["further_source_ids"])
     image = encode_image(np.full((16, 16, 3), planned["seed"] % 255, np.uint8), "png", provenance, 95)
     return planned | {
-        "output_id": output_id(planned["pair_id"], *made_from),
+        "output_id": made,
         "settings": made_with,
         "inputs": "faces",
         "neutrals": "neutrals",

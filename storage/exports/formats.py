@@ -31,7 +31,11 @@ MISSING_TEXT = "none"
 _FIRST = ("identity", "expression", "expression_group", "split", "synthetic", "licence", "consent", "output_id")
 _NOT_EXPORTED = {"image", "image_format", "uri", "failure", "found_landmarks_xy"}
 """The picture itself, where else it lies, what is null for each row that has a picture, and what is no single value."""
-_OF_ROWS = {"expression_group": pa.string()} | {field.name: field.type for field in TRANSFERS}
+_LISTS = ("further_source_ids", "further_image_ids")
+"""Columns of several ids, which become one text with blanks between them."""
+_OF_ROWS = {"expression_group": pa.string()} | {
+    field.name: pa.string() if field.name in _LISTS else field.type for field in TRANSFERS
+}
 
 COLUMNS: dict[str, pa.DataType] = {name: _OF_ROWS[name] for name in _FIRST} | {
     name: kind for name, kind in _OF_ROWS.items() if name not in _NOT_EXPORTED
@@ -50,6 +54,12 @@ class Picture:
     """Of its person."""
     labels: Mapping[str, Any]
     """With the keys of `COLUMNS`."""
+
+    @staticmethod
+    def of(data: bytes, suffix: str, folder: str, columns: Mapping[str, Any]) -> Picture:
+        """With its labels from the columns of `transfers` and the group of its pair."""
+        labels = {name: columns[name] for name in COLUMNS}
+        return Picture(data, suffix, folder, labels | {name: " ".join(columns[name] or ()) or None for name in _LISTS})
 
     @property
     def name(self) -> str:

@@ -19,7 +19,6 @@ from mien.storage.artefacts import (
     read,
 )
 from mien.storage.exports import ExportForm, Picture, finish, folder_names, index_lines, is_finished, part_files
-from mien.storage.exports.formats import COLUMNS
 from mien.storage.rows import TransferRow
 from mien.tasks.errors import RunError, UsageError
 from mien.tasks.export.marks import Marks, PictureEncoder
@@ -31,7 +30,7 @@ from mien.tasks.transfer.settings import OutputSettings, settings_of_row
 _PASTING = source_digest("mien.tasks.export.paste_back")
 """A folder is not to hold faces that were put back in two ways."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised with each change of names or columns: a folder is not to hold files of two layouts."""
 
 
@@ -191,7 +190,7 @@ def _outputs(root: Root, transfers: str, rows: Sequence[TransferRow]) -> dict[st
 def _picture(row: TransferRow, folders: dict[str, str], groups: dict[str, str | None]) -> Picture:
     columns: dict[str, Any] = {"expression_group": groups[row["pair_id"]], **row}
     suffix = SUFFIXES[columns["image_format"]]
-    return Picture(columns["image"], suffix, folders[_person(row)], {name: columns[name] for name in COLUMNS})
+    return Picture.of(columns["image"], suffix, folders[_person(row)], columns)
 
 
 def finish_export(out: Root, transfers: str, settings: ExportSettings, parts: Sequence[ExportedPart]) -> int:

@@ -19,10 +19,10 @@ COLUMNS: dict[TableName, list[str]] = {
     "images": ["image_id", "identity", "uri", "member", "row", "frame"],
     "faces": ["face_id", "image_id", "identity", "duplicate_of", "identity_doubt"],
     "heatmaps": ["face_id"],
-    "pairs": ["pair_id", "identity_face_id", "expression_face_id", "identity"],
+    "pairs": ["pair_id", "identity_face_id", "expression_face_id", "further_source_ids", "identity"],
     "transfers": [
-        "output_id", "pair_id", "identity_face_id", "expression_face_id", "source_image_id", "driver_image_id",
-        "identity",
+        "output_id", "pair_id", "identity_face_id", "expression_face_id", "further_source_ids", "source_image_id",
+        "driver_image_id", "further_image_ids", "identity",
     ],
 }  # fmt: skip
 """What tells whether a row goes."""
@@ -73,14 +73,15 @@ class Subject:
             case "pairs":
                 return self._of_face(row) or self._labelled(row) or row["identity"] in self.photos
             case "transfers":
-                photos = row["source_image_id"] in self.photos or row["driver_image_id"] in self.photos
-                return photos or row["pair_id"] in self.pairs or self._of_face(row) or self._labelled(row)
+                photos = row["source_image_id"], row["driver_image_id"], *(row["further_image_ids"] or ())
+                shown = any(photo in self.photos for photo in photos)
+                return shown or row["pair_id"] in self.pairs or self._of_face(row) or self._labelled(row)
 
     def _labelled(self, row: Row) -> bool:
         return self.label is not None and same_label(row["identity"], self.label)
 
     def _of_face(self, row: Row) -> bool:
-        shown = {row["identity_face_id"], row["expression_face_id"]}
+        shown = {row["identity_face_id"], row["expression_face_id"], *(row["further_source_ids"] or ())}
         return bool(shown & self.faces or shown & self.names)
 
 

@@ -74,45 +74,54 @@ def generator_inputs(
     crop_side_px: int,
     retargeted: Float[np.ndarray, "pairs 68 2"] | None = None,
     parts: Sequence[ExpressionPart] = PARTS,
+    further: Sequence[Sequence[FaceWithHeatmap]] | None = None,
 ) -> GeneratorInputs:
     """For pairs of rows (source, driver) with crop, heatmap, landmarks.
 
     `retargeted` are the points to reach, in [-1, 1] over the crop, where they are not the drivers' own; `parts` of the
-    expression follow the driver then.
+    expression follow the driver then. `further` are more sources of each pair, as many for all; none if None.
     """
+    shown = [[source, *more] for (source, _), more in zip(pairs, further or [()] * len(pairs), strict=True)]
     heatmaps = [
-        _heatmaps(how, pair, crop_side_px, None if retargeted is None else retargeted[number], parts)
-        for number, pair in enumerate(pairs)
+        _heatmaps(how, sources, driver, crop_side_px, None if retargeted is None else retargeted[number], parts)
+        for number, (sources, (_, driver)) in enumerate(zip(shown, pairs, strict=True))
     ]
     if retargeted is None:
         retargeted = np.stack([common_points(driver, crop_side_px) for _, driver in pairs])
     return GeneratorInputs(
-        np.stack([crop_of(source) for source, _ in pairs])[:, None],
-        np.stack([of_source for of_source, _ in heatmaps])[:, None],
+        np.stack([[crop_of(source) for source in sources] for sources in shown]),
+        np.stack([of_sources for of_sources, _ in heatmaps]),
         np.stack([of_target for _, of_target in heatmaps]),
-        np.stack([common_points(source, crop_side_px) for source, _ in pairs])[:, None],
+        np.stack([[common_points(source, crop_side_px) for source in sources] for sources in shown]),
         retargeted.astype(np.float32),
     )
 
 
 def _heatmaps(
     how: HeatmapsFor,
-    pair: FacePair,
+    sources: Sequence[FaceWithHeatmap],
+    driver: FaceWithHeatmap,
     crop_side_px: int,
     asked: Float[np.ndarray, "68 2"] | None,
     parts: Sequence[ExpressionPart],
-) -> tuple[UInt8[np.ndarray, "parts side side"], UInt8[np.ndarray, "parts side side"]]:
-    """Of the source and of the target."""
-    source, driver = of_one_scheme(*_keypoints(pair, crop_side_px), how.scheme)
-    of_source = how.drawn(pair[0], source)
+) -> tuple[UInt8[np.ndarray, "sources parts side side"], UInt8[np.ndarray, "parts side side"]]:
+    """Of the sources and of the target, all drawn from landmarks of one scheme."""
+    first, moved = of_one_scheme(*_keypoints((sources[0], driver), crop_side_px), how.scheme)
+    shown = [first, *(_of_face(source, crop_side_px) for source in sources[1:])]
+    if any(keypoints.scheme != first.scheme for keypoints in shown):
+        shown, moved = [keypoints.common() for keypoints in shown], moved.common()
+    of_sources = np.stack([how.drawn(*face) for face in zip(sources, shown, strict=True)])
     if asked is None:
-        return of_source, how.drawn(pair[1], driver)
-    return of_source, asked_keypoints(source, driver, asked, parts).heatmap(how.spec)
+        return of_sources, how.drawn(driver, moved)
+    return of_sources, asked_keypoints(shown[0], moved, asked, parts).heatmap(how.spec)
 
 
 def _keypoints(pair: FacePair, crop_side_px: int) -> tuple[Keypoints, Keypoints]:
-    source, driver = (Keypoints(landmarks_px(face), scheme_of(face), crop_side_px) for face in pair)
-    return source, driver
+    return _of_face(pair[0], crop_side_px), _of_face(pair[1], crop_side_px)
+
+
+def _of_face(face: FaceWithHeatmap, crop_side_px: int) -> Keypoints:
+    return Keypoints(landmarks_px(face), scheme_of(face), crop_side_px)
 
 
 def retargeted_points(

@@ -28,6 +28,7 @@ __all__ = [
     "loaded_anew",
     "provenance_of",
     "short_name",
+    "sources_of",
 ]
 
 _CONFIG = json_artefact(MODELS, dict[str, Any])
@@ -85,6 +86,11 @@ def loaded_anew(root: Root, sha256: str, compute: Compute) -> ExportedGenerator:
         for name in root.list(stored):
             (Path(folder) / name).write_bytes(root.read_bytes(f"{stored}/{name}"))
         return ExportedGenerator.load(Path(folder), sha256, compute)
+
+
+def sources_of(root: Root, registered: RegisteredModel, asked: int) -> int:
+    """How many photos of a person a generator is to be given: those asked for, or one where it looks at no more."""
+    return asked if load_model(root, registered.sha256).generator.COMBINES else 1
 
 
 def provenance_of(root: Root, sha256: str) -> dict[str, Any]:

@@ -38,8 +38,12 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 _LABELS = ("identity", "expression", "status", "reason", "split", "consent", "licence", "model_uri", "run_id")
 _COUNTED = ["identity", "model_uri", "status", "reason", *MEASURES]
-_SHOWN = [*_LABELS, "output_id", "pair_id", "identity_face_id", "expression_face_id", "uri", "sha256", *MEASURES]
+_SHOWN = [
+    *_LABELS, "output_id", "pair_id", "identity_face_id", "expression_face_id", "further_source_ids", "uri", "sha256",
+    *MEASURES,
+]  # fmt: skip
 
+_ONE_MORE = (None, "1 more photo of the person")
 NOT_KEPT = "picture not kept: run with --keep-rejected"
 NOT_MADE = "nothing generated"
 
@@ -84,7 +88,7 @@ class GalleryRows:
     def __init__(self, sources: Faces, drivers: Faces, results: SheetPictures) -> None:
         self.totals = Totals()
         self._sources, self._drivers, self._results = sources, drivers, results
-        self._labels = {name: Labels() for name in (*_LABELS, "group", "absent")}
+        self._labels = {name: Labels() for name in (*_LABELS, "group", "absent", "further")}
         self._measures = {name: array("f") for name in MEASURES}
         self._ids: list[str] = []
         self._of = {name: array("i") for name in ("source", "driver", "result")}
@@ -110,6 +114,8 @@ class GalleryRows:
         for name in _LABELS:
             self._labels[name].add(row[name])
         self._labels["group"].add(group)
+        further = len(row["further_source_ids"] or ())
+        self._labels["further"].add(f"{further} more photos of the person" if further > 1 else _ONE_MORE[further])
         self._labels["absent"].add(None if picture is not None else _absent(row))
         for name, values in self._measures.items():
             values.append(math.nan if row[name] is None else row[name])

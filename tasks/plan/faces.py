@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from mien.model.expression.common_face import on_common_face
 from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
+from mien.model.plan_faces import photo_numbers
 from mien.model.source_choice import FaceShapes
 from mien.storage import Root, open_table
+from mien.tasks.sets.consent import known_consents, refusal
 from mien.tasks.sets.faces import FaceTables, crop_size_px
 
 PlanFaceIds = tuple[np.ndarray, np.ndarray]
@@ -32,6 +34,8 @@ class UsableFaces:
     expressions: list[str | None]
     poses: np.ndarray
     """Faces × 3, NaN where not known."""
+    image_ids: np.ndarray
+    """UTF-8 bytes."""
 
 
 def read_usable(root: Root, tables: FaceTables, splits: Sequence[str]) -> UsableFaces:
@@ -48,7 +52,26 @@ def read_usable(root: Root, tables: FaceTables, splits: Sequence[str]) -> Usable
         [str(person) for person in people],
         _shared(table["expression"]),
         np.column_stack(poses).astype(np.float64),
+        np.array(table["image_id"].cast(pa.binary()).to_numpy(), np.bytes_),
     )
+
+
+def consenting(
+    root: Root, tables: FaceTables, others: FaceTables, faces: UsableFaces, required: bool
+) -> np.ndarray | None:
+    """Which faces of a set a pair with `others` may have as further sources, as far as consent decides it: for each
+    whether it may; None where all may."""
+    refused = [
+        image_id.encode()
+        for (name, image_id), consent in known_consents(root, tuple(dict.fromkeys((tables, others)))).items()
+        if name == tables.name and refusal(consent, "a", required) is not None
+    ]
+    return ~np.isin(faces.image_ids, np.array(refused, np.bytes_)) if refused else None
+
+
+def photos_of(faces: UsableFaces) -> np.ndarray:
+    """A number for the photo of each face."""
+    return photo_numbers(faces.image_ids)
 
 
 def usable_points(root: Root, tables: FaceTables) -> np.ndarray:

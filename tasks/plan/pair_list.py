@@ -1,38 +1,35 @@
-"""An exact list of transfers, from a CSV of images: each line becomes a row of `pairs`, in its order."""
+"""An exact list of transfers, from a CSV of images: each line becomes a row of `pairs`, in its order.
+
+    identity_image,expression_image,identity_image_2,identity_image_3
+    anna/a.jpg,ben/smile.jpg,anna/b.jpg,
+    anna/a.jpg,ben/calm.jpg,,
+
+`identity_image_2` and so on are further photos of the person of `identity_image`; a line may leave them empty.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict, cast
 
 import pyarrow as pa
 
 from mien.model.pair_planning import planned_pair
-from mien.storage import Root, Status, image_name, open_table, read_set
+from mien.storage import Root
 from mien.storage.rows import PairRow
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary
+from mien.tasks.plan.listed_faces import ListedFace, listed_faces
 from mien.tasks.plan.rounds import Round, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
 
 CSV_COLUMNS = ("identity_image", "expression_image")
-
-
-class _ListedFace(TypedDict):
-    """A face that a line names; of a photo that could not be read, the photo itself."""
-
-    face_id: str
-    image_id: str | None
-    identity: str | None
-    expression: str | None
-    status: Status
-    reason: str | None
+_FURTHER = re.compile(r"identity_image_([2-9]|[1-9]\d+)")
 
 
 @dataclass(frozen=True)
@@ -46,87 +43,88 @@ class PairList:
         """The list in numbers."""
         return PlanSummary(len({row["identity"] for row in self.rows}), len(self.rows))
 
+    @property
+    def most_sources(self) -> int:
+        """Of a line."""
+        return max((1 + len(row["further_source_ids"] or ()) for row in self.rows), default=1)
+
     def rounds(self, _outcome: PlanOutcome) -> Iterator[Round]:
         """The whole list, whatever comes of it."""
         yield partial(in_parts, [pa.Table.from_pylist(self.rows, schema=PAIRS)], shard_pairs(len(self.rows)))
 
 
-def read_list(root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int) -> PairList:
-    """The pairs of a CSV list of images.
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    source: str
+    driver: str
+    further: tuple[str, ...]
+
+
+def read_list(
+    root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int, max_sources: int = 1
+) -> PairList:
+    """The pairs of a CSV list of images, each with at most `max_sources` sources.
 
     Raises:
-        UsageError: a column is missing, or an image is not of the set.
+        UsageError: a column is missing, an image is not of the set, or a line names a source twice or too many.
     """
-    sources, drivers = _faces_by_uri(root, identities), _faces_by_uri(root, expressions)
-    return PairList(
-        [
-            _listed_row(_face_of(source, sources, identities, line), _face_of(driver, drivers, expressions, line), seed)
-            for line, source, driver in _csv_lines(csv_text)
-        ]
-    )
+    sources, drivers = listed_faces(root, identities), listed_faces(root, expressions)
+    rows: list[PairRow] = []
+    for line in _csv_lines(csv_text):
+        shown = [sources.of(uri, line.number) for uri in (line.source, *line.further)]
+        _check_line(shown, line, max_sources)
+        rows.append(_listed_row(shown, drivers.of(line.driver, line.number), seed))
+    return PairList(rows)
 
 
-def _csv_lines(text: str) -> Iterator[tuple[int, str, str]]:
+def check_sources(pairs: PairList, generator: str, most: int) -> None:
+    """Raises UsageError if a line names more photos of a person than the generator looks at."""
+    if pairs.most_sources > most:
+        raise UsageError(
+            f"{generator} looks at {most} photo of a person, and the list of pairs names up to {pairs.most_sources}: "
+            "leave out its columns identity_image_2 and so on"
+        )
+
+
+def _csv_lines(text: str) -> Iterator[_Line]:
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise UsageError(
             f"the list of pairs lacks the column {missing[0]}: its first line must name {','.join(CSV_COLUMNS)}"
         )
+    numbers = sorted(int(found[1]) for name in reader.fieldnames or () if (found := _FURTHER.fullmatch(name)))
     for row in reader:
         source, driver = (row[name] for name in CSV_COLUMNS)
         if not source or not driver:
             raise UsageError(f"line {reader.line_num} of the list of pairs is incomplete: it needs both images")
-        yield reader.line_num, source, driver
+        further = tuple(uri for number in numbers if (uri := row[f"identity_image_{number}"]))
+        yield _Line(reader.line_num, source, driver, further)
 
 
-def _faces_by_uri(root: Root, tables: FaceTables) -> dict[str, _ListedFace]:
-    """The row of the first (largest) face of each image, by the image's name (its URI, of one in an archive or a
-    video with `#` and its name or number). Of a photo that a list names twice, the row that is usable."""
-    columns = ["face_id", "image_id", "identity", "expression", "status", "reason"]
-    faces: dict[str, _ListedFace] = {}
-    for row in open_table(root, "faces", tables.faces).to_table(columns=columns).to_pylist():
-        known = faces.setdefault(row["image_id"], row)
-        if known["face_id"] == row["face_id"] and known["status"] != "ok" and row["status"] == "ok":
-            faces[row["image_id"]] = row
-    images = open_table(root, "images", read_set(root, tables.name).tables["images"])
-    listed = images.to_table(
-        columns=["uri", "member", "row", "frame", "image_id", "identity", "expression", "status", "reason"]
-    ).to_pylist()
-    # A photo that could not be read has no face row; it stands in for itself.
-    named = [(image_name(row["uri"], row["member"], row["row"], row["frame"]), row) for row in listed]
-    own = ("image_id", "identity", "expression", "status", "reason")
-    return {
-        name: faces.get(row["image_id"]) or cast("_ListedFace", {key: row[key] for key in own} | {"face_id": name})
-        for name, row in named
-    }
-
-
-def _face_of(uri: str, faces: dict[str, _ListedFace], tables: FaceTables, line: int) -> _ListedFace:
-    uri = uri if uri in faces else os.path.abspath(uri)  # local photos are listed by absolute path
-    if uri not in faces:
-        example = next(iter(faces), "empty")
+def _check_line(shown: Sequence[ListedFace], line: _Line, max_sources: int) -> None:
+    if len(shown) > max_sources:
         raise UsageError(
-            f"line {line} of the list of pairs: {uri} is no image of the set {tables.name} (which has e.g. {example})"
+            f"line {line.number} of the list of pairs names {len(shown)} sources: --sources {len(shown)} allows them"
         )
-    return faces[uri]
+    names = [face["image_id"] or face["face_id"] for face in shown]
+    for uri, name in zip(line.further, names[1:], strict=True):
+        if names.count(name) > 1:
+            raise UsageError(f"line {line.number} of the list of pairs names the source {uri} twice: leave one out")
 
 
-def _listed_row(source: _ListedFace, driver: _ListedFace, seed: int) -> PairRow:
-    pair = planned_pair(source["face_id"], driver["face_id"], seed)
-    unusable = next(
-        (
-            f"{who}: {face['reason']}"
-            for who, face in (("identity", source), ("expression", driver))
-            if face["status"] != "ok"
-        ),
-        None,
-    )
+def _listed_row(shown: Sequence[ListedFace], driver: ListedFace, seed: int) -> PairRow:
+    source, *further = shown
+    further_ids = [face["face_id"] for face in further]
+    pair = planned_pair(source["face_id"], driver["face_id"], seed, further_ids)
+    unusable = _refusal(source, further, driver)
     return {
         "pair_id": pair.pair_id,
         "identity_face_id": pair.identity_face_id,
         "expression_face_id": pair.expression_face_id,
-        "identity": source["identity"] or source["image_id"],
+        "further_source_ids": further_ids,
+        "identity": _person(source),
         "expression": driver["expression"],
         "expression_group": driver["expression"],
         "rank": None,
@@ -136,3 +134,22 @@ def _listed_row(source: _ListedFace, driver: _ListedFace, seed: int) -> PairRow:
         "reason": unusable,
         "failure": None,
     }
+
+
+def _refusal(source: ListedFace, further: Sequence[ListedFace], driver: ListedFace) -> str | None:
+    """Why a line must not be made, if so."""
+    named = [("identity", source), *((f"identity {n}", face) for n, face in enumerate(further, 2))]
+    for who, face in (*named, ("expression", driver)):
+        if face["status"] != "ok":
+            return f"{who}: {face['reason']}"
+    for who, face in named[1:]:
+        if _person(face) != _person(source):
+            return f"{who}: shows another person than the source"
+        if face["image_id"] == driver["image_id"]:
+            return f"{who}: is the driver's photo"
+    return None
+
+
+def _person(face: ListedFace) -> str | None:
+    """A photo without a label is a person of its own."""
+    return face["identity"] or face["image_id"]

@@ -17,7 +17,7 @@ from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary
 from mien.tasks.plan.evenness import PlanEvenness
-from mien.tasks.plan.faces import face_shapes, read_usable
+from mien.tasks.plan.faces import consenting, face_shapes, photos_of, read_usable
 from mien.tasks.plan.groups import Clusters, FormerPlan, driver_groups
 from mien.tasks.plan.rounds import Round, ends_shard, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
@@ -34,6 +34,8 @@ class PlanSettings:
     identity_splits: tuple[str, ...] = ()
     """Only identities of these splits (train, val, test); empty takes all."""
     rules: PlanRules = field(default_factory=PlanRules)
+    require_consent: bool = False
+    """Whether only photos with consent come as further sources; those whose consent was withdrawn never do."""
 
     @property
     def max_candidates(self) -> int:
@@ -118,15 +120,17 @@ class Plan:
         drivers = np.concatenate([taken.drivers for taken in slices])
         pairs = [pair for taken in slices for pair in self.planner.pairs(taken)]
         groups = self.planner.drivers.groups
+        ranks, further = self._beside(slices)
         columns: dict[str, Any] = {
             "pair_id": [pair.pair_id for pair in pairs],
             "identity_face_id": [pair.identity_face_id for pair in pairs],
             "expression_face_id": [pair.expression_face_id for pair in pairs],
+            "further_source_ids": further,
             "identity": [taken.identity for taken in slices for _ in range(len(taken.drivers))],
             "expression": [self._labels[driver] for driver in drivers],
             "expression_group": [groups.names[number] for number in groups.numbers[drivers]],
             "rank": np.concatenate([taken.first_rank + np.arange(len(taken.drivers)) for taken in slices]),
-            "source_rank": self._source_ranks(slices),
+            "source_rank": ranks,
             "seed": [pair.seed for pair in pairs],
             "status": ["ok"] * len(pairs),
             "reason": pa.nulls(len(pairs), pa.string()),
@@ -134,9 +138,16 @@ class Plan:
         }
         return pa.table(columns, schema=PAIRS)
 
-    def _source_ranks(self, slices: Sequence[CandidateSlice]) -> Any:
-        ranks = [found for taken in slices if (found := self.planner.source_ranks(taken)) is not None]
-        return np.concatenate(ranks) if ranks else pa.nulls(sum(len(taken.drivers) for taken in slices), pa.int32())
+    def _beside(self, slices: Sequence[CandidateSlice]) -> tuple[Any, pa.Array]:
+        """The ranks of the sources, and for each pair the ids of its further sources."""
+        found = [self.planner.beside(taken) for taken in slices]
+        known = [ranks for ranks, _ in found if ranks is not None]
+        further = np.concatenate([rows for _, rows in found])
+        there = further >= 0
+        ids = self.planner.sources.face_ids[further[there]]
+        ends = np.concatenate([[0], np.cumsum(there.sum(1))]).astype(np.int32)
+        lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(ids, pa.binary()).cast(pa.string()))
+        return np.concatenate(known) if known else pa.nulls(len(further), pa.int32()), lists
 
     @cached_property
     def summary(self) -> PlanSummary:
@@ -163,8 +174,11 @@ def make_plan(
     """
     sources, drivers = read_usable(root, identities, settings.identity_splits), read_usable(root, expressions, ())
     groups = driver_groups(root, expressions, drivers, settings.rules, former)
-    shown = plan_faces(sources.face_ids, sources.people, [""] * len(sources.face_ids), sources.poses)
-    asked = plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses)
+    several = settings.rules.sources > 1
+    spare = consenting(root, identities, expressions, sources, settings.require_consent) if several else None
+    unlabelled = [""] * len(sources.face_ids)
+    shown = plan_faces(sources.face_ids, sources.people, unlabelled, sources.poses, photos_of(sources), spare)
+    asked = plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses, photos_of(drivers))
     ids = (shown.face_ids, asked.face_ids)
     firsts = None if former is None else former.firsts
     planner = Planner(shown, asked, settings.rules, lambda: face_shapes(root, identities, expressions, ids), firsts)

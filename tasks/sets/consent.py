@@ -75,12 +75,16 @@ def row_consents(rows: Iterable[tuple[str | None, str | None]]) -> dict[str, Con
     return {image_id: strongest(map(stored_consent, texts)) for image_id, texts in said.items()}
 
 
-def pair_refusal(source: Consent, driver: Consent, required: bool) -> str | None:
-    """Why a pair must not be made, if so. A withdrawn consent is enough; any other matters where it is required."""
-    for consent, whose in ((source, "the source's"), (driver, "the driver's")):
-        if consent.kind == "withdrawn" or (required and consent.kind != "given"):
-            return consent.refusal(whose)
-    return None
+def pair_refusal(sources: Sequence[Consent], driver: Consent, required: bool) -> str | None:
+    """Why a pair must not be made, if so. `sources` are those of all its sources, that of the first one first."""
+    whose = ["the source's", *("a further source's" for _ in sources[1:]), "the driver's"]
+    refusals = (refusal(consent, name, required) for consent, name in zip((*sources, driver), whose, strict=True))
+    return next((found for found in refusals if found is not None), None)
+
+
+def refusal(consent: Consent, whose: str, required: bool) -> str | None:
+    """Why a photo must not be used, if so. A withdrawn consent is enough; any other matters where it is required."""
+    return consent.refusal(whose) if consent.kind == "withdrawn" or (required and consent.kind != "given") else None
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,7 @@ def with_consent(root: Root, sets: Sequence[FaceTables], required: bool) -> Cons
     """
     consents = consents_of(root, sets)
     reasons = {
-        photo: _reason(consent)
-        for photo, consent in consents.items()
-        if consent.kind == "withdrawn" or (required and consent.kind != "given")
+        photo: _reason(consent) for photo, consent in consents.items() if refusal(consent, "the", required) is not None
     }
     kept: list[FaceTables] = []
     photos: set[tuple[str, str]] = set()
@@ -160,6 +162,6 @@ def refused_lines(root: Root, transfers: str) -> list[str]:
 
 
 __all__ = [
-    "UNKNOWN", "Consenting", "consents_of", "pair_refusal", "refused_lines", "row_consents", "table_consents",
-    "together", "with_consent",
+    "UNKNOWN", "Consenting", "consents_of", "pair_refusal", "refusal", "refused_lines", "row_consents",
+    "table_consents", "together", "with_consent",
 ]  # fmt: skip

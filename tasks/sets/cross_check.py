@@ -5,15 +5,18 @@ Columns are compared as Arrow arrays; a set may have a million rows. All functio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mien.storage import fingerprint
+from mien.storage.consent import UNKNOWN, Consent, strongest
 from mien.storage.fingerprints import is_fingerprint
-from mien.tasks.sets.consent import row_consents, together
+from mien.storage.licence import together
+from mien.tasks.sets.consent import row_consents
+from mien.tasks.sets.consent import together as consents_together
 
 
 def check_faces_of_images(images: pa.Table, faces: pa.Table, identity_from: str) -> Iterator[str]:
@@ -69,7 +72,8 @@ def check_heatmaps_of_faces(faces: pa.Table, heatmaps: pa.Table) -> Iterator[str
 
 
 def check_pairs(pairs: pa.Table, sources: pa.Table, drivers: pa.Table) -> Iterator[str]:
-    """Each pair names faces of its two sets, and has the labels of these."""
+    """Each pair names faces of its two sets, and has the labels of these; all its sources show one person, and none is
+    in the driver's photo."""
     sources, drivers = usable_first(sources), usable_first(drivers)
     for column, faces in (("identity_face_id", sources), ("expression_face_id", drivers)):
         yield from _astray(_of_faces(pairs, column), column, faces["face_id"], "faces")
@@ -80,6 +84,21 @@ def check_pairs(pairs: pa.Table, sources: pa.Table, drivers: pa.Table) -> Iterat
     yield from _other_column(pairs, "identity", "identity_face_id", sources["face_id"], people, "source")
     drive = drivers["expression"]
     yield from _other_column(pairs, "expression", "expression_face_id", drivers["face_id"], drive, "driver")
+    yield from _check_further(pairs, sources, drivers, people)
+
+
+def _check_further(pairs: pa.Table, sources: pa.Table, drivers: pa.Table, people: pa.ChunkedArray) -> Iterator[str]:
+    further = _each_further(pairs, ["pair_id", "identity", "expression_face_id", "status"])
+    yield from _astray(_of_faces(further, "further_source_ids"), "further_source_ids", sources["face_id"], "faces")
+    used = further.filter(_call("equal", further["status"], "ok"))
+    usable = sources.filter(_call("equal", sources["status"], "ok"))
+    yield from _astray(used, "further_source_ids", usable["face_id"], "usable faces")
+    shown, taken = (_values(used["further_source_ids"], sources["face_id"], of) for of in (people, sources["image_id"]))
+    others = _call("invert", _call("fill_null", _call("equal", shown, used["identity"]), True))
+    yield from _told(used["pair_id"], others, "pairs have a further source that shows another person")
+    driving = _values(used["expression_face_id"], drivers["face_id"], drivers["image_id"])
+    same = _call("fill_null", _call("equal", taken, driving), False)
+    yield from _told(used["pair_id"], same, "pairs have a further source in the driver's photo")
 
 
 def check_plan(pairs: pa.Table) -> Iterator[str]:
@@ -94,7 +113,7 @@ def check_transfers(
     transfers: pa.Table, pairs: pa.Table, sources: Mapping[str, pa.Table], drivers: Mapping[str, pa.Table]
 ) -> Iterator[str]:
     """Each pair has its transfer and each transfer its pair; a transfer has the labels of its two faces and the terms
-    of its source's photo.
+    of its sources' photos.
 
     Args:
         transfers: What is checked.
@@ -105,6 +124,9 @@ def check_transfers(
     yield from _other_multiset(pairs["pair_id"], transfers["pair_id"], "pairs have no transfer", "transfers no pair")
     for column in ("identity_face_id", "expression_face_id", "seed", "rank"):
         yield from _other_column(transfers, column, "pair_id", pairs["pair_id"], pairs[column], "pair")
+    column = "further_source_ids"
+    made, planned = (_as_texts(table, column) for table in (transfers, pairs))
+    yield from _other_column(made, column, "pair_id", pairs["pair_id"], planned[column], "pair")
     faces, images = usable_first(sources["faces"]), usable_first(sources["images"])
     for column in ("identity", "split", "image_id"):
         own = "source_image_id" if column == "image_id" else column
@@ -112,9 +134,35 @@ def check_transfers(
     driving = usable_first(drivers["faces"])
     for column, own in (("expression", "expression"), ("image_id", "driver_image_id")):
         yield from _other_column(transfers, own, "expression_face_id", driving["face_id"], driving[column], "driver")
-    terms = {"licence": (images["image_id"], images["licence"]), "consent": _consents(images, drivers["images"])}
-    for column, (image_ids, values) in terms.items():
-        yield from _other_column(transfers, column, "source_image_id", image_ids, values, "photo")
+    yield from _check_further_photos(transfers, faces)
+    yield from _check_terms(transfers, images, drivers["images"])
+
+
+def _check_further_photos(transfers: pa.Table, faces: pa.Table) -> Iterator[str]:
+    """The further photos are those of the further sources, in their order."""
+    known = _by_key(faces, "face_id", "image_id")
+    columns = (transfers[name].to_pylist() for name in ("further_source_ids", "further_image_ids"))
+    rows = zip(*columns, strict=True)
+    wrong = [(photos or []) != [known[face] for face in shown or () if face in known] for shown, photos in rows]
+    what = "rows have other further photos than their further sources"
+    yield from _told(transfers["output_id"], pa.array(wrong, pa.bool_()), what)
+
+
+def _check_terms(transfers: pa.Table, images: pa.Table, others: pa.Table) -> Iterator[str]:
+    """Licence and consent are those of the photos of all sources."""
+    licences = _by_key(images, "image_id", "licence")
+    consents = _consents(images, others)
+    columns = (transfers[name].to_pylist() for name in ("source_image_id", "further_image_ids", "licence", "consent"))
+    wrong: dict[str, list[bool]] = {"licence": [], "consent": []}
+    for first, further, licence, consent in zip(*columns, strict=True):
+        photos = [first, *(further or ())]
+        known = first in licences  # rows whose photo is nowhere are told elsewhere
+        strictest = strongest(consents.get(photo, UNKNOWN) for photo in photos)
+        wrong["licence"].append(known and licence != together(licences.get(photo) for photo in photos))
+        wrong["consent"].append(known and consent != strictest.text)
+    for column, found in wrong.items():
+        what = f"rows have another {column} than their photo"
+        yield from _told(transfers["source_image_id"], pa.array(found, pa.bool_()), what)
 
 
 def usable_first(table: pa.Table) -> pa.Table:
@@ -123,18 +171,13 @@ def usable_first(table: pa.Table) -> pa.Table:
     return pa.concat_tables([table.filter(usable), table.filter(_call("invert", usable))])
 
 
-def _consents(images: pa.Table, others: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Ids of the photos of the sources, and what holds of them: `tasks/sets/consent.py`."""
+def _consents(images: pa.Table, others: pa.Table) -> dict[str, Consent]:
+    """What holds of the photos of the sources: `tasks/sets/consent.py`."""
     said = {
         name: row_consents(zip(table["image_id"].to_pylist(), table["consent"].to_pylist(), strict=True))
         for name, table in (("sources", images), ("drivers", others))
     }
-    texts = {image_id: consent.text for (name, image_id), consent in together(said).items() if name == "sources"}
-    return _strings(texts.keys()), _strings(texts.values())
-
-
-def _strings(values: Iterable[str | None]) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(list(values), pa.string())])
+    return {image_id: consent for (name, image_id), consent in consents_together(said).items() if name == "sources"}
 
 
 def check_once(transfers: pa.Table, of_list: bool) -> Iterator[str]:
@@ -148,6 +191,32 @@ def _of_faces(pairs: pa.Table, column: str) -> pa.Table:
     """Without those of a list whose photo could not be read: the photo's name stands in the place of a face."""
     named = [is_fingerprint(value) for value in pairs[column].to_pylist()]
     return pairs.filter(_call("or", pa.array(named, pa.bool_()), _call("equal", pairs["status"], "ok")))
+
+
+def _each_further(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """A row for each further source, with the columns of its row."""
+    lists = table["further_source_ids"].combine_chunks()
+    rows = table.select(list(columns)).take(_call("list_parent_indices", lists))
+    return rows.append_column("further_source_ids", _call("list_flatten", lists))
+
+
+def _by_key(table: pa.Table, key: str, column: str) -> dict[Any, Any]:
+    """Of rows with one key the first counts."""
+    found: dict[Any, Any] = {}
+    for name, value in zip(table[key].to_pylist(), table[column].to_pylist(), strict=True):
+        found.setdefault(name, value)
+    return found
+
+
+def _as_texts(table: pa.Table, column: str) -> pa.Table:
+    """The table with a column of lists as texts; rows of earlier versions have none, which is an empty one."""
+    texts = _call("fill_null", _call("binary_join", table[column], " "), "")
+    return table.set_column(table.column_names.index(column), column, texts)
+
+
+def _values(asked: pa.ChunkedArray, keys: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The value of each key; null where there is no such key."""
+    return values.take(_call("index_in", asked, value_set=keys))
 
 
 def _astray(table: pa.Table, column: str, known: pa.ChunkedArray, where: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from mien.storage import Root, ShardRef, StorageError, TableName, fingerprint, r
 from mien.storage.schemas import FAILURES, heatmaps_schema
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.licences import stored_licences
+from mien.tasks.sets.own_mark import FURTHER, own_mark
 from mien.tasks.sets.splits import settings_of_splits, split_of
 
 KEYS: dict[TableName, str] = {
@@ -34,15 +35,15 @@ KEYS: dict[TableName, str] = {
 }
 
 _OUTCOME = ["status", "reason", "failure"]
-_LINEAGE = ["pair_id", "identity_face_id", "expression_face_id", "rank", "seed"]
+_LINEAGE = ["pair_id", "identity_face_id", "expression_face_id", "further_source_ids", "rank", "seed"]
 NARROW: dict[TableName, list[str]] = {
     "images": ["image_id", "identity", "expression", "licence", "consent", "status"],
     "faces": ["face_id", "image_id", "identity", "expression", "split", *_OUTCOME],
     "heatmaps": ["face_id", *_OUTCOME],
     "pairs": [*_LINEAGE, "identity", "expression", "status"],
     "transfers": [
-        *_LINEAGE, "output_id", "source_image_id", "driver_image_id", "identity", "expression", "split", "licence",
-        "consent", "settings", "inputs", "neutrals", "status",
+        *_LINEAGE, "output_id", "source_image_id", "driver_image_id", "further_image_ids", "identity", "expression",
+        "split", "licence", "consent", "settings", "inputs", "neutrals", "status",
     ],
 }  # fmt: skip
 """What the tables are held against each other by."""
@@ -184,6 +185,9 @@ def _check_pair(row: Row, about: Mapping[str, Any], done: Counter[str]) -> Itera
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
     if row["pair_id"] != digest or row["seed"] != int(digest[:8], 16):
         yield "its id or seed is not that of its two faces"
+    shown = [row["identity_face_id"], *(row["further_source_ids"] or ())]
+    if len(set(shown)) < len(shown):
+        yield "names a source twice"
 
 
 def _check_transfer(row: Row, about: Mapping[str, Any], done: Counter[str]) -> Iterator[str]:
@@ -217,19 +221,15 @@ def _check_transfer(row: Row, about: Mapping[str, Any], done: Counter[str]) -> I
 
 def _check_mark(row: Row) -> Iterator[str]:
     """The picture says in itself what it was made from."""
-    expected = {
-        "generator": row["model_uri"],
-        "weights": row["model_sha256"],
-        "source": row["identity_face_id"],
-        "driver": row["expression_face_id"],
-        "output": row["output_id"],
-    }
+    faces = row["identity_face_id"], row["expression_face_id"]
+    further = row["further_source_ids"] or ()
+    expected = own_mark(row["model_uri"], row["model_sha256"], *faces, row["output_id"], further)
     try:
         provenance = read_provenance(row["image"])
     except ImageError as error:
         yield f"its image does not say what it was made from ({error})"
         return
-    if wrong := [key for key, value in expected.items() if provenance.get(key) != value]:
+    if wrong := [key for key in (*expected, FURTHER) if provenance.get(key) != expected.get(key)]:
         yield f"its image names another {wrong[0]}"
 
 

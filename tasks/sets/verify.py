@@ -126,6 +126,15 @@ _NEEDED = ("settings", "splits", "weights", "made_with", "older", "compared")
 """Of what a manifest says of its table, for checking its rows."""
 
 
+_TYPES: dict[str, pa.DataType] = {
+    "seed": pa.int64(),
+    "rank": pa.int64(),
+    "further_source_ids": pa.list_(pa.string()),
+    "further_image_ids": pa.list_(pa.string()),
+}
+"""Of the columns that are no text."""
+
+
 def _read(root: Root, reference: Reference, manifest: Manifest, tables: _Tables, out: Verified) -> None:
     parts: list[pa.Table] = []
     about: Any = manifest.about
@@ -140,7 +149,7 @@ def _read(root: Root, reference: Reference, manifest: Manifest, tables: _Tables,
             out.rows[manifest.table] = out.rows.get(manifest.table, 0) + found.rows.num_rows
     if len(parts) == len(manifest.shards):
         columns = NARROW[manifest.table]
-        empty = {column: pa.array([], pa.int64() if column in ("seed", "rank") else pa.string()) for column in columns}
+        empty = {column: pa.array([], _TYPES.get(column, pa.string())) for column in columns}
         tables.rows[reference] = pa.concat_tables(parts) if parts else pa.table(empty)
     out.rows.setdefault(manifest.table, 0)
 

@@ -22,8 +22,9 @@ from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.quality.face_measures import FaceMeasures, columns_of
 from mien.model.quality.judge import Judgement, SourceView, TargetFace, judge_faces
 from mien.storage import Root, Status
-from mien.storage.consent import UNKNOWN, Consent
+from mien.storage.consent import UNKNOWN, Consent, strongest
 from mien.storage.errors import ErrorKind
+from mien.storage.licence import together
 from mien.storage.rows import PairRow, TransferRow
 from mien.tasks.generator.inputs import FacePair, GeneratorInputs, HeatmapsFor, generator_inputs, retargeted_points
 from mien.tasks.generator.neutrals import neutral_photos
@@ -34,17 +35,15 @@ from mien.tasks.sets.consent import known_consents, pair_refusal
 from mien.tasks.sets.face_columns import common_points, embedding_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import photos_of
+from mien.tasks.sets.own_mark import own_mark
 from mien.tasks.sets.people import people_of
+from mien.tasks.transfer.batches import filled, in_batches, span
 from mien.tasks.transfer.former import FormerTransfers, Made
 from mien.tasks.transfer.label_check import checked_labels
-from mien.tasks.transfer.pair_faces import PairFaces, read_pair_faces
+from mien.tasks.transfer.pair_faces import PairFaces, further_ids, read_pair_faces
 from mien.tasks.transfer.pair_inputs import Asked, asked_of
 from mien.tasks.transfer.settings import TransferSettings, settings_fingerprint
 from mien.tasks.transfer.source_views import SourceViews
-
-BATCH = 16
-"""Pairs that go through the generator at once. Always so many: libraries may round differently in a batch of another
-size, and a face is to have the same bytes whatever it was made beside."""
 
 FACE_COLUMNS = [
     "image_id", "identity", "expression", "split", "crop", "landmarks_xy", "landmark_scheme", "embedding",
@@ -164,21 +163,22 @@ class PairGenerator:
         if pair["status"] != "ok":
             return pair["reason"]
         source, driver = faces.of(pair)
-        return pair_refusal(source["consent"], driver["consent"], self.settings.require_consent)
+        consents = [face["consent"] for face in (source, *faces.further(pair))]
+        return pair_refusal(consents, driver["consent"], self.settings.require_consent)
 
     def _made(self, pairs: Mapping[int, PairRow], asked: Sequence[Asked], faces: Faces) -> Iterator[tuple[int, Made]]:
-        """(index of a pair, what became of it) for each pair, in their order."""
-        indices = [list(pairs)[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+        """(index of a pair, what became of it) for each pair, those with fewer sources first."""
+        indices = in_batches(pairs)
         batches = [[pairs[index] for index in some] for some in indices]
         encoded: Future[list[Made]] | None = None
         if not batches:
             return
         generator, _ = self.generator, self.detector  # loaded before the time of the first batch counts
-        begin_batch(range(indices[0][0], indices[0][-1] + 1))
+        begin_batch(span(indices[:1]))
         with ThreadPoolExecutor(1) as decoding, ThreadPoolExecutor(1) as encoding:
             read = [decoding.submit(self.batch, some, faces) for some in batches[:1]]
             for number, some in enumerate(batches):
-                begin_batch(range(indices[max(0, number - 1)][0], indices[min(number + 1, len(indices) - 1)][-1] + 1))
+                begin_batch(span(indices[max(0, number - 1) : number + 2]))
                 batch = read.pop().result()
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
                 images = generator.generate(**vars(batch.generator), side_px=generator.size_px)
@@ -195,9 +195,9 @@ class PairGenerator:
     def batch(self, pairs: Sequence[PairRow], faces: Faces) -> Batch:
         """Decodes the crops of at most `BATCH` pairs and puts together what is asked of the generator."""
         rows = [faces.of(pair) for pair in pairs]
-        full = [*rows, *[rows[-1]] * (BATCH - len(rows))]
+        full, further = filled(rows), filled([faces.further(pair) for pair in pairs])
         strengths = [self.strength(pair) for pair in pairs]
-        points = self.target_points(full, [*strengths, *[strengths[-1]] * (BATCH - len(strengths))])
+        points = self.target_points(full, filled(strengths))
         seen = self._views.of(
             [source for source, _ in rows], self.detector, self.generator.size_px, self.settings.crop_size_px
         )
@@ -205,8 +205,8 @@ class PairGenerator:
             self._target(*pair, seen[number], None if points is None else points[number])
             for number, pair in enumerate(rows)
         ]
-        sets = self.settings
-        return Batch(generator_inputs(self.heatmaps, full, sets.crop_size_px, points, sets.retarget.parts), targets)
+        crop_px, parts = self.settings.crop_size_px, self.settings.retarget.parts
+        return Batch(generator_inputs(self.heatmaps, full, crop_px, points, parts, further), targets)
 
     def strength(self, pair: PairRow | TransferRow) -> float:
         """How many times the expression is asked for of a pair."""
@@ -251,14 +251,9 @@ class PairGenerator:
 
     def _outcome(self, pair: PairRow, asked: Asked, image: np.ndarray, judged: Judgement) -> Made:
         output, model = self.settings.output, self.settings.model
-        provenance = {
-            "generator": model.uri,
-            "weights": model.sha256,
-            "source": pair["identity_face_id"],
-            "driver": pair["expression_face_id"],
-            "output": asked.output_id,
-        }
-        encoded = encode_image(image, output.image_format, provenance, output.quality)
+        faces = pair["identity_face_id"], pair["expression_face_id"]
+        mark = own_mark(model.uri, model.sha256, *faces, asked.output_id, further_ids(pair))
+        encoded = encode_image(image, output.image_format, mark, output.quality)
         return {
             **self._unmade(asked, "rejected" if judged.reason else "ok", judged.reason),
             "image": encoded if output.keep_rejected or not judged.reason else None,
@@ -290,19 +285,22 @@ class PairGenerator:
 
     def _row(self, pair: PairRow, faces: Faces, made: Made) -> TransferRow:
         """What was made, with what is said of the pair and its two faces now."""
-        source = faces.sources.get(pair["identity_face_id"])
+        shown = faces.known_sources(pair)
+        source = shown[0]
         driver = faces.drivers.get(pair["expression_face_id"])
         return {
             "pair_id": pair["pair_id"],
             "identity_face_id": pair["identity_face_id"],
             "expression_face_id": pair["expression_face_id"],
+            "further_source_ids": further_ids(pair),
             "source_image_id": source["image_id"] if source else None,
             "driver_image_id": driver["image_id"] if driver else None,
+            "further_image_ids": [face["image_id"] for face in shown[1:] if face],
             "identity": source["identity"] if source else None,
             "expression": driver["expression"] if driver else None,
             "split": source["split"] if source else None,
-            "licence": source["licence"] if source else None,
-            "consent": source["consent"].text if source else UNKNOWN.text,
+            "licence": together(face["licence"] if face else None for face in shown),
+            "consent": strongest(face["consent"] if face else UNKNOWN for face in shown).text,
             "rank": pair["rank"],
             "source_rank": pair.get("source_rank"),  # plans of earlier versions have none
             "strength": self.strength(pair),

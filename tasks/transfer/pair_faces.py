@@ -1,4 +1,4 @@
-"""The two faces of pairs, each as its own set has it: one photo may be in both sets, under other labels."""
+"""The faces of pairs, each as its own set has it: one photo may be in both sets, under other labels."""
 
 from __future__ import annotations
 
@@ -26,13 +26,27 @@ class PairFaces(Generic[F]):
         """Source and driver of a row that names both."""
         return self.sources[pair["identity_face_id"]], self.drivers[pair["expression_face_id"]]
 
+    def further(self, pair: PairRow | TransferRow) -> list[F]:
+        """The sources of a row besides the first."""
+        return [self.sources[face_id] for face_id in further_ids(pair)]
+
+    def known_sources(self, pair: PairRow | TransferRow) -> list[F | None]:
+        """All sources of a row, the first one first; None for what is no face: a list may name such a photo."""
+        return [self.sources.get(face_id) for face_id in (pair["identity_face_id"], *further_ids(pair))]
+
+
+def further_ids(pair: PairRow | TransferRow) -> list[str]:
+    """The faces besides the first source that a row is made from; rows of earlier versions have none."""
+    return pair.get("further_source_ids") or []
+
 
 def read_pair_faces(
     root: Root, settings: TransferSettings, pairs: Iterable[PairRow | TransferRow], columns: Sequence[str]
 ) -> PairFaces[FaceWithHeatmap]:
     """The faces that rows of `pairs` or `transfers` name, each with `set` and `heatmap` beside the asked columns."""
     named = list(pairs)
+    sources = {face_id for row in named for face_id in (row["identity_face_id"], *further_ids(row))}
     return PairFaces(
-        read_faces(root, [settings.source_set], {row["identity_face_id"] for row in named}, columns),
+        read_faces(root, [settings.source_set], sources, columns),
         read_faces(root, [settings.driver_set], {row["expression_face_id"] for row in named}, columns),
     )

@@ -1,7 +1,7 @@
-"""What a generated face is made from besides its settings: fingerprints of the two faces, and of the people's neutrals.
+"""What a generated face is made from besides its settings: fingerprints of the faces, and of the people's neutrals.
 
 The tables that faces lie in change with each new photo; the faces do not. So the id of a generated face hangs on what
-of the two faces is used, value by value, and on nothing else of their tables.
+of the faces is used, value by value, and on nothing else of their tables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mien.storage import Root, fingerprint
 from mien.storage.rows import PairRow
 from mien.tasks.generator.neutrals import FaceKey, load_neutrals
 from mien.tasks.sets.face_rows import FaceWithHeatmap
-from mien.tasks.transfer.pair_faces import PairFaces
+from mien.tasks.transfer.pair_faces import PairFaces, further_ids
 from mien.tasks.transfer.settings import output_id
 
 
@@ -51,8 +51,9 @@ def asked_of(
     drivers = {face_id: _digest(face, is_source=False) for face_id, face in faces.drivers.items()}
     out: list[Asked] = []
     for pair in pairs:
-        both = sources.get(pair["identity_face_id"]), drivers.get(pair["expression_face_id"])
-        inputs = fingerprint(list(both)) if None not in both else None
+        shown = [sources.get(face_id) for face_id in (pair["identity_face_id"], *further_ids(pair))]
+        used = [shown[0], drivers.get(pair["expression_face_id"]), *shown[1:]]
+        inputs = fingerprint(used) if None not in used else None
         of_people = None
         if inputs is not None and neutrals is not None:
             of_people = people_of_faces(root, neutrals, [(face["set"], face["face_id"]) for face in faces.of(pair)])

@@ -16,6 +16,7 @@ from mien.tasks.sets.consent import known_consents
 from mien.tasks.sets.faces import FaceTables
 from mien.tasks.sets.row_lookup import shards_of, values_of
 from mien.tasks.transfer.former import FormerTransfers
+from mien.tasks.transfer.pair_faces import further_ids
 from mien.tasks.transfer.pair_inputs import people_of_faces
 from mien.tasks.transfer.settings import TransferSettings
 
@@ -23,10 +24,11 @@ from mien.tasks.transfer.settings import TransferSettings
 def shard_inputs(root: Root, pairs: str, settings: TransferSettings, former: FormerTransfers | None) -> str:
     """Fingerprint of the faces, photos, neutrals and terms that the pairs of a shard name, and of the faces by older
     generators that may be taken over for them."""
-    columns = ["pair_id", "identity_face_id", "expression_face_id"]
+    columns = ["pair_id", "identity_face_id", "expression_face_id", "further_source_ids"]
     rows: list[PairRow] = read_shard(root, "pairs", pairs, columns).to_pylist()
+    shown = [face_id for row in rows for face_id in (row["identity_face_id"], *further_ids(row))]
     sides = (
-        _of_side(root, settings, settings.source_set, [row["identity_face_id"] for row in rows]),
+        _of_side(root, settings, settings.source_set, shown),
         _of_side(root, settings, settings.driver_set, [row["expression_face_id"] for row in rows]),
     )
     offers = [] if former is None else former.offers(root, [row["pair_id"] for row in rows])

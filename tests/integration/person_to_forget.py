@@ -63,7 +63,7 @@ def fill(root: Path, photos: Path, outside: Path) -> None:
     prepare(root, photos / "first", "first")
     prepare(root, photos / "second", "second")
     with quickly_evaluated():
-        train_generator(sets=["first"], root=str(root), steps=2, generator="residual", size=64, workers=1)
+        train_generator(sets=["first"], root=str(root), steps=2, generator="motion", size=64, workers=1)
     model = "models:/mien-generator/1"
     for sources, drivers in (("first", "second"), ("second", "first")):
         augment_faces(

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.open_gate import OPEN_GATE
 from mien import storage
-from tests.integration.flow_calls import augment, generated, table_rows, write_pairs
+from tests.integration.flow_calls import augment, generated, table_rows, verify, write_pairs
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
@@ -120,3 +120,41 @@ def test_a_list_with_an_unknown_image_names_it(done, tmp_path: Path) -> None:
     Path(listed).write_text("identity_image,other\n")
     with pytest.raises(UsageError, match="lacks the column expression_image"):
         augment("six", root, pairs=listed, set="listed")
+
+
+def test_faces_from_several_photos_are_whole_and_made_again(done, tmp_path: Path) -> None:
+    from mien.flows.reproduce import reproduce_face
+
+    root, _ = done
+    made: dict[int, list[dict[str, Any]]] = {}
+    for count in (1, 3):
+        name = f"of-{count}"
+        augment("six", root, per_identity=2, candidates=2, sources=count, set=name, keep_rejected=True)
+        made[count] = generated(root, name)
+        assert verify(name, root).faults == ()
+    people = {row["face_id"]: row["identity"] for row in table_rows(root, "faces", "six")}
+    for one, three in zip(made[1], made[3], strict=True):
+        assert one["pair_id"] == three["pair_id"]
+        assert (one["further_source_ids"], len(three["further_source_ids"])) == ([], 2)
+        shown = [three["identity_face_id"], *three["further_source_ids"]]
+        assert len({*shown, three["expression_face_id"]}) == 4
+        assert {people[face] for face in shown} == {three["identity"]}
+        assert one["sha256"] != three["sha256"]
+    again = reproduce_face(made[3][-1]["output_id"], set="of-3", root=str(root))
+    assert again.same
+    listed = tmp_path / "several.csv"
+    photos = [f"sample:orl/s1/{n}.pgm" for n in (1, 3, 5)]
+    listed.write_text(
+        "identity_image,expression_image,identity_image_2,identity_image_3\n"
+        f"{photos[0]},sample:orl/s2/2.pgm,{photos[1]},{photos[2]}\n"
+        f"{photos[0]},sample:orl/s2/2.pgm,,\n"
+        f"{photos[0]},sample:orl/s2/2.pgm,sample:orl/s4/1.pgm,\n"
+    )
+    augment("six", root, pairs=str(listed), set="several-listed", keep_rejected=True)
+    rows = generated(root, "several-listed")
+    assert [len(row["further_source_ids"]) for row in rows] == [2, 0, 1]
+    assert rows[2]["reason"] == "identity 2: shows another person than the source"
+    assert len({row["sha256"] for row in rows}) == 3
+    assert verify("several-listed", root).faults == ()
+    for row in rows[:2]:
+        assert reproduce_face(row["output_id"], set="several-listed", root=str(root)).same

@@ -243,11 +243,20 @@ def test_killed_anywhere_it_ends_the_same(copied: Planted, seed: int, monkeypatc
 def test_a_photo_can_be_forgotten_alone(copied: Planted) -> None:
     from pydantic import SecretStr
 
-    image_id = person_rows(copied.root, "first", "images")[0]["image_id"]
+    made = rows(copied.root, "first-by-second", "transfers")
+    shown = {row["source_image_id"] for row in made}
+    # No face shows it: it was a further source of some.
+    (image_id, *_) = sorted({photo for row in made for photo in row["further_image_ids"]} - shown)
+    from_it = [row for row in made if image_id in row["further_image_ids"]]
+    (face,) = [row for row in rows(copied.root, "first", "faces") if row["image_id"] == image_id]
     done = forget(copied.root, person=None, image=SecretStr(image_id))
     assert done.photos == 1
-    assert found_in(copied.root, (image_id.encode(),)) == []
-    assert len(person_rows(copied.root, "first", "images")) == 3
+    assert found_in(copied.root, tuple(face[key].encode() for key in ("image_id", "face_id"))) == []
+    assert found_in(copied.root, tuple(row["image"] for row in from_it if row["image"])) == []
+    assert len(rows(copied.root, "first", "images")) == 15
+    left = rows(copied.root, "first-by-second", "transfers")
+    assert len(left) == len(made) - len(from_it)
+    assert verified(copied.root) == dict.fromkeys(SETS, ())
 
 
 def test_a_stranger_is_not_found(copied: Planted) -> None:

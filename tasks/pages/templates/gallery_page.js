@@ -170,7 +170,8 @@ function enlarge(index) {
     ["person", labels.person.of(row)], ["expression", labels.expression.of(row)], ["group", labels.group.of(row)],
     ["expression of", labels.driver.of(row)], ["split", labels.split.of(row)], ["consent", labels.consent.of(row)],
     ["licence", labels.licence.of(row)], ["generator", labels.model_uri.of(row)], ["MLflow run", labels.run_id.of(row)],
-    ["output", rows.ids[row]], ["source face", rows.sources.ids[rows.source[row]]], ["driver face", rows.drivers.ids[rows.driver[row]]],
+    ["output", rows.ids[row]], ["source face", rows.sources.ids[rows.source[row]]],
+    ["made with", labels.further.of(row)], ["driver face", rows.drivers.ids[rows.driver[row]]],
     ["make it again", `mien reproduce ${rows.ids[row]} --root ${document.body.dataset.root}`],
     ["sides shown", `source and driver ${full("photo")}, result ${full("result")}`],
   ];

@@ -234,11 +234,88 @@ def test_sources_are_ranked_by_how_near_they_are_to_what_is_asked_for() -> None:
         planner = Planner(sources, drivers, PlanRules(source=source), lambda: shapes)
         taken = planner.take("a", 0, 15)
         apart = np.linalg.norm(shown[None] - asked[taken.drivers][:, None], axis=-1)
-        ranks = planner.source_ranks(taken)
+        ranks, _ = planner.beside(taken)
         assert ranks is not None
         assert ranks.tolist() == ((apart < apart[np.arange(15), taken.sources][:, None]).sum(1) + 1).tolist()
         mean_ranks.append(float(ranks.mean()))
     assert mean_ranks[0] < 2.3 < mean_ranks[1]
+
+
+@pytest.mark.parametrize("source", ["turns", "one", "nearest"])
+def test_further_sources_are_the_nearest_of_the_others_and_never_the_driver_s_photo(source: SourceChoice) -> None:
+    faces, shapes = faces_of(ROWS), random_shapes(20, 20)
+    rules = PlanRules(same_identity=True, source=source, sources=3)
+    planner = Planner(faces, faces, rules, lambda: shapes)
+    taken = planner.take("b", 0, 40)
+    _, further = planner.beside(taken)
+    assert further.shape == (len(taken.drivers), 2)
+    own = np.flatnonzero(faces.identities.numbers == 1)
+    shown, asked = shapes.sources.astype(float), shapes.drivers.astype(float)
+    for pair, (chosen, driver) in enumerate(zip(taken.sources, taken.drivers, strict=True)):
+        others = [row for row in own if row not in (chosen, driver)]
+        nearest = sorted(others, key=lambda row: float(np.linalg.norm(shown[row] - asked[driver])))
+        assert further[pair].tolist() == nearest[:2]
+
+
+def test_asking_for_more_pairs_or_more_sources_keeps_the_first_ones() -> None:
+    faces, shapes = faces_of(ROWS), random_shapes(20, 20)
+    planners = {
+        count: Planner(faces, faces, PlanRules(source="nearest", sources=count), lambda: shapes) for count in (1, 3, 16)
+    }
+    few, more = (planners[3].beside(planners[3].take("c", 0, count))[1] for count in (4, 12))
+    assert more[:4].tolist() == few.tolist()
+    later = planners[3].beside(planners[3].take("c", 4, 8))[1]
+    assert more[4:].tolist() == later.tolist()
+    all_of = planners[16].beside(planners[16].take("c", 0, 12))[1]
+    assert all_of[:, :2].tolist() == more.tolist()
+    assert all_of[:, 4:].max() == -1  # five photos: four others
+    assert planners[1].beside(planners[1].take("c", 0, 12))[1].shape == (12, 0)
+
+
+def test_a_further_source_is_of_another_photo_than_source_and_driver() -> None:
+    """Two faces in one photo: the driver stands beside the person in it."""
+    ids = np.array([f"a{n}" for n in range(4)] + ["z"], np.bytes_)
+    photos = np.array([10, 11, 11, 12, 13], np.uint64)  # a1 and a2 are in one photo
+    poses = np.full((5, 3), np.nan)
+    sources = plan_faces(ids[:4], ["a"] * 4, [""] * 4, poses[:4], photos[:4])
+    rules = PlanRules(source="one", sources=4)
+    found: dict[int, set[int]] = {}
+    for photo in (10, 11, 12, 13):
+        drivers = plan_faces(ids[4:], ["z"], [""], poses[4:], np.array([photo], np.uint64))
+        planner = Planner(sources, drivers, rules)
+        taken = planner.take("a", 0, 1)
+        assert len(taken.sources) == 1
+        found[photo] = {int(sources.photos[row]) for row in planner.beside(taken)[1][0] if row >= 0}
+        assert photo not in found[photo]
+        assert int(sources.photos[taken.sources[0]]) not in found[photo]
+    assert len(found[13]) == 2
+
+
+def test_photos_that_may_not_be_used_and_poses_beyond_the_limit_do_not_come_as_further_sources() -> None:
+    ids, poses = np.array([f"a{n}" for n in range(5)], np.bytes_), np.zeros((5, 3))
+    poses[4] = 30.0
+    drivers = faces_of([("z", "z", "", (0.0, 0.0, 0.0))])
+    for spare, limit, expected in (
+        (np.ones(5, np.bool_), None, {0, 1, 2, 3, 4}),
+        (np.array([True, False, True, True, True]), None, {0, 2, 3, 4}),
+        (np.ones(5, np.bool_), 20.0, {0, 1, 2, 3}),
+    ):
+        sources = plan_faces(ids, ["a"] * 5, [""] * 5, poses, spare=spare)
+        planner = Planner(sources, drivers, PlanRules(max_pose_difference=limit, sources=16))
+        taken = planner.take("a", 0, 1)
+        further = planner.beside(taken)[1][0]
+        assert set(further[further >= 0].tolist()) == expected - {int(taken.sources[0])}
+
+
+def test_alike_photos_come_in_the_order_of_their_ids_and_one_photo_has_none_beside_it() -> None:
+    shapes = FaceShapes(np.zeros((5, 136), np.float16), np.zeros((15, 136), np.float16))
+    rules = PlanRules(source="nearest", sources=3)
+    planner = Planner(faces_of(ROWS[:5]), faces_of(ROWS[5:]), rules, lambda: shapes)
+    taken = planner.take("a", 0, 5)
+    for source, further in zip(taken.sources.tolist(), planner.beside(taken)[1].tolist(), strict=True):
+        assert further == [row for row in range(5) if row != source][:2]
+    alone = Planner(faces_of(ROWS[:1]), faces_of(ROWS[5:]), rules, lambda: shapes)
+    assert alone.beside(alone.take("a", 0, 5))[1].tolist() == [[-1, -1]] * 5
 
 
 def test_the_nearest_photo_comes_as_often_as_is_allowed() -> None:

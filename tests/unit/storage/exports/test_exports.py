@@ -216,3 +216,21 @@ def test_different_people_never_share_a_folder(labels: list[str]) -> None:
     names = folder_names(labels)
     assert len({name.lower() for name in names.values()}) == len(labels)
     assert all(0 < len(name) <= 100 and "/" not in name and name not in (".", "..") for name in names.values())
+
+
+def test_the_ids_of_further_sources_become_one_text(tmp_path: Path) -> None:
+    columns = {
+        **PICTURES[1].labels,
+        "image": b"",
+        "further_source_ids": ["a" * 32, "b" * 32],
+        "further_image_ids": None,
+    }
+    several = Picture.of(PICTURES[1].data, ".png", "ann", columns)
+    assert (several.labels["further_source_ids"], several.labels["further_image_ids"]) == (
+        f"{'a' * 32} {'b' * 32}",
+        None,
+    )
+    alone = Picture.of(PICTURES[0].data, ".png", "ann", {**PICTURES[0].labels, "further_source_ids": []})
+    assert alone.labels["further_source_ids"] is None
+    lines = rows_of(written(tmp_path, "images", [alone, several, *PICTURES[2:]]) / "index.csv")
+    assert [line["further_source_ids"] for line in lines] == ["", f"{'a' * 32} {'b' * 32}", "", "", ""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -38,9 +39,9 @@ def test_each_generator_gets_heatmaps_in_its_own_form_and_scheme(
     given: dict[str | None, dict[str, np.ndarray]] = {}
     generate = ExportedGenerator.generate
 
-    def seen(self: ExportedGenerator, source: np.ndarray, **keypoints: np.ndarray) -> np.ndarray:
+    def seen(self: ExportedGenerator, sources: np.ndarray, **keypoints: Any) -> np.ndarray:
         given[self.sha256] = keypoints
-        return generate(self, source, **keypoints)
+        return generate(self, sources, **keypoints)
 
     monkeypatch.setattr(ExportedGenerator, "generate", seen)
     ids = [row["face_id"] for row in usable_faces(root, [tables], ["face_id"])]
@@ -49,11 +50,13 @@ def test_each_generator_gets_heatmaps_in_its_own_form_and_scheme(
     inputs = EvaluationInputs(first, (("other", second),), (tables,), RetargetSettings(), neutrals)
     pictures = make_pictures(root, inputs, kind, [EvaluationPair(ids[0], ids[5], "person 0")])
     assert set(pictures.results) > {GENERATED, "other"}
-    assert np.array_equal(given[first]["source_heatmaps"][0], heatmap_of(faces[ids[0]]))
+    assert np.array_equal(given[first]["source_heatmaps"][0, 0], heatmap_of(faces[ids[0]]))
     for side in ("source", "target"):
-        common = (given[second][f"{side}_points"] + 1) * (SIDE_PX / 2)
+        of_side = {key: given[second][f"{side}_{key}"] for key in ("points", "heatmaps")}
+        points, heatmaps = (each[:, 0] if side == "source" else each for each in of_side.values())
+        common = (points + 1) * (SIDE_PX / 2)
         expected = render_heatmaps(common, "ibug68", SIDE_PX, contours).astype(int)
-        assert np.abs(given[second][f"{side}_heatmaps"] - expected).max() <= 1
+        assert np.abs(heatmaps - expected).max() <= 1
     assert np.array_equal(given[first]["target_points"], given[second]["target_points"])
     asked = render_heatmaps(landmarks_px(faces[ids[5]])[None], "mediapipe478", SIDE_PX, HeatmapSpec(HEATMAP_PX))
     same = np.array_equal(given[first]["target_heatmaps"], asked)

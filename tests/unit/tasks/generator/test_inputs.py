@@ -21,7 +21,7 @@ from mien.storage import Root
 from mien.tasks.generator.inputs import FacePair, HeatmapsFor, generator_inputs, retargeted_points
 from mien.tasks.generator.neutrals import keep_neutrals
 from mien.tasks.generator.weights import keep_model
-from mien.tasks.sets.face_columns import landmarks_px
+from mien.tasks.sets.face_columns import landmarks_px, scheme_of
 from mien.tasks.sets.face_rows import FaceWithHeatmap
 from mien.tasks.sets.faces import FaceTables, read_faces, usable_faces
 from tests.dense_faces import dense_landmarks
@@ -58,7 +58,7 @@ def test_a_face_asked_for_itself_has_the_heatmap_of_the_cache(scheme: LandmarkSc
     for retargeted in (None, own_points(pairs)):
         inputs = generator_inputs(how, pairs, SIDE_PX, retargeted)
         cached = np.stack([face["heatmap"] for face, _ in pairs]).astype(int)
-        assert np.array_equal(inputs.source_heatmaps, cached)
+        assert np.array_equal(inputs.source_heatmaps[:, 0], cached)
         assert np.abs(inputs.target_heatmaps - cached).max() <= 1
 
 
@@ -91,7 +91,7 @@ def test_a_cache_in_another_form_is_not_taken(tmp_path: Path) -> None:
         how = HeatmapsFor.of(root, other, [tables])
         assert how.cached == frozenset()
         face = row(0, "ibug68", HeatmapSpec(size_px=32))
-        drawn = generator_inputs(how, [(face, face)], SIDE_PX).source_heatmaps[0]
+        drawn = generator_inputs(how, [(face, face)], SIDE_PX).source_heatmaps[0, 0]
         assert np.array_equal(drawn, row(0, "ibug68", other.heatmap_spec)["heatmap"])
         assert not np.array_equal(drawn, face["heatmap"])
 
@@ -103,7 +103,7 @@ def test_faces_of_two_schemes_are_both_drawn_from_the_common_landmarks() -> None
     inputs = generator_inputs(how, [(dense, common), (common, dense)], SIDE_PX)
     points = own_points([(common, dense), (dense, common)])
     expected = render_heatmaps((points + 1) * (SIDE_PX / 2), "ibug68", SIDE_PX, spec).astype(int)
-    assert np.abs(inputs.source_heatmaps - expected).max() <= 1
+    assert np.abs(inputs.source_heatmaps[:, 0] - expected).max() <= 1
     assert np.abs(inputs.target_heatmaps - expected[::-1]).max() <= 1
 
 
@@ -112,9 +112,30 @@ def test_a_generator_of_the_common_landmarks_gets_no_dense_heatmaps() -> None:
     face = row(0, "mediapipe478", spec)
     inputs = generator_inputs(HeatmapsFor(spec, "ibug68", frozenset(["drawn"])), [(face, face)], SIDE_PX)
     common = to_common(landmarks_px(face), "mediapipe478")
-    assert np.array_equal(inputs.source_heatmaps, render_heatmaps(common[None], "ibug68", SIDE_PX, spec))
-    assert np.array_equal(inputs.source_heatmaps, inputs.target_heatmaps)
-    assert not np.array_equal(inputs.source_heatmaps[0], face["heatmap"])
+    assert np.array_equal(inputs.source_heatmaps[:, 0], render_heatmaps(common[None], "ibug68", SIDE_PX, spec))
+    assert np.array_equal(inputs.source_heatmaps[:, 0], inputs.target_heatmaps)
+    assert not np.array_equal(inputs.source_heatmaps[0, 0], face["heatmap"])
+
+
+@pytest.mark.parametrize("scheme", ["mediapipe478", "ibug68"])
+def test_all_sources_of_a_pair_are_drawn_from_one_scheme(scheme: LandmarkScheme) -> None:
+    """One of them knows the common landmarks alone: then so do the others, and the target."""
+    spec = HeatmapSpec(size_px=32)
+    source, driver, near = (row(n, "mediapipe478", spec) for n in range(3))
+    other = row(3, scheme, spec)
+    how = HeatmapsFor(spec, "mediapipe478", frozenset(["drawn"]))
+    inputs = generator_inputs(how, [(source, driver)], SIDE_PX, further=[[near, other]])
+    assert inputs.sources.shape == (1, 3, SIDE_PX, SIDE_PX, 3)
+    assert inputs.source_points.shape == (1, 3, 68, 2)
+    for number, face in enumerate((source, near, other)):
+        drawn = [row(n, "mediapipe478", spec)["heatmap"] for n in (0, 2, 3)][number]
+        if scheme == "ibug68":
+            common = to_common(landmarks_px(face), scheme_of(face))
+            drawn = render_heatmaps(common[None], "ibug68", SIDE_PX, spec)[0]
+        assert np.array_equal(inputs.source_heatmaps[0, number], drawn)
+    alone = generator_inputs(how, [(source, driver)], SIDE_PX)
+    assert np.array_equal(alone.target_heatmaps, inputs.target_heatmaps) == (scheme == "mediapipe478")
+    assert np.array_equal(alone.sources[0, 0], inputs.sources[0, 0])
 
 
 def test_a_row_is_the_same_whatever_it_is_asked_beside() -> None:

@@ -40,7 +40,8 @@ def some(number: int) -> dict[str, Any]:
         return transfer(number, source, 99)
     if number == 12:
         return transfer(number, source, driver, model_uri="models:/mien-generator/2")
-    return rejected(number, source, driver, BAD) if number % 10 == 0 else transfer(number, source, driver)
+    further = {"further_source_ids": ["a" * 32, "b" * 32]} if number == 4 else {}
+    return rejected(number, source, driver, BAD) if number % 10 == 0 else transfer(number, source, driver, **further)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,7 @@ def test_an_enlarged_row_shows_three_faces_and_everything_about_it(tab: Tab) -> 
         row["output_id"],
         row["identity_face_id"],
         row["expression_face_id"],
+        "2 more photos of the person",
         "cluster 1",
         "models:/mien-generator/1",
         "0.516",

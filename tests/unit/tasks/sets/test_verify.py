@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 
 from mien.flows.verify import VerifiedSet
+from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image
 from mien.storage import Root, fingerprint, read_set, write_set
+from mien.tasks.sets.own_mark import own_mark
 from mien.tasks.sets.shard_check import check_rows
 from mien.tasks.sets.verify import Verified, verify
 from mien.tasks.transfer.recompute import recompute
 from tests.forging import Change, Degree, commit_anew, damage, manifest_of
-from tests.small_root import GENERATED, PREPARED, draw_photos, generate, prepare, small_root
+from tests.small_root import GENERATED, PREPARED, draw_photos, generate, prepare, rows_of, small_root
 
 Rows = list[dict[str, Any]]
+FURTHER = ("further_source_ids", "further_image_ids")
 FLIPS = 300
 
 
@@ -40,6 +43,10 @@ def root(made: Path, tmp_path: Path) -> Root:
 
 def faults(root: Root) -> list[str]:
     return [*verify(root, GENERATED).faults, *verify(root, PREPARED).faults]
+
+
+def rows_of_made(root: Root, table: Any) -> Rows:
+    return rows_of(root, table, manifest_of(root, table).fingerprint)
 
 
 def first_set(column: str, value: Any) -> Change:
@@ -95,6 +102,26 @@ def other_pair(rows: Rows) -> Rows:
     return rows
 
 
+def further(column: str, change: Callable[[list[str], Rows], list[str]]) -> Change:
+    """Other further sources in the first row."""
+
+    def changed(rows: Rows) -> Rows:
+        rows[0][column] = change(rows[0][column], rows)
+        return rows
+
+    return changed
+
+
+def marked(rows: Rows) -> Rows:
+    """The picture of the first row names its further sources in another order."""
+    row = rows[0]
+    faces = row["identity_face_id"], row["expression_face_id"]
+    mark = own_mark(row["model_uri"], row["model_sha256"], *faces, row["output_id"], row["further_source_ids"][::-1])
+    data = encode_image(decode_rgb(row["image"]), "png", mark, 95)
+    rows[0] |= {"image": data, "sha256": hashlib.sha256(data).hexdigest()}
+    return rows
+
+
 DAMAGES: dict[str, tuple[str, Change]] = {
     "a photo's person": ("images", first_set("identity", "somebody else")),
     "a photo's expression": ("images", first_set("expression", "smiling")),
@@ -133,6 +160,11 @@ DAMAGES: dict[str, tuple[str, Change]] = {
     "a pair's person": ("pairs", first_set("identity", "person2")),
     "a pair's expression": ("pairs", first_set("expression", "smiling")),
     "a pair's rank": ("pairs", all_set("rank", lambda _: 0)),
+    "no further sources": ("pairs", first_set("further_source_ids", [])),
+    "further sources in another order": ("pairs", further("further_source_ids", lambda ids, _: ids[::-1])),
+    "a further source twice": ("pairs", further("further_source_ids", lambda ids, _: [ids[0], ids[0]])),
+    "the source once more": ("pairs", further("further_source_ids", lambda ids, rows: [rows[0]["identity_face_id"]])),
+    "a further source that is nowhere": ("pairs", first_set("further_source_ids", [fingerprint("nowhere")])),
     "a pair less": ("pairs", without_last),
     "a pair twice": ("pairs", first_twice),
     "a transfer's person": ("transfers", first_set("identity", "person2")),
@@ -141,6 +173,10 @@ DAMAGES: dict[str, tuple[str, Change]] = {
     "a transfer's consent": ("transfers", all_set("consent", lambda _: "signed")),
     "a transfer's licence": ("transfers", all_set("licence", lambda _: "CC0")),
     "a transfer's photo": ("transfers", first_set("source_image_id", "0" * 64)),
+    "a transfer's further sources": ("transfers", first_set("further_source_ids", None)),
+    "a transfer's further photos": ("transfers", further("further_image_ids", lambda ids, _: ids[::-1])),
+    "no further photos": ("transfers", first_set("further_image_ids", None)),
+    "a picture with other further sources": ("transfers", marked),
     "another model": ("transfers", all_set("model_sha256", lambda _: "0" * 64)),
     "another version": ("transfers", all_set("model_uri", lambda _: "models:/g/2")),
     "another run": ("transfers", all_set("run_id", lambda _: "another")),
@@ -171,6 +207,52 @@ def test_damage_is_noticed(root: Root, name: str, degree: Degree) -> None:
     assert not found.whole
     if table not in ("pairs", "transfers") and degree == "committed" and name not in ONLY_THE_SEAL:
         assert verify(root, PREPARED).faults, f"{name} ({degree}) is called whole in the prepared set"
+
+
+def both(column: str, change: Callable[[dict[str, Any]], Any]) -> Change:
+    return lambda rows: [row | {column: change(row)} for row in rows]
+
+
+def test_a_further_source_of_another_person_or_in_the_driver_s_photo_is_noticed(root: Root) -> None:
+    """Though plan and outcome agree on it: both were written anew."""
+    for table in ("pairs", "transfers"):
+        damage(root, table, both("further_source_ids", lambda row: [row["expression_face_id"]]), "committed")
+    found = " ".join(verify(root, GENERATED).faults)
+    assert "pairs have a further source that shows another person" in found
+    assert "pairs have a further source in the driver's photo" in found
+    assert "rows have other further photos than their further sources" in found
+
+
+def test_a_further_source_that_is_gone_or_refused_is_noticed(root: Root) -> None:
+    further_ids = {i for row in rows_of_made(root, "pairs") for i in row["further_source_ids"]}
+    refused = {"status": "rejected", "reason": "too dark"}
+    for change, told in (
+        (lambda rows: [row for row in rows if row["face_id"] not in further_ids], "that faces does not have"),
+        (lambda rows: [row | (refused if row["face_id"] in further_ids else {}) for row in rows], "usable faces"),
+    ):
+        damage(root, "faces", change, "committed")
+        found = [fault for fault in verify(root, GENERATED).faults if "further_source_ids" in fault]
+        assert any(told in fault for fault in found), found
+
+
+@pytest.mark.parametrize(("column", "value"), [("consent", "withdrawn"), ("licence", "CC-BY-NC-4.0")])
+def test_the_terms_of_a_further_photo_are_terms_of_the_face(root: Root, column: str, value: str) -> None:
+    rows = rows_of_made(root, "transfers")
+    photos = {photo for row in rows for photo in row["further_image_ids"]}
+    assert not photos & {row["source_image_id"] for row in rows}
+    change = lambda rows: [row | ({column: value} if row["image_id"] in photos else {}) for row in rows]  # noqa: E731
+    damage(root, "images", change, "committed")
+    assert any(f"rows have another {column} than their photo" in fault for fault in verify(root, GENERATED).faults)
+
+
+def test_tables_of_earlier_versions_without_further_sources_are_whole(tmp_path: Path) -> None:
+    """Their columns are read as null."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.small_root.FURTHER", 0)
+        root = small_root(tmp_path)
+    damage(root, "pairs", both("further_source_ids", lambda row: None), "committed")
+    damage(root, "transfers", lambda rows: [row | dict.fromkeys(FURTHER) for row in rows], "committed")
+    assert verify(root, GENERATED).faults == []
 
 
 def test_what_is_whole_is_called_so_and_says_what_was_compared(root: Root) -> None:

@@ -114,9 +114,10 @@ class Job:
         return write_shard(self.root, shard.table, name, pa.Table.from_pylist(rows, schema=schema))
 
 
-def pair(source: int, driver: int) -> Any:
+def pair(source: int, driver: int, *further: int) -> Any:
     planned = planned_pair(fingerprint(["drawn", source]), fingerprint(["drawn", driver]), 0)
-    return asdict(planned) | {"rank": None, "status": "ok", "reason": None}
+    ids = [fingerprint(["drawn", number]) for number in further]
+    return asdict(planned) | {"further_source_ids": ids, "rank": None, "status": "ok", "reason": None}
 
 
 def nothing(_number: int, _row: Any) -> dict[str, Any]:
@@ -173,6 +174,29 @@ def test_other_pixels_of_the_source_are_another_face_and_those_of_the_driver_are
         return {"crop": encode_png(np.full((SIDE_PX, SIDE_PX, 3), 90, np.uint8))} if number in (0, 5) else {}
 
     assert taken(job.rows(job.with_faces(repainted))) == [False, True, True, False]
+
+
+def test_a_further_source_that_has_changed_is_another_face_though_source_and_driver_stay(job: Job) -> None:
+    several = [pair(0, 4, 1, 3), pair(0, 5, 2), pair(0, 6)]
+    plan = job.stored(several)
+    (shard,) = read_manifest(job.root, "pairs", plan.fingerprint).shards
+
+    def rows(settings: TransferSettings) -> list[Any]:
+        return list(PairGenerator(job.root, settings).rows(several))
+
+    def name(settings: TransferSettings) -> str:
+        return TRANSFER.name(job.root, shard.fingerprint, TransferJob(settings))
+
+    def repainted(number: int, row: Any) -> dict[str, Any]:
+        return {"crop": encode_png(np.full((SIDE_PX, SIDE_PX, 3), 90, np.uint8))} if number == 3 else {}
+
+    before, after = rows(job.settings), rows(changed := job.with_faces(repainted))
+    same = [old["output_id"] == new["output_id"] for old, new in zip(before, after, strict=True)]
+    assert same == [False, True, True]
+    assert [old["sha256"] == new["sha256"] for old, new in zip(before, after, strict=True)] == same
+    withdrawn = job.with_faces(nothing, lambda number, row: {"consent": "withdrawn"} if number == 3 else {})
+    assert [row["sha256"] is not None for row in rows(withdrawn)] == [False, True, True]
+    assert len({name(each) for each in (job.settings, changed, withdrawn)}) == 3
 
 
 def test_labels_and_terms_are_those_of_the_present_tables(job: Job) -> None:
