@@ -24,6 +24,7 @@ from mien.flows.parameters import (
     Device,
     HeadPose,
     ModelUri,
+    OutputPx,
     Parts,
     RootUrl,
     Seed,
@@ -46,7 +47,7 @@ from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
-from mien.tasks.generator.weights import check_generator, load_model
+from mien.tasks.generator.weights import check_generator
 from mien.tasks.pages.steps import build_gallery
 from mien.tasks.plan.cost import expected_cost, remembered_cost
 from mien.tasks.plan.counts import PlanOutcome
@@ -84,6 +85,7 @@ def check_arguments(
     root: str,
     pairs: str | None,
     gate: str | None,
+    output_size: int | None,
     settings: dict[str, Any] | str | None,
     commercial: bool,
     device: str,
@@ -94,9 +96,9 @@ def check_arguments(
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
         check_compatible(opened_root, prepared)
-        read_settings(settings)
+        chosen = read_settings(settings).with_output_size(output_size)
         if gate is not None:
-            named_gate(opened_root, gate)
+            named_gate(opened_root, gate, chosen.output.size_px or crop_size_px(opened_root, prepared[0]))
         if commercial:
             check_sets(opened_root, prepared)
         if pairs is not None:
@@ -132,6 +134,7 @@ def augment_faces(
     label_check: Annotated[bool, GATE] = False,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
+    output_size: OutputPx | None = None,
     image_format: Annotated[ImageFormat, OUTPUT] = "png",
     quality: Annotated[int, Field(ge=1, le=100), OUTPUT] = 95,
     keep_rejected: Annotated[bool, OUTPUT] = False,
@@ -146,7 +149,7 @@ def augment_faces(
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
-    Of the settings the sections planning, gate and work count; a limit of the gate that is set there wins.
+    Of the settings the sections planning, gate, output and work count; a limit of the gate that is set there wins.
 
     Args:
         identities: Prepared set whose people are shown.
@@ -174,6 +177,8 @@ def augment_faces(
         label_check: Reject faces whose expression is nearer to the source photo's than to the driver's label.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
+        output_size: Side of the generated faces, in pixels, whatever the generator's; that of the crops of the people's
+            set (256) if empty.
         image_format: How generated faces are encoded.
         quality: Of JPEG and WebP.
         keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
@@ -194,11 +199,12 @@ def augment_faces(
         root=root,
         pairs=pairs,
         gate=gate,
+        output_size=output_size,
         settings=settings,
         commercial=commercial,
         device=device,
     )
-    chosen = read_settings(settings)
+    chosen = read_settings(settings).with_output_size(output_size)
     name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
         opened_root = Root(root)
@@ -206,6 +212,8 @@ def augment_faces(
         check_replacing(opened_root, name, about, replace)
         listed = None if pairs is None else read_text(pairs)
     sources, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
+    crop_px = crop_size_px(opened_root, sources)
+    size_px = chosen.output.size_px or crop_px
 
     # Plan pairs
     last = None if remake else former_job(opened_root, name)
@@ -218,7 +226,9 @@ def augment_faces(
     )
     if dry_run:
         held = 0 if last is None else last.count_held(opened_root, next(plan.rounds(PlanOutcome())))
-        return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held), held=held)
+        return AugmentedFaces(
+            name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held, size_px), held=held
+        )
 
     # Resolve model
     registered = fetch_model(opened_root, model)
@@ -230,13 +240,13 @@ def augment_faces(
     transfer = TransferSettings(
         registered,
         sets,
-        crop_size_px(opened_root, sources),
+        crop_px,
         detector_of(opened_root, sources),
         retarget=retarget_by,
         neutrals=keep_neutrals(
             opened_root, sets, registered.sha256, retarget_by, None if last is None else last.neutrals
         ),
-        output=OutputSettings(image_format, quality, keep_rejected),
+        output=OutputSettings(image_format, quality, keep_rejected, size_px),
         require_consent=require_consent,
         label_check=label_check,
         compute=Compute.chosen(precision, device_in_force()),
@@ -246,10 +256,9 @@ def augment_faces(
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
-        remembered_cost(opened_root, outcome.transfers, workers or available_cores()),
+        remembered_cost(opened_root, outcome.transfers, workers or available_cores(), size_px),
     ):
         consenting = with_consent(opened_root, [sources], require_consent).sets[0]
-        size_px = load_model(opened_root, registered.sha256).size_px
         judging = gate_for(opened_root, consenting, gate, chosen.gate, size_px)
         transfer = changed(transfer, gate=judging)
         job = TransferJob(transfer, None if last is None else last.rows_for(transfer))
@@ -278,7 +287,7 @@ def augment_faces(
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, transfers),
         labels=tuple(labels_reached(opened_root, transfers.fingerprint)),
-        doubts=gate_doubts(opened_root, gate or sources.name),
+        doubts=gate_doubts(opened_root, gate or sources.name, size_px),
         single_photos=faces_by_single_photos(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),
