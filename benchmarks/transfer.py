@@ -1,7 +1,7 @@
 """Bulk transfer: how fast a worker is beside its networks alone, where the rest goes, what memory and Prefect take.
 
 python -m benchmarks.transfer [--pairs 256] [--rounds 3] [--shards 200] [--memory-pairs 0] [--memory-faces dlib]
-                              [--folder DIR]
+                              [--sides 128,256] [--folder DIR]
 
 One worker process's work, in this process, with single-threaded libraries as workers have them: AT&T (ORL) faces at
 128 px, an untrained motion generator of the usual size, dlib's judgement. Compared is within this run only:
@@ -9,6 +9,8 @@ One worker process's work, in this process, with single-threaded libraries as wo
 - end to end (read the shard, decode, heatmaps, generator, judge, encode, write) against generator and judge alone on
   prepared tensors, by the clock and by the processor (what counts where every core has its worker);
 - what each way of running the generator changes in time and pixels (`--rounds 0` leaves both out);
+- `--sides`: the same pairs from crops of the largest side, with faces of each of these sides (the generator looks at
+  128 px whatever they have);
 - the memory of the process after a twentieth of `--memory-pairs` and at their end; dlib's judgement takes most of the
   time, `--memory-faces benchmarks.free_detector:Middle` none;
 - `--shards` shards that do nothing and as many that sleep: what a Prefect task run for each costs.
@@ -24,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +53,7 @@ from mien.tasks.generator.weights import load_model
 from mien.tasks.transfer.batches import in_batches
 from mien.tasks.transfer.generate import Batch
 from mien.tasks.transfer.pair_inputs import asked_of
+from mien.tasks.transfer.settings import OutputSettings
 from mien.tasks.transfer.transfer_shards import TRANSFER, TransferJob
 
 READ, PREPARE = "read the shard: plan, faces, heatmaps", "decode, retarget, draw heatmaps"
@@ -84,7 +87,7 @@ def networks_alone(bench: Bench, batches: list[Batch]) -> None:
     """Generator and judge on what is prepared."""
     generator, detector = load_model(bench.root, bench.settings.model.sha256), load_detector(bench.settings.faces)
     for batch in batches:
-        images = generator.generate(**vars(batch.generator), side_px=generator.size_px)
+        images = generator.generate(**vars(batch.generator), side_px=bench.generator.size_px)
         judge_faces(detector, list(images[: len(batch.targets)]), batch.targets, bench.settings.gate)
 
 
@@ -131,7 +134,7 @@ def stages(bench: Bench) -> None:
             with clock.on(PREPARE):
                 batch = pairs.batch(some, faces)
             with clock.on("generator"):
-                images = pairs.generator.generate(**vars(batch.generator), side_px=pairs.generator.size_px)
+                images = pairs.generator.generate(**vars(batch.generator), side_px=pairs.size_px)
             with clock.on("judge"):
                 judged = pairs.judge(images, batch.targets)
             with clock.on("encode"):
@@ -148,6 +151,32 @@ def stages(bench: Bench) -> None:
     for what in (*told, DECODE):
         took_s = clock.cpu_s[what]
         print(f"| {what} | {1000 * took_s / bench.pairs:.2f} | {took_s / total_s:.1%} |")
+
+
+# --- Sides of the faces ---------------------------------------------------------------------------------------------
+
+
+def sides(bench: Bench, of_px: Sequence[int], rounds: int) -> None:
+    """Prints what a face of each side takes, end to end: the least of some rounds, one side after the other in each."""
+    of_side = {
+        side_px: replace(bench, settings=replace(bench.settings, output=OutputSettings(size_px=side_px)))
+        for side_px in of_px
+    }
+    for sized in of_side.values():
+        networks_alone(sized, all_batches(sized)[:1])
+    took_s: dict[int, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for side_px, sized in of_side.items():
+            clock = Clock.new()
+            with clock.on("whole"):
+                end_to_end(sized)
+            took_s[side_px].append(clock.cpu_s["whole"] / bench.pairs)
+    first = min(took_s[of_px[0]])
+    print(f"\n{bench.pairs} pairs from crops of {bench.settings.crop_size_px} px, least of {rounds} rounds")
+    print("| side of the faces | ms of a processor for a face | rate over the first |")
+    print("|---|---|---|")
+    for side_px, each_s in took_s.items():
+        print(f"| {side_px} px | {1000 * min(each_s):.1f} | {first / min(each_s):.2f} |")
 
 
 # --- Memory -----------------------------------------------------------------------------------------------------------
@@ -181,6 +210,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=200, help="of the no-op run")
     parser.add_argument("--memory-pairs", type=int, default=0)
     parser.add_argument("--memory-faces", default="dlib", help="detector that judges in it")
+    parser.add_argument("--sides", help="of the faces, with commas between them: only these are compared")
     parser.add_argument("--folder")
     asked = parser.parse_args()
     allow_all_classes()  # as for a command: who types it gives all parameters
@@ -189,6 +219,10 @@ def main() -> None:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     with tempfile.TemporaryDirectory(dir=asked.folder) as scratch, prefect_api(Path(scratch)) as api:
         os.environ["PREFECT_API_URL"] = api
+        if asked.sides:
+            of_px = [int(side) for side in asked.sides.split(",")]
+            sides(bench_of(Path(scratch), asked.pairs, max(of_px)), of_px, asked.rounds)
+            return
         bench = bench_of(Path(scratch), asked.pairs)
         if asked.rounds:
             compare(bench, asked.rounds)

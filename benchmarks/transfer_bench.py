@@ -44,10 +44,10 @@ class Bench:
         return PairGenerator(self.root, self.settings)
 
 
-def bench_of(folder: Path, pairs: int) -> Bench:
-    """Prepares faces, a generator and a plan."""
+def bench_of(folder: Path, pairs: int, crop_px: int = SIZE_PX) -> Bench:
+    """Prepares faces with crops of this side, a generator of 128 px and a plan."""
     root = Root(str(folder / "root"))
-    prepare_job(root.url, PHOTOS, SIZE_PX)
+    prepare_job(root.url, PHOTOS, crop_px)
     tables = face_tables(root, NAME)
     saved = untrained_generator(root.url, folder / "generator", size_px=SIZE_PX, width=WIDTH, blocks=4)
     sha256 = keep_model(root, folder / "generator", saved.sha256)

@@ -25,6 +25,7 @@ from mien.flows.parameters import (
     Device,
     HeadPose,
     ModelUri,
+    OutputPx,
     Parts,
     RootUrl,
     Seed,
@@ -49,7 +50,7 @@ from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
-from mien.tasks.generator.weights import check_generator, load_model, sources_of
+from mien.tasks.generator.weights import check_generator, sources_of
 from mien.tasks.pages.steps import build_gallery
 from mien.tasks.plan.cost import expected_cost, remembered_cost
 from mien.tasks.plan.counts import PlanOutcome
@@ -87,6 +88,7 @@ def check_arguments(
     root: str,
     pairs: str | None,
     gate: str | None,
+    output_size: int | None,
     settings: dict[str, Any] | str | None,
     commercial: bool,
     device: str,
@@ -97,9 +99,9 @@ def check_arguments(
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in (identities, expressions)]
         check_compatible(opened_root, prepared)
-        read_settings(settings)
+        chosen = read_settings(settings).with_output_size(output_size)
         if gate is not None:
-            named_gate(opened_root, gate)
+            named_gate(opened_root, gate, chosen.output.size_px or crop_size_px(opened_root, prepared[0]))
         if commercial:
             check_sets(opened_root, prepared)
         if pairs is not None:
@@ -136,6 +138,7 @@ def augment_faces(
     label_check: Annotated[bool, GATE] = False,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
+    output_size: OutputPx | None = None,
     image_format: Annotated[ImageFormat, OUTPUT] = "png",
     quality: Annotated[int, Field(ge=1, le=100), OUTPUT] = 95,
     keep_rejected: Annotated[bool, OUTPUT] = False,
@@ -150,7 +153,7 @@ def augment_faces(
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
 
-    Of the settings the sections planning, gate and work count; a limit of the gate that is set there wins.
+    Of the settings the sections planning, gate, output and work count; a limit of the gate that is set there wins.
 
     Args:
         identities: Prepared set whose people are shown.
@@ -181,6 +184,8 @@ def augment_faces(
         label_check: Reject faces whose expression is nearer to the source photo's than to the driver's label.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse sets and generators that depend on weights which exclude commercial use.
+        output_size: Side of the generated faces, in pixels, whatever the generator's; that of the crops of the people's
+            set (256) if empty.
         image_format: How generated faces are encoded.
         quality: Of JPEG and WebP.
         keep_rejected: Keep the pixels of rejected faces; their rows are kept anyway.
@@ -201,11 +206,12 @@ def augment_faces(
         root=root,
         pairs=pairs,
         gate=gate,
+        output_size=output_size,
         settings=settings,
         commercial=commercial,
         device=device,
     )
-    chosen = read_settings(settings)
+    chosen = read_settings(settings).with_output_size(output_size)
     name = set or f"{identities}-by-{expressions}"
     with checking_arguments():
         opened_root = Root(root)
@@ -213,6 +219,8 @@ def augment_faces(
         check_replacing(opened_root, name, about, replace)
         listed = None if pairs is None else read_text(pairs)
     people, drivers = face_tables(opened_root, identities), face_tables(opened_root, expressions)
+    crop_px = crop_size_px(opened_root, people)
+    size_px = chosen.output.size_px or crop_px
 
     # Resolve model
     registered = None if dry_run else fetch_model(opened_root, model)
@@ -233,7 +241,9 @@ def augment_faces(
         check_sources(plan, registered.uri, most_sources)
     if registered is None:
         held = 0 if last is None else last.count_held(opened_root, next(plan.rounds(PlanOutcome())))
-        return AugmentedFaces(name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held), held=held)
+        return AugmentedFaces(
+            name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held, size_px), held=held
+        )
 
     # Transfer, in rounds: what is rejected in one is replaced in the next
     sets = tuple(dict.fromkeys((people, drivers)))
@@ -242,13 +252,13 @@ def augment_faces(
     transfer = TransferSettings(
         registered,
         sets,
-        crop_size_px(opened_root, people),
+        crop_px,
         detector_of(opened_root, people),
         retarget=retarget_by,
         neutrals=keep_neutrals(
             opened_root, sets, registered.sha256, retarget_by, None if last is None else last.neutrals
         ),
-        output=OutputSettings(image_format, quality, keep_rejected),
+        output=OutputSettings(image_format, quality, keep_rejected, size_px),
         require_consent=require_consent,
         label_check=label_check,
         compute=Compute.chosen(precision, device_in_force()),
@@ -256,10 +266,11 @@ def augment_faces(
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
-        remembered_cost(opened_root, outcome.transfers, processes(workers, computes_on_device(transfer.faces))),
+        remembered_cost(
+            opened_root, outcome.transfers, processes(workers, computes_on_device(transfer.faces)), size_px
+        ),
     ):
         consenting = with_consent(opened_root, [people], require_consent).sets[0]
-        size_px = load_model(opened_root, registered.sha256).size_px
         judging = gate_for(opened_root, consenting, gate, chosen.gate, size_px)
         transfer = changed(transfer, gate=judging)
         job = TransferJob(transfer, None if last is None else last.rows_for(transfer))
@@ -288,7 +299,7 @@ def augment_faces(
         refused=tuple(refused_lines(opened_root, transfers.fingerprint)),
         older=older_faces(opened_root, transfers),
         labels=tuple(labels_reached(opened_root, transfers.fingerprint)),
-        doubts=gate_doubts(opened_root, gate or people.name),
+        doubts=gate_doubts(opened_root, gate or people.name, size_px),
         single_photos=faces_by_single_photos(opened_root, transfers),
         model=registered.uri,
         mlflow_run=run_address(opened_root, registered.run_id),

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mien.flows.at_work import at_work
-from mien.flows.parameters import GATE, ROOT, Device, RootUrl, SetName
+from mien.flows.parameters import GATE, ROOT, Device, OutputPx, RootUrl, SetName
 from mien.flows.result import FlowResult
 from mien.flows.scrubbed_flow import flow
 from mien.model.devices import chosen_devices
@@ -16,7 +16,7 @@ from mien.storage import Root
 from mien.tasks.errors import checking_arguments
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.consent import with_consent
-from mien.tasks.sets.faces import face_tables
+from mien.tasks.sets.faces import crop_size_px, face_tables
 from mien.tasks.transfer.calibration import Calibration
 from mien.tasks.transfer.gate_limits import PAIRS, keep_gate
 from mien.tasks.transfer.steps import calibrate
@@ -55,6 +55,7 @@ def calibrate_gate(
     set: SetName,
     root: RootUrl = ROOT,
     pairs: Annotated[int, Field(ge=10)] = PAIRS,
+    output_size: Annotated[OutputPx | None, GATE] = None,
     require_consent: Annotated[bool, GATE] = False,
     device: Device = "auto",
 ) -> CalibratedGate:
@@ -64,6 +65,8 @@ def calibrate_gate(
         set: Prepared set with several photos of each person.
         root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
         pairs: Pairs of photos to compare.
+        output_size: Side of the generated faces that the limits are for, in pixels; that of the crops of the set if
+            empty. Sharpness and texture depend on it, so each side has limits of its own.
         require_consent: Compare photos only for which consent was given.
         device: {devices}
     """
@@ -71,6 +74,6 @@ def calibrate_gate(
     opened_root = Root(root)
     consenting = with_consent(opened_root, [face_tables(opened_root, set)], require_consent)
     with worker_pool(1):
-        calibration = calibrate(opened_root, consenting.sets[0], pairs)
-    kept = keep_gate(opened_root, set, calibration)
+        calibration = calibrate(opened_root, consenting.sets[0], pairs, output_size)
+    kept = keep_gate(opened_root, set, calibration, crop_size_px(opened_root, consenting.sets[0]))
     return CalibratedGate(set, calibration, kept, tuple(consenting.lines()))

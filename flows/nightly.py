@@ -28,6 +28,7 @@ from mien.flows.parameters import (
     Device,
     HeadPose,
     ModelUri,
+    OutputPx,
     Parts,
     RootUrl,
     Seed,
@@ -107,6 +108,8 @@ def check_arguments(
     pattern: str | None,
     identity: IdentityFrom,
     gate: str | None,
+    crop_size: int | None,
+    output_size: int | None,
     settings: dict[str, Any] | str | None,
     device: str,
 ) -> None:
@@ -123,9 +126,9 @@ def check_arguments(
     )
     with checking_arguments():
         opened_root = Root(root)
-        read_settings(settings)
+        chosen = read_settings(settings).with_crop_size(crop_size).with_output_size(output_size)
         if gate is not None:
-            named_gate(opened_root, gate)
+            named_gate(opened_root, gate, chosen.output.size_px or chosen.alignment.size_px)
         if expressions not in (None, set):  # the set itself may be made by the night
             face_tables(opened_root, expressions)
 
@@ -161,6 +164,7 @@ def nightly(
     label_check: Annotated[bool, GATE] = False,
     require_consent: Annotated[bool, GATE] = False,
     commercial: Annotated[bool, GATE] = False,
+    output_size: OutputPx | None = None,
     gallery: Annotated[Text | None, OUTPUT] = None,
     remake: Annotated[bool, RUN] = False,
     device: Device = "auto",
@@ -208,6 +212,7 @@ def nightly(
         label_check: Reject faces whose expression is nearer to the source photo's than to the driver's label.
         require_consent: Refuse sources and drivers unless consent was given for their photos.
         commercial: Refuse whatever depends on weights that exclude commercial use.
+        output_size: Side of the generated faces, in pixels, whatever the generator's; that of the crops if empty.
         gallery: Folder for the gallery; {root}/galleries/{augmented} if empty.
         remake: Make anew what another version of the generator has made; otherwise it is kept, and its rows say which.
         device: {devices}
@@ -223,6 +228,8 @@ def nightly(
         pattern=pattern,
         identity=identity,
         gate=gate,
+        crop_size=crop_size,
+        output_size=output_size,
         settings=settings,
         device=device,
     )
@@ -270,6 +277,7 @@ def nightly(
             label_check=label_check,
             require_consent=require_consent,
             commercial=commercial,
+            output_size=output_size,
             gallery=gallery,
             remake=remake,
             device=device,

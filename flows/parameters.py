@@ -16,6 +16,7 @@ from mien.model.devices import ASKED, check_asked
 from mien.model.errors import ModelError
 from mien.model.expression.parts import PARTS, checked_parts
 from mien.model.expression.strength_range import Strength
+from mien.model.images.output_size import MAX_PX, MIN_PX
 from mien.model.source_choice import MAX_SOURCES, SourceChoice
 from mien.storage import StorageError, check_set_name
 from mien.storage.sets import SET_NAME
@@ -103,6 +104,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 SizePx = Literal[64, 96, 128, 256, 512]
 """Sides of the generators that can be built."""
 CropPx = Annotated[int, Field(ge=64, le=1024), FACES]
+OutputPx = Annotated[int, Field(ge=MIN_PX, le=MAX_PX), OUTPUT]
+"""Side of generated faces, which need not be that of the generator."""
 Detector = Annotated[Text, FACES]
 WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
 Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^({ASKED})$"}), RUN]

@@ -20,6 +20,7 @@ from mien.flows.parameters import (
     Detector,
     Device,
     Minutes,
+    OutputPx,
     RootUrl,
     Seed,
     SetName,
@@ -75,6 +76,7 @@ def face_augmentation(
     val_fraction: Share = 0.1,
     test_fraction: Share = 0.1,
     split_salt: str = "",
+    output_size: OutputPx | None = None,
     gallery: Text | None = None,
     seed: Seed | None = None,
     device: Device = "auto",
@@ -94,13 +96,15 @@ def face_augmentation(
         faces: {detectors} auto is mediapipe where its files are installed, else dlib; a set that is there keeps its
             own.
         crop_size: Side of the aligned crops, in pixels; the settings' (256) if empty.
-        size: Side of the generated faces, in pixels, at most the crop size; the settings' (128) if empty.
+        size: Side at which the generator looks at faces, in pixels, at most the crop size; the settings' (128) if
+            empty.
         minutes: Minutes to train; give this or steps.
         steps: Steps to train.
         per_identity: Generated faces for each held-out person.
         val_fraction: Share of the people held out to choose between generators.
         test_fraction: Share of the people held out to report on.
         split_salt: Another salt draws other people for the splits.
+        output_size: Side of the generated faces, in pixels, whatever the generator's; that of the crops if empty.
         gallery: Folder for the gallery; {root}/galleries/{set}-augmented if empty.
         seed: Another seed, another training and plan; the training's settings' and 0 if empty.
         device: {devices} The training takes a GPU where there is one.
@@ -149,6 +153,7 @@ def face_augmentation(
             per_identity=per_identity,
             identity_splits=["val", "test"],
             seed=seed or 0,
+            output_size=output_size,
             gallery=gallery,
             commercial=commercial,
             device=device,

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from mien.model.configuration.refine import refine
 from mien.model.configuration.toml import as_toml
 from mien.model.evaluation.promotion_settings import PromotionSettings
+from mien.model.images.output_size import OutputSize
 from mien.model.images.video import FrameSettings
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.keyframes import ChangeLimits
@@ -56,12 +57,18 @@ class Settings:
     """augment-faces: which pairs are planned."""
     gate: GateSettings = field(default_factory=GateSettings)
     """augment-faces: which generated faces are accepted. Limits calibrated on the set of the parameter gate win."""
+    output: OutputSize = field(default_factory=OutputSize)
+    """augment-faces: the generated faces. The parameter output_size wins over size_px."""
     work: WorkLimits = field(default_factory=WorkLimits)
     """prepare-faces and augment-faces: time and memory of what worker processes have in hand."""
 
     def with_crop_size(self, size_px: int | None) -> Settings:
         """The settings with crops of this size, if one is given."""
         return self if size_px is None else replace(self, alignment=replace(self.alignment, size_px=size_px))
+
+    def with_output_size(self, size_px: int | None) -> Settings:
+        """The settings with generated faces of this side, if one is given."""
+        return self if size_px is None else replace(self, output=OutputSize(size_px))
 
     def with_frames(self, fps: float | None, every: int | None) -> Settings:
         """The settings with these frames of a video, if any are given; `every` wins over `fps`."""

@@ -121,7 +121,8 @@ def train_generator(
         minutes: Minutes to train; give this or steps, here or in the settings.
         steps: Steps to train; repeats exactly.
         generator: Kind of generator: motion moves the source, residual draws every pixel. The settings' if empty.
-        size: Side of the generated faces, in pixels, at most the crop size of the sets. The settings' if empty.
+        size: Side at which the generator looks at faces, in pixels, at most the crop size of the sets; the settings' if
+            empty. Generated faces may have any (--output-size of mien augment).
         seed: Another seed, another training. The settings' if empty.
         recipe: default, or patent: the patent application as written.
         settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has

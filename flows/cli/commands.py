@@ -58,7 +58,9 @@ COMMANDS: dict[str, Entry] = {
         PIPELINE,
     ),
     "transfer": Entry(
-        "mien.flows.transfer:transfer_pair", "Give the person of one photo the expression of another.", PIPELINE
+        "mien.flows.transfer:transfer_pair",
+        "Give the person of one photo, or of several, the expression of another.",
+        PIPELINE,
     ),
     "ls": Entry(
         "mien.flows.cli.browse:list_root",

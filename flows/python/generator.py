@@ -1,9 +1,10 @@
-"""`mien.load`: a registered generator for single pairs of photos."""
+"""`mien.load`: a registered generator for photos of a person and one of an expression."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,9 +18,10 @@ from mien.model.devices import computing_on, device_in_force
 from mien.model.errors import ImageError
 from mien.model.expression.retargeting import RetargetSettings
 from mien.model.expression.strength_range import check_strength
+from mien.model.images.output_size import check_output_size
 from mien.model.images.provenance import encode_image, format_of
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
-from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
+from mien.model.inference.photo_pair import PhotoFace, PhotoPairs, check_sources
 from mien.model.quality.judge import Judgement
 from mien.storage import Root, read_source
 from mien.tasks.errors import checking_arguments
@@ -47,6 +49,8 @@ class TransferredPhoto:
     expression_error: float | None = None
     sharpness_ratio: float | None = None
     detector_score: float | None = None
+    notes: tuple[str, ...] = ()
+    """A line on each photo that was left out."""
     provenance: tuple[tuple[str, str], ...] = ()
     """What made it, as its file says."""
 
@@ -79,45 +83,63 @@ class TransferredPhoto:
 
 @dataclass(frozen=True)
 class Generator:
-    """A generator that transfers expressions between single photos."""
+    """A generator that transfers expressions between photos."""
 
     pairs: PhotoPairs
     uri: str
     """The registered version `models:/NAME/VERSION`, or the folder that it was loaded from."""
 
-    def transfer(self, source: Photo, driver: Photo, strength: float = 1, head_pose: float = 1) -> TransferredPhoto:
-        """Gives the person of one photo the expression of another. The largest face of a photo counts.
+    def transfer(
+        self,
+        source: Photo | Sequence[Photo],
+        driver: Photo,
+        strength: float = 1,
+        head_pose: float = 1,
+        output_size: int | None = None,
+    ) -> TransferredPhoto:
+        """Gives the person of one photo or several the expression of another. The largest face of a photo counts.
 
         Args:
             source: Photo of the person: RGB pixels (uint8, height × width × 3), a picture of Pillow, the bytes of a
-                picture, or a path or URL.
-            driver: Photo of the expression, likewise.
+                picture, or a path or URL. Or a list or tuple of up to eight photos of the person: the first is followed
+                in all else, the others show what it does not. One that seems to show somebody else is left out.
+            driver: Photo of the expression, as one of the person.
             strength: How many times the driver's displacement from its neutral is taken over, 0.5 to 1.5.
             head_pose: 1 follows the driver's head pose, 0 keeps the source's.
+            output_size: Side of the result, 64 to 1024 pixels; that of the crops that the generator learned from (256)
+                if None.
 
         Raises:
             ImageError: a photo is no picture.
             StorageError: a path or URL cannot be read.
-            ModelError: `strength` or `head_pose` is out of its bounds.
+            ModelError: `strength`, `head_pose` or `output_size` is out of its bounds, or there are no or too many
+                photos.
         """
         retargeting = RetargetSettings(head_pose=float(head_pose))
         check_strength(float(strength))
+        check_output_size(output_size)
+        photos: list[Photo] = list(source) if isinstance(source, list | tuple) else [source]
+        check_sources(len(photos))
+        pairs = replace(self.pairs, size_px=output_size)
+        names = ["source", *(f"source {number}" for number in range(2, len(photos) + 1))]
         found: list[PhotoFace] = []
-        for photo, side in ((source, "source"), (driver, "driver")):
-            face = self._face(photo)
+        for photo, name in zip([*photos, driver], [*names, "driver"], strict=True):
+            face = _face(pairs, photo)
             if face is None:
-                return TransferredPhoto(None, f"{side}: no face found: use a photo with one clearly visible face")
+                return TransferredPhoto(None, f"{name}: no face found: use a photo with one clearly visible face")
             found.append(face)
-        made = self.pairs.transfer(found[0], found[1], retargeting, float(strength))
-        return _with_measures(made.image, made.judgement, self._provenance())
-
-    def _face(self, photo: Photo) -> PhotoFace | None:
-        if isinstance(photo, str | Path):
-            return self.pairs.face_in(read_source(str(photo)))
-        return self.pairs.face_in(photo) if isinstance(photo, bytes) else self.pairs.face(pixels_of(photo))
+        person, left_out = pairs.one_person(found[:-1], names)
+        made = pairs.transfer(person, found[-1], retargeting, float(strength))
+        return replace(_with_measures(made.image, made.judgement, self._provenance()), notes=tuple(left_out))
 
     def _provenance(self) -> tuple[tuple[str, str], ...]:
         return ("generator", self.uri), ("weights", self.pairs.generator.sha256 or "")
+
+
+def _face(pairs: PhotoPairs, photo: Photo) -> PhotoFace | None:
+    if isinstance(photo, str | Path):
+        return pairs.face_in(read_source(str(photo)))
+    return pairs.face_in(photo) if isinstance(photo, bytes) else pairs.face(pixels_of(photo))
 
 
 def _with_measures(image: np.ndarray, judged: Judgement, provenance: tuple[tuple[str, str], ...]) -> TransferredPhoto:
@@ -136,7 +158,7 @@ def _with_measures(image: np.ndarray, judged: Judgement, provenance: tuple[tuple
 def load(
     model: str | Path = CHAMPION, *, root: str = ROOT, faces: str | None = None, device: str = "auto"
 ) -> Generator:
-    """A generator for single pairs of photos.
+    """A generator for photos of a person and one of an expression.
 
     Args:
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION, or the folder of an exported one.

@@ -1,14 +1,20 @@
-"""One photo's person with another photo's expression: found, aligned, retargeted, generated and judged."""
+"""The person of one photo or several with another photo's expression: found, aligned, retargeted, generated, judged.
+
+The first photo is followed in all but the pixels: its pose and place, its landmarks, and what the judge compares with.
+The others show what it does not, such as the teeth of a smile.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.model.detection.crop import align_face
 from mien.model.detection.detector import FaceDetector, embed_faces, find_faces
+from mien.model.errors import SettingsError
 from mien.model.expression.retargeting import (
     Faces,
     RetargetSettings,
@@ -20,11 +26,14 @@ from mien.model.expression.retargeting import (
 from mien.model.expression.strength import strengthened
 from mien.model.expression.strength_range import check_strength
 from mien.model.images.codec import decode_rgb, image_size_px, resize_rgb
+from mien.model.images.output_size import check_output_size
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.face_keypoints import Keypoints, asked_keypoints, of_one_scheme
 from mien.model.quality.gate import GateSettings
 from mien.model.quality.judge import Judgement, TargetFace, judge_faces, view_sources
 
+MAX_SOURCES = 8
+"""Photos of a person that one face is made of, at most."""
 _ENOUGH_SIDE_PX = 700
 """Of the shorter side: the least that dlib looks at first, in a photo of so many or more."""
 
@@ -51,12 +60,22 @@ class TransferredFace:
 
 @dataclass(frozen=True)
 class PhotoPairs:
-    """Transfers between single photos. What comes of a pair follows from the two photos and the settings alone."""
+    """Transfers between photos. What comes of a pair follows from its photos and the settings alone."""
 
     generator: ExportedGenerator
     detector: FaceDetector
     """It finds the faces of the photos, and judges the results."""
     gate: GateSettings = field(default_factory=GateSettings)
+    size_px: int | None = None
+    """Side of the results; that of the crops of the generator's training if None."""
+
+    def __post_init__(self) -> None:
+        check_output_size(self.size_px)
+
+    @property
+    def side_px(self) -> int:
+        """Of the results."""
+        return self.size_px or self.generator.alignment.size_px
 
     def face(self, pixels: UInt8[np.ndarray, "height width 3"]) -> PhotoFace | None:
         """The largest face of a photo; None where none is found.
@@ -67,7 +86,9 @@ class PhotoPairs:
         found = find_faces(self.detector, pixels)[:1]
         if not found:
             return None
-        aligned = align_face(pixels, found[0], self.generator.alignment)
+        # Of a larger result the crop has the pixels that the photo has, too.
+        trained = self.generator.alignment
+        aligned = align_face(pixels, found[0], replace(trained, size_px=max(self.side_px, trained.size_px)))
         keypoints = Keypoints(aligned.landmarks_xy, found[0].scheme, aligned.crop.shape[0])
         embedding = embed_faces(self.detector, pixels, found)[0]
         scale = float(np.sqrt(abs(np.linalg.det(aligned.source_to_crop[:, :2]))))
@@ -86,29 +107,51 @@ class PhotoPairs:
             return self.face(decode_rgb(data))
         return found
 
+    def one_person(self, faces: Sequence[PhotoFace], names: Sequence[str]) -> tuple[list[PhotoFace], list[str]]:
+        """The faces that show the person of the first, and a line on each that is left out.
+
+        Whether a photo shows somebody else the detector's embedding tells. A generator of a kind that takes one photo
+        gets the first alone.
+        """
+        if len(faces) > 1 and not self.generator.generator.COMBINES:
+            return [faces[0]], [f"the generator takes one photo of a person: {names[0]}"]
+        first, enough = faces[0], self.detector.same_person_similarity
+        kept, lines = [first], list[str]()
+        for face, name in zip(faces[1:], names[1:], strict=True):
+            similar = float(self.detector.similarity(first.embedding, face.embedding))
+            if similar >= enough:
+                kept.append(face)
+            else:
+                told = f"similarity {similar:.2f} to {names[0]}, {enough:.2f} is one person"
+                lines.append(f"{name} is left out: it seems to show somebody else ({told})")
+        return kept, lines
+
     def transfer(
         self,
-        source: PhotoFace,
+        sources: PhotoFace | Sequence[PhotoFace],
         driver: PhotoFace,
         retargeting: RetargetSettings | None = None,
         strength: float = 1.0,
     ) -> TransferredFace:
-        """The person of `source` with the expression of `driver`.
+        """The person of the sources with the expression of `driver`.
 
         Args:
-            source: Face of the person.
+            sources: Face of the person, or up to eight of the same person (`one_person`), all of them found by this
+                object: their crops have one side.
             driver: Face of the expression.
             retargeting: How the driver's landmarks become those that are asked for; the defaults if None.
             strength: How many times the driver's displacement from its neutral is asked for, 0.5 to 1.5.
 
         Raises:
-            SettingsError: the strength is out of its bounds.
+            SettingsError: the strength is out of its bounds, or there are too many sources or none.
             ModelError: a shape model is asked for and there is none.
         """
-        how = retargeting or RetargetSettings()
+        how, given = retargeting or RetargetSettings(), [sources] if isinstance(sources, PhotoFace) else list(sources)
+        check_sources(len(given))
+        source = given[0]
         keypoints = of_one_scheme(source.keypoints, driver.keypoints, self.generator.scheme)
         points, target = self._target(*keypoints, how, strength)
-        image = self._generated(source.crop, keypoints[0], target, points)
+        image = self._generated(given, driver, target, points)
         own = source.keypoints.points().astype(np.float64)
         gazes = [each.gaze() for each in keypoints]
         asked = TargetFace(
@@ -142,18 +185,25 @@ class PhotoPairs:
 
     def _generated(
         self,
-        crop: UInt8[np.ndarray, "side side 3"],
-        source: Keypoints,
+        sources: Sequence[PhotoFace],
+        driver: PhotoFace,
         target: Keypoints,
         points: Float[np.ndarray, "68 2"],
     ) -> UInt8[np.ndarray, "size size 3"]:
         generator = self.generator
+        shown = [of_one_scheme(each.keypoints, driver.keypoints, generator.scheme)[0] for each in sources]
         images = generator.generate(
-            crop[None, None],
-            source_heatmaps=source.heatmap(generator.heatmap_spec)[None, None],
+            np.stack([each.crop for each in sources])[None],
+            source_heatmaps=np.stack([each.heatmap(generator.heatmap_spec) for each in shown])[None],
             target_heatmaps=target.heatmap(generator.heatmap_spec)[None],
-            source_points=source.points()[None, None].astype(np.float32),
+            source_points=np.stack([each.points() for each in shown])[None].astype(np.float32),
             target_points=points[None].astype(np.float32),
-            side_px=generator.size_px,
+            side_px=self.side_px,
         )
         return images[0]
+
+
+def check_sources(count: int) -> None:
+    """Raises SettingsError, with one line, where a face cannot be made of so many photos."""
+    if not 1 <= count <= MAX_SOURCES:
+        raise SettingsError(f"a face is made of 1 to {MAX_SOURCES} photos of a person, not of {count}")

@@ -25,14 +25,14 @@ from mien.model.images.provenance import encode_image
 from mien.model.inference.aligned_crops import AlignedCrops
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.inference.given_pictures import GivenPictures
-from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
+from mien.model.inference.photo_pair import PhotoFace, PhotoPairs, check_sources
 
 FACES, PATHS, DEVICE = "faces", "paths", "device"
 """Keys of the model's configuration: the detector, the folders below which paths are read, what both networks compute
 on."""
 
 MEASURES = ("identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score")
-COLUMNS = ("image", *MEASURES, "accepted", "reason")
+COLUMNS = ("image", *MEASURES, "accepted", "reason", "note")
 _REMEMBERED = 16
 """Photos whose face is kept while a table is worked through: a source stands in many rows."""
 _log = logging.getLogger(__name__)
@@ -63,16 +63,18 @@ class ServedGenerator:
         Args:
             model_input: A DataFrame with the columns `source` and `driver`: photos as bytes (JPEG, PNG and the other
                 formats that are read), as text in base64, or as paths below the folders of the model's configuration.
-                `strength` (0.5 to 1.5) multiplies the driver's displacement from its neutral, `head_pose` (0 to 1) is
-                the share of the driver's head pose; both are 1 where they are left out. The largest face of a photo
-                counts.
+                A cell of `source` may be a list of up to eight photos of one person: the first is followed in all else,
+                and one that seems to show somebody else is left out. `strength` (0.5 to 1.5) multiplies the driver's
+                displacement from its neutral, `head_pose` (0 to 1) is the share of the driver's head pose; both are 1
+                where they are left out. The largest face of a photo counts.
             params: Not used.
 
         Returns:
-            A DataFrame of as many rows with the same index: `image`, a PNG that says that it is generated; the
-            measures of the gate; `accepted`; and `reason`, which says why a face is not accepted, or why there is none.
-            A row whose photos cannot be used has no image, and spoils no other row. Over HTTP the image is base64, in
-            lines, and what is missing is null.
+            A DataFrame of as many rows with the same index: `image`, a PNG that says that it is generated, as large as
+            the crops that the generator learned from; the measures of the gate; `accepted`; `reason`, which says why a
+            face is not accepted, or why there is none; and `note`, on photos that were left out. A row whose photos
+            cannot be used has no image, and spoils no other row. Over HTTP the image is base64, in lines, and what is
+            missing is null.
         """
         table = pd.DataFrame(model_input)
         if lacking := [side for side in ("source", "driver") if side not in table.columns]:
@@ -97,16 +99,20 @@ class ServedGenerator:
     def _transferred(self, row: Mapping[Any, Any], face: Callable[[bytes], PhotoFace | None]) -> dict[str, Any]:
         how = RetargetSettings(head_pose=_number(row, "head_pose"))
         check_strength(strength := _number(row, "strength"))
+        sources = list(row["source"]) if isinstance(row["source"], list | tuple | np.ndarray) else [row["source"]]
+        check_sources(len(sources))
+        names = ["source", *(f"source {number}" for number in range(2, len(sources) + 1))]
         found: list[PhotoFace] = []
-        for side in ("source", "driver"):
+        for name, cell in zip([*names, "driver"], [*sources, row["driver"]], strict=True):
             try:
-                of_side = face(self._pictures.read(row[side]))
+                shown = face(self._pictures.read(cell))
             except ImageError as error:
-                return _without_image(f"{side}: {first_line(error)}")
-            if of_side is None:
-                return _without_image(f"{side}: no face found: use a photo with one clearly visible face")
-            found.append(of_side)
-        made = self._pairs.transfer(found[0], found[1], how, strength)
+                return _without_image(f"{name}: {first_line(error)}")
+            if shown is None:
+                return _without_image(f"{name}: no face found: use a photo with one clearly visible face")
+            found.append(shown)
+        person, left_out = self._pairs.one_person(found[:-1], names)
+        made = self._pairs.transfer(person, found[-1], how, strength)
         judged = made.judgement
         provenance = {"weights": self._pairs.generator.sha256 or ""}
         return {
@@ -114,6 +120,7 @@ class ServedGenerator:
             **{name: getattr(judged, name) for name in MEASURES},
             "accepted": judged.reason is None,
             "reason": judged.reason,
+            "note": "; ".join(left_out) or None,
         }
 
     def _face(self, data: bytes) -> PhotoFace | None:
@@ -135,7 +142,7 @@ def _number(row: Mapping[Any, Any], name: str) -> float:
 
 
 def _without_image(reason: str) -> dict[str, Any]:
-    return {"image": None, **dict.fromkeys(MEASURES), "accepted": False, "reason": reason}
+    return {"image": None, **dict.fromkeys(MEASURES), "accepted": False, "reason": reason, "note": None}
 
 
 def _dtype(name: str) -> Any:

@@ -26,13 +26,13 @@ _HEAD_DEPTHS = {30: -0.6, 8: -0.09, 36: 0.0, 45: 0.0, 48: -0.17, 54: -0.17}
 of the distance between the eye centres, away from the camera; proportions of adult anthropometric means."""
 
 
-def sharpness(crop: UInt8[np.ndarray, "side side 3"]) -> float:
-    """Variance of the Laplacian (Pech-Pacheco et al. 2000) of the grey crop at 128 px over its contrast.
+def sharpness(crop: UInt8[np.ndarray, "side side 3"], side_px: int = SHARPNESS_SIDE_PX) -> float:
+    """Variance of the Laplacian (Pech-Pacheco et al. 2000) of the grey crop at a side over its contrast.
 
     One size and the division by the variance of the grey values make crops of different sizes and lighting comparable;
     0 for a crop of one colour.
     """
-    side = (SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX)
+    side = (side_px, side_px)
     grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), side, interpolation=cv2.INTER_AREA)
     contrast = float(grey.var())
     return float(cv2.Laplacian(grey, cv2.CV_64F).var()) / contrast if contrast > 0 else 0.0

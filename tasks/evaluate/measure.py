@@ -19,7 +19,7 @@ from mien.model.quality.judge import landmark_error
 from mien.model.warping.masks import Region, region_mask
 from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
-from mien.tasks.evaluate.results import COPY, PHOTO, EvaluationInputs, EvaluationPair, Kind
+from mien.tasks.evaluate.results import COPY, PHOTO, SOURCES_OF, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.evaluate.second_embedder import SecondLook, second_look
 from mien.tasks.evaluate.sharpness import sharpness_values
 from mien.tasks.runtime.workers import tick
@@ -74,13 +74,18 @@ class _Task:
 
 
 def measure_chunk(
-    root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair]
+    root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair], several: Sequence[int] = ()
 ) -> list[MeasuredPair]:
-    """The pairs in their order; runs in a worker process."""
-    pictures, detector = make_pictures(root, inputs, kind, pairs), load_detector(detector_of(root, inputs.sets[0]))
+    """The pairs in their order, those with further photos also from `several` of them; runs in a worker process."""
+    detector, pictures = (
+        load_detector(detector_of(root, inputs.sets[0])),
+        make_pictures(root, inputs, kind, pairs, several),
+    )
+    from_several = [SOURCES_OF.format(count) for count in several]
     out: list[MeasuredPair] = []
     for n, pair in enumerate(pairs):
-        images = {method: results[n] for method, results in pictures.results.items()}
+        left_out = () if pair.others else from_several
+        images = {method: results[n] for method, results in pictures.results.items() if method not in left_out}
         seen = _see(detector, images, pictures.source_points[n])
         person = pictures.targets[n] if kind == "same" else images[COPY]
         task = _task(pictures, pair, n, seen[COPY], second_look(inputs.embedder, person))

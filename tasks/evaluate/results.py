@@ -21,6 +21,9 @@ SPLINE, WARP, COPY, PHOTO, ASKED = "spline", "warp", "copy", "photo", "asked"
 head around the face, which is the better of the two; the source; another photo of the source's person; the asked
 landmarks. Only the spline is what ratios are taken against: they can be compared with those of former evaluations."""
 
+SOURCES_OF = "sources_{}"
+"""The method that is evaluated, from so many photos of the person."""
+
 Estimates = dict[str, Estimate]
 """By measure."""
 
@@ -35,6 +38,8 @@ class EvaluationSettings:
     """Of two people, for each split, in turns over the people of the sources; 0 leaves them out."""
     seed: int = 0
     """Of the pairs and of the bootstrap."""
+    several_pairs: int = 40
+    """Of the same-person pairs of each split, so many are also made from several photos of the person."""
     retarget: RetargetSettings = field(default_factory=RetargetSettings)
     """How cross-person pairs ask for the driver's expression."""
     embedder: str | None = None
@@ -52,6 +57,8 @@ class EvaluationPair:
     """Of the source."""
     photo: str | None = None
     """Another photo of the source's person, where there is one; for cross-person pairs."""
+    others: tuple[str, ...] = ()
+    """Further photos of that person, nearest to the target first, for results that are made from several."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +95,14 @@ class Section:
     """Generated − method, of the pairs that both have."""
     ratios: dict[str, dict[str, float]]
     """By method and measure, against the spline of the same run: × of errors, + of SSIM."""
+    several: bool = False
+    """Whether these are the pairs that were also made from several photos."""
 
     @property
     def group(self) -> str:
-        """Of metrics in MLflow: `val`, or `val_cross`."""
+        """Of metrics in MLflow: `val`, `val_cross`, or `val_sources`."""
+        if self.several:
+            return f"{self.split}_sources"
         return self.split if self.kind == "same" else f"{self.split}_{self.kind}"
 
 
@@ -108,12 +119,19 @@ class SheetPlan:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found. `sheets.draw_sheet` draws the pictures."""
+    """What was found. `sheets.draw_sheet` draws the pictures.
+
+    All pictures are measured at the side of the crops, whatever the generators': `mien evaluate` and the promotion see
+    what a transfer would give, and several generators are compared at one side.
+    """
 
     inputs: EvaluationInputs
     settings: EvaluationSettings
     sections: tuple[Section, ...]
     sheets: tuple[SheetPlan, ...]
+    several: tuple[Section, ...] = ()
+    """The share of the same-person pairs that was also made from several photos, by split. `generated` is there the
+    result from one, on the same pairs."""
     notes: tuple[str, ...] = ()
     """Lines on people who were left out, or should have been."""
 
@@ -128,8 +146,11 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float]:
         """Names for MLflow. The means of each method are a group, `val/generated.l1`; the intervals, differences and
-        ratios another, `val_details/generated.l1_low`, `val_cross_details/generated_minus_warp.nme`."""
-        return {name: value for s in self.sections for name, value in _flat(s) if math.isfinite(value)}
+        ratios another, `val_details/generated.l1_low`, `val_cross_details/generated_minus_warp.nme`. From four photos:
+        `val_sources/sources_4.l1`, beside `val_sources/generated.l1` from one."""
+        return {
+            name: value for s in (*self.sections, *self.several) for name, value in _flat(s) if math.isfinite(value)
+        }
 
 
 def _flat(section: Section) -> Iterator[tuple[str, float]]:

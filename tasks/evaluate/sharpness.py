@@ -17,9 +17,13 @@ def sharpness_values(
     image: UInt8[np.ndarray, "side side 3"], photo: UInt8[np.ndarray, "side side 3"]
 ) -> dict[str, float]:
     """`sharpness`: over that of the photo, 1 is best. `sharpness_gap`: the absolute logarithm of that, which counts
-    blur and noise alike. None of them where the photo itself is of one colour."""
-    real = sharpness(photo)
+    blur and noise alike. None of them where the photo itself is of one colour.
+
+    Both pictures are taken at their own side: at a smaller one, what a soft picture lacks would not be seen.
+    """
+    side_px = len(photo)
+    real = sharpness(photo, side_px)
     if real <= 0:
         return {}
-    ratio = min(max(sharpness(image) / real, 1 / MAX_FACTOR), MAX_FACTOR)
+    ratio = min(max(sharpness(image, side_px) / real, 1 / MAX_FACTOR), MAX_FACTOR)
     return {"sharpness": ratio, "sharpness_gap": abs(math.log(ratio))}

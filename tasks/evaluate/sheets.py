@@ -10,10 +10,21 @@ from mien.model.images.contact_sheet import sample_grid
 from mien.storage import Root
 from mien.tasks.evaluate.measure import MeasuredPair
 from mien.tasks.evaluate.methods import make_pictures
-from mien.tasks.evaluate.results import COPY, GENERATED, SPLINE, EvaluationInputs, EvaluationPair, Kind, SheetPlan
+from mien.tasks.evaluate.results import (
+    COPY,
+    GENERATED,
+    SOURCES_OF,
+    SPLINE,
+    EvaluationInputs,
+    EvaluationPair,
+    Kind,
+    SheetPlan,
+)
 
 ROWS = 6
 UNCHOSEN = 20
+SOURCES = 4
+"""Photos of the person that are shown to have been combined, beside the result from one."""
 SAME_BY = ("l1", "mouth_l1", "identity_distance")
 CROSS_BY = ("identity_distance", "nme")
 
@@ -65,8 +76,9 @@ def draw_sheet(root: Root, inputs: EvaluationInputs, plan: SheetPlan) -> np.ndar
 
     The pictures are made anew, which takes less than keeping those of all pairs until it is known which are shown.
     """
-    pictures = make_pictures(root, inputs, plan.kind, plan.pairs)
+    pictures = make_pictures(root, inputs, plan.kind, plan.pairs, [SOURCES])
     shown = {"source": pictures.sources, "target" if plan.kind == "same" else "driver": pictures.targets}
     # A copy is the source itself, and the spline is all but the same picture as the better warp.
     shown |= {method: images for method, images in pictures.results.items() if method not in (COPY, SPLINE)}
-    return sample_grid(list(shown.values()), list(shown))
+    named = {SOURCES_OF.format(SOURCES): f"{SOURCES} sources"}
+    return sample_grid(list(shown.values()), [named.get(name, name) for name in shown])

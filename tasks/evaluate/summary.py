@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from mien.model.evaluation.metrics import spread
 from mien.model.landmarks.reference import reference_shape
 from mien.model.landmarks.schemes import interocular_px
 from mien.tasks.evaluate.measure import Measured, MeasuredPair
-from mien.tasks.evaluate.results import ASKED, GENERATED, SPLINE, Estimates, Kind, Section
+from mien.tasks.evaluate.results import ASKED, GENERATED, SOURCES_OF, SPLINE, Estimates, Kind, Section
 
 SAME = (
     "l1", "mouth_l1", "eye_l1", "ssim", "psnr", "sharpness", "sharpness_gap", "nme",
@@ -33,8 +34,26 @@ GAINS: dict[Kind, tuple[str, ...]] = {"same": ("ssim",), "cross": ()}
 Columns: TypeAlias = Mapping[str, Float[np.ndarray, " rows"]]
 
 
+def summarise_sources(split: str, measured: Sequence[MeasuredPair], seed: int) -> Section | None:
+    """The section of the same-person pairs that were also made from several photos; None where there are none."""
+    several = [row for row in measured if any(map(_from_several, row.methods))]
+    return replace(_summarised(split, "same", several, seed), several=True) if several else None
+
+
+def _from_several(method: str) -> bool:
+    return method.startswith(SOURCES_OF.format(""))
+
+
 def summarise(split: str, kind: Kind, measured: Sequence[MeasuredPair], seed: int) -> Section:
-    """The section of these pairs, which must be some."""
+    """The section of these pairs, which must be some: what was made from one photo each."""
+    single = [
+        replace(row, methods={name: own for name, own in row.methods.items() if not _from_several(name)})
+        for row in measured
+    ]
+    return _summarised(split, kind, single, seed)
+
+
+def _summarised(split: str, kind: Kind, measured: Sequence[MeasuredPair], seed: int) -> Section:
     people = np.unique([row.pair.person for row in measured], return_inverse=True)[1]
     columns = {method: _columns(measured, method, people) for method in _methods(measured)}
     if kind == "cross":

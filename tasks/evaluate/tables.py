@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from mien.model.evaluation.bootstrap import Estimate
-from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, SPLINE, Evaluation, Kind, Section
+from mien.tasks.evaluate.results import ASKED, COPY, GENERATED, PHOTO, SOURCES_OF, SPLINE, Evaluation, Kind, Section
 from mien.tasks.evaluate.summary import GAINS, MEASURES, RATIOS
 
 _TITLES = {
@@ -70,7 +70,8 @@ def as_table(evaluation: Evaluation) -> str:
 def as_brief(evaluation: Evaluation) -> str:
     """The measures that one looks at first, as markdown: a table for each split, its values without their spread."""
     splits = dict.fromkeys(section.split for section in evaluation.sections)
-    return "\n\n".join([*(_brief(evaluation, split).markdown() for split in splits), *evaluation.notes])
+    shown = [*(_brief(evaluation, split) for split in splits), *map(_brief_of_sources, evaluation.several)]
+    return "\n\n".join([*(table.markdown() for table in shown), *evaluation.notes])
 
 
 def _brief(evaluation: Evaluation, split: str) -> Table:
@@ -88,8 +89,10 @@ def _brief(evaluation: Evaluation, split: str) -> Table:
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """For each split and kind of pairs: the means, what they are against the spline, the paired differences."""
-    return [table for section in evaluation.sections for table in _of_section(section)]
+    """For each split and kind of pairs: the means, what they are against the spline, the paired differences. Then the
+    same-person pairs by the number of photos that they were made from."""
+    of_pairs = [table for section in evaluation.sections for table in _of_section(section)]
+    return of_pairs + [table for section in evaluation.several for table in _of_sources(section)]
 
 
 def _of_section(section: Section) -> Iterator[Table]:
@@ -102,6 +105,32 @@ def _of_section(section: Section) -> Iterator[Table]:
     yield _table(f"{about}; × of {SPLINE} (SSIM: +)", compared, ratios, _ratio)
     differences = {f"{GENERATED} − {method}": found for method, found in section.differences.items() if found}
     yield _table(f"{about}; difference on the same pairs [95%]", measures, differences, _interval)
+
+
+def _of_sources(section: Section) -> Iterator[Table]:
+    about = f"{section.split}, one person, from several photos: {section.pairs} pairs, {section.people} people"
+    yield _table(f"{about}; mean ±95%", MEASURES["same"], _by_count(section.means), _mean)
+    compared = (*RATIOS["same"], *GAINS["same"])
+    yield _table(f"{about}; × of {SPLINE} (SSIM: +)", compared, _by_count(section.ratios), _ratio)
+
+
+def _brief_of_sources(section: Section) -> Table:
+    means = {
+        photos: {name: found for name, found in own.items() if name in _BRIEF["same"]}
+        for photos, own in _by_count(section.means).items()
+    }
+    title = f"{section.split}, one person, from several photos: {section.pairs} pairs"
+    return _table(title, _BRIEF["same"], means, lambda name, found: f"{found.value:.{_DIGITS.get(name, 4)}f}")
+
+
+def _by_count(by_method: Mapping[str, Mapping[str, V]]) -> dict[str, Mapping[str, V]]:
+    """What the evaluated generator reaches, by the number of photos that it was given."""
+    prefix = SOURCES_OF.format("")
+    several = {name.removeprefix(prefix): own for name, own in by_method.items() if name.startswith(prefix)}
+    return {
+        f"{count} photo{'' if count == '1' else 's'}": own
+        for count, own in {"1": by_method[GENERATED], **several}.items()
+    }
 
 
 def _table(
@@ -148,6 +177,7 @@ def as_json(evaluation: Evaluation) -> str:
         "data": {tables.name: tables.faces for tables in inputs.sets},
         "notes": evaluation.notes,
         "sections": [asdict(section) for section in evaluation.sections],
+        "several": [asdict(section) for section in evaluation.several],
     }
     return json.dumps(_without_nan(record), indent=2, allow_nan=False)
 

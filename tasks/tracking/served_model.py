@@ -58,16 +58,17 @@ def served_model(faces: str) -> dict[str, Any]:
 
 
 def _signature() -> ModelSignature:
-    """Photos are text for HTTP, and may be bytes in a process. Optional columns have any type: a number of a wrong type
-    in one row must not cost the others."""
-    photos: list[Any] = [ColSpec(DataType.string, side) for side in ("source", "driver")]
+    """Photos are text for HTTP, and may be bytes in a process; a source may be a list of them, which no other type of
+    MLflow's takes beside a text. Optional columns have any type too: a number of a wrong type in one row must not cost
+    the others."""
+    photos: list[Any] = [ColSpec(AnyType(), "source"), ColSpec(DataType.string, "driver")]
     settings = [ColSpec(AnyType(), name, required=False) for name in ("strength", "head_pose")]
     measures = ("identity_similarity", "driver_similarity", "expression_error", "sharpness_ratio", "detector_score")
     outputs: list[Any] = [
         ColSpec(DataType.binary, "image", required=False),
         *(ColSpec(DataType.double, name, required=False) for name in measures),
         ColSpec(DataType.boolean, "accepted"),
-        ColSpec(DataType.string, "reason", required=False),
+        *(ColSpec(DataType.string, name, required=False) for name in ("reason", "note")),
     ]
     return ModelSignature(Schema([*photos, *settings]), Schema(outputs))
 

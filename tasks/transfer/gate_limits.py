@@ -196,24 +196,39 @@ def _quantiles(values: Sequence[float] | np.ndarray) -> list[float]:
 _GATE = json_artefact(GATES, Calibration)
 
 
-def keep_gate(root: Root, name: str, calibration: Calibration) -> str:
-    """Writes the limits of a set; returns where they lie."""
-    keep(root, _GATE, name, calibration)
-    return root.uri(GATES.path(name))
+def keep_gate(root: Root, name: str, calibration: Calibration, crop_px: int) -> str:
+    """Writes the limits of a set, for faces of the side that they were measured at; returns where they lie."""
+    kept_as = name if calibration.size_px == crop_px else _of_side(name, calibration.size_px)
+    keep(root, _GATE, kept_as, calibration)
+    return root.uri(GATES.path(kept_as))
 
 
-def named_gate(root: Root, name: str) -> Calibration:
-    """The limits that were calibrated on a set.
+def _of_side(name: str, size_px: int) -> str:
+    """What limits for faces of another side than the crops' are kept as; no set has such a name."""
+    return f"{name}@{size_px}"
+
+
+def named_gate(root: Root, name: str, size_px: int) -> Calibration:
+    """The limits that were calibrated on a set for faces of a side: sharpness and texture depend on it.
 
     Raises:
-        UsageError: the set was not calibrated, or the file is damaged.
+        UsageError: the set was not calibrated at that side, or the file is damaged.
     """
-    try:
-        return _checked(read(root, _GATE, name))
-    except MissingError as error:
-        raise UsageError(f"{name} was not calibrated: run mien calibrate --root {root.url} --set {name}") from error
-    except (DamagedError, SettingsError) as error:
-        raise UsageError(f"{root.uri(GATES.path(name))} is damaged ({error}): run mien calibrate again") from error
+    again = f"run mien calibrate --root {root.url} --set {name} --output-size {size_px}"
+    others: list[int] = []
+    for kept_as in (_of_side(name, size_px), name):
+        try:
+            found = _checked(read(root, _GATE, kept_as))
+        except MissingError:
+            continue
+        except (DamagedError, SettingsError) as error:
+            raise UsageError(f"{root.uri(GATES.path(kept_as))} is damaged ({error}): {again}") from error
+        if found.size_px == size_px:
+            return found
+        others.append(found.size_px)
+    if others:
+        raise UsageError(f"{name} was calibrated at {others[0]} px, and the faces are to have {size_px}: {again}")
+    raise UsageError(f"{name} was not calibrated: {again}")
 
 
 def _checked(found: Calibration) -> Calibration:
@@ -223,30 +238,33 @@ def _checked(found: Calibration) -> Calibration:
 
 
 def set_gate(root: Root, tables: FaceTables, size_px: int) -> Calibration | None:
-    """The limits of a set: those that are kept, found anew where there are none, where the set has twice as many faces
-    as then, or where another detector judges.
+    """The limits of a set for faces of this side: those that are kept, found anew where there are none, where the set
+    has twice as many faces as then, or where another detector judges.
 
     None where nothing can be calibrated on the set; the log says why.
     """
+    crop_px = crop_size_px(root, tables)
+    kept_as = tables.name if size_px == crop_px else _of_side(tables.name, size_px)
     try:
-        kept = load(root, _GATE, tables.name)
-        if kept is not None and _still_right(root, tables, _checked(kept)):
+        kept = load(root, _GATE, kept_as)
+        if kept is not None and _still_right(root, tables, _checked(kept), size_px):
             return kept
     except SettingsError as error:
-        warn_damaged(f"{root.uri(GATES.path(tables.name))} is damaged ({error})", GATES)
+        warn_damaged(f"{root.uri(GATES.path(kept_as))} is damaged ({error})", GATES)
     try:
         found = calibrate(root, tables, size_px=size_px)
     except UsageError as error:
         _log.warning("%s: the usual limits of the gate hold", error)
         return None
-    keep_gate(root, tables.name, found)
+    keep_gate(root, tables.name, found, crop_px)
     return found
 
 
-def _still_right(root: Root, tables: FaceTables, kept: Calibration) -> bool:
+def _still_right(root: Root, tables: FaceTables, kept: Calibration, size_px: int) -> bool:
     labelled = (pc.field("status") == "ok") & pc.field("identity").is_valid()
     faces = open_table(root, "faces", tables.faces).count_rows(filter=labelled)
-    return kept.detector == detector_version(detector_of(root, tables)) and faces < GROWTH * kept.faces
+    alike = (kept.detector, kept.size_px) == (detector_version(detector_of(root, tables)), size_px)
+    return alike and faces < GROWTH * kept.faces
 
 
 def gate_for(root: Root, tables: FaceTables, name: str | None, asked: GateSettings, size_px: int) -> GateSettings:
@@ -254,15 +272,15 @@ def gate_for(root: Root, tables: FaceTables, name: str | None, asked: GateSettin
     without a name, on the set of the sources. What neither has is left to the built-in limits.
 
     Raises:
-        UsageError: the named set was not calibrated.
+        UsageError: the named set was not calibrated at this side.
     """
     if name is None and asked.chosen().keys() >= CALIBRATED:
         return asked  # nothing is left to be found
-    found = set_gate(root, tables, size_px) if name is None else named_gate(root, name)
+    found = set_gate(root, tables, size_px) if name is None else named_gate(root, name, size_px)
     return asked if found is None else GateSettings(**found.limits | asked.chosen())
 
 
-def gate_doubts(root: Root, name: str) -> tuple[str, ...]:
+def gate_doubts(root: Root, name: str, size_px: int) -> tuple[str, ...]:
     """What the calibration on a set says against its embedder; nothing where the set was not calibrated."""
-    found = load(root, _GATE, name)
+    found = load(root, _GATE, name) or load(root, _GATE, _of_side(name, size_px))
     return () if found is None else tuple(found.doubts(name))

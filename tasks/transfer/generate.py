@@ -90,6 +90,11 @@ class PairGenerator:
         return load_model(self.root, self.settings.model.sha256, self.settings.compute)
 
     @property
+    def size_px(self) -> int:
+        """Side of the faces that it makes."""
+        return self.settings.output.size_px or self.generator.size_px
+
+    @property
     def detector(self) -> FaceDetector:
         """The judge; loaded once per process."""
         return load_detector(self.settings.faces)
@@ -181,7 +186,7 @@ class PairGenerator:
                 begin_batch(span(indices[max(0, number - 1) : number + 2]))
                 batch = read.pop().result()
                 read += [decoding.submit(self.batch, after, faces) for after in batches[number + 1 : number + 2]]
-                images = generator.generate(**vars(batch.generator), side_px=generator.size_px)
+                images = generator.generate(**vars(batch.generator), side_px=self.size_px)
                 judged = self.judge(images, batch.targets)
                 if self.settings.label_check:
                     judged = checked_labels(self.root, self.settings, [faces.of(pair) for pair in some], judged)
@@ -198,9 +203,7 @@ class PairGenerator:
         full, further = filled(rows), filled([faces.further(pair) for pair in pairs])
         strengths = [self.strength(pair) for pair in pairs]
         points = self.target_points(full, filled(strengths))
-        seen = self._views.of(
-            [source for source, _ in rows], self.detector, self.generator.size_px, self.settings.crop_size_px
-        )
+        seen = self._views.of([source for source, _ in rows], self.detector, self.size_px, self.settings.crop_size_px)
         targets = [
             self._target(*pair, seen[number], None if points is None else points[number])
             for number, pair in enumerate(rows)

@@ -26,6 +26,8 @@ class OutputSettings:
     """Of JPEG and WebP, 1 to 100."""
     keep_rejected: bool = False
     """Whether the pixels of rejected faces are kept; their rows always are."""
+    size_px: int | None = None
+    """Side of the faces; None is the generator's own, as tables of earlier versions were made."""
 
 
 @dataclass(frozen=True)

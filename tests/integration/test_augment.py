@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.open_gate import OPEN_GATE
 from mien import storage
+from mien.model.images.codec import decode_rgb, resize_rgb
 from tests.integration.flow_calls import augment, generated, table_rows, verify, write_pairs
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
@@ -87,6 +89,28 @@ def test_formats_change_the_bytes_and_consent_is_asked_for(done, tmp_path: Path)
     (row,) = generated(root, "asked")
     assert (row["status"], row["reason"]) == ("rejected", "the source's photo came without consent")
     assert row["image"] is None
+
+
+def test_faces_have_the_side_that_is_asked_for_and_are_made_again_with_it(done, tmp_path: Path) -> None:
+    from mien.flows.reproduce import reproduce_face
+
+    root, _ = done
+    listed = write_pairs(tmp_path, ("sample:orl/s1/1.pgm", "sample:orl/s2/3.pgm"))
+    pictures = {}
+    for side_px, asked in ((64, {}), (128, {"output_size": 128}), (96, {"settings": {"output": {"size_px": 96}}})):
+        made = augment("six", root, pairs=listed, set=f"of-{side_px}", keep_rejected=True, **asked)
+        assert made.transfers is not None
+        about: Any = storage.read_manifest(storage.Root(str(root)), "transfers", made.transfers.fingerprint).about
+        assert about["settings"]["output"]["size_px"] == side_px
+        (row,) = generated(root, f"of-{side_px}")
+        pictures[side_px] = decode_rgb(row["image"])
+        assert pictures[side_px].shape == (side_px, side_px, 3)
+        assert row["sharpness_ratio"] is not None
+        assert reproduce_face(row["output_id"], set=f"of-{side_px}", root=str(root)).same
+        assert verify(f"of-{side_px}", root).faults == ()
+    # It is the same face, put together anew at each side.
+    smaller = resize_rgb(pictures[128], 64).astype(int)
+    assert 0 < np.abs(smaller - pictures[64]).mean() < 10
 
 
 def test_calibrated_limits_are_kept_for_the_next_job(done) -> None:

@@ -160,13 +160,13 @@ def make_rehashed(root: Root) -> Any:
 
 def make_costs(root: Root) -> Any:
     """The next job writes what it took; before it, nothing is known."""
-    before = expected_cost(root, 100)
+    before = expected_cost(root, 100, 128)
     name = fingerprint("job")
     rows = [{**dict.fromkeys(TRANSFERS.names, "x"), **transfer(n)} for n in range(20)]
     table = pa.Table.from_pylist([{name: row.get(name) for name in TRANSFERS.names} for row in rows], schema=TRANSFERS)
-    remember(root, [write_shard(root, "transfers", name, table)], 10.0, 2)
-    assert before.like in (None, expected_cost(root, 100).like)
-    return expected_cost(root, 100)
+    remember(root, [write_shard(root, "transfers", name, table)], 10.0, 2, 128)
+    assert before.like in (None, expected_cost(root, 100, 128).like)
+    return expected_cost(root, 100, 128)
 
 
 def make_night(root: Root) -> Any:

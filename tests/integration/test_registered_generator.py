@@ -36,7 +36,10 @@ def test_a_registered_model_is_evaluated_beside_what_needs_no_training(done, tmp
     assert sheets
     assert all(f"evaluation/{sheet.name}" in page for sheet in sheets)
     sheet = decode_rgb((out / "evaluation/val-l1-best.png").read_bytes())
-    assert sheet.shape[1] // 64 == 4  # source, target, generated, warped
+    assert sheet.shape[1] // 64 == 5  # source, target, generated, from four photos, warped
+    assert [(s["split"], s["pairs"]) for s in found["several"]] == [(s["split"], s["pairs"]) for s in found["sections"]]
+    assert list(found["several"][0]["ratios"]) == ["generated", "sources_2", "sources_4", "sources_8", "warp", "copy"]
+    assert "one person, from several photos: " in told
 
 
 def test_an_unknown_model_is_told_with_what_there_is(done) -> None:

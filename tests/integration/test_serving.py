@@ -196,6 +196,19 @@ def test_other_forms_of_a_request_are_answered(served: Served) -> None:
     assert answers[0][0]["image"]
 
 
+def test_a_source_may_be_a_list_of_photos(served: Served) -> None:
+    source, driver = served.text("source.jpg"), served.text("driver.jpg")
+    rows = [{"source": each, "driver": driver} for each in (source, [source], [source, source], [source, driver])]
+    single, one, two, other = served.ask(*rows)
+    assert single == one
+    assert two["image"] is not None
+    assert two["note"] is None
+    assert other["note"].startswith("source 2 is left out: it seems to show somebody else")
+    assert other["image"] == single["image"]
+    split = {"columns": ["source", "driver"], "data": [[[source, source], driver]]}
+    assert served.post(json.dumps({"dataframe_split": split}).encode(), "application/json") == [two]
+
+
 def test_a_request_without_its_columns_is_an_error_of_the_client(served: Served) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
         served.ask({"source": served.text("source.jpg")})

@@ -42,6 +42,23 @@ def test_arrays_pictures_bytes_and_paths_give_the_same_face(model, tmp_path: Pat
     assert not np.array_equal(model.transfer(SOURCE, DRIVER, strength=1.5).image, made[0].image)
 
 
+def test_several_photos_of_a_person_and_another_size(model) -> None:
+    alone, both = model.transfer([SOURCE], DRIVER), model.transfer((SOURCE, photo(height=60)), DRIVER)
+    assert np.array_equal(alone.image, model.transfer(SOURCE, DRIVER).image)
+    assert not np.array_equal(both.image, alone.image)
+    red = photo()
+    red[red[..., 0] < 128] = (120, 10, 10)
+    without = model.transfer([SOURCE, red], DRIVER, output_size=96)
+    assert without.image.shape == (96, 96, 3)
+    assert without.notes[0].startswith("source 2 is left out: it seems to show somebody else")
+    assert both.notes == ()
+    blank = model.transfer([SOURCE, np.full((50, 60, 3), 240, np.uint8)], DRIVER)
+    assert blank.reason == "source 2: no face found: use a photo with one clearly visible face"
+    for wrong, told in (({"output_size": 32}, "64 to 1024"), ({"source": []}, "not of 0")):
+        with pytest.raises(SettingsError, match=told):
+            model.transfer(**{"source": SOURCE, "driver": DRIVER, **wrong})
+
+
 def test_a_picture_of_pillow_is_read_as_its_file_is(model) -> None:
     turned, clear = io.BytesIO(), io.BytesIO()
     exif = Image.Exif()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from mien.model.inference.face_keypoints import Keypoints
 from mien.model.inference.photo_pair import PhotoFace, PhotoPairs
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
+from mien.model.networks.config import GeneratorConfig
+from mien.model.networks.generator import build_generator
 from tests.dense_faces import dense_landmarks
 from tests.drawn_set import DETECTOR, SIDE_PX, small_generator
 
@@ -81,7 +84,7 @@ def test_both_heatmaps_are_drawn_from_dense_landmarks(
     assert np.array_equal(asked["source_heatmaps"], own["source_heatmaps"])
     assert asked["target_heatmaps"].mean() == pytest.approx(cached.mean(), rel=0.1)  # as many landmarks
     replace(pairs, generator=replace(trained, scheme="ibug68")).transfer(source, driver)
-    assert np.array_equal(given[-1]["source_heatmaps"][0], source.keypoints.common().heatmap(spec))
+    assert np.array_equal(given[-1]["source_heatmaps"][0, 0], source.keypoints.common().heatmap(spec))
     assert np.array_equal(given[-1]["target_points"], asked["target_points"])
 
 
@@ -99,6 +102,84 @@ def test_what_cannot_be_is_told(pairs: PhotoPairs) -> None:
         pairs.transfer(face, face, strength=2.0)
     with pytest.raises(ModelError, match="without a shape model"):
         pairs.transfer(face, face, RetargetSettings("shape_model"))
+
+
+def test_the_result_is_as_large_as_the_crop_or_as_asked(pairs: PhotoPairs) -> None:
+    crop_px = 2 * SIDE_PX
+    alignment = replace(pairs.generator.alignment, size_px=crop_px)
+    pairs = replace(pairs, generator=replace(pairs.generator, alignment=alignment))
+    assert pairs.generator.size_px == SIDE_PX
+    for asked, side_px, of_crop in (
+        (None, crop_px, crop_px),
+        (3 * SIDE_PX, 3 * SIDE_PX, 3 * SIDE_PX),
+        (80, 80, crop_px),
+    ):
+        sized = replace(pairs, size_px=asked)
+        source, driver = sized.face(photo()), sized.face(photo(height=70))
+        assert source is not None
+        assert driver is not None
+        assert len(source.crop) == of_crop
+        made = sized.transfer(source, driver)
+        assert made.image.shape == (side_px, side_px, 3)
+        assert made.judgement.sharpness_ratio is not None
+    for wrong in (63, 1025):
+        with pytest.raises(SettingsError, match=f"must lie in 64 to 1024 px, not {wrong}"):
+            replace(pairs, size_px=wrong)
+
+
+def test_further_photos_of_the_person_are_looked_at(pairs: PhotoPairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[np.ndarray, dict[str, Any]]] = []
+    generate = ExportedGenerator.generate
+
+    def seen(self: ExportedGenerator, sources: np.ndarray, **others: Any) -> np.ndarray:
+        given.append((sources, others))
+        return generate(self, sources, **others)
+
+    monkeypatch.setattr(ExportedGenerator, "generate", seen)
+    first, second, driver = (pairs.face(photo(height=height)) for height in (50, 60, 70))
+    assert first is not None
+    assert second is not None
+    assert driver is not None
+    alone, both, _ = (pairs.transfer(some, driver) for some in ([first], [first, second], [second, first]))
+    assert np.array_equal(alone.image, pairs.transfer(first, driver).image)
+    assert not np.array_equal(both.image, alone.image)
+    (_, of_one), (crops, of_two), (_, of_swapped), _ = given
+    assert np.array_equal(crops[0], [first.crop, second.crop])
+    assert of_two["source_heatmaps"].shape[:2] == of_two["source_points"].shape[:2] == (1, 2)
+    # What is asked for, and what the judge compares with, is the first photo's.
+    assert np.array_equal(of_two["target_points"], of_one["target_points"])
+    assert not np.array_equal(of_swapped["target_points"], of_one["target_points"])
+    with pytest.raises(SettingsError, match="1 to 8 photos of a person, not of 9"):
+        pairs.transfer([first] * 9, driver)
+    with pytest.raises(SettingsError, match="not of 0"):
+        pairs.transfer([], driver)
+
+
+def test_a_photo_of_somebody_else_is_left_out_and_told(pairs: PhotoPairs) -> None:
+    person, again = pairs.face(photo()), pairs.face(photo(height=60))
+    red = photo()
+    red[red[..., 0] < 128] = (120, 10, 10)
+    other = pairs.face(red)
+    assert person is not None
+    assert again is not None
+    assert other is not None
+    kept, lines = pairs.one_person([person, other, again], ["a.png", "b.png", "c.png"])
+    assert kept == [person, again]
+    (line,) = lines
+    assert line.startswith("b.png is left out: it seems to show somebody else (similarity 0.")
+    assert line.endswith("to a.png, 0.90 is one person)")
+    assert pairs.one_person([other], ["b.png"]) == ([other], [])
+
+
+def test_a_generator_that_takes_one_photo_gets_the_first(pairs: PhotoPairs) -> None:
+    residual = build_generator(GeneratorConfig(kind="residual", size_px=SIDE_PX, width=16, blocks=1)).eval()
+    takes_one = replace(pairs, generator=replace(pairs.generator, generator=residual))
+    first, second = takes_one.face(photo()), takes_one.face(photo(height=60))
+    assert first is not None
+    assert second is not None
+    kept, lines = takes_one.one_person([first, second], ["a.png", "b.png"])
+    assert kept == [first]
+    assert lines == ["the generator takes one photo of a person: a.png"]
 
 
 def jpeg(pixels: np.ndarray, times: int) -> bytes:

@@ -138,7 +138,30 @@ def test_the_answer_has_the_index_of_the_question_and_is_json_without_nan(served
         **dict.fromkeys(MEASURES),
         "accepted": False,
         "reason": "source: no face found: use a photo with one clearly visible face",
+        "note": None,
     }
+
+
+def test_a_source_may_be_several_photos_of_a_person(served: ServedGenerator) -> None:
+    red = photo()
+    red[red[..., 0] < 128] = (120, 10, 10)
+    second, stranger = encode_png(photo(height=60)), encode_png(red)
+    text = [base64.b64encode(data).decode() for data in (SOURCE, second)]
+    lists: list[Any] = [
+        SOURCE, [SOURCE], [SOURCE, second], text, np.array(text, object), (SOURCE, stranger), [SOURCE, BLANK],
+        [SOURCE, b"nothing"], [], [SOURCE] * 9,
+    ]  # fmt: skip
+    found = answer(served, source=lists, driver=[DRIVER] * len(lists))
+    images, reasons, notes = (found[name].tolist() for name in ("image", "reason", "note"))
+    assert images[0] == images[1] == images[5]
+    assert images[2] == images[3] == images[4] != images[0]
+    assert notes[5].startswith("source 2 is left out: it seems to show somebody else")
+    assert [note for n, note in enumerate(notes) if n != 5] == [None] * 9
+    assert reasons[6] == "source 2: no face found: use a photo with one clearly visible face"
+    assert reasons[7].startswith("source 2: not a picture")
+    assert reasons[8] == "a face is made of 1 to 8 photos of a person, not of 0"
+    assert reasons[9].endswith("not of 9")
+    assert images[6:] == [None] * 4
 
 
 def test_no_rows_give_none(served: ServedGenerator) -> None:

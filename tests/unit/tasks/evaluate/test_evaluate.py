@@ -17,7 +17,7 @@ from mien.tasks.evaluate.measure import Measured, MeasuredPair
 from mien.tasks.evaluate.pairs import asks_much, cross_person, same_person
 from mien.tasks.evaluate.results import Evaluation, EvaluationInputs, EvaluationPair
 from mien.tasks.evaluate.sheets import cross_person_sheets, same_person_sheets
-from mien.tasks.evaluate.summary import summarise
+from mien.tasks.evaluate.summary import summarise, summarise_sources
 from mien.tasks.generator.weights import RegisteredModel, short_name
 from mien.tasks.train.promote import Rival, as_text, decide_promotion, promotion_tags
 
@@ -191,6 +191,53 @@ def test_the_brief_table_has_a_line_for_each_chosen_measure_and_a_column_for_eac
     found = {row[0]: row[1:] for row in rows}
     assert found["one person: l1 ↓"] == ["0.2000", "0.2000", "0.3000", "0.2500", "0.4000"]
     assert found["two people: reached"][0] == "0.300"
+
+
+SEVERAL = L1 | {"sources_2": [0.1, 0.1, 0.1, 0.1, 0.2, 0.2], "sources_4": [0.1] * 6, "sources_8": [0.1] * 6}
+
+
+def _measured_from_several() -> list[MeasuredPair]:
+    """Of the six pairs, four were also made from several photos."""
+    measured = _same_pairs(SEVERAL)
+    for row in measured[4:]:
+        for count in (2, 4, 8):
+            del row.methods[f"sources_{count}"]
+    return measured
+
+
+def test_results_from_several_photos_stand_beside_those_from_one_on_the_same_pairs() -> None:
+    measured = _measured_from_several()
+    several = summarise_sources("val", measured, seed=0)
+    assert several is not None
+    assert (several.pairs, several.people, several.group) == (4, 2, "val_sources")
+    means = {method: found["l1"].value for method, found in several.means.items()}
+    assert (means["generated"], means["sources_2"], means["sources_4"]) == pytest.approx((0.15, 0.1, 0.1))
+    assert several.ratios["sources_4"]["l1"] == pytest.approx(0.1 / 0.25)
+    assert summarise_sources("val", _same_pairs(L1), seed=0) is None
+    # What is said of results from one photo is said of all pairs, and of nothing else.
+    assert summarise("val", "same", measured, seed=0) == summarise("val", "same", _same_pairs(L1), seed=0)
+
+
+def test_the_number_of_photos_is_told_in_tables_metrics_and_json() -> None:
+    several = summarise_sources("val", _measured_from_several(), seed=0)
+    assert several is not None
+    evaluation = replace(_evaluation(), several=(several,))
+    metrics = evaluation.metrics()
+    assert metrics["val_sources/generated.l1"] == pytest.approx(0.15)
+    assert metrics["val_sources/sources_4.l1"] == pytest.approx(0.1)
+    assert metrics["val_sources_details/sources_4_to_spline.l1"] == pytest.approx(0.4)
+    assert metrics["val/generated.l1"] == pytest.approx(0.2)
+    text = as_table(evaluation)
+    about = "val, one person, from several photos: 4 pairs, 2 people"
+    whole, ratios = (part.split("\n\n")[1].splitlines() for part in text.split(f"**{about}; ")[1:])
+    head = [cell.strip() for cell in whole[0].strip("|").split("|")]
+    assert head == ["", "1 photo", "2 photos", "4 photos", "8 photos"]
+    shown = [cell.strip() for cell in ratios[2].strip("|").split("|")]
+    assert shown == ["l1 ↓", "×0.600", "×0.400", "×0.400", "×0.400"]
+    brief = as_brief(evaluation).split("**val, one person, from several photos: 4 pairs**")[1]
+    values = ["0.1500", "0.1000", "0.1000", "0.1000"]
+    assert ["l1 ↓", *values] in [[cell.strip() for cell in row.strip("|").split("|")] for row in brief.splitlines()]
+    assert json.loads(as_json(evaluation))["several"][0]["means"]["sources_8"]["l1"]["value"] == pytest.approx(0.1)
 
 
 def test_json_is_plain_json() -> None:

@@ -56,20 +56,20 @@ def test_limits_are_found_once_and_stay_while_the_set_grows(
     assert set_gate(root, tables, SIDE_PX) == first
     assert calibrated == ["drawn"]
     assert first is not None
-    keep_gate(root, "drawn", replace(first, faces=9, limits=first.limits | {"max_texture_error": 0.5}))
+    keep_gate(root, "drawn", replace(first, faces=9, limits=first.limits | {"max_texture_error": 0.5}), SIDE_PX)
     assert set_gate(root, tables, SIDE_PX) != first  # 16 faces are fewer than twice 9
-    keep_gate(root, "drawn", replace(first, faces=8))
+    keep_gate(root, "drawn", replace(first, faces=8), SIDE_PX)
     assert set_gate(root, tables, SIDE_PX) == first
     assert calibrated == ["drawn", "drawn"]
 
 
 def test_a_job_says_where_the_embedder_cannot_tell_people_apart(root: Root, tables: FaceTables) -> None:
-    assert gate_doubts(root, "drawn") == ()  # not calibrated
+    assert gate_doubts(root, "drawn", SIDE_PX) == ()  # not calibrated
     found = replace(calibrate(root, tables), limits={"min_identity_similarity": 0.5}, confused=0)
-    keep_gate(root, "drawn", replace(found, different_people=[0.1] * 96 + [0.6] * 4))
-    assert gate_doubts(root, "drawn") == ()
-    keep_gate(root, "drawn", replace(found, different_people=[0.1] * 80 + [0.6] * 20, confused=1))
-    strangers, confused = gate_doubts(root, "drawn")
+    keep_gate(root, "drawn", replace(found, different_people=[0.1] * 96 + [0.6] * 4), SIDE_PX)
+    assert gate_doubts(root, "drawn", SIDE_PX) == ()
+    keep_gate(root, "drawn", replace(found, different_people=[0.1] * 80 + [0.6] * 20, confused=1), SIDE_PX)
+    strangers, confused = gate_doubts(root, "drawn", SIDE_PX)
     assert strangers.startswith("20% of the photos of other people of drawn are as similar as photos of one person")
     assert confused.startswith("the embedder cannot tell 1 pair of people of drawn apart")
 
@@ -77,7 +77,7 @@ def test_a_job_says_where_the_embedder_cannot_tell_people_apart(root: Root, tabl
 def test_another_judge_has_other_limits(root: Root, tables: FaceTables, calibrated: list[str]) -> None:
     first = set_gate(root, tables, SIDE_PX)
     assert first is not None
-    keep_gate(root, "drawn", replace(first, detector="another"))
+    keep_gate(root, "drawn", replace(first, detector="another"), SIDE_PX)
     assert set_gate(root, tables, SIDE_PX) == first
     assert len(calibrated) == 2
 
@@ -86,7 +86,7 @@ def test_a_limit_that_is_asked_for_wins_over_the_calibrated_one(root: Root, tabl
     asked = GateSettings(min_identity_similarity=0.1, min_detector_score=0.5)
     found = gate_for(root, tables, None, asked, SIDE_PX)
     assert (found.min_identity_similarity, found.min_detector_score) == (0.1, 0.5)
-    assert found.max_texture_error == named_gate(root, "drawn").limits["max_texture_error"]
+    assert found.max_texture_error == named_gate(root, "drawn", SIDE_PX).limits["max_texture_error"]
     assert gate_for(root, tables, "drawn", asked, SIDE_PX) == found
 
 
@@ -111,8 +111,8 @@ def test_a_set_that_was_named_and_not_calibrated_is_an_error(root: Root, tables:
 @pytest.mark.parametrize("content", [b"{", b'{"limits": {"no_limit": 1.0}}', b"[]"])
 def test_a_damaged_file_is_told_in_one_line(root: Root, tables: FaceTables, content: bytes) -> None:
     root.write_bytes("gates/drawn.json", content)
-    with pytest.raises(UsageError, match=r"drawn\.json is damaged \(.*\): run mien calibrate again"):
-        named_gate(root, "drawn")
+    with pytest.raises(UsageError, match=r"drawn\.json is damaged \(.*\): run mien calibrate"):
+        named_gate(root, "drawn", SIDE_PX)
 
 
 @pytest.mark.parametrize("limits", [{"no_limit": 1.0}, {"max_texture_error": -1.0}])
@@ -120,8 +120,33 @@ def test_limits_that_are_none_are_told_where_they_were_named_and_found_anew_else
     root: Root, tables: FaceTables, limits: dict[str, float], caplog: pytest.LogCaptureFixture
 ) -> None:
     good = calibrate(root, tables, size_px=SIDE_PX)
-    keep_gate(root, "drawn", replace(good, limits=limits))
-    with pytest.raises(UsageError, match=r"drawn\.json is damaged \(.*\): run mien calibrate again"):
-        named_gate(root, "drawn")
+    keep_gate(root, "drawn", replace(good, limits=limits), SIDE_PX)
+    with pytest.raises(UsageError, match=r"drawn\.json is damaged \(.*\): run mien calibrate"):
+        named_gate(root, "drawn", SIDE_PX)
     assert set_gate(root, tables, SIDE_PX) == good
     assert "is damaged" in caplog.text
+
+
+def test_each_side_of_the_faces_has_limits_of_its_own(root: Root, tables: FaceTables, calibrated: list[str]) -> None:
+    own, larger = set_gate(root, tables, SIDE_PX), set_gate(root, tables, 2 * SIDE_PX)
+    assert own is not None
+    assert larger is not None
+    assert (own.size_px, larger.size_px) == (SIDE_PX, 2 * SIDE_PX)
+    assert own.limits != larger.limits
+    assert set_gate(root, tables, SIDE_PX) == own == named_gate(root, "drawn", SIDE_PX)
+    assert set_gate(root, tables, 2 * SIDE_PX) == larger == named_gate(root, "drawn", 2 * SIDE_PX)
+    assert calibrated == ["drawn"] * 2
+    told = r"at 64 px, and the faces are to have 96: run mien calibrate .* --output-size 96"
+    with pytest.raises(UsageError, match=told):
+        named_gate(root, "drawn", 96)
+
+
+def test_limits_that_were_kept_for_another_side_are_found_anew(
+    root: Root, tables: FaceTables, calibrated: list[str]
+) -> None:
+    of_before = calibrate(root, tables, size_px=2 * SIDE_PX)
+    keep_gate(root, "drawn", of_before, 2 * SIDE_PX)  # as earlier versions kept them: at the generator's side
+    found = set_gate(root, tables, SIDE_PX)
+    assert found is not None
+    assert found.size_px == SIDE_PX
+    assert calibrated == ["drawn"]

@@ -21,7 +21,13 @@ from mien.tasks.generator.weights import RegisteredModel, keep_model
 from mien.tasks.sets.faces import FaceTables
 from mien.tasks.transfer.batches import BATCH
 from mien.tasks.transfer.generate import PairGenerator
-from mien.tasks.transfer.settings import OutputSettings, TransferSettings, settings_fingerprint
+from mien.tasks.transfer.settings import (
+    OutputSettings,
+    TransferSettings,
+    decisive,
+    settings_fingerprint,
+    settings_of,
+)
 from tests.drawn_set import DETECTOR, SIDE_PX, drawn_set, small_generator
 
 
@@ -61,6 +67,29 @@ def test_a_face_does_not_depend_on_those_that_it_is_made_with(making: PairGenera
     assert len({row["sha256"] for row in together}) == len(PAIRS)
     assert len({row["output_id"] for row in together}) == len(PAIRS)
     assert all(decode_rgb(row["image"]).shape == (SIDE_PX, SIDE_PX, 3) for row in together)
+
+
+def test_faces_of_another_side_are_judged_at_it_and_have_a_fingerprint_of_their_own(making: PairGenerator) -> None:
+    large = PairGenerator(making.root, replace(making.settings, output=OutputSettings(keep_rejected=True, size_px=160)))
+    assert large.made_with != making.made_with
+    rows = list(large.rows(PAIRS[:2]))
+    assert all(decode_rgb(row["image"]).shape == (160, 160, 3) for row in rows)
+    assert list(large.rows(PAIRS[1:2])) == rows[1:]
+    batch = large.batch([PAIRS[0]], large.faces([PAIRS[0]]))
+    assert batch.targets[0].source is not None
+    own = making.batch([PAIRS[0]], making.faces([PAIRS[0]])).targets[0].source
+    assert own is not None
+    # The source is looked at at the side of the results: the finest detail of both is compared like with like.
+    assert batch.targets[0].source.look.bands[0] != own.look.bands[0]
+
+
+def test_settings_of_an_earlier_version_have_the_side_of_the_generator(making: PairGenerator) -> None:
+    kept = decisive(making.settings)
+    del kept["output"]["size_px"]
+    read = settings_of({"settings": kept})
+    assert read.output.size_px is None
+    assert PairGenerator(making.root, read).size_px == making.generator.size_px
+    assert settings_of({"settings": decisive(making.settings)}).output == making.settings.output
 
 
 def test_the_rows_are_rows_of_the_table(making: PairGenerator) -> None:

@@ -34,7 +34,7 @@ def transfer(photos: tuple[Path, Path], out: str) -> None:
     root = Root(str(photos[0].parent / "root"))
     sha256 = keep_model(root, small_generator(photos[0].parent / "trained"))
     registered = RegisteredModel("models:/g/1", "run", sha256, False)
-    transfer_photos(root, registered, *map(str, photos), out, DETECTOR, RetargetSettings())
+    transfer_photos(root, registered, [str(photos[0])], str(photos[1]), out, DETECTOR, RetargetSettings())
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,40 @@ def test_the_suffix_says_what_is_written(photos: tuple[Path, Path], out: str, ki
     assert read_provenance(Path(out).read_bytes())["generator"] == "models:/g/1"
 
 
+def test_further_photos_and_another_size_reach_the_file(photos: tuple[Path, Path]) -> None:
+    red = np.full((96, 96, 3), 240, np.uint8)
+    red[20:70, 25:75] = (120, 10, 10)
+    Path("red.png").write_bytes(encode_png(red))
+    root = Root(str(photos[0].parent / "root"))
+    registered = RegisteredModel("models:/g/1", "run", keep_model(root, small_generator(Path("trained"))), False)
+    person = [*map(str, photos), "red.png"]
+    judged, left_out = transfer_photos(
+        root, registered, person, str(photos[1]), "o.png", DETECTOR, RetargetSettings(), 128
+    )
+    assert judged.identity_similarity is not None
+    assert [line.partition(":")[0] for line in left_out] == ["red.png is left out"]
+    with Image.open("o.png") as image:
+        assert image.size == (128, 128)
+    with pytest.raises(UsageError, match="itself: name another file to write"):
+        transfer_photos(root, registered, person, person[1], "red.png", DETECTOR, RetargetSettings())
+
+
+def test_too_many_photos_are_told_before_anything_starts(photos: tuple[Path, Path]) -> None:
+    first, second = map(str, photos)
+    given = {"source": first, "driver": second, "out": "o.png", "faces": DETECTOR, "device": "cpu"}
+    check_arguments(**given, sources=[second] * 7)
+    with pytest.raises(UsageError, match="1 to 8 photos of a person, not of 9"):
+        check_arguments(**given, sources=[second] * 8)
+    with pytest.raises(UsageError, match="itself: name another file to write"):
+        check_arguments(**given | {"out": "link.png"}, sources=[first])
+
+
 @pytest.mark.parametrize("out", ["o.gif", "o", "o.png/", "png", ".png", "x.png/o", "o.png "])
 def test_another_suffix_is_told_before_anything_starts(photos: tuple[Path, Path], out: str) -> None:
     with pytest.raises(UsageError, match=r"does not say what to write: end it in \.png, \.jpg, \.webp, \.jpeg"):
-        check_arguments(source=str(photos[0]), driver=str(photos[1]), out=out, faces=DETECTOR, device="cpu")
+        check_arguments(
+            source=str(photos[0]), driver=str(photos[1]), out=out, sources=None, faces=DETECTOR, device="cpu"
+        )
 
 
 @pytest.mark.parametrize("out", ["a.png", "b.png", "./x/../a.png", "link.png"])
@@ -60,7 +90,9 @@ def test_no_photo_is_written_over(photos: tuple[Path, Path], out: str) -> None:
     (photos[0].parent / "x").mkdir()
     before = [photo.read_bytes() for photo in photos]
     with pytest.raises(UsageError, match="itself: name another file to write"):
-        check_arguments(source=str(photos[0]), driver=str(photos[1]), out=out, faces=DETECTOR, device="cpu")
+        check_arguments(
+            source=str(photos[0]), driver=str(photos[1]), out=out, sources=None, faces=DETECTOR, device="cpu"
+        )
     with pytest.raises(UsageError, match="itself: name another file to write"):
         transfer(photos, out)
     assert [photo.read_bytes() for photo in photos] == before
