@@ -64,6 +64,15 @@ class ExportedGenerator:
         return self.generator.config.size_px
 
     @property
+    def combines(self) -> bool:
+        """Whether it is to be given several photos of a person: its kind looks at them, and its training had several.
+
+        A generator that only ever saw one photo puts out the mean of several, which is soft.
+        """
+        trained = self.provenance.get("settings")
+        return self.generator.COMBINES and (trained is None or trained.get("max_sources", 1) > 1)
+
+    @property
     def trained_with(self) -> str:
         """The detector that found the training faces; generators that do not say so were trained with dlib."""
         return str(self.provenance.get("faces") or "dlib")

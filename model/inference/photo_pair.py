@@ -110,10 +110,10 @@ class PhotoPairs:
     def one_person(self, faces: Sequence[PhotoFace], names: Sequence[str]) -> tuple[list[PhotoFace], list[str]]:
         """The faces that show the person of the first, and a line on each that is left out.
 
-        Whether a photo shows somebody else the detector's embedding tells. A generator of a kind that takes one photo
-        gets the first alone.
+        Whether a photo shows somebody else the detector's embedding tells. A generator that takes one photo, or has
+        learnt from one, gets the first alone.
         """
-        if len(faces) > 1 and not self.generator.generator.COMBINES:
+        if len(faces) > 1 and not self.generator.combines:
             return [faces[0]], [f"the generator takes one photo of a person: {names[0]}"]
         first, enough = faces[0], self.detector.same_person_similarity
         kept, lines = [first], list[str]()

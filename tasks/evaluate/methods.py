@@ -91,7 +91,7 @@ def make_pictures(
     results = {
         method: generator.generate(**vars(given[method]), side_px=side_px) for method, generator in generators.items()
     }
-    if evaluated.generator.COMBINES and any(pair.others for pair in pairs):
+    if evaluated.combines and any(pair.others for pair in pairs):
         how = HeatmapsFor.of(root, evaluated, inputs.sets)
         for count in several:
             more = [[(faces[face_id], faces[p.target]) for face_id in p.others[: count - 1]] for p in pairs]

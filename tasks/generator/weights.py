@@ -89,8 +89,8 @@ def loaded_anew(root: Root, sha256: str, compute: Compute) -> ExportedGenerator:
 
 
 def sources_of(root: Root, registered: RegisteredModel, asked: int) -> int:
-    """How many photos of a person a generator is to be given: those asked for, or one where it looks at no more."""
-    return asked if load_model(root, registered.sha256).generator.COMBINES else 1
+    """How many photos of a person a generator is to be given: those asked for, or one where it has learnt from one."""
+    return asked if load_model(root, registered.sha256).combines else 1
 
 
 def provenance_of(root: Root, sha256: str) -> dict[str, Any]:

@@ -183,3 +183,12 @@ def test_a_missing_file_is_named(saved: ExportedGenerator, tmp_path: Path, missi
     (tmp_path / missing).unlink()
     with pytest.raises(WeightsError, match=missing):
         ExportedGenerator.load(tmp_path)
+
+
+def test_several_photos_are_for_generators_that_learnt_from_several(saved: ExportedGenerator) -> None:
+    assert saved.combines  # nothing is said of a training
+    assert replace(saved, provenance={"settings": {"max_sources": 4}}).combines
+    assert not replace(saved, provenance={"settings": {"max_sources": 1}}).combines
+    assert not replace(saved, provenance={"settings": {"steps": 800}}).combines  # of versions before
+    residual = build_generator(GeneratorConfig(kind="residual", size_px=64, width=16, blocks=1))
+    assert not replace(saved, generator=residual).combines
