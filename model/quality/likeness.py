@@ -19,7 +19,7 @@ REGIONS: tuple[SharpRegion, ...] = get_args(SharpRegion)
 
 _LEVELS = 3
 _NOISE = 0.5
-"""Energy, in squared grey levels, that a band has from rounding alone: the ratio of two bands of nothing is 1."""
+"""Energy, in squared units, that a band has from rounding alone: the ratio of two bands of nothing is 1."""
 _OUTLINE = slice(0, 27)
 _BOXES: dict[SharpRegion, tuple[slice, ...]] = {"mouth": (slice(48, 68),), "eyes": (slice(36, 42), slice(42, 48))}
 _GROWTH: dict[SharpRegion, float] = {"mouth": 0.25, "eyes": 0.4}
@@ -33,7 +33,9 @@ class Look:
     detail: dict[SharpRegion, float]
     """Variance of the Laplacian over the variance of the grey values (Pech-Pacheco et al. 2000), by region."""
     bands: Float[np.ndarray, " bands"]
-    """Mean squares of the Haar wavelet's bands inside the face's outline, finest first, in squared grey levels."""
+    """Mean squares of the Haar wavelet's bands inside the face's outline, finest first: of the grey values in squared
+    grey levels, then of the colours, a* and b* together, in squared units of CIE L*a*b*. A checkered face may differ
+    from a photo in its colours alone."""
     contrast: float
     """Standard deviation of the grey values inside the outline."""
     lab: Float[np.ndarray, " 3"]
@@ -61,9 +63,10 @@ def look_at(picture: UInt8[np.ndarray, "side side 3"], points: Float[np.ndarray,
     laplacian = cv2.Laplacian(grey, cv2.CV_64F)
     face = masks["face"]
     lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    colours = np.sum([_bands(lab[..., channel].astype(np.float64), face) for channel in (1, 2)], axis=0)
     return Look(
         {region: _detail(grey, laplacian, mask) for region, mask in masks.items()},
-        _bands(grey.astype(np.float64), face),
+        np.concatenate([_bands(grey.astype(np.float64), face), colours]),
         float(grey[face].std()) if face.any() else 0.0,
         lab[face].mean(0).astype(np.float64) if face.any() else np.zeros(3),
     )

@@ -82,6 +82,12 @@ def washed_out(image: np.ndarray) -> np.ndarray:
     return np.clip(faded, 0, 255).astype(np.uint8)
 
 
+def colour_checkered(image: np.ndarray) -> np.ndarray:
+    """Red and green change by turns from pixel to pixel, the brightness does not: what an early generator draws."""
+    checker = ((np.indices(image.shape[:2]).sum(0) % 2) * 2 - 1)[..., None]
+    return np.clip(image + checker * np.array([24.0, -12.3, 0.0]), 0, 255).astype(np.uint8)
+
+
 def test_a_copy_and_what_is_made_of_it_are_rejected(detector: DlibDetector, three: tuple[Face, Face, Face]) -> None:
     source, shown, driver = three
     copy = judged(detector, source.crop, source, shown.points, driver)
@@ -96,6 +102,7 @@ def test_a_copy_and_what_is_made_of_it_are_rejected(detector: DlibDetector, thre
     [
         (lambda image: cv2.GaussianBlur(image, (0, 0), 1.5), "sharpness of the face"),
         (washed_out, "sharpness of the face"),
+        (colour_checkered, "texture error"),
         (lambda image: np.clip(image.astype(int) * [1.0, 0.6, 0.5], 0, 255).astype(np.uint8), "colour difference"),
     ],
 )

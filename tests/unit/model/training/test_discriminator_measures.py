@@ -23,7 +23,7 @@ from mien.model.training.settings import AugmentationSettings
 from tests.drawn_faces import dense_faces, drawn_faces
 
 FACES = drawn_faces(people=4, each=3)
-PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class KnowsTheBorder(IdentityDiscriminator):

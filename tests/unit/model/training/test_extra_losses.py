@@ -92,6 +92,6 @@ def test_identity_loss_is_the_squared_distance() -> None:
 
 
 def test_the_applications_weights_leave_all_additions_out() -> None:
-    assert (PATENT.gan, PATENT.l1) == (0.5, 1.0)
-    assert all(v == 0 for name, v in vars(PATENT).items() if name not in ("gan", "l1"))
+    assert (PATENT.gan, PATENT.l1, PATENT.cross_expression) == (0.5, 1.0, PATENT.gan)
+    assert all(v == 0 for name, v in vars(PATENT).items() if name not in ("gan", "l1", "cross_expression"))
     assert all(v > 0 for v in vars(LossWeights()).values())
