@@ -45,7 +45,7 @@ from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.expression.strength_range import Strength
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
-from mien.model.source_choice import SourceChoice
+from mien.model.source_choice import MAX_SOURCES, SourceChoice
 from mien.storage import Root, read_manifest, read_text, set_version, write_set
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
@@ -168,8 +168,8 @@ def augment_faces(
         max_pose_difference: Degrees between the head poses of source and driver; any if empty.
         source: Which photo of a person is shown: nearest takes the one whose landmarks are nearest to those that are
             asked for, turns uses all equally often, one the same always.
-        sources: Photos of the person that a face is made from at most: that one, and those that are nearest to what is
-            asked for.
+        sources: Photos of the person that a planned face is made from at most: that one, and those that are nearest to
+            what is asked for. More of them come nearer to it, and are softer.
         pairs: CSV with the columns identity_image,expression_image: generate exactly these, in that order. Columns
             identity_image_2, identity_image_3, … take further photos of the person.
         seed: Another seed, another plan.
@@ -226,7 +226,8 @@ def augment_faces(
     registered = None if dry_run else fetch_model(opened_root, model)
     if registered is not None and commercial:
         check_generator(opened_root, registered)
-    most_sources = sources if registered is None else sources_of(opened_root, registered, sources)
+    named = sources if listed is None else MAX_SOURCES  # a list says itself what each face is made from
+    most_sources = named if registered is None else sources_of(opened_root, registered, named)
 
     # Plan pairs
     last = None if remake else former_job(opened_root, name)
@@ -235,7 +236,7 @@ def augment_faces(
     plan = (
         make_plan(opened_root, people, drivers, planning, None if last is None else last.plan(opened_root))
         if listed is None
-        else read_list(opened_root, people, drivers, listed, seed, sources)
+        else read_list(opened_root, people, drivers, listed, seed, named)
     )
     if registered is not None and isinstance(plan, PairList):
         check_sources(plan, registered.uri, most_sources)

@@ -126,8 +126,8 @@ CHAMPION = "models:/mien-generator@champion"
 """The generator that is used where none is named."""
 ALL_PARTS = ",".join(PARTS)
 """The parts of an expression that are taken where none is named."""
-SOURCES = 4
-"""Photos of a person that a face is made from where nothing else is asked for."""
+SOURCES = 1
+"""Photos of a person that a face is made from where nothing else is asked for; decision 24 says why no more."""
 SOURCE: SourceChoice = "nearest"
 """Which photo of a person is shown where nothing else is asked for."""
 ROOT = "./data"

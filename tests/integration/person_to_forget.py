@@ -73,6 +73,7 @@ def fill(root: Path, photos: Path, outside: Path) -> None:
             root=str(root),
             per_identity=2,
             candidates=2,
+            sources=4,
             keep_rejected=True,
             workers=1,
             settings=UNJUDGED,
