@@ -236,7 +236,7 @@ def augment_faces(
     plan = (
         make_plan(opened_root, people, drivers, planning, None if last is None else last.plan(opened_root))
         if listed is None
-        else read_list(opened_root, people, drivers, listed, seed, named)
+        else read_list(opened_root, people, drivers, listed, seed)
     )
     if registered is not None and isinstance(plan, PairList):
         check_sources(plan, registered.uri, most_sources)

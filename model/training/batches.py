@@ -101,7 +101,8 @@ class Origin(NamedTuple):
 
     photos: Int[np.ndarray, " batch"]
     """Rows of the photos that the discriminators take for real: the targets, or the sources where there are none."""
-    sources: Int[np.ndarray, " batch"]
+    sources: Int[np.ndarray, "batch sources"]
+    """Rows of their sources; the first one fills up."""
     changes: Changes
     """Of the pairs, by augmentation."""
 
@@ -117,16 +118,6 @@ class PairBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
     origin: Origin
 
-    @property
-    def source(self) -> Float[Tensor, "batch 3 size size"]:
-        """The first I_s, in [-1, 1]."""
-        return self.sources.photo
-
-    @property
-    def source_keypoints(self) -> KeypointInfo:
-        """Of the first."""
-        return self.sources.keypoints
-
 
 class CrossBatch(NamedTuple):
     """Photos of people, and for each the expression of another person, retargeted. No photo shows the result."""
@@ -137,16 +128,6 @@ class CrossBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
     """Of the sources."""
     origin: Origin
-
-    @property
-    def source(self) -> Float[Tensor, "batch 3 size size"]:
-        """The first I_s, in [-1, 1]."""
-        return self.sources.photo
-
-    @property
-    def source_keypoints(self) -> KeypointInfo:
-        """Of the first."""
-        return self.sources.keypoints
 
 
 def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
@@ -221,7 +202,7 @@ class PairSampler:
             changes.photos(self.faces.photos(target, device)),
             changes.keypoints(self.faces.keypoints(target, device)),
             torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
-            Origin(target, source, changes),
+            Origin(target, named, changes),
         )
 
     def draw_cross(self, count: int, device: torch.device | str, sources: int = 1) -> CrossBatch:
@@ -237,7 +218,7 @@ class PairSampler:
             changes.sources(self.faces.sources(named, device, present)),
             changes.keypoints(keypoints),
             torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
-            Origin(source, source, changes),
+            Origin(source, named, changes),
         )
 
     def _with_others(

@@ -41,10 +41,10 @@ class Beside(NamedTuple):
 
 def draw_beside(sampler: PairSampler, batch: PairBatch | CrossBatch, settings: TrainSettings) -> Beside:
     """Drawn by the sampler's random generator, on the device of the batch."""
-    device, origin, wanted = batch.source.device, batch.origin, settings.discriminators
-    others = batch.source
+    device, origin, wanted = batch.sources.photo.device, batch.origin, settings.discriminators
+    others = batch.sources.photo
     if wanted.own_augmentation or wanted.third_photo:
-        rows = _third_photos(sampler, origin) if wanted.third_photo else origin.sources
+        rows = _third_photos(sampler, origin) if wanted.third_photo else origin.sources[:, 0]
         changes = origin.changes
         if wanted.own_augmentation:
             changes = draw_changes(sampler.augmentation, len(rows), sampler.random, device)
@@ -58,13 +58,13 @@ def draw_beside(sampler: PairSampler, batch: PairBatch | CrossBatch, settings: T
 
 
 def _third_photos(sampler: PairSampler, origin: Origin) -> Int[np.ndarray, " batch"]:
-    """A photo of each person that is neither the source nor the target; the source where there is none."""
-    people = dict(enumerate(usable_people(sampler.faces.identities)))
-    rows_of = {int(sampler.faces.identities[rows[0]]): rows for rows in people.values()}
-    out = origin.sources.copy()
-    for n, (photo, source) in enumerate(zip(origin.photos.tolist(), origin.sources.tolist(), strict=True)):
-        left = [row for row in rows_of[int(sampler.faces.identities[photo])].tolist() if row not in (photo, source)]
-        if left:
+    """A photo of each person that is neither the target nor a source; the first source where there is none."""
+    identities = sampler.faces.identities
+    rows_of = {int(identities[rows[0]]): rows for rows in usable_people(identities)}
+    out = origin.sources[:, 0].copy()
+    for n, (photo, sources) in enumerate(zip(origin.photos, origin.sources, strict=True)):
+        left = np.setdiff1d(rows_of[int(identities[photo])], [photo, *sources])
+        if len(left):
             out[n] = sampler.random.choice(left)
     return out
 

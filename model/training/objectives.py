@@ -53,7 +53,7 @@ def pretraining_terms(networks: Networks, batch: PairBatch, beside: Beside, sett
     shape = (len(first), len(second), -1)
     logits = identity.judge(first[:, None].expand(shape), second[None].expand(shape))
     same = batch.identities[:, None] == batch.identities[None]
-    own, others = batch.target_keypoints, (batch.source_keypoints, batch.target_keypoints.rolled())
+    own, others = batch.target_keypoints, (batch.sources.keypoints, batch.target_keypoints.rolled())
     false = torch.cat([expression(batch.target, other) for other in others])
     matched = expression(batch.target, own)
     terms = {
@@ -61,7 +61,7 @@ def pretraining_terms(networks: Networks, batch: PairBatch, beside: Beside, sett
         "pretrain_expression": losses.pretraining_loss(matched, false, loss),
     }
     if settings.discriminators.swapped:
-        own_faces = (batch.source, batch.source_keypoints)
+        own_faces = (batch.sources.photo, batch.sources.keypoints)
         terms["pretrain_swapped"] = _swapped_term(
             networks, (batch.target, own), own_faces, batch.identities, second, loss
         )
@@ -107,8 +107,10 @@ def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -
 def adversarial_terms(networks: Networks, batch: PairBatch, beside: Beside, settings: TrainSettings) -> Terms:
     """Of all three networks. One pass through the discriminators serves both sides of the game."""
     made = networks.generator(batch.sources, batch.target_keypoints, batch.target.shape[-1])
-    shown = _Shown(batch.target, batch.target_keypoints, (batch.source, batch.source_keypoints), batch.identities)
-    literal = batch.source if settings.expression_real_pair == "literal" else None
+    shown = _Shown(
+        batch.target, batch.target_keypoints, (batch.sources.photo, batch.sources.keypoints), batch.identities
+    )
+    literal = batch.sources.photo if settings.expression_real_pair == "literal" else None
     judged = _judged(networks, shown, (made.image, batch.target_keypoints), beside, settings, literal)
     terms = _likeness_terms(networks, made, batch, settings)
     terms |= {
@@ -128,9 +130,9 @@ def cross_terms(networks: Networks, batch: CrossBatch, beside: Beside, settings:
     """For another person's expression. There is no photo of the result, so both discriminators and the embedder judge
     it, and the way back to the source. The real pairs of the discriminators are of the source photo."""
     weights, loss = settings.weights, settings.gan_loss
-    made = networks.generator(batch.sources, batch.target_keypoints, batch.source.shape[-1])
-    own = batch.source, batch.source_keypoints
-    shown = _Shown(batch.source, batch.source_keypoints, own, batch.identities)
+    made = networks.generator(batch.sources, batch.target_keypoints, batch.sources.photo.shape[-1])
+    own = batch.sources.photo, batch.sources.keypoints
+    shown = _Shown(batch.sources.photo, batch.sources.keypoints, own, batch.identities)
     judged = _judged(networks, shown, (made.image, batch.target_keypoints), beside, settings)
     terms = {
         "cross_identity": losses.generator_identity_loss(judged.identity, loss),
@@ -138,10 +140,10 @@ def cross_terms(networks: Networks, batch: CrossBatch, beside: Beside, settings:
     }
     if weights.cycle:
         way_back = Sources.single(made.image, batch.target_keypoints)
-        back = networks.generator(way_back, batch.source_keypoints, batch.source.shape[-1])
-        terms["cross_cycle"] = losses.reconstruction_loss(batch.source, back.image)
+        back = networks.generator(way_back, batch.sources.keypoints, batch.sources.photo.shape[-1])
+        terms["cross_cycle"] = losses.reconstruction_loss(batch.sources.photo, back.image)
     if networks.embedder is not None and weights.identity and weights.cross_embedding:
-        faces = (batch.source, batch.source_keypoints.points), (made.image, batch.target_keypoints.points)
+        faces = (batch.sources.photo, batch.sources.keypoints.points), (made.image, batch.target_keypoints.points)
         terms["cross_embedding"] = _embedding_term(networks.embedder, *faces, settings.identity_share)
     if made.motion is not None and weights.smoothness:
         terms["cross_smoothness"] = _variation(made.motion, batch.sources)

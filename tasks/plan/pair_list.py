@@ -19,6 +19,7 @@ from functools import partial
 import pyarrow as pa
 
 from mien.model.pair_planning import planned_pair
+from mien.model.source_choice import MAX_SOURCES
 from mien.storage import Root
 from mien.storage.rows import PairRow
 from mien.storage.schemas import PAIRS
@@ -61,10 +62,8 @@ class _Line:
     further: tuple[str, ...]
 
 
-def read_list(
-    root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int, max_sources: int = 1
-) -> PairList:
-    """The pairs of a CSV list of images, each with at most `max_sources` sources.
+def read_list(root: Root, identities: FaceTables, expressions: FaceTables, csv_text: str, seed: int) -> PairList:
+    """The pairs of a CSV list of images, each with at most 16 sources.
 
     Raises:
         UsageError: a column is missing, an image is not of the set, or a line names a source twice or too many.
@@ -72,8 +71,11 @@ def read_list(
     sources, drivers = listed_faces(root, identities), listed_faces(root, expressions)
     rows: list[PairRow] = []
     for line in _csv_lines(csv_text):
+        if 1 + len(line.further) > MAX_SOURCES:
+            told = f"names {1 + len(line.further)} sources: a face is made from at most {MAX_SOURCES}"
+            raise UsageError(f"line {line.number} of the list of pairs {told}")
         shown = [sources.of(uri, line.number) for uri in (line.source, *line.further)]
-        _check_line(shown, line, max_sources)
+        _check_line(shown, line)
         rows.append(_listed_row(shown, drivers.of(line.driver, line.number), seed))
     return PairList(rows)
 
@@ -103,11 +105,7 @@ def _csv_lines(text: str) -> Iterator[_Line]:
         yield _Line(reader.line_num, source, driver, further)
 
 
-def _check_line(shown: Sequence[ListedFace], line: _Line, max_sources: int) -> None:
-    if len(shown) > max_sources:
-        raise UsageError(
-            f"line {line.number} of the list of pairs names {len(shown)} sources: --sources {len(shown)} allows them"
-        )
+def _check_line(shown: Sequence[ListedFace], line: _Line) -> None:
     names = [face["image_id"] or face["face_id"] for face in shown]
     for uri, name in zip(line.further, names[1:], strict=True):
         if names.count(name) > 1:

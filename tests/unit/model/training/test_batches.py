@@ -35,7 +35,7 @@ def test_a_pair_is_two_photos_of_one_person_and_people_differ_within_a_batch() -
         assert len(set(batch.identities.tolist())) == 4
         for n, person in enumerate(batch.identities.tolist()):
             own = FACES.photos(np.flatnonzero(FACES.identities == person))
-            sides = [[alike(photo, side[n]) for photo in own] for side in (batch.source, batch.target)]
+            sides = [[alike(photo, side[n]) for photo in own] for side in (batch.sources.photo, batch.target)]
             assert [sum(side) for side in sides] == [1, 1]
             assert sides[0] != sides[1]
 
@@ -51,12 +51,12 @@ def test_keypoints_go_with_their_photos() -> None:
 
 def test_the_seed_decides_the_draws() -> None:
     first, second, other = (PairSampler(FACES, AugmentationSettings(), seed).draw(4, "cpu") for seed in (1, 1, 2))
-    assert torch.equal(first.source, second.source)
-    assert not torch.equal(first.source, other.source)
+    assert torch.equal(first.sources.photo, second.sources.photo)
+    assert not torch.equal(first.sources.photo, other.sources.photo)
 
 
 def test_more_pairs_than_people_are_drawn_with_repeats() -> None:
-    assert len(PairSampler(FACES, PLAIN, seed=0).draw(12, "cpu").source) == 12
+    assert len(PairSampler(FACES, PLAIN, seed=0).draw(12, "cpu").sources.photo) == 12
 
 
 def test_both_sides_of_a_pair_are_augmented_alike() -> None:
@@ -69,11 +69,11 @@ def test_both_sides_of_a_pair_are_augmented_alike() -> None:
     sampler, changed = PairSampler(faces, AugmentationSettings(), seed=3), 0
     for _ in range(3):
         batch = sampler.draw(5, "cpu")
-        assert torch.equal(batch.source, batch.target)
-        assert torch.equal(batch.source_keypoints.heatmaps, batch.target_keypoints.heatmaps)
-        assert torch.equal(batch.source_keypoints.points, batch.target_keypoints.points)
+        assert torch.equal(batch.sources.photo, batch.target)
+        assert torch.equal(batch.sources.keypoints.heatmaps, batch.target_keypoints.heatmaps)
+        assert torch.equal(batch.sources.keypoints.points, batch.target_keypoints.points)
         photos = faces.photos(2 * batch.identities.numpy())
-        changed += sum(not alike(*pair) for pair in zip(batch.source, photos, strict=True))
+        changed += sum(not alike(*pair) for pair in zip(batch.sources.photo, photos, strict=True))
     assert changed > 10
 
 
@@ -99,7 +99,7 @@ def test_of_several_candidates_the_pair_that_moves_most_is_taken() -> None:
     def moved(candidates: int) -> float:
         sampler = PairSampler(FACES, PLAIN, seed=0, candidates=candidates)
         batches = [sampler.draw(4, "cpu") for _ in range(20)]
-        return float(np.mean([(b.source_keypoints.points - b.target_keypoints.points).abs().mean() for b in batches]))
+        return float(np.mean([(b.sources.keypoints.points - b.target_keypoints.points).abs().mean() for b in batches]))
 
     assert moved(4) > 1.2 * moved(1)
 
@@ -113,11 +113,11 @@ def test_cross_pairs_have_another_persons_expression_on_the_own_face() -> None:
         return points[:, 16, 0] - points[:, 0, 0]
 
     torch.testing.assert_close(
-        jaw(batch.target_keypoints.points), jaw(batch.source_keypoints.points), rtol=0.04, atol=0
+        jaw(batch.target_keypoints.points), jaw(batch.sources.keypoints.points), rtol=0.04, atol=0
     )
-    assert batch.target_keypoints.heatmaps.shape == batch.source_keypoints.heatmaps.shape
+    assert batch.target_keypoints.heatmaps.shape == batch.sources.keypoints.heatmaps.shape
     assert (batch.target_keypoints.heatmaps.amax((2, 3)) > 0.8).all()
-    assert not torch.equal(batch.target_keypoints.points, batch.source_keypoints.points)
+    assert not torch.equal(batch.target_keypoints.points, batch.sources.keypoints.points)
 
 
 @pytest.mark.parametrize("people", [2, 3, 5])

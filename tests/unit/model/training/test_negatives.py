@@ -39,15 +39,30 @@ def test_the_other_photo_is_a_third_one_of_the_person() -> None:
     for batch in (sampler.draw(4, "cpu"), sampler.draw_cross(4, "cpu")):
         rows = rows_of(draw_beside(sampler, batch, SETTINGS).others)
         assert FACES.identities[rows].tolist() == batch.identities.tolist()
-        for row, photo, source in zip(rows, batch.origin.photos, batch.origin.sources, strict=True):
-            assert row not in (photo, source)
+        for row, photo, sources in zip(rows, batch.origin.photos, batch.origin.sources, strict=True):
+            assert row not in (photo, *sources)
+
+
+def test_of_several_sources_none_is_the_other_photo() -> None:
+    faces = drawn_faces(people=4, each=4)
+    sampler = PairSampler(faces, PLAIN, seed=0)
+    batch = sampler.draw(4, "cpu", sources=2)
+    others = draw_beside(sampler, batch, SETTINGS).others
+    for n, person in enumerate(batch.identities.tolist()):
+        used = [batch.target[n], *batch.sources.photos[n]]
+        (left,) = [
+            photo
+            for photo in faces.photos(np.flatnonzero(faces.identities == person))
+            if not any(alike(photo, each) for each in used)
+        ]
+        assert alike(others[n], left)
 
 
 def test_of_two_photos_the_other_one_is_the_source() -> None:
     faces = drawn_faces(people=4, each=2)
     sampler = PairSampler(faces, PLAIN, seed=0)
     batch = sampler.draw(4, "cpu")
-    assert alike(draw_beside(sampler, batch, SETTINGS).others, batch.source)
+    assert alike(draw_beside(sampler, batch, SETTINGS).others, batch.sources.photo)
 
 
 def test_its_light_and_place_are_its_own() -> None:
@@ -57,8 +72,8 @@ def test_its_light_and_place_are_its_own() -> None:
     )
     sampler = PairSampler(FACES, AugmentationSettings(), seed=0)
     batch = sampler.draw(4, "cpu")
-    assert alike(draw_beside(sampler, batch, shared).others, batch.source)
-    assert (draw_beside(sampler, batch, own).others - batch.source).abs().mean() > 0.05
+    assert alike(draw_beside(sampler, batch, shared).others, batch.sources.photo)
+    assert (draw_beside(sampler, batch, own).others - batch.sources.photo).abs().mean() > 0.05
 
 
 def test_the_patent_has_its_pairs_alone_and_draws_nothing() -> None:
@@ -66,7 +81,7 @@ def test_the_patent_has_its_pairs_alone_and_draws_nothing() -> None:
     batch = sampler.draw(4, "cpu")
     state = sampler.random.bit_generator.state
     beside = draw_beside(sampler, batch, replace(SETTINGS, discriminators=PATENT_DISCRIMINATORS))
-    assert torch.equal(beside.others, batch.source)
+    assert torch.equal(beside.others, batch.sources.photo)
     assert beside.changed is None
     assert sampler.random.bit_generator.state == state
 

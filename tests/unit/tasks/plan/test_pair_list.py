@@ -25,10 +25,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, FaceTables
     return root, face_tables(root, PREPARED), folder / "photos"
 
 
-def listed(prepared: tuple[Root, FaceTables, Path], *lines: str, head: str = HEAD, most: int = 4) -> PairList:
+def listed(prepared: tuple[Root, FaceTables, Path], *lines: str, head: str = HEAD) -> PairList:
     root, tables, photos = prepared
     text = head + "\n".join(",".join(str(photos / name) if name else "" for name in line.split(",")) for line in lines)
-    return read_list(root, tables, tables, text, 0, most)
+    return read_list(root, tables, tables, text, 0)
 
 
 def names(prepared: tuple[Root, FaceTables, Path]) -> dict[str, str]:
@@ -110,9 +110,11 @@ def test_a_wrong_line_ends_the_run(prepared: tuple[Root, FaceTables, Path], line
 
 def test_no_line_has_more_sources_than_are_allowed_or_looked_at(prepared: tuple[Root, FaceTables, Path]) -> None:
     line = f"{A},{B},person0/mood1.png,person0/mood2.png"
-    with pytest.raises(UsageError, match="line 2 of the list of pairs names 3 sources: --sources 3 allows them"):
-        listed(prepared, line, most=2)
-    pairs = listed(prepared, line, most=3)
+    columns = [f"identity_image_{number}" for number in range(2, 18)]
+    head = ",".join(["identity_image,expression_image", *columns]) + "\n"
+    with pytest.raises(UsageError, match=r"line 2 .*names 17 sources: a face is made from at most 16"):
+        listed(prepared, ",".join([A, B, *["person0/mood1.png"] * 16]), head=head)
+    pairs = listed(prepared, line)
     check_sources(pairs, "models:/g/1", 3)
     with pytest.raises(UsageError, match=r"models:/g/1 looks at 1 photo .* up to 3: leave out its columns"):
         check_sources(pairs, "models:/g/1", 1)
