@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 
 from mien.model.detection.load import load_detector
 from mien.model.images.codec import decode_rgb
@@ -31,3 +32,16 @@ def orl_faces(people: int, photos: int) -> tuple[np.ndarray, np.ndarray]:
                 embeddings.append(detector.embed(pixels, found[:1])[0])
                 of.append(person)
     return np.stack(embeddings), np.array(of)
+
+
+def square_faces(count: int) -> UInt8[np.ndarray, "photos 3 92 92"]:
+    """So many of the AT&T (ORL) faces without what is above and below, as crops have their axes."""
+    return np.stack([photo[10:102].transpose(2, 0, 1) for photo in orl_photos(count)])
+
+
+@cache
+def common_landmarks(count: int) -> Float32[np.ndarray, "photos 68 2"]:
+    """dlib's landmarks of `square_faces`, in [-1, 1]."""
+    detector = load_detector("dlib")
+    found = [detector.find(photo)[0].landmarks_xy - [0, 10] for photo in orl_photos(count)]
+    return (np.stack(found) / 46 - 1).astype(np.float32)

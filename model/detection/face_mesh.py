@@ -18,13 +18,10 @@ from jaxtyping import Float, UInt8
 from mien.model.graphs.mediapipe_files import MESH, REFINED_MESH, NetworkFile, network_of
 from mien.model.landmarks.alignment import Matrix, apply_transform, invert_transform, warp
 from mien.model.landmarks.mediapipe_points import (
-    LEFT_IRIS,
     LEFT_LIDS,
     MESH_POINTS,
     MIRRORED,
-    REFINED_LEFT_EYE,
-    REFINED_LIPS,
-    RIGHT_IRIS,
+    SEEN_CLOSER,
     mirrored,
 )
 from mien.model.landmarks.parts import POINTS
@@ -42,8 +39,6 @@ _WINDOW_PX = MESH.side_px
 _ROOM = 1.5
 """Side of the window over that of the face."""
 _LEFT_CORNER, _RIGHT_CORNER = LEFT_LIDS[0], mirrored(LEFT_LIDS)[0]
-_CLOSER = (REFINED_LIPS, REFINED_LEFT_EYE, mirrored(REFINED_LEFT_EYE), LEFT_IRIS, RIGHT_IRIS)
-"""Points that the second network sees closer, in the order of its outputs."""
 
 
 class MeshFace(NamedTuple):
@@ -168,7 +163,7 @@ def _points(outputs: list[np.ndarray]) -> tuple[Float[np.ndarray, "n points 2"],
     points = spatial[..., :2].copy()
     if closer:
         points = np.concatenate([points, np.zeros((len(mesh), ALL_POINTS - MESH_POINTS, 2))], axis=1)
-        for indices, output in zip(_CLOSER, closer, strict=True):
+        for indices, output in zip(SEEN_CLOSER, closer, strict=True):
             points[:, list(indices)] = output.reshape(len(mesh), -1, 2)
     return points, spatial[..., 2].copy()
 

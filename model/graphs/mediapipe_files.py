@@ -14,6 +14,8 @@ from importlib.metadata import files
 from importlib.util import find_spec
 from pathlib import Path
 
+import onnx
+
 from mien.model.errors import DetectorError
 from mien.model.graphs.network import Network
 
@@ -133,12 +135,11 @@ def _licence() -> str:
     return _PACKAGE if of_package is None else of_package.read_text()
 
 
-def load_network(file: NetworkFile, device: str = "cpu") -> Network:
-    """The network in a file, ready to run.
+def read_graph(file: NetworkFile) -> onnx.ModelProto:
+    """The network in a file.
 
     Raises:
         DetectorError: the package, or what reads its files, is not installed, or in another version.
-        DeviceError: this process has no such device.
     """
     path = folder() / file.path
     data = path.read_bytes() if path.is_file() else b""
@@ -148,7 +149,17 @@ def load_network(file: NetworkFile, device: str = "cpu") -> Network:
         from mien.model.graphs.tflite_graph import graph_of_tflite
     except ImportError as error:
         raise DetectorError(INSTALL) from error
-    return Network(graph_of_tflite(data, file.outputs, scale=file.scale, shift=file.shift), device)
+    return graph_of_tflite(data, file.outputs, scale=file.scale, shift=file.shift)
+
+
+def load_network(file: NetworkFile, device: str = "cpu") -> Network:
+    """The network in a file, ready to run.
+
+    Raises:
+        DetectorError: the package, or what reads its files, is not installed, or in another version.
+        DeviceError: this process has no such device.
+    """
+    return Network(read_graph(file), device)
 
 
 @cache

@@ -38,17 +38,18 @@ class TorchGraph:
 
     def __call__(self, batch: np.ndarray) -> Sequence[np.ndarray]:
         """The outputs for a batch."""
+        with torch.inference_mode():
+            return [_array(each) for each in self.run(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))]
+
+    def run(self, batch: Tensor) -> list[Tensor]:
+        """The outputs for a batch on the graph's device, with gradients to it where it asks for them."""
         # Tensor cores round float32 to 10 bits of fraction: landmarks would move. What is not said is off.
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
-            known: dict[str, Tensor | np.ndarray] = {
-                **self._constants,
-                self._input: torch.from_numpy(np.ascontiguousarray(batch)).to(self._device),
-            }
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            known: dict[str, Any] = {**self._constants, self._input: batch}
             for node, operator, attributes in self._nodes:
                 given = [known[name] if name else None for name in node.input]
                 known[node.output[0]] = operator(*given, **attributes)
-            return [_array(known[name]) for name in self._outputs]
+            return [known[name] for name in self._outputs]
 
     def _constant(self, tensor: onnx.TensorProto) -> Tensor | np.ndarray:
         """Numbers of layers on the device; shapes and paddings, which are whole numbers, stay with Python."""

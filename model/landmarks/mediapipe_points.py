@@ -83,6 +83,9 @@ REFINED_LEFT_EYE = (
 )
 """Those that the closer look at the left eye gives: the lids, rings around them, and the brow."""
 
+SEEN_CLOSER = (REFINED_LIPS, REFINED_LEFT_EYE, mirrored(REFINED_LEFT_EYE), LEFT_IRIS, RIGHT_IRIS)
+"""Points that the network with attention sees closer, in the order of its outputs."""
+
 _COMMON_LEFT: dict[int, tuple[tuple[int, ...], ...]] = {
     # The jaw's points divide the oval evenly.
     0: ((127,), (234,), (93, 132), (132, 58), (172,), (136,), (149,), (148, 176), (152,)),

@@ -1,4 +1,4 @@
-"""The networks of a training: three from one seed, and an embedder that is there already."""
+"""The networks of a training: four from one seed, and an embedder that is there already."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.embedder import DlibEmbedder
 from mien.model.networks.generator import Generator, build_generator
+from mien.model.networks.patch_discriminator import PatchDiscriminator
 
 
 def build_networks(
     config: GeneratorConfig, discriminator_width: int, seed: int, device: torch.device, openings: bool = True
-) -> tuple[Generator, IdentityDiscriminator, ExpressionDiscriminator]:
+) -> tuple[Generator, IdentityDiscriminator, ExpressionDiscriminator, PatchDiscriminator]:
     """Fresh networks whose weights depend on the seed alone; torch's global random state is left as it was.
 
     `openings`: whether D_e sees what of mouth and eyes is to be open.
@@ -26,7 +27,8 @@ def build_networks(
         expression = ExpressionDiscriminator(
             config.patch_px, config.core_px, config.parts, discriminator_width, openings
         )
-    return generator.to(device), identity.to(device), expression.to(device)
+        patches = PatchDiscriminator(discriminator_width)
+    return generator.to(device), identity.to(device), expression.to(device), patches.to(device)
 
 
 @cache

@@ -8,6 +8,7 @@
 | `expression_auc` | a photo and its own heatmap | a photo and that of another photo |
 | `expression_auc_lids`, `_mouth`, `_brows`, `_gaze` | the same | a photo and its heatmap with this part changed |
 | `expression_auc_drawn` | the same | a drawn face and the heatmap asked for |
+| `patches_auc_drawn` | mouth and eyes of photos | those of drawn faces |
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.expression.part_changes import changeable
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from mien.model.networks.patch_discriminator import PatchDiscriminator
 from mien.model.training.augmentation import draw_changes
 from mien.model.training.batches import FaceArrays
 from mien.model.training.negatives import changed_keypoints
+from mien.model.training.networks import Networks
 from mien.model.training.settings import AugmentationSettings
 from mien.model.warping.face_swap import swapped_faces
 
@@ -108,13 +111,13 @@ def part_aucs(discriminator: ExpressionDiscriminator, faces: FaceArrays, pairs: 
 
 
 def drawn_aucs(
-    identity: IdentityDiscriminator,
-    expression: ExpressionDiscriminator,
+    networks: Networks,
     faces: FaceArrays,
     pairs: tuple[Rows, Rows],
     drawn: Float[Tensor, "pairs 3 size size"],
 ) -> dict[str, float]:
-    """Both on the real pairs of the game against the drawn ones; `pairs` are the sources and the targets."""
+    """All on the real pairs of the game against the drawn ones; `pairs` are the sources and the targets."""
+    identity, expression, patches = networks.identity, networks.expression, networks.patches
     source, target = pairs
     photos, keypoints = faces.photos(target), faces.keypoints(target)
     device = next(identity.parameters()).device
@@ -129,10 +132,28 @@ def drawn_aucs(
             for shown in (photos, drawn)
         )
     matched, drawn_matched = (expression_logits(expression, shown, keypoints) for shown in (photos, drawn))
-    return {
+    found = {
         "identity_auc_drawn": metrics.auc(same, drawn_same),
         "expression_auc_drawn": metrics.auc(matched, drawn_matched),
     }
+    if patches is not None:
+        real, made = (patch_logits(patches, shown, keypoints.points) for shown in (photos, drawn))
+        found["patches_auc_drawn"] = metrics.auc(real, made)
+    return found
+
+
+def patch_logits(
+    discriminator: PatchDiscriminator,
+    images: Float[Tensor, "rows 3 size size"],
+    points: Float[Tensor, "rows 68 2"],
+) -> Logits:
+    """Mean logit of D_p over its positions, of each patch."""
+    device = next(discriminator.parameters()).device
+    with torch.inference_mode():
+        logits = [
+            discriminator(images[rows].to(device), points[rows].to(device)).mean(1) for rows in _batches(len(images))
+        ]
+    return torch.cat(logits).float().cpu().numpy()
 
 
 def expression_logits(

@@ -20,6 +20,10 @@ Image = Float[Tensor, "batch 3 size size"]
 
 COARSE_PX = (4, 16)
 """Sides of the squares whose means are compared by the coarser scales."""
+TEXTURE_BANDS = 2
+TEXTURE_WINDOW_PX = 16
+TEXTURE_FLOOR = 0.01
+"""Of a band's contrast, in images of [-1, 1]: what a photo's grain has. Below it all is smooth alike."""
 SSIM_WINDOW_PX = 7
 SSIM_K1, SSIM_K2, RANGE = 0.01, 0.03, 2.0
 """Wang et al. 2004, for images in [-1, 1]."""
@@ -68,6 +72,36 @@ def structure_loss(target: Image, drawn: Image, window_px: int = SSIM_WINDOW_PX)
     c1, c2 = (SSIM_K1 * RANGE) ** 2, (SSIM_K2 * RANGE) ** 2
     ssim = (2 * mean_t * mean_d + c1) * (2 * both + c2) / ((mean_t**2 + mean_d**2 + c1) * (var_t + var_d + c2))
     return 1 - ssim.mean()
+
+
+# --- Texture ----------------------------------------------------------------------------------------------------------
+#     Mean over bands and windows of |log E(I_t) − log E(Î_t)|      E = mean over the window of band² + FLOOR²
+#     bands: the Laplacian pyramid's finest (Burt and Adelson 1983)
+
+
+def texture_loss(target: Image, drawn: Image) -> Float[Tensor, ""]:
+    """How much the fine detail differs in strength, wherever in a window it lies.
+
+    ‖·‖₁ and SSIM are smallest for the mean of all that could be there, which is soft. This term tells softness and
+    nothing else: where sources are averaged, or drawn over, energy is missing. The layer is drawn at the network's
+    side and the masks are interpolated, so detail that is finer can only come from the pixels of a source.
+    """
+    t, d = target.float().mean(1, keepdim=True), drawn.float().mean(1, keepdim=True)
+    off: list[Tensor] = []
+    for _ in range(TEXTURE_BANDS):
+        (t, of_target), (d, of_drawn) = _parted(t), _parted(d)
+        off.append((_log_energy(of_drawn) - _log_energy(of_target)).abs().mean())
+    return torch.stack(off).mean()
+
+
+def _parted(grey: Float[Tensor, "batch 1 size size"]) -> tuple[Tensor, Tensor]:
+    """A picture of half the side, and what that does not show of this one."""
+    coarse = F.avg_pool2d(grey, 2)
+    return coarse, grey - F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _log_energy(band: Float[Tensor, "batch 1 size size"]) -> Tensor:
+    return (F.avg_pool2d(band.square(), TEXTURE_WINDOW_PX, TEXTURE_WINDOW_PX // 2) + TEXTURE_FLOOR**2).log()
 
 
 # --- Smoothness of the residual flow ----------------------------------------------------------------------------------

@@ -77,6 +77,17 @@ def expression_discriminator_loss(
     return -(true_score(real, loss) + false_score(drawn, loss))
 
 
+# --- Beside the patent's: D_p tells mouth and eyes of photos from those of drawn images ------------------------------
+#     L_Dp = E[ log D_p(I) + log(1 - D_p(Î)) ]      over patches at the picture's own resolution
+
+
+def patch_discriminator_loss(
+    real: Float[Tensor, "*real"], drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce"
+) -> Float[Tensor, ""]:
+    """-L_Dp from the logits of D_p(I) and D_p(Î)."""
+    return -(true_score(real, loss) + false_score(drawn, loss))
+
+
 # --- Pretraining of either discriminator: pairs that belong together against pairs that do not ------------------------
 #     E[ log D(true pair) + log(1 - D(false pair)) ]
 
@@ -118,6 +129,11 @@ def generator_identity_loss(drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce
 
 def generator_expression_loss(drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
     """-E[log D_e(Î_t, L_t)] from the logits."""
+    return -fooling_score(drawn, loss)
+
+
+def generator_patch_loss(drawn: Float[Tensor, "*drawn"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+    """-E[log D_p(Î)] from the logits."""
     return -fooling_score(drawn, loss)
 
 

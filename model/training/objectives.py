@@ -7,94 +7,23 @@ and `discriminators` are minimised; the other terms are their parts, before the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Generated, Motion, Sources
-from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.embedder import DlibEmbedder
-from mien.model.networks.generator import Generator
 from mien.model.training import extra_losses, losses
 from mien.model.training.batches import CrossBatch, PairBatch
-from mien.model.training.loss_weights import GanLoss, LossWeights
-from mien.model.training.negatives import Beside, swapped_pictures, where_changed
+from mien.model.training.game import Shown, Terms, judge
+from mien.model.training.loss_weights import LossWeights
+from mien.model.training.negatives import Beside
+from mien.model.training.networks import Networks
 from mien.model.training.settings import TrainSettings
+from mien.model.training.shown_landmarks import asked_distance, shown_distance
 from mien.model.warping.face_chip import chips
 from mien.model.warping.picture_size import at_size
-
-Terms = dict[str, Float[Tensor, ""]]
-
-
-@dataclass(frozen=True)
-class Networks:
-    """All that takes part in the losses."""
-
-    generator: Generator
-    identity: IdentityDiscriminator
-    expression: ExpressionDiscriminator
-    embedder: DlibEmbedder | None
-    """Of the identity term; None where there is none."""
-
-
-def pretraining_terms(networks: Networks, batch: PairBatch, beside: Beside, settings: TrainSettings) -> Terms:
-    """Of both discriminators, on real photos alone.
-
-    D_id gets all pairs of the batch at once: true where the people are the same, false elsewhere. D_e gets a photo with
-    its own keypoints, against those of another photo of the same person and those of another person. Then the pictures
-    with swapped faces and the keypoints with a changed part, as in the game.
-    """
-    identity, expression, loss = networks.identity, networks.expression, settings.gan_loss
-    first, second = identity.embed(torch.cat([batch.target, beside.others])).chunk(2)
-    shape = (len(first), len(second), -1)
-    logits = identity.judge(first[:, None].expand(shape), second[None].expand(shape))
-    same = batch.identities[:, None] == batch.identities[None]
-    own, others = batch.target_keypoints, (batch.sources.keypoints, batch.target_keypoints.rolled())
-    false = torch.cat([expression(batch.target, other) for other in others])
-    matched = expression(batch.target, own)
-    terms = {
-        "pretrain_identity": losses.pretraining_loss(logits[same], logits[~same], loss),
-        "pretrain_expression": losses.pretraining_loss(matched, false, loss),
-    }
-    if settings.discriminators.swapped:
-        own_faces = (batch.sources.photo, batch.sources.keypoints)
-        terms["pretrain_swapped"] = _swapped_term(
-            networks, (batch.target, own), own_faces, batch.identities, second, loss
-        )
-    if beside.changed is not None:
-        terms["pretrain_changed"] = _changed_term(networks, batch.target, own, matched, beside.changed, loss)
-    return terms
-
-
-def _swapped_term(
-    networks: Networks,
-    photos: tuple[Tensor, KeypointInfo],
-    own: tuple[Tensor, KeypointInfo],
-    identities: Tensor,
-    others: Float[Tensor, "batch features"],
-    loss: GanLoss,
-) -> Float[Tensor, ""]:
-    """D_id on photos with swapped faces, each beside the embedding of another photo of its person."""
-    swapped = swapped_pictures((photos[0], photos[1].points), own, identities)
-    logits = networks.identity.judge(networks.identity.embed(swapped.images), others)
-    return losses.contrast_loss(logits[swapped.own], logits[~swapped.own], loss)
-
-
-def _changed_term(
-    networks: Networks,
-    photos: Tensor,
-    own: KeypointInfo,
-    matched: Float[Tensor, "batch positions"],
-    changed: KeypointInfo,
-    loss: GanLoss,
-) -> Float[Tensor, ""]:
-    """D_e on photos with their own keypoints, against those with a changed part, where the two differ."""
-    where = where_changed(own.heatmaps, changed.heatmaps, matched.shape[1])
-    return losses.contrast_loss(matched[where], networks.expression(photos, changed)[where], loss)
 
 
 def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -> Terms:
@@ -105,24 +34,30 @@ def photo_terms(networks: Networks, batch: PairBatch, settings: TrainSettings) -
 
 
 def adversarial_terms(networks: Networks, batch: PairBatch, beside: Beside, settings: TrainSettings) -> Terms:
-    """Of all three networks. One pass through the discriminators serves both sides of the game."""
+    """Of all networks. One pass through the discriminators serves both sides of the game."""
     made = networks.generator(batch.sources, batch.target_keypoints, batch.target.shape[-1])
-    shown = _Shown(
+    shown = Shown(
         batch.target, batch.target_keypoints, (batch.sources.photo, batch.sources.keypoints), batch.identities
     )
     literal = batch.sources.photo if settings.expression_real_pair == "literal" else None
-    judged = _judged(networks, shown, (made.image, batch.target_keypoints), beside, settings, literal)
+    judged = judge(networks, shown, (made.image, batch.target_keypoints), beside, settings, literal)
     terms = _likeness_terms(networks, made, batch, settings)
     terms |= {
         "generator_identity": losses.generator_identity_loss(judged.identity, settings.gan_loss),
         "generator_expression": losses.generator_expression_loss(judged.expression, settings.gan_loss),
     }
+    if judged.patches is not None:
+        terms["generator_patches"] = losses.generator_patch_loss(judged.patches, settings.gan_loss)
     if settings.weights.features:
-        terms["generator_features"] = extra_losses.feature_distance(judged.photo_features, judged.drawn_features)
+        terms["generator_features"] = judged.features
     if networks.embedder is not None and settings.weights.identity:
         points = batch.target_keypoints.points
         faces = (batch.target, points), (made.image, points)
         terms["generator_embedding"] = _embedding_term(networks.embedder, *faces, settings.identity_share)
+    if networks.mesh is not None:
+        some = slice(math.ceil(settings.landmark_share * len(made.image)))
+        faces = batch.target[some], made.image[some]
+        terms["generator_landmarks"] = shown_distance(networks.mesh, *faces, batch.target_keypoints.points[some])
     return {"generator": _weighted(terms, settings.weights), **terms, **judged.game}
 
 
@@ -132,12 +67,14 @@ def cross_terms(networks: Networks, batch: CrossBatch, beside: Beside, settings:
     weights, loss = settings.weights, settings.gan_loss
     made = networks.generator(batch.sources, batch.target_keypoints, batch.sources.photo.shape[-1])
     own = batch.sources.photo, batch.sources.keypoints
-    shown = _Shown(batch.sources.photo, batch.sources.keypoints, own, batch.identities)
-    judged = _judged(networks, shown, (made.image, batch.target_keypoints), beside, settings)
+    shown = Shown(batch.sources.photo, batch.sources.keypoints, own, batch.identities)
+    judged = judge(networks, shown, (made.image, batch.target_keypoints), beside, settings)
     terms = {
         "cross_identity": losses.generator_identity_loss(judged.identity, loss),
         "cross_expression": losses.generator_expression_loss(judged.expression, loss),
     }
+    if judged.patches is not None:
+        terms["cross_patches"] = losses.generator_patch_loss(judged.patches, loss)
     if weights.cycle:
         way_back = Sources.single(made.image, batch.target_keypoints)
         back = networks.generator(way_back, batch.sources.keypoints, batch.sources.photo.shape[-1])
@@ -145,75 +82,16 @@ def cross_terms(networks: Networks, batch: CrossBatch, beside: Beside, settings:
     if networks.embedder is not None and weights.identity and weights.cross_embedding:
         faces = (batch.sources.photo, batch.sources.keypoints.points), (made.image, batch.target_keypoints.points)
         terms["cross_embedding"] = _embedding_term(networks.embedder, *faces, settings.identity_share)
+    if networks.mesh is not None:
+        some = slice(math.ceil(settings.landmark_share * len(made.image)))
+        source = batch.sources.photo[some], batch.sources.keypoints.points[some]
+        terms["cross_landmarks"] = asked_distance(
+            networks.mesh, source, made.image[some], batch.target_keypoints.points[some]
+        )
     if made.motion is not None and weights.smoothness:
         terms["cross_smoothness"] = _variation(made.motion, batch.sources)
     game = judged.game if settings.discriminators.cross else {}
     return {"generator": _weighted(terms, weights), **terms, **game}
-
-
-class _Shown(NamedTuple):
-    """Real photos, as the discriminators judge them."""
-
-    photos: Float[Tensor, "batch 3 size size"]
-    keypoints: KeypointInfo
-    own: tuple[Float[Tensor, "batch 3 size size"], KeypointInfo]
-    """Other photos of the same people, or the same ones."""
-    identities: Int[Tensor, " batch"]
-
-
-class _Judged(NamedTuple):
-    """What the discriminators say of drawn images, and their own loss."""
-
-    identity: Float[Tensor, " batch"]
-    expression: Float[Tensor, "batch positions"]
-    photo_features: list[Tensor]
-    drawn_features: list[Tensor]
-    game: Terms
-
-
-def _judged(
-    networks: Networks,
-    shown: _Shown,
-    drawn: tuple[Float[Tensor, "batch 3 size size"], KeypointInfo],
-    beside: Beside,
-    settings: TrainSettings,
-    literal: Float[Tensor, "batch 3 size size"] | None = None,
-) -> _Judged:
-    """Real and drawn pairs; `literal`: the photos of D_e's real pair, if they are not those of the keypoints."""
-    identity, expression, loss, wanted = (
-        networks.identity,
-        networks.expression,
-        settings.gan_loss,
-        settings.discriminators,
-    )
-    others, photos = identity.embed(torch.cat([beside.others, shown.photos])).chunk(2)
-    same, same_drawn = identity.judge(photos, others), identity.judge(identity.embed(drawn[0]), others)
-    features, features_drawn = expression.features(shown.photos, shown.keypoints), expression.features(*drawn)
-    matched, match_drawn = expression.judge(features[-1]), expression.judge(features_drawn[-1])
-    real = matched if literal is None else expression(literal, shown.keypoints)
-    game = {
-        "discriminator_identity": losses.identity_discriminator_loss(same, same_drawn, loss),
-        "discriminator_expression": losses.expression_discriminator_loss(real, match_drawn, loss),
-    }
-    weight_of = dict.fromkeys(game, 1.0)
-    if settings.mismatched:
-        foreign = expression(shown.photos, shown.keypoints.rolled())
-        strangers = identity.judge(photos, others.roll(1, 0))[shown.identities != shown.identities.roll(1, 0)]
-        game["mismatched_identity"] = losses.mismatch_loss(strangers, loss)
-        game["mismatched_expression"] = losses.mismatch_loss(foreign, loss)
-        weight_of |= {"mismatched_identity": settings.mismatched, "mismatched_expression": settings.mismatched}
-    if wanted.swapped:
-        game["swapped_identity"] = _swapped_term(
-            networks, (shown.photos, shown.keypoints), shown.own, shown.identities, others, loss
-        )
-        weight_of["swapped_identity"] = wanted.swapped
-    if beside.changed is not None:
-        game["changed_expression"] = _changed_term(
-            networks, shown.photos, shown.keypoints, matched, beside.changed, loss
-        )
-        weight_of["changed_expression"] = wanted.changed_parts
-    total = torch.stack([weight_of[name] * term for name, term in game.items()]).sum()
-    return _Judged(same_drawn, match_drawn, features, features_drawn, {"discriminators": total, **game})
 
 
 def _likeness_terms(networks: Networks, made: Generated, batch: PairBatch, settings: TrainSettings) -> Terms:
@@ -226,6 +104,8 @@ def _likeness_terms(networks: Networks, made: Generated, batch: PairBatch, setti
         terms["generator_coarse"] = extra_losses.coarse_l1(target, drawn)
     if weights.structure:
         terms["generator_structure"] = extra_losses.structure_loss(batch.target, made.image)
+    if weights.texture:
+        terms["generator_texture"] = extra_losses.texture_loss(batch.target, made.image)
     if made.motion is not None and weights.moved:
         terms["generator_moved"] = _moved(made.motion, batch, pixels)
     if made.motion is not None and weights.smoothness:
@@ -267,16 +147,21 @@ def _weighted(terms: Terms, weights: LossWeights) -> Float[Tensor, ""]:
         "generator_l1": weights.l1,
         "generator_coarse": weights.coarse,
         "generator_structure": weights.structure,
+        "generator_texture": weights.texture,
         "generator_moved": weights.moved,
         "generator_smoothness": weights.smoothness,
         "generator_identity": weights.gan,
         "generator_expression": weights.gan,
+        "generator_patches": weights.patches,
         "generator_features": weights.features,
         "generator_embedding": weights.identity,
         "cross_identity": weights.gan,
         "cross_expression": weights.cross_expression,
+        "cross_patches": weights.patches,
         "cross_cycle": weights.cycle,
         "cross_embedding": weights.cross_embedding,
+        "generator_landmarks": weights.landmarks,
+        "cross_landmarks": weights.landmarks,
         "cross_smoothness": weights.smoothness,
     }
     return torch.stack([weight_of[name] * term for name, term in terms.items()]).sum()

@@ -118,6 +118,8 @@ class TrainSettings:
     with no photo to compare with. 0 leaves them out."""
     identity_share: Share = 0.25
     """Of a batch, this much goes through the embedder of the identity term, which is costly."""
+    landmark_share: Share = 0.5
+    """Of a batch, this much goes through the face mesh of the landmark term."""
     average_decay: BelowOne = 0.998
     """Of the moving average of the generator's weights, which is what is validated and registered; 0 registers the
     generator itself."""
@@ -140,3 +142,5 @@ class TrainSettings:
             raise SettingsError("a batch_size of 1 has no pairs that do not belong together: set mismatched = 0")
         if self.weights.identity and not self.identity_share:
             raise SettingsError("identity_share is 0: set the weight identity to 0 to leave the identity term out")
+        if self.weights.landmarks and not self.landmark_share:
+            raise SettingsError("landmark_share is 0: set the weight landmarks to 0 to leave the landmark term out")

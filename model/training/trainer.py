@@ -19,19 +19,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mien.model.device import pick_device, uses_bfloat16
-from mien.model.networks.build import build_networks, identity_embedder
 from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler
+from mien.model.training.game import Terms, pretraining_terms
 from mien.model.training.losses import EQUILIBRIUM
 from mien.model.training.muon import Muon
 from mien.model.training.negatives import draw_beside
-from mien.model.training.objectives import (
-    Networks,
-    Terms,
-    adversarial_terms,
-    cross_terms,
-    photo_terms,
-    pretraining_terms,
-)
+from mien.model.training.networks import Networks
+from mien.model.training.objectives import adversarial_terms, cross_terms, photo_terms
 from mien.model.training.optimizers import (
     discriminator_optimizer,
     generator_optimizers,
@@ -63,26 +57,23 @@ class Trainer:
         DetectorError: there is an identity term, and the package with the embedder's weights is not installed.
     """
 
-    def __init__(self, settings: TrainSettings, faces: FaceArrays, device: str = "auto") -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        faces: FaceArrays,
+        device: str = "auto",
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """`start`: weights that the generator begins with, of any side; fresh ones if None."""
         self.settings = settings
         self.device = pick_device(device)
         self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
-        self.generator, self.identity, self.expression = build_networks(
-            settings.generator,
-            settings.discriminator_width,
-            settings.seed,
-            self.device,
-            settings.discriminators.openings,
-        )
-        self._networks_at_work = Networks(
-            self.generator,
-            self.identity,
-            self.expression,
-            identity_embedder(self.device) if settings.weights.identity else None,
-        )
-        self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self._optimize_generator = generator_optimizers(self.generator, settings)
-        self._optimize_discriminators = discriminator_optimizer([self.identity, self.expression], settings)
+        self.networks = Networks.fresh(settings, self.device)
+        if start is not None:
+            self.networks.generator.load_state_dict(start)
+        self.average = copy.deepcopy(self.networks.generator).requires_grad_(False)
+        self._optimize_generator = generator_optimizers(self.networks.generator, settings)
+        self._optimize_discriminators = discriminator_optimizer(self.networks.discriminators.values(), settings)
         self._bfloat16 = uses_bfloat16(settings.precision, self.device)
         self.pretrained_steps = 0
         self.step = 0
@@ -124,7 +115,7 @@ class Trainer:
             batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
             beside = draw_beside(self.sampler, batch, self.settings)
             with self._autocast():
-                terms = pretraining_terms(self._networks_at_work, batch, beside, self.settings)
+                terms = pretraining_terms(self.networks, batch, beside, self.settings)
             loss = torch.stack(list(terms.values())).sum()
             self._backward(loss, [self._optimize_discriminators])
             self._optimize_discriminators.step()
@@ -149,7 +140,7 @@ class Trainer:
 
     def _update(self) -> Terms:
         count, every = self.settings.batch_size, self.settings.cross_every_steps
-        sources = self.sampler.source_count(self.settings.max_sources if self.generator.COMBINES else 1)
+        sources = self.sampler.source_count(self.settings.max_sources if self.networks.generator.COMBINES else 1)
         if not self.adversarial:
             return self._photo_update(self.sampler.draw(count, self.device, sources))
         if every and self.step % every == every - 1:
@@ -159,7 +150,7 @@ class Trainer:
     def _photo_update(self, batch: PairBatch) -> Terms:
         """The generator learns from the target photos alone."""
         with self._autocast():
-            terms = photo_terms(self._networks_at_work, batch, self.settings)
+            terms = photo_terms(self.networks, batch, self.settings)
         self._step_networks(terms)
         return terms
 
@@ -168,9 +159,9 @@ class Trainer:
         beside = draw_beside(self.sampler, batch, self.settings)
         with self._autocast():
             if isinstance(batch, CrossBatch):
-                terms = cross_terms(self._networks_at_work, batch, beside, self.settings)
+                terms = cross_terms(self.networks, batch, beside, self.settings)
             else:
-                terms = adversarial_terms(self._networks_at_work, batch, beside, self.settings)
+                terms = adversarial_terms(self.networks, batch, beside, self.settings)
         self._step_networks(terms)
         return terms
 
@@ -186,7 +177,7 @@ class Trainer:
 
     def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
         self._backward(loss, self._optimize_generator, retain_graph)
-        nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.max_gradient)
+        nn.utils.clip_grad_norm_(self.networks.generator.parameters(), self.settings.max_gradient)
 
     @staticmethod
     def _backward(
@@ -201,7 +192,7 @@ class Trainer:
         # Early on the average would hold on to random weights: it follows faster until it has seen enough.
         decay = min(self.settings.average_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for average, weight in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            for average, weight in zip(self.average.parameters(), self.networks.generator.parameters(), strict=True):
                 average.lerp_(weight, 1 - decay)
 
     def learning_rates(self) -> dict[str, float]:
@@ -262,7 +253,7 @@ class Trainer:
 
     def validate_discriminators(self, held_out: FaceArrays, drawn: DrawnPairs | None = None) -> dict[str, float]:
         """The areas under the curves of both (`discriminator_measures.py`)."""
-        return measure_discriminators(self.identity, self.expression, held_out, self.settings, drawn)
+        return measure_discriminators(self.networks, held_out, self.settings, drawn)
 
     def sample_grid(self, held_out: FaceArrays, rows: int) -> UInt8[np.ndarray, "height width 3"]:
         """A sheet of samples of the averaged generator."""
@@ -271,12 +262,8 @@ class Trainer:
     # --- State --------------------------------------------------------------------------------------------------------
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {
-            "generator.": self.generator,
-            "average.": self.average,
-            "identity.": self.identity,
-            "expression.": self.expression,
-        }
+        learning = {f"{name}.": network for name, network in self.networks.discriminators.items()}
+        return {"generator.": self.networks.generator, "average.": self.average, **learning}
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {

@@ -15,10 +15,11 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.images.contact_sheet import sample_grid
 from mien.model.images.tensors import to_uint8
 from mien.model.landmarks.keypoints import KeypointInfo
-from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.generator import Generator
+from mien.model.quality.sharpness import sharpness_values
 from mien.model.training import discriminator_measures as measures
 from mien.model.training.batches import FaceArrays, TargetExpressions
+from mien.model.training.networks import Networks
 from mien.model.training.settings import TrainSettings
 
 BATCH = 16
@@ -43,15 +44,18 @@ def draw_pairs(generator: Generator, faces: FaceArrays, pairs: int) -> DrawnPair
 
 
 def likeness(drawn: DrawnPairs, faces: FaceArrays) -> dict[str, float]:
-    """`l1` and `ssim` and `psnr` of what was drawn against the target photo, images in 0..1."""
+    """Of what was drawn against the target photo: `l1`, `ssim` and `psnr`, images in 0..1, and `sharpness`, the median
+    of how sharp it is over how sharp the photo is; the first three alone would reward blur."""
     images, photos = _unit(drawn.images), _unit(faces.photos(drawn.target))
     compared = {"l1": metrics.l1, "psnr": metrics.psnr, "ssim": metrics.ssim}
-    return {name: float(measure(images, photos).mean()) for name, measure in compared.items()}
+    means = {name: float(measure(images, photos).mean()) for name, measure in compared.items()}
+    pairs = zip(to_uint8(drawn.images), to_uint8(faces.photos(drawn.target)), strict=True)
+    ratios = [values["sharpness"] for pair in pairs if (values := sharpness_values(*pair))]
+    return means | {"sharpness": float(np.median(ratios)) if ratios else float("nan")}
 
 
 def measure_discriminators(
-    identity: IdentityDiscriminator,
-    expression: ExpressionDiscriminator,
+    networks: Networks,
     faces: FaceArrays,
     settings: TrainSettings,
     drawn: DrawnPairs | None = None,
@@ -59,14 +63,14 @@ def measure_discriminators(
     """The areas under the curves of `discriminator_measures.py`; real against drawn where something was drawn."""
     pairs = settings.validation_pairs
     found = {
-        "identity_auc": measures.identity_auc(identity, faces, settings.augmentation),
-        "identity_auc_swapped": measures.swapped_auc(identity, faces, pairs),
-        "expression_auc": measures.expression_auc(expression, faces),
-        **measures.part_aucs(expression, faces, pairs),
+        "identity_auc": measures.identity_auc(networks.identity, faces, settings.augmentation),
+        "identity_auc_swapped": measures.swapped_auc(networks.identity, faces, pairs),
+        "expression_auc": measures.expression_auc(networks.expression, faces),
+        **measures.part_aucs(networks.expression, faces, pairs),
     }
     if drawn is None:
         return found
-    return found | measures.drawn_aucs(identity, expression, faces, (drawn.source, drawn.target), drawn.images)
+    return found | measures.drawn_aucs(networks, faces, (drawn.source, drawn.target), drawn.images)
 
 
 def draw(generator: Generator, faces: FaceArrays, sources: Rows, targets: Rows) -> Float[Tensor, "rows 3 size size"]:

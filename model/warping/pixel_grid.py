@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -18,3 +18,8 @@ def pixel_grid(like: Float[Tensor, "batch channels side side"]) -> Float[Tensor,
     """The backward flow that moves nothing, at the size of `like`."""
     side_px = like.shape[-1]
     return pixel_centres(side_px, like).unflatten(0, (side_px, side_px))
+
+
+def pixel_index(points: Float[Tensor, "*batch 2"], side_px: int) -> Int[Tensor, "*batch 2"]:
+    """The pixel (column, row) of a square picture that each point in [-1, 1] lies in; outside, the nearest."""
+    return ((points + 1) * (side_px / 2)).floor().clamp(0, side_px - 1).long()

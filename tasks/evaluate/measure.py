@@ -16,12 +16,12 @@ from mien.model.evaluation.metrics import l1, masked_l1, psnr, ssim
 from mien.model.landmarks.crop_units import from_px, to_px
 from mien.model.landmarks.schemes import eye_opening, mouth_opening, to_common
 from mien.model.quality.judge import landmark_error
+from mien.model.quality.sharpness import sharpness_values
 from mien.model.warping.masks import Region, region_mask
 from mien.storage import Root
 from mien.tasks.evaluate.methods import Pictures, make_pictures
 from mien.tasks.evaluate.results import COPY, PHOTO, SOURCES_OF, EvaluationInputs, EvaluationPair, Kind
 from mien.tasks.evaluate.second_embedder import SecondLook, second_look
-from mien.tasks.evaluate.sharpness import sharpness_values
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.face_columns import embedding_of
 from mien.tasks.sets.faces import detector_of

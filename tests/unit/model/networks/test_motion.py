@@ -10,7 +10,7 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Motion, Sources
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import build_generator
-from mien.model.networks.motion import MAX_FLOW, mixed, shares
+from mien.model.networks.motion import MAX_FLOW, mixed, shares, unfolded
 from mien.model.warping.pixel_grid import pixel_grid
 from tests.drawn_faces import drawn_faces
 
@@ -126,3 +126,15 @@ def test_the_mean_of_sources_is_weighted_by_their_rates() -> None:
     both = mixed(features, rates, torch.tensor([[True, True]]))
     torch.testing.assert_close(both, torch.full((1, 3, 4, 4), 4.0))
     torch.testing.assert_close(mixed(features, rates, torch.tensor([[True, False]])), features[:1])
+
+
+def test_stripes_and_grids_between_the_pixels_of_a_fold_are_not_drawn() -> None:
+    folded = torch.zeros(1, 4, 8, 8)
+    for pattern in ((1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1)):  # columns, rows, a chessboard
+        folded[:] = torch.tensor(pattern, dtype=torch.float32)[None, :, None, None]
+        assert unfolded(folded, 2)[..., 1:-1, 1:-1].abs().max() < 1e-6
+    smooth = torch.arange(8.0).expand(1, 4, 8, 8)
+    steps = unfolded(smooth, 2)[0, 0, 4].diff()
+    assert (steps >= 0).all()
+    assert unfolded(torch.ones(1, 12, 8, 8), 2).shape == (1, 3, 16, 16)
+    torch.testing.assert_close(unfolded(torch.ones(1, 12, 8, 8), 2), torch.ones(1, 3, 16, 16))

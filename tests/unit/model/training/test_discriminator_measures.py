@@ -10,7 +10,10 @@ import torch
 
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.schemes import to_common
+from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
+from mien.model.networks.generator import build_generator
+from mien.model.networks.patch_discriminator import PatchDiscriminator
 from mien.model.training.batches import FaceArrays
 from mien.model.training.discriminator_measures import (
     drawn_aucs,
@@ -19,7 +22,9 @@ from mien.model.training.discriminator_measures import (
     part_aucs,
     swapped_auc,
 )
+from mien.model.training.networks import Networks
 from mien.model.training.settings import AugmentationSettings
+from mien.model.warping.patches import face_patches, patch_corners
 from tests.drawn_faces import dense_faces, drawn_faces
 
 FACES = drawn_faces(people=4, each=3)
@@ -55,6 +60,13 @@ class KnowsThePoints(ExpressionDiscriminator):
         known = torch.stack([(self.photos - one).abs().mean((1, 2, 3)).argmin() for one in image])
         off = (keypoints.points - self.points[known])[:, self.region].abs().mean((1, 2))
         return -off[:, None].expand(-1, 4)
+
+
+class LikesWhite(PatchDiscriminator):
+    """Takes the whitest patches for photographed."""
+
+    def forward(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        return face_patches(image, patch_corners(points, image.shape[-1])).flatten(0, 1).mean((1, 2, 3))[:, None]
 
 
 def test_who_tells_people_apart_is_near_one_and_who_says_the_same_of_all_is_a_half() -> None:
@@ -94,6 +106,12 @@ def test_other_photos_keypoints_are_told_from_the_own_ones() -> None:
 def test_real_against_drawn() -> None:
     source, target = np.array([0, 3, 6]), np.array([1, 4, 7])
     expression = KnowsThePoints(FACES, slice(0, 68))
-    measured = drawn_aucs(KnowsTheBorder(64, 2), expression, FACES, (source, target), FACES.photos(source))
+    networks = Networks(build_generator(GeneratorConfig()), KnowsTheBorder(64, 2), expression, LikesWhite(), None, None)
+    white = torch.ones_like(FACES.photos(source))
+    assert drawn_aucs(networks, FACES, (source, target), white)["patches_auc_drawn"] == 0.0
+    assert drawn_aucs(networks, FACES, (source, target), -white)["patches_auc_drawn"] == 1.0
+    without = replace(networks, patches=None)
+    measured = drawn_aucs(without, FACES, (source, target), FACES.photos(source))
+    assert "patches_auc_drawn" not in measured
     assert measured["expression_auc_drawn"] == 1.0  # the sources do not show the targets' expressions
     assert measured["identity_auc_drawn"] == 0.0  # and nothing is more like the sources than they are

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -51,6 +53,34 @@ def test_coarse_l1_sees_means_alone() -> None:
     board[..., ::2, ::2] = board[..., 1::2, 1::2] = -0.4
     assert additions.coarse_l1(flat(0.0), board).item() == pytest.approx(0, abs=1e-4)
     assert additions.coarse_l1(flat(0.0), flat(0.03)).item() == pytest.approx(2 * 3, rel=1e-5)
+
+
+def chessboard(contrast: float) -> torch.Tensor:
+    board = flat(contrast)
+    board[..., ::2, ::2] = board[..., 1::2, 1::2] = -contrast
+    return board
+
+
+def test_texture_loss_of_half_the_contrast_is_the_logarithm_of_a_quarter_in_one_of_the_bands() -> None:
+    # The means over squares of two pixels show nothing of a chessboard: all is in the finest band, E = c² + floor².
+    floor = additions.TEXTURE_FLOOR**2
+    by_hand = math.log((0.4**2 + floor) / (0.2**2 + floor)) / additions.TEXTURE_BANDS
+    assert additions.texture_loss(chessboard(0.4), chessboard(0.2)).item() == pytest.approx(by_hand, rel=1e-4)
+    assert additions.texture_loss(chessboard(0.2), chessboard(0.4)).item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_texture_loss_asks_how_strong_detail_is_and_not_where_it_lies() -> None:
+    board = chessboard(0.3)
+    assert additions.texture_loss(board, -board).item() == pytest.approx(0, abs=1e-6)
+    mean = (board + -board) / 2
+    assert additions.texture_loss(board, mean) > 1
+    assert additions.texture_loss(flat(0.5), flat(-0.5)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_texture_loss_does_not_take_grain_for_detail() -> None:
+    """Contrasts far below the floor: a smooth wall need not get the grain of the photo."""
+    grain = additions.TEXTURE_FLOOR / 10
+    assert additions.texture_loss(chessboard(grain), flat(0.0)) < 0.02
 
 
 def test_structure_loss_of_flat_pictures() -> None:

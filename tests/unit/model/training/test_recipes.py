@@ -69,7 +69,7 @@ def test_the_l1_of_the_patent_weighs_all_pixels_alike() -> None:
     trainer = Trainer(small("patent"), FACES, "cpu")
     batch = Trainer(small("patent"), FACES, "cpu").sampler.draw(4, "cpu")
     with torch.no_grad():
-        drawn = trainer.generator(batch.sources, batch.target_keypoints).image
+        drawn = trainer.networks.generator(batch.sources, batch.target_keypoints).image
     assert trainer.train_step()["generator_l1"] == pytest.approx(
         losses.reconstruction_loss(batch.target, drawn).item(), rel=1e-5
     )
@@ -77,19 +77,19 @@ def test_the_l1_of_the_patent_weighs_all_pixels_alike() -> None:
 
 def test_the_generator_of_the_patent_draws_every_pixel() -> None:
     trainer = Trainer(small("patent"), FACES, "cpu")
-    assert isinstance(trainer.generator, ResidualGenerator)
+    assert isinstance(trainer.networks.generator, ResidualGenerator)
     batch = trainer.sampler.draw(2, "cpu")
-    made = trainer.generator(batch.sources, batch.target_keypoints)
-    trainer.generator.draw.weight.data.zero_()
-    trainer.generator.draw.bias.data.zero_()  # pyright: ignore[reportOptionalMemberAccess]
-    nothing = trainer.generator(batch.sources, batch.target_keypoints)
+    made = trainer.networks.generator(batch.sources, batch.target_keypoints)
+    trainer.networks.generator.draw.weight.data.zero_()
+    trainer.networks.generator.draw.bias.data.zero_()  # pyright: ignore[reportOptionalMemberAccess]
+    nothing = trainer.networks.generator(batch.sources, batch.target_keypoints)
     assert made.image.abs().max() > 0
     assert nothing.image.abs().max() == 0  # a mask would let the source through
 
 
 def test_each_update_of_the_patent_is_a_step_down_the_gradient() -> None:
     trainer = Trainer(small("patent", max_gradient=1e9), FACES, "cpu")
-    networks = (trainer.generator, trainer.identity, trainer.expression)
+    networks = (trainer.networks.generator, trainer.networks.identity, trainer.networks.expression)
     before = [[weight.detach().clone() for weight in network.parameters()] for network in networks]
     rates = trainer.learning_rates()
     trainer.train_step()
@@ -104,7 +104,7 @@ def test_each_update_of_the_patent_is_a_step_down_the_gradient() -> None:
 def test_the_patent_keeps_the_generator_itself() -> None:
     trainer = Trainer(small("patent"), FACES, "cpu")
     trainer.train_step()
-    pairs = zip(trainer.average.parameters(), trainer.generator.parameters(), strict=True)
+    pairs = zip(trainer.average.parameters(), trainer.networks.generator.parameters(), strict=True)
     assert all(torch.equal(average, weight) for average, weight in pairs)
 
 

@@ -43,17 +43,19 @@ def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
 
 def test_pretraining_moves_the_discriminators_alone() -> None:
     trainer = Trainer(SETTINGS, FACES, "cpu")
-    generator, identity, expression = map(weights, (trainer.generator, trainer.identity, trainer.expression))
+    generator, identity, expression = map(
+        weights, (trainer.networks.generator, trainer.networks.identity, trainer.networks.expression)
+    )
     named = trainer.pretrain()
     assert set(named) == {"pretrain_identity", "pretrain_expression", "pretrain_swapped", "pretrain_changed"}
-    assert same(generator, weights(trainer.generator))
-    assert not same(identity, weights(trainer.identity))
-    assert not same(expression, weights(trainer.expression))
+    assert same(generator, weights(trainer.networks.generator))
+    assert not same(identity, weights(trainer.networks.identity))
+    assert not same(expression, weights(trainer.networks.expression))
 
 
 def test_a_step_moves_all_networks_and_the_average_follows() -> None:
     trainer = Trainer(SETTINGS, FACES, "cpu")
-    networks = (trainer.generator, trainer.identity, trainer.expression, trainer.average)
+    networks = (trainer.networks.generator, trainer.networks.identity, trainer.networks.expression, trainer.average)
     before = [weights(network) for network in networks]
     named = trainer.train_step()
     assert all(not same(old, weights(network)) for old, network in zip(before, networks, strict=True))
@@ -82,6 +84,8 @@ def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
         ("smoothness", "generator_smoothness"),
         ("features", "generator_features"),
         ("identity", "generator_embedding"),
+        ("texture", "generator_texture"),
+        ("landmarks", "generator_landmarks"),
     ):
         weights = replace(PATENT, **{name: 2.0})
         named = Trainer(replace(SETTINGS, weights=weights), FACES, "cpu").train_step()
@@ -92,16 +96,19 @@ def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
 def test_mismatched_photos_count_among_the_false_pairs() -> None:
     discriminators = DiscriminatorSettings(swapped=0.125, changed_parts=2.0)
     named = Trainer(replace(SETTINGS, mismatched=0.25, discriminators=discriminators), FACES, "cpu").train_step()
-    game = named["discriminator_identity"] + named["discriminator_expression"]
+    game = sum(named[f"discriminator_{name}"] for name in ("identity", "expression", "patches"))
     mismatched = named["mismatched_identity"] + named["mismatched_expression"]
     nearly = 0.125 * named["swapped_identity"] + 2.0 * named["changed_expression"]
     assert named["discriminators"] == pytest.approx(game + 0.25 * mismatched + nearly, rel=1e-5)
 
 
 def test_cross_person_updates_have_weights_of_their_own() -> None:
-    weights = LossWeights(gan=0.25, identity=7.0, cycle=0.5, cross_embedding=3.0, cross_expression=5.0)
+    weights = LossWeights(
+        gan=0.25, patches=0.75, identity=7.0, landmarks=1.5, cycle=0.5, cross_embedding=3.0, cross_expression=5.0
+    )
     named = Trainer(replace(SETTINGS, cross_every_steps=1, weights=weights), FACES, "cpu").train_step()
     weight_of = {"identity": 0.25, "expression": 5.0, "cycle": 0.5, "embedding": 3.0, "smoothness": 0.1}
+    weight_of |= {"patches": 0.75, "landmarks": 1.5}
     expected = sum(weight * named[f"cross_{name}"] for name, weight in weight_of.items())
     assert named["generator"] == pytest.approx(expected, rel=1e-4)
     without = replace(SETTINGS, cross_every_steps=1, weights=replace(weights, identity=0.0))
@@ -113,13 +120,17 @@ def test_cross_person_updates_come_in_turn_and_the_discriminators_may_learn_from
     discriminators = DiscriminatorSettings(cross=learn)
     trainer = Trainer(replace(SETTINGS, cross_every_steps=2, discriminators=discriminators), FACES, "cpu")
     assert "generator_l1" in trainer.train_step()
-    networks = trainer.generator, trainer.identity, trainer.expression
+    networks = trainer.networks.generator, trainer.networks.identity, trainer.networks.expression
     generator, identity, expression = map(weights, networks)
     named = trainer.train_step()
     assert {"cross_identity", "cross_expression", "cross_embedding", "cross_cycle"} < set(named)
     assert ("discriminator_identity" in named) == learn
-    assert same(identity, weights(trainer.identity)) == same(expression, weights(trainer.expression)) == (not learn)
-    assert not same(generator, weights(trainer.generator))
+    assert (
+        same(identity, weights(trainer.networks.identity))
+        == same(expression, weights(trainer.networks.expression))
+        == (not learn)
+    )
+    assert not same(generator, weights(trainer.networks.generator))
     assert "generator_l1" in trainer.train_step()
 
 
@@ -129,7 +140,7 @@ def test_without_the_embedders_weights_a_training_with_an_identity_term_does_not
     def missing(device: torch.device) -> None:
         raise DetectorError("the weights are missing")
 
-    monkeypatch.setattr("mien.model.training.trainer.identity_embedder", missing)
+    monkeypatch.setattr("mien.model.training.networks.identity_embedder", missing)
     with pytest.raises(DetectorError, match="are missing"):
         Trainer(SETTINGS, FACES, "cpu")
     assert "generator_embedding" not in Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu").train_step()
@@ -150,12 +161,12 @@ def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone
 
 def test_the_generator_may_learn_from_photos_alone_at_first() -> None:
     trainer = Trainer(replace(SETTINGS, adversarial_from=0.5, cross_every_steps=0, weights=PATENT), FACES, "cpu")
-    before = weights(trainer.identity)
+    before = weights(trainer.networks.identity)
     alone = [trainer.train_step() for _ in range(3)]
     assert all(set(named) == {"generator", "generator_l1"} for named in alone)
-    assert same(before, weights(trainer.identity))
+    assert same(before, weights(trainer.networks.identity))
     assert "discriminator_identity" in trainer.train_step()
-    assert not same(before, weights(trainer.identity))
+    assert not same(before, weights(trainer.networks.identity))
 
 
 def test_the_literal_real_pair_is_another_training() -> None:
@@ -176,7 +187,7 @@ def test_torchs_own_random_state_is_neither_read_nor_moved() -> None:
     torch.manual_seed(2)
     second = Trainer(SETTINGS, FACES, "cpu")
     second.train_step()
-    assert same(weights(first.generator), weights(second.generator))
+    assert same(weights(first.networks.generator), weights(second.networks.generator))
 
 
 def test_learning_rates_rise_at_first_and_fall_with_the_fraction_done() -> None:
@@ -231,7 +242,7 @@ def test_validation_measures_generator_and_discriminators_without_moving_them() 
     of_parts = {f"expression_auc_{part}" for part in ("lids", "mouth", "brows")}
     of_identity = {"identity_auc", "identity_auc_swapped", "identity_auc_drawn"}
     of_expression = {"expression_auc", "expression_auc_drawn", *of_parts}
-    assert set(measured) == {"l1", "psnr", "ssim", *of_identity, *of_expression}
+    assert set(measured) == {"l1", "psnr", "ssim", "sharpness", *of_identity, *of_expression, "patches_auc_drawn"}
     assert all(np.isfinite(value) for value in measured.values())
     assert trainer.stopping.best == measured["l1"]
     after = trainer.state()[0]  # which has the best average besides
@@ -259,9 +270,22 @@ def test_both_kinds_of_generator_learn_from_either_form_of_heatmaps(kind: Genera
     )
     settings = replace(SETTINGS, generator=replace(SETTINGS.generator, kind=kind), cross_every_steps=2)
     trainer = Trainer(settings, faces, "cpu")
-    before = weights(trainer.generator)
+    before = weights(trainer.networks.generator)
     losses = [trainer.train_step() for _ in range(4)]
     assert {"generator", "discriminator_expression"} < set(losses[0])
     assert all(np.isfinite(value) for named in losses for value in named.values())
-    assert not same(before, weights(trainer.generator))
+    assert not same(before, weights(trainer.networks.generator))
     assert np.isfinite(trainer.validate(held_out)["l1"])
+
+
+def test_a_training_may_begin_with_weights_of_another_side() -> None:
+    first = Trainer(SETTINGS, FACES, "cpu")
+    first.train_step()
+    begun = first.average.state_dict()
+    larger = replace(SETTINGS, generator=replace(SETTINGS.generator, size_px=96))
+    for settings in (SETTINGS, larger):
+        second = Trainer(settings, FACES, "cpu", begun)
+        assert same(weights(second.networks.generator), weights(first.average))
+        assert same(weights(second.average), weights(first.average))
+    fresh = Trainer(SETTINGS, FACES, "cpu")
+    assert not same(weights(fresh.networks.generator), weights(first.average))

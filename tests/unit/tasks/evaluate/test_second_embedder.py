@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mien.model.detection.allowed_classes import allow_all_classes
+from mien.model.quality.sharpness import MAX_FACTOR, sharpness_values
 from mien.tasks.errors import UsageError
 from mien.tasks.evaluate.second_embedder import check_embedder, second_look
-from mien.tasks.evaluate.sharpness import MAX_FACTOR, sharpness_values
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 PHOTO = cv2.GaussianBlur(PHOTO, (0, 0), 1.0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mien.model.images.codec import resize_rgb
-from mien.tasks.evaluate.sharpness import MAX_FACTOR, sharpness_values
+from mien.model.quality.sharpness import MAX_FACTOR, sharpness_values
 
 PHOTO = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8), (0, 0), 0.8)
 
