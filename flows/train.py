@@ -8,7 +8,19 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mien.flows.at_work import at_work
-from mien.flows.parameters import GENERATOR, ROOT, RUN, Count, Minutes, RootUrl, Seed, SetName, SizePx, Workers
+from mien.flows.parameters import (
+    GENERATOR,
+    ROOT,
+    RUN,
+    Count,
+    Minutes,
+    ModelUri,
+    RootUrl,
+    Seed,
+    SetName,
+    SizePx,
+    Workers,
+)
 from mien.flows.result import FlowResult, as_link
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
@@ -19,14 +31,16 @@ from mien.tasks.errors import checking_arguments
 from mien.tasks.evaluate import Evaluation, EvaluationSettings, as_brief, as_table
 from mien.tasks.evaluate.second_embedder import check_embedder
 from mien.tasks.evaluate.steps import evaluate
-from mien.tasks.generator.weights import RegisteredModel
+from mien.tasks.generator.weights import RegisteredModel, check_generator
 from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import PROMOTION_TAG, find_trained, run_address, tags_of
+from mien.tasks.tracking.steps import fetch_model
+from mien.tasks.train.options import TrainOptions, check_limit, resolve_settings
 from mien.tasks.train.register import champion_uri, rivals
 from mien.tasks.train.steps import register, train
-from mien.tasks.train.train import TrainOptions, check_limit, resolve_settings, training_fingerprint
+from mien.tasks.train.train import training_fingerprint
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,7 @@ def train_generator(
     generator: Annotated[GeneratorKind | None, GENERATOR] = None,
     size: Annotated[SizePx | None, GENERATOR] = None,
     seed: Annotated[Seed | None, GENERATOR] = None,
+    from_: Annotated[ModelUri | None, GENERATOR] = None,
     recipe: Annotated[Recipe, GENERATOR] = "default",
     settings: Annotated[dict[str, Any] | str | None, GENERATOR] = None,
     require_consent: Annotated[bool, RUN] = False,
@@ -124,6 +139,8 @@ def train_generator(
         size: Side at which the generator looks at faces, in pixels, at most the crop size of the sets; the settings' if
             empty. Generated faces may have any (--output-size of mien augment).
         seed: Another seed, another training. The settings' if empty.
+        from_: Registered generator whose weights the training begins with, models:/NAME@ALIAS or models:/NAME/VERSION;
+            a fresh one if empty. Its people are no test of the result.
         recipe: default, or patent: the patent application as written.
         settings: A mapping of sections such as {"train": {"batch_size": 8}}, or the path or URL of a TOML file that has
             them; docs/settings.md lists them.
@@ -139,8 +156,11 @@ def train_generator(
     prepared, left_out = consenting.sets, tuple(consenting.lines())
     options = TrainOptions(generator, size, minutes, steps, seed)
     given = read_settings(settings, recipe)
-    resolved = resolve_settings(opened_root, prepared, given.train, options)
-    training = training_fingerprint(prepared, resolved)
+    start = None if from_ is None else fetch_model(opened_root, from_)
+    if start is not None and commercial:
+        check_generator(opened_root, start)
+    resolved = resolve_settings(opened_root, prepared, given.train, options, start)
+    training = training_fingerprint(prepared, resolved, start)
     if found := find_trained(opened_root, training):
         run, said = run_address(opened_root, found.run_id), tags_of(opened_root, found).get(PROMOTION_TAG, "")
         now = champion_uri(opened_root)
@@ -148,7 +168,7 @@ def train_generator(
     check_embedder(given.promotion.embedder, "promotion.embedder")
 
     # Load, pretrain the discriminators, fit
-    trained = train(opened_root, prepared, resolved, training, recipe)
+    trained = train(opened_root, prepared, resolved, training, recipe, start)
 
     # Evaluate
     measured = EvaluationSettings(embedder=given.promotion.embedder)

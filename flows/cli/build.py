@@ -86,9 +86,10 @@ def descriptions(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def option_name(parameter: inspect.Parameter) -> str:
-    """`--max-faces` of `max_faces`. A list is named for one of its values, since the option is repeated."""
-    repeated = get_origin(terminal_type(parameter.annotation)) is list
-    return "--" + (parameter.name.removesuffix("s") if repeated else parameter.name).replace("_", "-")
+    """`--max-faces` of `max_faces`, `--from` of `from_`, a word of Python. A list is named for one of its values, since
+    the option is repeated."""
+    repeated, name = get_origin(terminal_type(parameter.annotation)) is list, parameter.name.removesuffix("_")
+    return "--" + (name.removesuffix("s") if repeated else name).replace("_", "-")
 
 
 def terminal_type(annotation: Any) -> Any:

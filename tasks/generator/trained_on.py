@@ -1,11 +1,12 @@
 """Who a generator was trained on, as it is kept with its weights: enough to recognise a person, not to list them.
 
-    {"salt": "…", "people": "base64 of 6 bytes each", "photos": "base64 of 6 bytes each"}
+    {"salt": "…", "people": "base64 of 6 bytes each", "photos": "base64 of 6 bytes each", "before": [{…}]}
 
 A person is recognised by the name in a set of this name, or by a photo. Both are hashed with the salt of the training,
 so that two generators cannot be compared, and nobody reads a name from them. Who suspects a person and has the name, or
 the photo, can find out: that is what it is for. Of a person the 32 photos with the least hashes are kept. Whoever has
-all photos of the person, in whatever set, has those too.
+all photos of the person, in whatever set, has those too. `before` are the same of the generator that the training began
+with, which knew its own people.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class TrainedOn:
     salt: str
     people: frozenset[bytes]
     photos: frozenset[bytes]
+    before: tuple[TrainedOn, ...] = ()
+    """Of the generator that the training began with."""
 
     @staticmethod
     def of(shown: Iterable[Shown], salt: str) -> TrainedOn:
@@ -52,27 +55,35 @@ class TrainedOn:
     @staticmethod
     def read(provenance: Mapping[str, Any]) -> TrainedOn | None:
         """As a generator keeps it; None where it says nothing, or nothing that can be read."""
-        match provenance.get("trained_on"):
-            case {"salt": str(salt), "people": str(people), "photos": str(photos)}:
-                try:
-                    return TrainedOn(salt, _unpacked(people), _unpacked(photos))
-                except ValueError:
-                    return None
-            case _:
-                return None
+        try:
+            return _read(provenance.get("trained_on"))
+        except ValueError:
+            return None
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """As the configuration of a generator keeps it."""
-        return {"salt": self.salt, "people": _packed(self.people), "photos": _packed(self.photos)}
+        own = {"salt": self.salt, "people": _packed(self.people), "photos": _packed(self.photos)}
+        return {**own, "before": [each.as_json() for each in self.before]} if self.before else own
 
     def seen(self, shown: Iterable[Shown]) -> set[tuple[str, str]]:
         """Set and identity of those who were trained on: each person of whom the name or any photo was."""
-        return {
+        shown = list(shown)
+        own = {
             (each.set, each.identity)
             for each in shown
             if _hash(self.salt, each.image_id) in self.photos
             or _hash(self.salt, each.set, each.identity) in self.people
         }
+        return own.union(*(each.seen(shown) for each in self.before))
+
+
+def _read(stored: Any) -> TrainedOn:
+    match stored:
+        case {"salt": str(salt), "people": str(people), "photos": str(photos)}:
+            before = tuple(_read(each) for each in stored.get("before", []))
+            return TrainedOn(salt, _unpacked(people), _unpacked(photos), before)
+        case _:
+            raise ValueError("not as it is kept")
 
 
 def _hash(salt: str, *parts: str) -> bytes:

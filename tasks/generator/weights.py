@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mien.model.device import Compute
-from mien.model.errors import WeightsError
+from mien.model.errors import SettingsError, WeightsError
 from mien.model.inference.exported_generator import CONFIG, ExportedGenerator
+from mien.model.networks.config import GeneratorConfig
 from mien.storage import MissingError, Root
 from mien.storage.artefacts import MODELS, json_artefact, load, read, warn_damaged
 from mien.tasks.errors import UsageError
@@ -23,6 +24,7 @@ __all__ = [
     "MODEL_NAME",
     "RegisteredModel",
     "check_generator",
+    "config_of",
     "keep_model",
     "load_model",
     "loaded_anew",
@@ -96,6 +98,18 @@ def sources_of(root: Root, registered: RegisteredModel, asked: int) -> int:
 def provenance_of(root: Root, sha256: str) -> dict[str, Any]:
     """What a generator kept in the root says it was trained on and with, read without its weights."""
     return dict(read(root, _CONFIG, f"{sha256}/{CONFIG}").get("provenance", {}))
+
+
+def config_of(root: Root, sha256: str) -> GeneratorConfig:
+    """The shape of a generator kept in the root, read without its weights.
+
+    Raises:
+        UsageError: this version of the code has no such generator.
+    """
+    try:
+        return GeneratorConfig(**read(root, _CONFIG, f"{sha256}/{CONFIG}")["generator"])
+    except (KeyError, TypeError, SettingsError) as error:
+        raise UsageError(f"the generator {sha256[:12]} does not fit this version of the code: train it anew") from error
 
 
 def check_generator(root: Root, registered: RegisteredModel) -> None:

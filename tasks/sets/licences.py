@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mien.model.detection.licences import CC0, WeightsLicence, as_line, check_commercial
+from mien.model.detection.licences import APACHE, CC0, WeightsLicence, as_line, check_commercial
 from mien.model.errors import LicenceError
 from mien.model.graphs.dlib_weights import EMBEDDING
+from mien.model.graphs.mediapipe_files import REFINED_MESH
 from mien.storage import Root, read_manifest
 from mien.tasks.errors import UsageError
 from mien.tasks.sets.faces import FaceTables
 
-TRAINING = {EMBEDDING: CC0}
-"""Of what training itself asks, beside the sets: the identity term's embedder."""
+TRAINING = {EMBEDDING: CC0, REFINED_MESH.name: APACHE}
+"""Of what training itself asks, beside the sets: the embedder of the identity term, the mesh of the landmark term."""
 
 
 def set_licences(root: Root, tables: FaceTables) -> dict[str, WeightsLicence] | None:

@@ -9,7 +9,13 @@ from mien.model.training.recipes import Recipe
 from mien.model.training.settings import TrainSettings
 
 
-def of_training(sets: Sequence[str], settings: TrainSettings, recipe: Recipe, changed: Mapping[str, Any]) -> str:
+def of_training(
+    sets: Sequence[str],
+    settings: TrainSettings,
+    recipe: Recipe,
+    changed: Mapping[str, Any],
+    began_with: str | None = None,
+) -> str:
     """Markdown for a training that has begun.
 
     Args:
@@ -17,6 +23,7 @@ def of_training(sets: Sequence[str], settings: TrainSettings, recipe: Recipe, ch
         settings: That decide the training.
         recipe: That the settings were made from.
         changed: What of the recipe they change, by dotted name.
+        began_with: The registered generator that it begins with, if any.
     """
     generator, names = settings.generator, ", ".join(f"`{name}`" for name in sets)
     limits = [
@@ -24,8 +31,9 @@ def of_training(sets: Sequence[str], settings: TrainSettings, recipe: Recipe, ch
         for value, unit in ((settings.minutes, "minutes"), (settings.steps, "steps"))
         if value is not None
     ]
+    start = "" if began_with is None else f" from the weights of `{began_with}`"
     return (
-        f"Trains a {generator.kind} generator of {generator.size_px} px on {names}, for at most "
+        f"Trains a {generator.kind} generator of {generator.size_px} px{start} on {names}, for at most "
         f"{' or '.join(limits)}. Recipe `{recipe}`, {changed_line(changed)}."
     )
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mien.model.configuration.refine import changes
 from mien.model.configuration.toml import as_toml
+from mien.model.detection.licences import WeightsLicence
 from mien.model.device import keep_freed_memory
-from mien.model.errors import DetectorError, WeightsError
+from mien.model.errors import WeightsError
 from mien.model.evaluation.pairs import thinned
-from mien.model.graphs.dlib_weights import EMBEDDING, weight_file
 from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
 from mien.model.landmarks.schemes import PARTS, LandmarkScheme
-from mien.model.networks.config import GeneratorConfig, GeneratorKind
 from mien.model.training.batches import FaceArrays
 from mien.model.training.fit import fit
-from mien.model.training.recipes import RECIPES, Recipe
+from mien.model.training.recipes import Recipe
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from mien.model.warping.composition import FINEST
@@ -33,18 +31,18 @@ from mien.storage import Root, fingerprint, source_digest
 from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
 from mien.storage.rows import FaceRow
 from mien.tasks import tracking
-from mien.tasks.errors import UsageError, checking_arguments
-from mien.tasks.generator.weights import keep_model
+from mien.tasks.errors import UsageError
+from mien.tasks.generator.weights import RegisteredModel, keep_model, load_model, provenance_of
 from mien.tasks.runtime.progress import UNKNOWN, progress
 from mien.tasks.sets import licences
 from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of, landmarks_px, scheme_of
 from mien.tasks.sets.faces import (
     FaceTables,
-    check_compatible,
     crop_size_px,
     prepare_settings,
     read_faces,
 )
+from mien.tasks.train.options import changed_from_recipe
 from mien.tasks.train.people import split_rows, trained_on
 from mien.tasks.train.run_description import of_training
 from mien.tasks.train.run_log import RunLog
@@ -58,81 +56,13 @@ EXPORTED = "exported"
 MAX_VALIDATION_FACES = 400
 
 
-def check_limit(minutes: float | None, steps: int | None) -> None:
-    """Raises UsageError if nothing would end a training."""
-    if minutes is None and steps is None:
-        raise UsageError("how long to train? give --minutes M or --steps N")
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """The parameters of the flow that win over the settings; None leaves a value to them."""
-
-    generator: GeneratorKind | None = None
-    size: int | None = None
-    minutes: float | None = None
-    steps: int | None = None
-    seed: int | None = None
-
-    def over(self, settings: TrainSettings) -> TrainSettings:
-        """The settings with the given options instead of their own values."""
-        config, limits = settings.generator, {"minutes": self.minutes, "steps": self.steps, "seed": self.seed}
-        kind = config.kind if self.generator is None else self.generator
-        config = replace(config, kind=kind, size_px=config.size_px if self.size is None else self.size)
-        given = {name: value for name, value in limits.items() if value is not None}
-        return replace(settings, generator=_with_width(config), **given)
-
-
-def _with_width(config: GeneratorConfig) -> GeneratorConfig:
-    """The config with its width written out: the default of a kind may change, a training does not."""
-    return replace(config, width=config.channels)
-
-
-def resolve_settings(
-    root: Root, sets: Sequence[FaceTables], settings: TrainSettings, options: TrainOptions
-) -> TrainSettings:
-    """The settings of a training on these sets.
-
-    Raises:
-        UsageError: no limit is given, a value is out of its bounds, or the size does not fit the sets.
-    """
-    with checking_arguments():
-        settings = options.over(settings)
-    check_limit(settings.minutes, settings.steps)
-    check_compatible(root, sets)
-    size_px, crop_px = settings.generator.size_px, crop_size_px(root, sets[0])
-    if size_px > crop_px:
-        raise UsageError(
-            f"a generator of {size_px} px needs crops of that size: {sets[0].name} was prepared at {crop_px} px"
-        )
-    return without_missing_terms(settings)
-
-
-def without_missing_terms(settings: TrainSettings) -> TrainSettings:
-    """The settings with `weights.identity` at 0 where the embedder's weights are not installed; logs that in one line.
-
-    So the fingerprint, the run and the model card tell such a training from one with the term.
-    """
-    if not settings.weights.identity:
-        return settings
-    try:
-        weight_file(EMBEDDING)
-    except DetectorError as error:
-        _log.warning("training goes without the identity term (train.weights.identity = 0): %s", error)
-        return replace(settings, weights=replace(settings.weights, identity=0.0))
-    return settings
-
-
-def changed_from_recipe(settings: TrainSettings, recipe: Recipe) -> dict[str, Any]:
-    """What of the settings is not as the recipe has it, by dotted name."""
-    base = RECIPES[recipe]
-    return changes(settings, replace(base, generator=_with_width(base.generator)), "train")
-
-
-def training_fingerprint(sets: Sequence[FaceTables], settings: TrainSettings) -> str:
-    """What decides a training: the data, the settings, the code."""
+def training_fingerprint(
+    sets: Sequence[FaceTables], settings: TrainSettings, start: RegisteredModel | None = None
+) -> str:
+    """What decides a training: the data, the settings, the weights that it begins with, the code."""
     data = [[tables.faces, tables.heatmaps] for tables in sets]
-    return fingerprint({"code": CODE, "data": data, "settings": asdict(settings)})
+    decided: dict[str, Any] = {"code": CODE, "data": data, "settings": asdict(settings)}
+    return fingerprint(decided if start is None else {**decided, "start": start.sha256})
 
 
 @dataclass(frozen=True)
@@ -162,7 +92,12 @@ _RUN = json_artefact(RUNS, str)
 
 
 def train(
-    root: Root, sets: Sequence[FaceTables], settings: TrainSettings, training: str, recipe: Recipe = "default"
+    root: Root,
+    sets: Sequence[FaceTables],
+    settings: TrainSettings,
+    training: str,
+    recipe: Recipe = "default",
+    start: RegisteredModel | None = None,
 ) -> TrainedWeights:
     """Trains to the end, from the last checkpoint if there is one; the run in MLflow goes on with it.
 
@@ -172,6 +107,7 @@ def train(
         settings: That decide the training.
         training: Its fingerprint.
         recipe: That the settings were made from, to be named in the run and in the model card.
+        start: The generator that it begins with; a fresh one if None.
 
     Raises:
         UsageError: nobody is held out, or nobody has two usable photos.
@@ -188,16 +124,18 @@ def train(
         keep(local, _RUN, training, run.run_id)
         run.settings({**asdict(settings), "training": training, "data": [tables.name for tables in sets]})
         run.text("settings.toml", as_toml(settings, "train"))
-        run.tags({"mien.recipe": recipe})
+        run.tags({"mien.recipe": recipe, **({} if start is None else {"mien.began_with": start.uri})})
         changed = changed_from_recipe(settings, recipe)
-        run.description(description := of_training([s.name for s in sets], settings, recipe, changed))
+        began_with = None if start is None else start.uri
+        run.description(description := of_training([s.name for s in sets], settings, recipe, changed, began_with))
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
-        trainer = resumed_trainer(settings, faces, folder)
+        weights = None if start is None else load_model(root, start.sha256).generator.state_dict()
+        trainer = resumed_trainer(settings, faces, folder, weights)
         with progress("train", UNKNOWN, "images") as advance:
             result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
         run.metrics({f"final/{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
-        sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id)
+        sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id, start)
     done = TrainedWeights(
         training=training,
         sha256=sha256,
@@ -292,6 +230,7 @@ def _save_exported(
     folder: Path,
     training: str,
     run_id: str,
+    start: RegisteredModel | None,
 ) -> str:
     """Exports the trained generator and copies it into the root; returns the hash of its weights."""
     prepared = prepare_settings(root, sets[0])
@@ -299,12 +238,13 @@ def _save_exported(
         "training": training,
         "run_id": run_id,
         "data": {s.name: s.faces for s in sets},
-        "trained_on": trained_on(root, sets, training).as_json(),
+        "trained_on": trained_on(root, sets, training, start).as_json(),
+        "began_with": None if start is None else {"uri": start.uri, "sha256": start.sha256},
         "steps": trainer.step,
         "average_step": trainer.average_step,
         "settings": asdict(trainer.settings),
         "faces": prepared["faces"],
-        "weights": licences.as_json(licences.training_licences(root, sets)),
+        "weights": licences.as_json(licences.training_licences(root, sets) | _licences_of(root, start)),
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
     shapes = trainer.sampler.shape_model
@@ -312,3 +252,12 @@ def _save_exported(
         folder
     )
     return keep_model(root, folder)
+
+
+def _licences_of(root: Root, start: RegisteredModel | None) -> dict[str, WeightsLicence]:
+    """Of the weights that stand behind the generator that a training began with."""
+    if start is None:
+        return {}
+    stored = licences.stored_licences(provenance_of(root, start.sha256).get("weights"))
+    unknown = WeightsLicence("unknown: train it anew", commercial=False)
+    return {f"the weights behind {start.uri}": unknown} if stored is None else stored

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from mien.model.errors import WeightsError
 from mien.model.training.batches import FaceArrays
@@ -26,12 +29,14 @@ def work_folder(root: Root, training: str) -> Path:
     return folder
 
 
-def resumed_trainer(settings: TrainSettings, faces: FaceArrays, folder: Path) -> Trainer:
-    """A trainer in the state of the newest checkpoint, if there is one.
+def resumed_trainer(
+    settings: TrainSettings, faces: FaceArrays, folder: Path, start: Mapping[str, Tensor] | None = None
+) -> Trainer:
+    """A trainer in the state of the newest checkpoint, if there is one; else one that begins with the given weights.
 
     Checkpoints that cannot be used are logged in one line and deleted: the training starts again.
     """
-    trainer = Trainer(settings, faces)
+    trainer = Trainer(settings, faces, start=start)
     try:
         if (checkpoint := load_checkpoint(folder)) is not None:
             trainer.load_state(*checkpoint)
@@ -39,5 +44,5 @@ def resumed_trainer(settings: TrainSettings, faces: FaceArrays, folder: Path) ->
         warn_damaged(f"the checkpoint in {folder} is damaged ({type(error).__name__})", CHECKPOINTS)
         for path in folder.glob("updates-*"):
             shutil.rmtree(path)
-        return Trainer(settings, faces)
+        return Trainer(settings, faces, start=start)
     return trainer

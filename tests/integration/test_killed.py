@@ -41,7 +41,8 @@ def train_twelve(root_url: str) -> None:
     """Twelve updates, each with a checkpoint."""
     from mien.model.training.settings import TrainSettings
     from mien.tasks.sets.faces import face_tables
-    from mien.tasks.train.train import TrainOptions, resolve_settings, train, training_fingerprint
+    from mien.tasks.train.options import TrainOptions, resolve_settings
+    from mien.tasks.train.train import train, training_fingerprint
 
     root = storage.Root(root_url)
     sets = [face_tables(root, "six")]

@@ -67,3 +67,32 @@ def test_one_pair_from_file_to_file(done, tmp_path: Path) -> None:
     (tmp_path / "blank.png").write_bytes(encode_png(np.full((80, 80, 3), 90, np.uint8)))
     with pytest.raises(RunError, match=r"no face found in .*blank\.png"):
         transfer_pair(str(tmp_path / "blank.png"), "sample:orl/s2/3.pgm", str(out), root=str(root))
+
+
+def test_a_training_begins_with_a_registered_generator_and_knows_its_people(done) -> None:
+    from mien.flows.train import train_generator
+    from mien.model.networks.config import GeneratorConfig
+    from mien.storage import Root
+    from mien.tasks.errors import UsageError
+    from mien.tasks.generator.trained_on import TrainedOn
+    from mien.tasks.generator.weights import config_of, load_model, provenance_of
+
+    folder, _ = done
+    root = Root(str(folder))
+    champion = "models:/mien-generator@champion"
+    wide = {"train": {"generator": {"width": 8}}}
+    with pytest.raises(UsageError, match=r"has another generator than these settings \(width 8, not \d+\): leave them"):
+        train_generator(sets=["six"], root=str(folder), steps=1, from_=champion, settings=wide, workers=1)
+
+    fewer_pairs = {"train": {"validation_pairs": 2, "pretrain_steps": 1}}
+    tuned = train_generator(sets=["six"], root=str(folder), steps=1, from_=champion, settings=fewer_pairs, workers=1)
+    about = provenance_of(root, tuned.model.sha256)
+    before = about["began_with"]
+    assert before["uri"].startswith("models:/mien-generator/")
+    assert config_of(root, tuned.model.sha256) == config_of(root, before["sha256"]) != GeneratorConfig()
+    own, first = TrainedOn.read(about), TrainedOn.read(provenance_of(root, before["sha256"]))
+    assert own is not None
+    assert own.before == (first,)
+    weights = [load_model(root, sha256).generator.state_dict() for sha256 in (before["sha256"], tuned.model.sha256)]
+    moved = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])
+    assert 0 < moved < 0.05  # one update of the warming-up: fresh weights would be elsewhere

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 from mien.tasks.generator.trained_on import PHOTOS_OF_A_PERSON, Shown, TrainedOn
 
@@ -63,3 +64,19 @@ def test_a_record_that_is_missing_or_damaged_is_none() -> None:
         {"trained_on": {"salt": "s"}},
     ):
         assert TrainedOn.read(damaged) is None
+
+
+def test_those_of_the_generator_that_a_training_began_with_are_recognised_too() -> None:
+    new = replace(TrainedOn.of(photos("team", "cem", 4), salt="a later training"), before=(RECORD,))
+    kept_new = TrainedOn.read(json.loads(json.dumps({"trained_on": new.as_json()})))
+    assert kept_new == new
+    asked = [*photos("team", "cem", 1), *photos("team", "anna", 1), *photos("team", "dora", 2)]
+    assert kept_new.seen(asked) == {("team", "cem"), ("team", "anna")}
+    assert "before" not in RECORD.as_json()
+
+
+def test_where_the_one_before_cannot_be_read_nothing_is_claimed() -> None:
+    """Half a record would call people unseen whom the first training has seen."""
+    broken = {**RECORD.as_json(), "before": [{"salt": "x", "people": "not base64!", "photos": ""}]}
+    assert TrainedOn.read({"trained_on": broken}) is None
+    assert TrainedOn.read({"trained_on": {**RECORD.as_json(), "before": [None]}}) is None
