@@ -83,8 +83,8 @@ def texture_loss(target: Image, drawn: Image) -> Float[Tensor, ""]:
     """How much the fine detail differs in strength, wherever in a window it lies.
 
     ‖·‖₁ and SSIM are smallest for the mean of all that could be there, which is soft. This term tells softness and
-    nothing else: where sources are averaged, or drawn over, energy is missing. The layer is drawn at the network's
-    side and the masks are interpolated, so detail that is finer can only come from the pixels of a source.
+    nothing else: where sources are averaged, or drawn over, energy is missing. A pattern would do as well as detail; so
+    the layer cannot draw the finest ones (`networks/motion.py`, `unfolded`), and D_p knows them.
     """
     t, d = target.float().mean(1, keepdim=True), drawn.float().mean(1, keepdim=True)
     off: list[Tensor] = []

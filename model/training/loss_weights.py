@@ -36,7 +36,7 @@ class LossWeights:
     """‖·‖₁ of the means over squares of 4 and of 16 pixels, each with this weight."""
     structure: NotNegative = 5.0
     """1 − SSIM."""
-    texture: NotNegative = 4.0
+    texture: NotNegative = 10.0
     """Strength of fine detail, window by window: the mean of all that could be there is soft."""
     moved: NotNegative = 0.2
     """‖·‖₁ of the moved source alone: the motion is to explain what it can before anything is drawn."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from mien.model.networks.base import Generator
 from mien.model.training.muon import Muon
 from mien.model.training.settings import TrainSettings
 
+_SCALE = "scale"
+"""Of a group of weights: its learning rate over that of the optimiser."""
 FINAL_SHARE = 0.05
 """Of the learning rate that is left at the end."""
 
@@ -29,12 +32,16 @@ def generator_optimizers(generator: Generator, settings: TrainSettings) -> tuple
             return (torch.optim.SGD(weights, lr=settings.learning_rate),)
 
 
-def discriminator_optimizer(modules: Iterable[nn.Module], settings: TrainSettings) -> torch.optim.Optimizer:
-    """The one that updates both discriminators."""
-    weights = [weight for module in modules for weight in module.parameters()]
+def discriminator_optimizer(discriminators: Mapping[str, nn.Module], settings: TrainSettings) -> torch.optim.Optimizer:
+    """The one that updates all discriminators. D_p, which nothing has prepared for the generator, has a rate of its
+    own, in proportion to that of the others."""
+    own = {"patches": settings.patches_learning_rate / settings.discriminator_learning_rate}
+    groups = [
+        {"params": list(module.parameters()), _SCALE: own.get(name, 1.0)} for name, module in discriminators.items()
+    ]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(weights, lr=settings.discriminator_learning_rate)
-    return adam(weights, settings.discriminator_learning_rate, settings.discriminator_beta1)
+        return torch.optim.SGD(groups, lr=settings.discriminator_learning_rate)
+    return adam(groups, settings.discriminator_learning_rate, settings.discriminator_beta1)
 
 
 def muon_and_adam(generator: Generator, rates: tuple[float, float], beta1: float) -> tuple[Muon, torch.optim.Adam]:
@@ -47,7 +54,7 @@ def muon_and_adam(generator: Generator, rates: tuple[float, float], beta1: float
     return Muon(inside, rates[0]), adam(others, rates[1], beta1)
 
 
-def adam(weights: Sequence[Tensor], learning_rate: float, beta1: float) -> torch.optim.Adam:
+def adam(weights: Sequence[Tensor] | Sequence[dict[str, Any]], learning_rate: float, beta1: float) -> torch.optim.Adam:
     """Adam (Kingma and Ba 2015): stochastic gradient descent with a step size for each weight."""
     return torch.optim.Adam(weights, lr=learning_rate, betas=(beta1, 0.99), fused=True)
 
@@ -59,9 +66,9 @@ def scheduled(learning_rate: float, fraction_done: float) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """For all groups."""
+    """For all groups, each by its scale."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group.get(_SCALE, 1.0)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:

@@ -92,7 +92,9 @@ class TrainSettings:
     max_gradient: Positive = 60.0
     """Longer gradients of the generator are shortened to this: a pair with wrong landmarks is not to throw it off."""
     discriminator_learning_rate: Positive = 5e-4
-    """Of both discriminators beside the generator; falls likewise, from the first update that they take part in."""
+    """Of D_id and D_e beside the generator; falls likewise, from the first update that they take part in."""
+    patches_learning_rate: Positive = 2e-3
+    """Of D_p, which begins from nothing when the others are prepared; falls with theirs."""
     pretrain_learning_rate: Positive = 5e-4
     """Of both discriminators before it."""
     beta1: BelowOne = 0.9

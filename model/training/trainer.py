@@ -73,7 +73,7 @@ class Trainer:
             self.networks.generator.load_state_dict(start)
         self.average = copy.deepcopy(self.networks.generator).requires_grad_(False)
         self._optimize_generator = generator_optimizers(self.networks.generator, settings)
-        self._optimize_discriminators = discriminator_optimizer(self.networks.discriminators.values(), settings)
+        self._optimize_discriminators = discriminator_optimizer(self.networks.discriminators, settings)
         self._bfloat16 = uses_bfloat16(settings.precision, self.device)
         self.pretrained_steps = 0
         self.step = 0

@@ -10,7 +10,7 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Motion, Sources
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import build_generator
-from mien.model.networks.motion import MAX_FLOW, mixed, shares, unfolded
+from mien.model.networks.motion import FARTHER, MAX_FLOW, mixed, precedence, shares, unfolded
 from mien.model.warping.pixel_grid import pixel_grid
 from tests.drawn_faces import drawn_faces
 
@@ -118,6 +118,20 @@ def test_masks_leave_a_share_that_shows_no_source() -> None:
     torch.testing.assert_close(shown[0, :, 0, 0, 0], expected)
     single = shares(logits[:, :1], torch.tensor([[True]]))
     torch.testing.assert_close(single, torch.sigmoid(logits[:, :1]))
+
+
+def test_what_has_to_be_moved_least_comes_first_at_each_position() -> None:
+    motion = pixel_grid(torch.zeros(1, 1, 4, 4)).repeat(1, 3, 1, 1, 1)
+    motion[:, 0, :, :2, 0] += 0.02  # the left half of the first source, the right half of the second
+    motion[:, 1, :, 2:, 1] -= 0.01
+    motion[:, 2] += 0.3
+    told = precedence(motion, torch.ones(1, 3, dtype=torch.bool))[0, :, 0]
+    assert torch.equal(told.amax(0), torch.zeros(4, 4))
+    torch.testing.assert_close(told[0, :, :2], torch.full((4, 2), -0.02 * FARTHER))
+    torch.testing.assert_close(told[1, :, 2:], torch.full((4, 2), -0.01 * FARTHER))
+    assert (told[2] < -50).all()
+    alone = precedence(motion, torch.tensor([[False, False, True]]))[0, :, 0]
+    assert torch.equal(alone[2], torch.zeros(4, 4))  # of a single one nothing is told
 
 
 def test_the_mean_of_sources_is_weighted_by_their_rates() -> None:
