@@ -103,6 +103,18 @@ def rank_in_force() -> Rank | None:
     return _in_force.get()
 
 
+def is_first_rank() -> bool:
+    """Whether this run does what one of several has to do; the only one does."""
+    rank = rank_in_force()
+    return rank is None or rank.number == 0
+
+
+def runs_at_once() -> int:
+    """How many runs share the work, as far as anybody has told."""
+    rank = rank_in_force()
+    return 1 if rank is None else rank.of
+
+
 def own_first(indices: Sequence[int], rank: Rank | None) -> list[int]:
     """These indices of shards or videos in the order in which this run does them.
 
