@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import shutil
 import statistics
 import tempfile
@@ -55,24 +56,32 @@ def at_once(root: str, scratch: Path, asked: argparse.Namespace, leases: bool) -
 def alone(root: str, scratch: Path, asked: argparse.Namespace, server_log: Path | None) -> None:
     """One job at a time, with and without leases in turns."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
+    processor: dict[bool, list[float]] = {True: [], False: []}
     requests = Counter[tuple[bool, str]]()
     for turn in range(2 * asked.alone):
         leases = turn % 2 == 0
         about = Cheap(str(scratch / "alone.begun"), asked.seconds)
-        before, begun_s = _requests(server_log), time.monotonic()
+        before, begun_s, used_s = _requests(server_log), time.monotonic(), _processor_s()
         log = scratch / f"alone-{turn}.log"
         ended(started(log, run_cheap_job, f"{root}/{turn}", asked.shards, about, asked.workers, None, leases), log)
         seconds[leases].append(time.monotonic() - begun_s)
+        processor[leases].append(_processor_s() - used_s)
         for method, count in (_requests(server_log) - before).items():
             requests[leases, method] += count
     for leases in (True, False):
         shown = ", ".join(f"{requests[leases, m] / asked.alone / asked.shards:.2f} {m}" for m in METHODS)
+        took_s, used_s = statistics.median(seconds[leases]), statistics.median(processor[leases])
         print(
-            f"{root}: one job alone {'with' if leases else 'without'} leases: "
-            f"{statistics.median(seconds[leases]):.1f} s (median of {asked.alone})"
-            f"{f'; requests for each shard: {shown}' if server_log else ''}",
+            f"{root}: one job alone {'with' if leases else 'without'} leases: {took_s:.1f} s, {used_s:.1f} s of the "
+            f"processor (medians of {asked.alone}){f'; requests for each shard: {shown}' if server_log else ''}",
             flush=True,
         )
+
+
+def _processor_s() -> float:
+    """Of the jobs that have ended, with their workers."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 METHODS = ("PUT", "GET", "HEAD", "DELETE")
