@@ -94,7 +94,7 @@ def _requests(server_log: Path | None) -> Counter[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--on", choices=("both", "local", "s3"), default="both")
     parser.add_argument("--shards", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=0.3)

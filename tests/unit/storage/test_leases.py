@@ -138,7 +138,7 @@ def test_a_lease_of_another_machine_counts_until_it_was_the_same_for_long(
     root = Root(str(tmp_path))
     for beat in range(3):  # it lives, whatever the clock of its machine says
         root.write_bytes(PATH, of_another_machine(beat))
-        os.utime(tmp_path / PATH, (time.time() + apart_s,) * 2)
+        os.utime(tmp_path / PATH, (time.time() + apart_s, time.time() + apart_s))
         assert taken(root) == f"held by make pairs (process {os.getpid()} on far)"
         clock.now_s += LEASE_S - 1
         assert isinstance(holder(root, "pairs", NAME), Held)
