@@ -33,8 +33,8 @@ from mien.storage.root import Root
 from mien.storage.schemas import TableName
 from mien.storage.swaps import swap
 
-BEAT_S = 15.0
-LEASE_S = 75.0
+BEAT_S = 20.0
+LEASE_S = 120.0
 """Without a beat; several of them may fail before others take the shard."""
 _ATTEMPTS = 3
 """At taking a lease that others take and give back at the same time."""

@@ -28,8 +28,8 @@ from mien.tasks.runtime.workers import tick
 LOOKS_AT_ONCE = 32
 _SOON_S, _LATE_S = 0.1, 5.0
 """Shortest and longest pause between two looks at what others have in hand."""
-_READ_S = 15.0
-"""Between two readings of one lease: it has to stay the same for a minute to be dead."""
+_READ_S = 20.0
+"""Between two readings of one lease: it has to stay the same for two minutes to be dead."""
 
 _log = logging.getLogger("mien.tasks")
 

@@ -81,7 +81,7 @@ def test_a_lease_ends_with_an_error_of_its_block(root: Root) -> None:
 def test_a_lease_names_its_holder_and_no_time(root: Root) -> None:
     with leased(root, "pairs", NAME, "make pairs"):
         content = json.loads(root.read_bytes(PATH))
-    assert (content["what"], content["pid"], content["beat"], content["lease_s"]) == ("make pairs", os.getpid(), 0, 75)
+    assert (content["what"], content["pid"], content["beat"], content["lease_s"]) == ("make pairs", os.getpid(), 0, 120)
     assert not [value for value in content.values() if isinstance(value, float) and value > 10**6]
 
 
