@@ -66,5 +66,5 @@ def run_cheap_job(
 
 
 @contextmanager
-def _not_leased(root: Root, table: str, name: str, what: str) -> Iterator[Lease]:
+def _not_leased(root: Root, table: str, name: str, what: str, past: str | None) -> Iterator[Lease]:
     yield Lease(root, "", None)

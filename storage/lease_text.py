@@ -35,6 +35,8 @@ class LeaseText:
     beat: int
     lease_s: float
     """How long it counts without a beat, in seconds."""
+    made: str = ""
+    """What the shard is called that the holder has made, where that is not the name that others look for."""
 
     def __str__(self) -> str:
         return f"{self.what} (process {self.pid} on {self.host})"

@@ -11,6 +11,10 @@ how many seconds it counts without one. A reader takes it for dead when it has r
 own monotonic clock. Where the holder was a process of the reader's own machine, the reader looks whether it still runs,
 and need not wait.
 
+A shard with rows whose source did not answer has a name of its own (`storage/unfinished.py`), and others would not find
+it: one after the other would ask the same sources again. So runs of one job leave a note instead of deleting the lease,
+which says what the shard is called. A note that was there when a run began is of a former one, and counts as no lease.
+
 A dead lease is taken over by compare-and-swap (`storage/swaps.py`), so that one of several readers has it. A holder
 that was suspended for longer than its lease goes on, learns from its next beat that the lease is another's, and leaves
 that one alone.
@@ -27,7 +31,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from mien.storage.errors import MissingError, StorageError
-from mien.storage.fingerprints import is_fingerprint
+from mien.storage.lease_files import is_dead, lease_path
 from mien.storage.lease_text import LeaseText, new_text, parsed_text
 from mien.storage.root import Root
 from mien.storage.schemas import TableName
@@ -42,16 +46,6 @@ _ATTEMPTS = 3
 _log = logging.getLogger("mien.storage")
 
 
-def lease_folder(table: TableName) -> str:
-    """Where the leases of a table's shards lie."""
-    return f"{table}/leases"
-
-
-def lease_path(table: TableName, name: str) -> str:
-    """Where the lease of a shard lies."""
-    return f"{lease_folder(table)}/{name}.json"
-
-
 # --- Leases of this process -------------------------------------------------------------------------------------------
 
 
@@ -62,6 +56,13 @@ class Held:
     by: str
 
 
+@dataclass(frozen=True)
+class MadeElsewhere:
+    """Another run of the job has made the shard, and it is called so."""
+
+    name: str
+
+
 class Lease:
     """A shard that this process has in hand; without a file where none could be written."""
 
@@ -70,6 +71,8 @@ class Lease:
         self._text = text
         self._written_s = time.monotonic()
         self._lock = threading.Lock()
+        self.made = ""
+        """What the shard is called, for a note that stays; without it the file is deleted at the end."""
 
     @property
     def has_file(self) -> bool:
@@ -93,14 +96,18 @@ class Lease:
             self._text, self._written_s = later, begun_s
 
     def end(self) -> None:
-        """Deletes the file, unless it is another's by now. One that cannot be deleted runs out."""
+        """Deletes the file or leaves a note in it, unless it is another's by now. What cannot be deleted runs out."""
         with self._lock:
             text, self._text = self._text, None
             if text is None:
                 return
             with suppress(StorageError):
                 # Nobody takes over what was written a moment ago, so that there is nothing to compare.
-                if time.monotonic() - self._written_s < text.lease_s / 2 or self._is_own(text):
+                if time.monotonic() - self._written_s >= text.lease_s / 2 and not self._is_own(text):
+                    return
+                if self.made:
+                    self._root.write_bytes(self._path, replace(text, made=self.made).data())
+                else:
                     self._root.delete(self._path)
 
     def _is_own(self, text: LeaseText) -> bool:
@@ -165,8 +172,6 @@ class _Hands:
 
 
 _of_this_process = _Hands()
-_seen: dict[tuple[str, str], tuple[bytes, float]] = {}
-"""Content of leases of others, and since when by the monotonic clock of this process it is the same."""
 _complained = set[str]()
 """Roots without leases."""
 
@@ -179,8 +184,10 @@ def _hands() -> _Hands:
 
 
 @contextmanager
-def leased(root: Root, table: TableName, name: str, what: str) -> Iterator[Lease | Held]:
-    """Takes the lease of a shard for the time of the block; or says who has it.
+def leased(
+    root: Root, table: TableName, name: str, what: str, past: str | None = None
+) -> Iterator[Lease | Held | MadeElsewhere]:
+    """Takes the lease of a shard for the time of the block; or says who has it, or has made it.
 
     Where none can be written it is a lease without a file, and the log has a line.
 
@@ -189,11 +196,12 @@ def leased(root: Root, table: TableName, name: str, what: str) -> Iterator[Lease
         table: Of the shard.
         name: Of the shard.
         what: What the holder does, for others to read.
+        past: Which note counts as none, from `past_notes`; None for a run that takes no notice of any.
     """
     path, hands = lease_path(table, name), _hands()
     with hands.reserved(root, path) as is_free:
-        lease = _taken(root, path, what) if is_free else Held(f"{what} in this process")
-        if isinstance(lease, Held):
+        lease = _taken(root, path, what, past) if is_free else Held(f"{what} in this process")
+        if not isinstance(lease, Lease):
             yield lease
             return
         hands.put(root, path, lease)
@@ -203,7 +211,7 @@ def leased(root: Root, table: TableName, name: str, what: str) -> Iterator[Lease
             lease.end()
 
 
-def _taken(root: Root, path: str, what: str) -> Lease | Held:
+def _taken(root: Root, path: str, what: str, past: str | None = None) -> Lease | Held | MadeElsewhere:
     text = new_text(what, LEASE_S)
     try:
         for _ in range(_ATTEMPTS):
@@ -215,10 +223,12 @@ def _taken(root: Root, path: str, what: str) -> Lease | Held:
                 continue  # its holder has just ended it
             if theirs == text.data():  # it was written, and the answer was lost
                 return Lease(root, path, text)
-            if not _is_dead(root, path, theirs, in_hand=False):
+            note = parsed_text(theirs)
+            if note is not None and note.made and past is not None and note.holder != past:
+                return MadeElsewhere(note.made)
+            if not is_dead(root, path, theirs, in_hand=False):
                 return _held(theirs)
             if swap(root, path, theirs, text.data()):
-                _seen.pop((root.url, path), None)
                 return Lease(root, path, text)
         return Held("several runs at once")
     except StorageError as error:
@@ -248,43 +258,8 @@ def holder(root: Root, table: TableName, name: str) -> Held | None:
         theirs = root.read_bytes(path)
     except MissingError:
         return None
-    return None if _is_dead(root, path, theirs, _hands().has(root, path)) else _held(theirs)
+    return None if is_dead(root, path, theirs, _hands().has(root, path)) else _held(theirs)
 
 
 def _held(data: bytes) -> Held:
     return Held(str(parsed_text(data) or "a run whose lease cannot be read"))
-
-
-def _is_dead(root: Root, path: str, data: bytes, in_hand: bool) -> bool:
-    """Whether nobody has this in hand any more. What is read for the first time lives, unless its process is known to
-    have ended. `in_hand`: whether it is in hand in this process."""
-    text = parsed_text(data)
-    if text is not None and text.is_of_this_process:
-        return not in_hand  # it could not be deleted when it ended
-    if text is not None and text.has_ended:
-        return True
-    now_s = time.monotonic()
-    content, since_s = _seen.get((root.url, path), (b"", now_s))
-    if content != data or (root.url, path) not in _seen:
-        _seen[root.url, path] = data, now_s
-        return False
-    return now_s - since_s >= (LEASE_S if text is None else text.lease_s)
-
-
-def leased_names(root: Root, table: TableName) -> set[str]:
-    """The shards of a table that have a lease, be it a dead one.
-
-    Raises:
-        StorageError: the root cannot be read.
-    """
-    names = (name.removesuffix(".json") for name in root.list(lease_folder(table)) if name.endswith(".json"))
-    return {name for name in names if is_fingerprint(name)}
-
-
-def clear_leases(root: Root, table: TableName, made: set[str]) -> None:
-    """Deletes what is left of the leases of shards that are made. What cannot be deleted is left to `mien gc`."""
-    with suppress(StorageError):
-        for name in leased_names(root, table) & made:
-            root.delete(lease_path(table, name))
-    for name in made:
-        _seen.pop((root.url, lease_path(table, name)), None)

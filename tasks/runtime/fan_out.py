@@ -14,8 +14,9 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from mien.model.devices import compute_on, devices_in_force
-from mien.storage import Root, ShardRef, SourceItem
-from mien.storage.leases import Held, clear_leases, end_leases, leased
+from mien.storage import Root, ShardRef, SourceItem, find_good_shard
+from mien.storage.lease_files import clear_leases
+from mien.storage.leases import Held, Lease, MadeElsewhere, end_leases, leased
 from mien.tasks.runtime.left_shards import LeftShards, Passed, look_up
 from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.prefect_tasks import retried
@@ -50,7 +51,7 @@ def run_stage(
         tick(sum(each.shard.rows for each in known if each.shard is not None))
         left = LeftShards(stage, root, items, settings, known, rank_in_force())
         _make(stage, root, items, settings, left)
-        clear_leases(root, stage.table, {name for name in left.names if name is not None})
+        clear_leases(root, stage.table, {name for name in left.names if name is not None}, left.past)
         return [shard for shard in left.shards if shard is not None]
 
 
@@ -71,8 +72,9 @@ def _make(
         while len(failed) < MAX_FAILED:
             while len(begun) < most and (index := left.next()) is not None:
                 name, number = left.names[index], index + 1
+                past = None if left.past is None else left.past.get(name or "", "")
                 begun[index] = task.submit(
-                    stage, root, items[index], settings, name, number, len(items), devices_in_force()
+                    stage, root, items[index], settings, name, number, len(items), devices_in_force(), past
                 )
                 begun[index].add_done_callback(partial(_note, ended, index))
             if not begun and left.pause_s is None:
@@ -113,15 +115,23 @@ def _shard_run(
     number: int,
     count: int,
     devices: tuple[str, ...],
+    past: str | None,
 ) -> ShardRef | Passed:
-    """`number` and `count` are there for the name of the run, the devices for task runners in other processes."""
+    """`number` and `count` are there for the name of the run, the devices for task runners in other processes. `past`
+    is that of `leased`: None where no other run of the job is at work."""
     compute_on(devices)
     name = name or stage.name(root, item, settings)
     with ExitStack() as in_hand, turn(stage.networks(settings)):  # the lease is given back when another's turn has come
-        lease = in_hand.enter_context(leased(root, stage.table, name, stage.title))
+        lease = in_hand.enter_context(leased(root, stage.table, name, stage.title, past))
         if isinstance(lease, Held):
             return Passed(name, lease.by)
-        return make_in_worker(stage, root, item, settings, name)
+        if isinstance(lease, MadeElsewhere) and (found := find_good_shard(root, stage.table, lease.name)):
+            tick(found.rows)
+            return found
+        made = make_in_worker(stage, root, item, settings, name)
+        if isinstance(lease, Lease) and past is not None and made.fingerprint != name:
+            lease.made = made.fingerprint
+        return made
 
 
 def results(futures: Sequence[PrefectFuture[R]]) -> list[R]:

@@ -20,7 +20,8 @@ from functools import partial
 from typing import Any, Generic
 
 from mien.storage import Root, ShardRef, StorageError
-from mien.storage.leases import holder, leased_names
+from mien.storage.lease_files import leased_names, past_notes
+from mien.storage.leases import holder
 from mien.tasks.runtime.ranks import Rank, own_first
 from mien.tasks.runtime.stage import Item, Settings, Stage
 from mien.tasks.runtime.workers import tick
@@ -97,8 +98,15 @@ class LeftShards(Generic[Item, Settings]):
         self._passed = dict[int, float]()
         """Which others have in hand, and when their leases were read last, by the monotonic clock."""
         self._others = rank is not None and rank.of > 1
+        self.past: dict[str, str] | None = self._past_notes(missing) if self._others else None
+        """Of runs of one job: the notes that were there when this one began."""
         self._rank = rank
         self._pause_s, self._told = _SOON_S, False
+
+    def _past_notes(self, missing: Sequence[int]) -> dict[str, str]:
+        with suppress(StorageError):
+            return past_notes(self._root, self._stage.table, {name for i in missing if (name := self.names[i])})
+        return {}
 
     def next(self) -> int | None:
         """The next one to begin; None where there is none now."""

@@ -28,7 +28,7 @@ from mien.storage import (
     set_names,
     set_versions,
 )
-from mien.storage.leases import lease_folder
+from mien.storage.lease_files import lease_folder
 from mien.storage.root import FileInfo
 from mien.storage.runs import collection
 from mien.storage.schemas import TABLES

@@ -10,10 +10,11 @@ from typing import Any
 import fsspec
 import pytest
 
-from mien.storage import Root, fingerprint
+from mien.storage import Root, fingerprint, lease_files
 from mien.storage import leases as storage_leases
+from mien.storage.lease_files import clear_leases, lease_path, leased_names
 from mien.storage.lease_text import new_text
-from mien.storage.leases import LEASE_S, Held, Lease, clear_leases, holder, lease_path, leased, leased_names
+from mien.storage.leases import LEASE_S, Held, Lease, holder, leased
 from mien.storage.swaps import swap
 from tests.integration.faulty_s3 import FaultyS3, faulty_s3
 
@@ -84,7 +85,7 @@ def take_over(url: str, content: bytes, start: Any, told: Any) -> None:
     """In a process of its own: what it has read long ago is still there."""
     root = Root(url)
     assert holder(root, "pairs", NAME) is not None
-    storage_leases._seen[root.url, PATH] = (content, -1e9)  # pyright: ignore[reportPrivateUsage]
+    lease_files._seen[root.url, PATH] = (content, -1e9)  # pyright: ignore[reportPrivateUsage]
     start.wait(60)
     lease = storage_leases._taken(root, PATH, "make pairs")  # pyright: ignore[reportPrivateUsage]
     told.put(isinstance(lease, Lease))

@@ -19,10 +19,11 @@ from uuid import uuid4
 
 import pytest
 
-from mien.storage import Root, TransientError, fingerprint
+from mien.storage import Root, TransientError, fingerprint, lease_files
 from mien.storage import leases as storage_leases
+from mien.storage.lease_files import clear_leases, lease_path, leased_names, past_notes
 from mien.storage.lease_text import new_text, parsed_text
-from mien.storage.leases import LEASE_S, Held, Lease, clear_leases, end_leases, holder, lease_path, leased, leased_names
+from mien.storage.leases import LEASE_S, Held, Lease, MadeElsewhere, end_leases, holder, leased
 
 NAME = fingerprint("shard")
 PATH = lease_path("pairs", NAME)
@@ -41,6 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     moved = SimpleNamespace(now_s=1000.0)
     ticking = SimpleNamespace(monotonic=lambda: moved.now_s, sleep=time.sleep)
     monkeypatch.setattr(storage_leases, "time", ticking)
+    monkeypatch.setattr(lease_files, "time", ticking)
     return moved
 
 
@@ -49,6 +51,7 @@ def taken(root: Root) -> str:
     with leased(root, "pairs", NAME, "make pairs") as lease:
         if isinstance(lease, Held):
             return f"held by {lease.by}"
+        assert isinstance(lease, Lease)
         return "taken" if lease.has_file else "without a file"
 
 
@@ -306,6 +309,52 @@ def test_a_file_where_the_folder_should_be_is_worked_beside(tmp_path: Path) -> N
     (tmp_path / "pairs").mkdir()
     (tmp_path / "pairs" / "leases").touch()
     assert taken(Root(str(tmp_path))) == "without a file"
+
+
+# --- Notes ------------------------------------------------------------------------------------------------------------
+
+
+def note(root: Root, made: str) -> None:
+    """As a run leaves it that has made the shard under another name."""
+    with leased(root, "pairs", NAME, "make pairs", "") as lease:
+        assert isinstance(lease, Lease)
+        lease.made = made
+
+
+def test_runs_of_one_job_learn_what_a_shard_is_called(root: Root) -> None:
+    note(root, "other name")
+    assert holder(root, "pairs", NAME) is None
+    with leased(root, "pairs", NAME, "make pairs", "") as found:
+        assert found == MadeElsewhere("other name")
+    assert leased_names(root, "pairs") == {NAME}
+
+
+def test_a_note_that_was_there_before_the_run_counts_as_none(root: Root) -> None:
+    note(root, "other name")
+    past = past_notes(root, "pairs", {NAME, fingerprint("without")})
+    assert set(past) == {NAME}
+    with leased(root, "pairs", NAME, "make pairs", past[NAME]) as lease:
+        assert isinstance(lease, Lease)
+        lease.made = "third name"
+    with leased(root, "pairs", NAME, "make pairs", past[NAME]) as found:
+        assert found == MadeElsewhere("third name")
+
+
+def test_a_run_that_is_no_rank_takes_no_notice_of_notes(root: Root) -> None:
+    note(root, "other name")
+    assert taken(root) == "taken"
+    assert leased_names(root, "pairs") == set()
+
+
+def test_notes_stay_for_the_other_runs_of_a_job_and_go_with_the_next_one(root: Root) -> None:
+    note(root, "other name")
+    clear_leases(root, "pairs", {NAME}, {})
+    assert leased_names(root, "pairs") == {NAME}
+    clear_leases(root, "pairs", {NAME}, past_notes(root, "pairs", {NAME}))
+    assert leased_names(root, "pairs") == set()
+    note(root, "other name")
+    clear_leases(root, "pairs", {NAME})
+    assert leased_names(root, "pairs") == set()
 
 
 # --- What is left -----------------------------------------------------------------------------------------------------

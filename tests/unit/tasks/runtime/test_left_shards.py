@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from mien.storage import Root, ShardRef, write_shard
+from mien.storage.lease_files import lease_path
 from mien.storage.lease_text import new_text
-from mien.storage.leases import LEASE_S, lease_path
+from mien.storage.leases import LEASE_S
 from mien.storage.schemas import PAIRS
 from mien.tasks.runtime import left_shards
 from mien.tasks.runtime.left_shards import LeftShards, Passed, look_up
@@ -44,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     moved = SimpleNamespace(now_s=1000.0)
     ticking = SimpleNamespace(monotonic=lambda: moved.now_s)
     monkeypatch.setattr(left_shards, "time", ticking)
-    monkeypatch.setattr("mien.storage.leases.time", ticking)
+    monkeypatch.setattr("mien.storage.lease_files.time", ticking)
     return moved
 
 
