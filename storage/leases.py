@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from mien.storage.errors import MissingError, StorageError
+from mien.storage.errors import MissingError, StorageError, TransientError
 from mien.storage.lease_files import is_dead, lease_path
 from mien.storage.lease_text import LeaseText, new_text, parsed_text
 from mien.storage.root import Root
@@ -166,9 +166,10 @@ class _Hands:
             for lease in self.leases():
                 try:
                     lease.beat()
-                except StorageError as error:  # the root is away: the others would only wait for it, too
-                    _log.debug("%s", error)
+                except TransientError:  # the root is away: the others would only wait for it, too
                     break
+                except StorageError as error:
+                    _log.debug("%s", error)
 
 
 _of_this_process = _Hands()

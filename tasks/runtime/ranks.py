@@ -72,12 +72,15 @@ def _number(environment: Mapping[str, str], name: str) -> int:
     try:
         return int(environment[name])
     except ValueError:
-        raise UsageError(f"{name} is {environment[name]!r}, which is no number: give --rank and --world-size") from None
+        raise UsageError(f"{name} is {environment[name]!r}, which is no number: correct or unset it") from None
 
 
 def _checked(rank: Rank) -> Rank:
     if not 0 <= rank.number < rank.of:
-        raise UsageError(f"{rank} cannot be: ranks are numbered from 0 to one below the world size")
+        raise UsageError(
+            f"{rank} cannot be: ranks go from 0 to one below the world size. Correct the numbers, or unset the "
+            "variables to work without ranks"
+        )
     return rank
 
 

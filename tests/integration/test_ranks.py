@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.small_job import NAME, SHARD_PAIRS
 from mien.model.detection.detector import FoundFace
 from mien.storage import Root, set_versions
+from tests.integration.faulty_job import PER_IDENTITY, Job, check_whole, digests, in_shards_of
 from tests.own_detector import DarkSquares
 from tests.paths import REPOSITORY
 from tests.small_root import draw_photos
@@ -142,6 +144,41 @@ def test_ranks_of_which_one_is_killed_leave_what_one_run_leaves(tmp_path: Path) 
         end_all(ranks)
     assert set_versions(Root(str(shared)), "squares") == [1]
     assert files(shared) == files(whole)
+
+
+@pytest.mark.timeout(1800)
+def test_ranks_of_a_transfer_job_of_which_one_is_killed_leave_what_one_run_leaves(job: Job, tmp_path: Path) -> None:
+    """The command line with its options. The job has several rounds, each of which follows from all of the last one."""
+    root = job.fresh(tmp_path / "root")
+    ranks = [
+        subprocess.Popen(
+            job.command(
+                root,
+                *("--per-identity", PER_IDENTITY, "--rank", number, "--world-size", RANKS),
+                program=in_shards_of(SHARD_PAIRS),
+            ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=job.registry.parent,
+            env=job.environment(),
+            start_new_session=True,
+        )
+        for number in range(RANKS)
+    ]
+    try:
+        wait_for_lease(root, ranks[0], "transfers")
+        os.killpg(ranks[0].pid, signal.SIGKILL)
+        ranks[0].communicate()
+        assert ranks[0].returncode == -signal.SIGKILL
+        told = [finish(process) for process in ranks[1:]]
+    finally:
+        end_all(ranks)
+    assert told[0] == told[1]
+    assert digests(root) == job.whole
+    assert set_versions(Root(str(root)), f"{NAME}-by-{NAME}") == [1]
+    assert (root / "galleries" / f"{NAME}-by-{NAME}" / "index.html").exists()
+    check_whole(root)
 
 
 @pytest.mark.timeout(1800)

@@ -51,7 +51,7 @@ def test_the_options_go_before_the_environment() -> None:
     [
         (1, None, {}, "--rank and --world-size belong together: give both, or neither"),
         (None, 2, SLURM, "--rank and --world-size belong together: give both, or neither"),
-        (2, 2, {}, r"rank 2 of 2 \(--rank and --world-size\) cannot be: ranks are numbered from 0"),
+        (2, 2, {}, r"rank 2 of 2 \(--rank and --world-size\) cannot be: ranks go from 0"),
         (None, None, KUBERNETES | {"JOB_COMPLETION_INDEX": "8"}, r"rank 8 of 8 \(JOB_COMPLETION_INDEX and"),
         (None, None, KUBERNETES | {"MIEN_WORLD_SIZE": "many"}, "MIEN_WORLD_SIZE is 'many', which is no number"),
         (None, None, KUBERNETES | {"MIEN_WORLD_SIZE": "0"}, "rank 3 of 0"),
