@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 
 class Target(Protocol):
-    """The files of a root."""
+    """The files of a root. One that goes while they are listed, such as a lease of a job that goes on, is left out."""
 
     @property
     def url(self) -> str: ...
@@ -31,8 +32,12 @@ class Folder:
     def files(self) -> dict[str, str]:
         """sha256 by path, without the hidden files that a kill may leave."""
         top = Path(self.url)
-        paths = [path for path in top.rglob("*") if path.is_file() and not path.name.startswith(".")]
-        return {path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        found: dict[str, str] = {}
+        for path in top.rglob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                with suppress(FileNotFoundError):
+                    found[path.relative_to(top).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
 
     def read(self, path: str) -> bytes:
         return (Path(self.url) / path).read_bytes()
@@ -66,10 +71,11 @@ class Bucket:
         client = self._client()
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._name)
         keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
-        return {
-            key: hashlib.sha256(client.get_object(Bucket=self._name, Key=key)["Body"].read()).hexdigest()
-            for key in keys
-        }
+        found: dict[str, str] = {}
+        for key in keys:
+            with suppress(client.exceptions.NoSuchKey):
+                found[key] = hashlib.sha256(client.get_object(Bucket=self._name, Key=key)["Body"].read()).hexdigest()
+        return found
 
     def read(self, path: str) -> bytes:
         return self._client().get_object(Bucket=self._name, Key=path)["Body"].read()

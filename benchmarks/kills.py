@@ -36,6 +36,8 @@ from benchmarks.small_job import NAME, PER_IDENTITY, prepare_job, register_gener
 
 PREPARED = ("images/", "faces/", "heatmaps/", "quality/", f"sets/{NAME}.json", f"sets/history/{NAME}/")
 RESULT = ("pairs/", "transfers/")
+LEASE = "/leases/"
+"""In the path of what says that a shard is in hand. A killed job leaves some; the one that ends the life none."""
 MADE = f"sets/{NAME}-by-{NAME}.json"
 """The set that the job makes. It says when it was written, so that its tables are compared, not its bytes."""
 MAX_WORKERS = 3
@@ -138,7 +140,7 @@ class Harness:
 
     def _result(self) -> dict[str, str]:
         files = self.target.files()
-        result = {path: digest for path, digest in files.items() if path.startswith(RESULT)}
+        result = {path: digest for path, digest in files.items() if path.startswith(RESULT) and LEASE not in path}
         return result | json.loads(self.target.read(MADE))["tables"] if MADE in files else result
 
     def wipe(self) -> None:
@@ -195,6 +197,8 @@ class Harness:
         if result != self.whole:
             unlike = sorted(result.items() ^ self.whole.items())
             raise SystemExit(f"after its kills the job left other files than the unbroken one: {unlike[:4]}")
+        if left := [path for path in self.target.files() if LEASE in path]:
+            raise SystemExit(f"after its kills the job left a lease: {left[0]}")
         times = Counter(begun.read_text().split())
         redone = sum(times.values()) - len(times)
         if redone > allowed or len(times) != self.outcome.shards:

@@ -27,6 +27,7 @@ from mien.flows.parameters import (
     ModelUri,
     OutputPx,
     Parts,
+    RankNumber,
     RootUrl,
     Seed,
     SetName,
@@ -34,6 +35,7 @@ from mien.flows.parameters import (
     StrengthRange,
     Text,
     Workers,
+    WorldSize,
 )
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
@@ -46,11 +48,12 @@ from mien.model.expression.strength_range import Strength
 from mien.model.images.provenance import ImageFormat
 from mien.model.pair_planning import PlanRules
 from mien.model.source_choice import MAX_SOURCES, SourceChoice
-from mien.storage import Root, read_manifest, read_text, set_version, write_set
+from mien.storage import Root, read_manifest, read_text, set_version
 from mien.storage.outputs import note_output
 from mien.tasks.errors import checking_arguments
 from mien.tasks.generator.steps import keep_neutrals
 from mien.tasks.generator.weights import check_generator, sources_of
+from mien.tasks.pages.gallery import gallery_by_another
 from mien.tasks.pages.steps import build_gallery
 from mien.tasks.plan.cost import expected_cost, remembered_cost
 from mien.tasks.plan.counts import PlanOutcome
@@ -59,11 +62,13 @@ from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_round
 from mien.tasks.runtime.fan_out import run_stage, shard_threads
+from mien.tasks.runtime.ranks import is_first_rank
 from mien.tasks.runtime.workers import processes, worker_pool
 from mien.tasks.sets.consent import refused_lines, with_consent
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
-from mien.tasks.sets.replacing import check_kept_rows, check_replacing, generated_from
+from mien.tasks.sets.new_version import write_version
+from mien.tasks.sets.replacing import check_replacing, generated_from
 from mien.tasks.sets.splits import Split
 from mien.tasks.tracking import run_address
 from mien.tasks.tracking.steps import fetch_model
@@ -149,6 +154,8 @@ def augment_faces(
     device: Device = "auto",
     precision: Annotated[Precision, RUN] = "auto",
     workers: Workers = None,
+    rank: RankNumber = None,
+    world_size: WorldSize = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
@@ -197,6 +204,8 @@ def augment_faces(
         device: {devices}
         precision: Of the generator; auto takes bfloat16 where the processor or GPU computes in it.
         workers: {workers}
+        rank: {rank}
+        world_size: {world_size}
         settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
             file that has them; docs/settings.md lists them.
     """
@@ -282,12 +291,14 @@ def augment_faces(
     pairs_ref = commit_pairs(opened_root, plan, outcome, people, drivers)
     transfers = commit_transfers(opened_root, pairs_ref, outcome.transfers, transfer, last)
     tables = {"pairs": pairs_ref.fingerprint, "transfers": transfers.fingerprint}
-    check_kept_rows(opened_root, name, tables, version, replace)
-    write_set(opened_root, name, tables, after=version, about=about)
+    written = write_version(opened_root, name, tables, version, about, replace)
+    transfers = changed(transfers, fingerprint=written.tables["transfers"])
 
     # Report
-    note_output(opened_root, "page", Root(gallery or f"{root}/galleries/{name}"), transfers.fingerprint)
-    page = build_gallery(opened_root, transfers.fingerprint, Root(gallery or f"{root}/galleries/{name}"))
+    out = Root(gallery or f"{root}/galleries/{name}")
+    note_output(opened_root, "page", out, transfers.fingerprint)
+    shows = written.is_new or is_first_rank()
+    page = build_gallery(opened_root, transfers.fingerprint, out) if shows else gallery_by_another(out)
     counts = read_manifest(opened_root, "transfers", transfers.fingerprint).counts
     return AugmentedFaces(
         name,

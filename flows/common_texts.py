@@ -17,6 +17,11 @@ TEXTS = {
         f"What networks compute on: {devices.CHOICES}. They have a process for each GPU, or for each name of a list; "
         "auto is cuda where there is a GPU, else cpu, which all workers share."
     ),
+    "rank": (
+        "Which of several runs of this command this is, from 0: they share the shards, each begins with its own. "
+        "If empty SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX tells."
+    ),
+    "world_size": "How many runs there are; if empty SLURM_ARRAY_TASK_COUNT or MIEN_WORLD_SIZE tells.",
     "workers": "Worker processes; one per core if empty. Networks on GPUs have processes of their own: see device.",
 }
 

@@ -110,6 +110,8 @@ Detector = Annotated[Text, FACES]
 WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
 Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^({ASKED})$"}), RUN]
 Workers = Annotated[Count | None, RUN]
+RankNumber = Annotated[Annotated[int, Field(ge=0)] | None, RUN]
+WorldSize = Annotated[Count | None, RUN]
 SourceCount = Annotated[int, Field(ge=1, le=MAX_SOURCES), PLAN]
 HeadPose = Annotated[Share, EXPRESSION]
 StrengthRange = Annotated[

@@ -19,11 +19,13 @@ from mien.flows.parameters import (
     CropPx,
     Detector,
     Device,
+    RankNumber,
     RootUrl,
     SetName,
     Share,
     Text,
     Workers,
+    WorldSize,
 )
 from mien.flows.result import FlowResult, as_link, as_rows
 from mien.flows.scrubbed_flow import flow
@@ -41,7 +43,6 @@ from mien.storage import (
     list_sources,
     read_manifest,
     set_version,
-    write_set,
 )
 from mien.tasks.errors import RunError, checking_arguments
 from mien.tasks.prepare.changed_bytes import Compared, compare_bytes, with_marks
@@ -58,8 +59,9 @@ from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_fra
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.run_artifacts import leave_report
 from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.new_version import write_version
 from mien.tasks.sets.reasons import count_reasons
-from mien.tasks.sets.replacing import check_kept_rows, check_replacing, detector_for, prepared_from
+from mien.tasks.sets.replacing import check_replacing, detector_for, prepared_from
 from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
@@ -171,6 +173,8 @@ def prepare_faces(
     replace: Annotated[bool, RUN] = False,
     device: Device = "auto",
     workers: Workers = None,
+    rank: RankNumber = None,
+    world_size: WorldSize = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
 
@@ -202,6 +206,8 @@ def prepare_faces(
         replace: Take the place of a set with other sources or settings, or of one that keeps less than half its faces.
         device: {devices}
         workers: {workers}
+        rank: {rank}
+        world_size: {world_size}
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,
@@ -276,8 +282,10 @@ def prepare_faces(
         heatmaps_ref = commit_heatmaps(opened_root, faces_ref, rendered, drawn)
 
     tables = {ref.table: ref.fingerprint for ref in (images_ref, faces_ref, heatmaps_ref)}
-    check_kept_rows(opened_root, set, tables, version, replace)
-    write_set(opened_root, set, tables, after=version, about=about)
+    written = write_version(opened_root, set, tables, version, about, replace).tables
+    images_ref, faces_ref, heatmaps_ref = (
+        dataclasses.replace(ref, fingerprint=written[ref.table]) for ref in (images_ref, faces_ref, heatmaps_ref)
+    )
     found_images, found_faces = (
         read_manifest(opened_root, ref.table, ref.fingerprint) for ref in (images_ref, faces_ref)
     )

@@ -42,6 +42,7 @@ WITHOUT_CONTENT = (
     "mien.storage.parsed_code",
     "mien.storage.rows",  # types alone
     "mien.storage.retries",  # how often is asked
+    "mien.storage.leases",  # who makes a shard, not what is in it
     "mien.storage.unfinished",  # which rows are taken over: the same as would be made
     "mien.storage.secrets",  # what a message leaves out
 )

@@ -74,10 +74,14 @@ def _advice(error: Exception, url: str) -> str:
     return f"{url} cannot be read or written ({type(error).__name__}: {text}): check that it is reachable and has space"
 
 
+def s3_code(error: BaseException) -> str:
+    """S3's own code of an error that s3fs has translated; empty for any other error."""
+    response: Any = getattr(error.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
 def _is_missing_bucket(error: BaseException) -> bool:
-    cause: Any = error.__cause__
-    response: Any = getattr(cause, "response", None) or {}
-    return isinstance(error, FileNotFoundError) and response.get("Error", {}).get("Code") == "NoSuchBucket"
+    return isinstance(error, FileNotFoundError) and s3_code(error) == "NoSuchBucket"
 
 
 def open_url(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -212,8 +216,10 @@ class Root:
             try:
                 self.filesystem.pipe_file(full, data, mode="create")
                 return True
-            except FileExistsError:
-                return False
+            except OSError as error:
+                if isinstance(error, FileExistsError) or s3_code(error) == "PreconditionFailed":
+                    return False
+                raise
 
     def list(self, path: str) -> list[str]:
         """Sorted names of the files directly in a folder, without hidden ones; empty where there is no such folder."""

@@ -43,6 +43,8 @@ class NamedSet:
     """What it was made from, as the run that wrote it says."""
     written: str = field(default="", compare=False)
     """When, in UTC."""
+    is_new: bool = field(default=False, compare=False)
+    """Whether the call that returns it has made it."""
 
     def content(self) -> bytes:
         """What its files hold."""
@@ -108,7 +110,7 @@ def write_set(
             )
         check_current(root)
         written = datetime.now(UTC).isoformat(timespec="seconds")
-        made = NamedSet(name, ordered, newest + 1, dict(about or {}), written)
+        made = NamedSet(name, ordered, newest + 1, dict(about or {}), written, is_new=True)
         if root.create_bytes(_version_path(name, made.version), made.content()):
             _write_pointer(root, made)
             check_current(root)

@@ -44,6 +44,11 @@ class Gallery:
     """Markdown: counts, reasons, medians."""
 
 
+def gallery_by_another(out: Root) -> Gallery:
+    """The gallery that another rank of the job writes: one is enough."""
+    return Gallery(f"{out.url}/{PAGE}", "Another rank of the job writes the gallery.")
+
+
 def build_gallery(root: Root, transfers: str, out: Root, max_faces: int | None = None) -> Gallery:
     """Writes the gallery of a `transfers` table to `out`/index.html.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mien.storage import Root, ShardRef
 from mien.storage.artefacts import COSTS, json_artefact, keep, load
 from mien.storage.shards import shard_path
+from mien.tasks.runtime.ranks import runs_at_once
 
 MIN_PAIRS = 16
 """A job that made fewer tells nothing of the rate."""
@@ -76,11 +77,11 @@ def expected_cost(root: Root, pairs: int, size_px: int) -> Cost:
 @contextmanager
 def remembered_cost(root: Root, shards: Sequence[ShardRef], workers: int, size_px: int) -> Iterator[None]:
     """Writes down what the job in the block took, unless it fails. `shards` are those of the job when the block ends;
-    what was there before was not made by it."""
+    what was there before was not made by it. `workers` are those of one rank."""
     known, begun_s = set(root.list("transfers/shards")), time.monotonic()
     yield
     made = [shard for shard in shards if f"{shard.fingerprint}.parquet" not in known]
-    remember(root, made, time.monotonic() - begun_s, workers, size_px)
+    remember(root, made, time.monotonic() - begun_s, workers * runs_at_once(), size_px)
 
 
 def remember(root: Root, shards: Sequence[ShardRef], seconds: float, workers: int, size_px: int) -> None:

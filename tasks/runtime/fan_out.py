@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from prefect import Task, unmapped
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from mien.model.devices import compute_on, devices_in_force
-from mien.storage import Root, ShardRef, SourceItem, StorageError
+from mien.storage import Root, ShardRef, SourceItem, find_good_shard
+from mien.storage.lease_files import clear_leases
+from mien.storage.leases import Held, Lease, MadeElsewhere, end_leases, leased
+from mien.tasks.runtime.left_shards import LeftShards, Passed, look_up
 from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.prefect_tasks import retried
+from mien.tasks.runtime.ranks import own_first, rank_in_force
 from mien.tasks.runtime.stage import Item, Settings, Stage
-from mien.tasks.runtime.workers import abandon_work, tick, work_progress
+from mien.tasks.runtime.workers import abandon_work, places, tick, turn, work_progress
 
 R = TypeVar("R")
 
 MAX_SHARDS_AT_ONCE = 32
+BEGUN_AHEAD = 4
+"""Task runs that wait for their turn, besides one for each process: to begin one takes some of a second."""
 MAX_FAILED = 3
 """Shards of a stage that fail, each tried again, before the stage is given up; with fewer the others are still made."""
 
@@ -36,59 +43,66 @@ def run_stage(
 ) -> list[ShardRef]:
     """The shard for each item, in their order; `total` is what they come to in the stage's unit.
 
-    All are looked up first, since a task run takes longer than a look; those that are missing get a task run each.
+    All are looked up first, since a task run takes longer than a look; those that are missing get a task run each. What
+    other runs have in hand is waited for at the end.
     """
     with work_progress(stage.title, total, stage.unit):
-        known = _looked_up(stage, root, items, settings)
-        shards = [each.shard for each in known]
-        tick(sum(shard.rows for shard in shards if shard is not None))
-        missing = _rotated([index for index, shard in enumerate(shards) if shard is None])
-        if missing:
-            futures = _task_of(stage).map(
-                unmapped(stage),
-                unmapped(root),
-                [items[index] for index in missing],
-                unmapped(settings),
-                [known[index].name for index in missing],
-                [index + 1 for index in missing],
-                unmapped(len(items)),
-                unmapped(devices_in_force()),
-            )
-            for index, made in zip(missing, results(futures), strict=True):
-                shards[index] = made
-        return [shard for shard in shards if shard is not None]
+        known = look_up(stage, root, settings, items)
+        tick(sum(each.shard.rows for each in known if each.shard is not None))
+        left = LeftShards(stage, root, items, settings, known, rank_in_force())
+        _make(stage, root, items, settings, left)
+        clear_leases(root, stage.table, {name for name in left.names if name is not None}, left.past)
+        return [shard for shard in left.shards if shard is not None]
 
 
-class _Known(NamedTuple):
-    """What is known of a shard after it was looked up."""
-
-    name: str | None
-    """None where the root could not be read: the task run fails with it, after trying again."""
-    shard: ShardRef | None
-
-
-def _looked_up(stage: Stage[Item, Settings], root: Root, items: Sequence[Item], settings: Settings) -> list[_Known]:
-    with ThreadPoolExecutor(MAX_SHARDS_AT_ONCE) as threads:
-        return list(threads.map(partial(_look_up, stage, root, settings), items))
-
-
-def _look_up(stage: Stage[Item, Settings], root: Root, settings: Settings, item: Item) -> _Known:
-    name = None
+def _make(
+    stage: Stage[Item, Settings],
+    root: Root,
+    items: Sequence[Item],
+    settings: Settings,
+    left: LeftShards[Item, Settings],
+) -> None:
+    """Makes what is left. Raises the first error when all else is done, or when some more have failed for good: then
+    the fault is not of one shard, and nothing more is begun."""
+    task, ended = _task_of(stage), SimpleQueue[int]()
+    begun: dict[int, PrefectFuture[ShardRef | Passed]] = {}
+    failed: list[Exception] = []
+    most = min(MAX_SHARDS_AT_ONCE, 2 * places(stage.networks(settings)) + BEGUN_AHEAD)
     try:
-        name = stage.name(root, item, settings)
-        return _Known(name, stage.find(root, name, item))
-    except StorageError:
-        return _Known(name, None)
+        while len(failed) < MAX_FAILED:
+            while len(begun) < most and (index := left.next()) is not None:
+                name, number = left.names[index], index + 1
+                past = None if left.past is None else left.past.get(name or "", "")
+                begun[index] = task.submit(
+                    stage, root, items[index], settings, name, number, len(items), devices_in_force(), past
+                )
+                begun[index].add_done_callback(partial(_note, ended, index))
+            if not begun and left.pause_s is None:
+                break
+            try:
+                index = ended.get(timeout=left.pause_s)
+                left.came(index, begun.pop(index).result())
+            except Empty:
+                left.look_again()
+            except Exception as error:
+                failed.append(error)
+    except BaseException:  # interrupted
+        _give_up(list(begun.values()))
+        end_leases()
+        raise
+    if failed:
+        if begun:
+            _give_up(list(begun.values()))
+        raise failed[0]
 
 
-def _rotated(indices: list[int]) -> list[int]:
-    """In their order, but begun at a random one: two runs at once, who find what the other has made, share the work."""
-    start = random.randrange(len(indices)) if indices else 0
-    return indices[start:] + indices[:start]
+def _note(ended: SimpleQueue[int], index: int, _future: object) -> None:
+    ended.put(index)
 
 
-def _task_of(stage: Stage[Any, Any]) -> Task[..., ShardRef]:
-    """The Prefect task of a stage: its runs are named `detect and align 3 of 12`."""
+def _task_of(stage: Stage[Any, Any]) -> Task[..., ShardRef | Passed]:
+    """The Prefect task of a stage: its runs are named `detect and align 3 of 12`. One that finds the shard in the hands
+    of another run ends at once, and a later one of this name comes back to it."""
     return retried(stage.title.replace(" ", "-"), f"{stage.title} {{number}} of {{count}}")(_shard_run)
 
 
@@ -101,10 +115,23 @@ def _shard_run(
     number: int,
     count: int,
     devices: tuple[str, ...],
-) -> ShardRef:
-    """`number` and `count` are there for the name of the run, the devices for task runners in other processes."""
+    past: str | None,
+) -> ShardRef | Passed:
+    """`number` and `count` are there for the name of the run, the devices for task runners in other processes. `past`
+    is that of `leased`: None where no other run of the job is at work."""
     compute_on(devices)
-    return make_in_worker(stage, root, item, settings, name)
+    name = name or stage.name(root, item, settings)
+    with ExitStack() as in_hand, turn(stage.networks(settings)):  # the lease is given back when another's turn has come
+        lease = in_hand.enter_context(leased(root, stage.table, name, stage.title, past))
+        if isinstance(lease, Held):
+            return Passed(name, lease.by)
+        if isinstance(lease, MadeElsewhere) and (found := find_good_shard(root, stage.table, lease.name)):
+            tick(found.rows)
+            return found
+        made = make_in_worker(stage, root, item, settings, name)
+        if isinstance(lease, Lease) and past is not None and made.fingerprint != name:
+            lease.made = made.fingerprint
+        return made
 
 
 def results(futures: Sequence[PrefectFuture[R]]) -> list[R]:
@@ -137,9 +164,11 @@ def _give_up(futures: Sequence[PrefectFuture[Any]]) -> None:
 
 
 def over_videos(videos: Sequence[SourceItem], run: Task[..., R], root: Any, settings: Any) -> list[R]:
-    """What `run` makes of each video, in order."""
+    """What `run` makes of each video, in order. It looks whether another run has done the video by then."""
     if not videos:
         return []
+    order = own_first(range(len(videos)), rank_in_force())
     with work_progress("choose frames", len(videos), "videos"):
-        futures = run.map(unmapped(root), list(videos), unmapped(settings))
-        return results(futures)
+        futures = run.map(unmapped(root), [videos[index] for index in order], unmapped(settings))
+        made = dict(zip(order, results(futures), strict=True))
+        return [made[index] for index in range(len(videos))]

@@ -29,6 +29,10 @@ R = TypeVar("R")
 _ANY: tuple[str, ...] = ()
 """Key of the processes that belong to no device: what `own_processes` gives for the CPU."""
 
+_TAKEN_FOR_ONE_READY = 8
+"""Seats for each shard that is made ready beside the first. To take a lease from an object store takes a twentieth of a
+second, to make a shard a second or more."""
+
 
 def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -51,6 +55,8 @@ class _Seats:
     """Places of processes of one kind. The one that was left last is taken first: little work starts few processes."""
 
     def __init__(self, number: int) -> None:
+        # Some more than there are seats: what comes next is made ready while they are taken.
+        self.turns = threading.BoundedSemaphore(number + 1 + number // _TAKEN_FOR_ONE_READY)
         self.all = [_Seat(each) for each in range(number)]
         self.free = LifoQueue[_Seat]()
         for seat in reversed(self.all):
@@ -115,6 +121,22 @@ class WorkerPool:
         finally:
             self._leave(seat)
             seats.free.put(seat)
+
+    @contextmanager
+    def turn(self, networks: bool) -> Iterator[None]:
+        """The block runs when it is nearly its turn: what it calls waits for one other at most.
+
+        Raises:
+            AbandonedError: nothing is begun any more.
+        """
+        with self._seats_for(own_processes(devices_in_force()) if networks else _ANY).turns:
+            if self._abandoned:
+                raise AbandonedError("the run has failed elsewhere")
+            yield
+
+    def places(self, networks: bool) -> int:
+        """How many processes do such work at once."""
+        return len(self._seats_for(own_processes(devices_in_force()) if networks else _ANY).all)
 
     def _seats_for(self, devices: tuple[str, ...]) -> _Seats:
         with self._lock:
@@ -228,6 +250,22 @@ def end_work() -> None:
     """The command ends: so do the workers."""
     if _pool is not None:
         _pool.end()
+
+
+def places(networks: bool) -> int:
+    """How many processes of the pool in force do such work; as many as there are cores where there is no pool."""
+    return available_cores() if _pool is None else _pool.places(networks)
+
+
+@contextmanager
+def turn(networks: bool) -> Iterator[None]:
+    """Waits with the block until a process of the pool in force is about to be free for it; at once if there is none.
+    `networks`: whether these take most of the time of what the block does."""
+    if _pool is None:
+        yield
+        return
+    with _pool.turn(networks):
+        yield
 
 
 def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -28,13 +28,14 @@ from mien.storage import (
     set_names,
     set_versions,
 )
+from mien.storage.lease_files import lease_folder
 from mien.storage.root import FileInfo
 from mien.storage.runs import collection
 from mien.storage.schemas import TABLES
 from mien.tasks.sets.references import Reference, generators_of, neutrals_of, shards_behind, tables_behind
 
 _WRITING = timedelta(minutes=10)
-"""So long may a small file take to be written."""
+"""So long may a small file take to be written, and so long may a lease lie about before it is garbage."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,10 @@ def _garbage(
         limit = min(before, now - _WRITING) if folder == "runs" else before
         if _in_utc(file.written) <= limit:
             yield folder, file
+    # While none is deleted jobs may be at work, whose leases are young; while some are, no job is, and none counts.
+    for folder, file in _leases(root):
+        if _in_utc(file.written) <= max(before, now - _WRITING):
+            yield folder, file
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -181,6 +186,12 @@ def _tables(root: Root, held: _Held) -> Iterator[tuple[str, FileInfo]]:
             for file in root.files(folder):
                 if file.name.endswith(ending) and file.name.removesuffix(ending) not in names[table]:
                     yield folder, file
+
+
+def _leases(root: Root) -> Iterator[tuple[str, FileInfo]]:
+    for folder in map(lease_folder, TABLES):
+        for file in root.files(folder):
+            yield folder, file
 
 
 def _artefacts(root: Root, held: _Held, kept_generators: set[str]) -> Iterator[tuple[str, FileInfo]]:

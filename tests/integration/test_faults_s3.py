@@ -63,7 +63,8 @@ def test_expired_credentials_end_the_job_in_one_line_and_the_next_one_goes_on(
     assert "\n" not in str(told.value)
     kept = stored(s3_endpoint, url)
     assert sum(name.startswith("transfers/shards/") for name in kept) == 2
-    assert kept.items() <= job.whole.items()
+    leases = {name for name in kept if "/leases/" in name}  # they could not be deleted
+    assert {name: digest for name, digest in kept.items() if name not in leases}.items() <= job.whole.items()
     faults.heal()
     augment(url)
     assert stored(s3_endpoint, url) == job.whole

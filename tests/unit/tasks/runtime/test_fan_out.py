@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,10 +17,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 import mien.tasks.runtime.fan_out
-from mien.storage import Root, ShardRef, write_shard
+from mien.storage import Root, ShardRef, fingerprint, write_shard
+from mien.storage.lease_files import lease_path, leased_names, past_notes
+from mien.storage.leases import leased
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
 from mien.tasks.runtime.fan_out import MAX_FAILED, run_stage, shard_threads
+from mien.tasks.runtime.left_shards import Passed
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import abandon_work, worker_pool
 
@@ -199,3 +203,83 @@ def test_what_another_run_makes_meanwhile_is_not_made_again(tmp_path: Path) -> N
     shards = write_together(str(tmp_path / "root"), str(log))
     assert [shard.rows for shard in shards] == [1] * SHARDS
     assert len(log.read_text().splitlines()) == 1
+
+
+# --- Beside other runs ------------------------------------------------------------------------------------------------
+
+
+def write_unfinished(root: Root, name: str, number: int, log: str) -> ShardRef:
+    """A source did not answer: the shard has another name than it would have."""
+    with Path(log).open("a") as file:
+        file.write(f"{number}\n")
+    return write(root, fingerprint({"unfinished": name}), number, None)
+
+
+UNFINISHED = Stage("write pairs", "pairs", "pairs", __name__, number_decides, write_unfinished, "it")
+
+
+def one_shard(root: Root, log: Path, past: str | None) -> ShardRef | Passed:
+    """What a run with this view of notes does about the shard."""
+    shard_run = mien.tasks.runtime.fan_out._shard_run  # pyright: ignore[reportPrivateUsage]
+    return shard_run(UNFINISHED, root, 3, str(log), None, 4, SHARDS, ("cpu",), past)
+
+
+def test_ranks_take_over_what_one_of_them_made_of_a_source_that_did_not_answer(tmp_path: Path) -> None:
+    root, log = Root(str(tmp_path / "root")), tmp_path / "log"
+    made = one_shard(root, log, "")
+    assert [one_shard(root, log, "") for _ in range(3)] == [made] * 3
+    assert log.read_text() == "3\n"
+
+
+def test_a_later_run_asks_the_source_again(tmp_path: Path) -> None:
+    root, log = Root(str(tmp_path / "root")), tmp_path / "log"
+    name = UNFINISHED.name(root, 3, "")
+    one_shard(root, log, "")
+    one_shard(root, log, past_notes(root, "pairs", {name})[name])
+    one_shard(root, log, None)
+    assert log.read_text() == "3\n" * 3
+    assert leased_names(root, "pairs") == set()
+
+
+def test_a_note_of_a_shard_that_is_gone_or_damaged_is_passed_over(tmp_path: Path) -> None:
+    root, log = Root(str(tmp_path / "root")), tmp_path / "log"
+    made = one_shard(root, log, "")
+    assert isinstance(made, ShardRef)
+    path = tmp_path / "root" / "pairs" / "shards" / f"{made.fingerprint}.parquet"
+    for damage in (path.unlink, lambda: path.write_bytes(b"damaged")):
+        damage()
+        assert one_shard(root, log, "") == made
+    assert log.read_text() == "3\n" * 3
+
+
+def test_a_shard_in_the_hands_of_another_run_is_passed_by(tmp_path: Path) -> None:
+    root, log = Root(str(tmp_path / "root")), tmp_path / "log"
+    name = UNFINISHED.name(root, 3, "")
+    with leased(root, "pairs", name, "another run"):
+        passed = one_shard(root, log, None)
+    assert isinstance(passed, Passed)
+    assert passed.name == name
+    assert not log.exists()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_stage_waits_for_what_another_run_has_in_hand_and_clears_what_is_left(tmp_path: Path) -> None:
+    """The other run ends without making its shard, after all others are there."""
+    root = Root(str(tmp_path))
+    names = [WRITE.name(root, number, None) for number in range(6)]
+    root.write_bytes(lease_path("pairs", fingerprint("of another stage")), b"left")
+
+    def give_up_late() -> None:
+        with leased(root, "pairs", names[2], "another run"):
+            held.set()
+            wait_for(tmp_path / "pairs" / "shards" / f"{names[5]}.parquet")
+            wait_for(tmp_path / "pairs" / "shards" / f"{names[0]}.parquet")
+
+    held = threading.Event()
+    other = threading.Thread(target=give_up_late)
+    other.start()
+    held.wait(60)
+    shards = write_shards(root, 6)
+    other.join()
+    assert [shard.fingerprint for shard in shards] == names
+    assert leased_names(root, "pairs") == {fingerprint("of another stage")}

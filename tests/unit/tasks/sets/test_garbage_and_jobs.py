@@ -216,3 +216,18 @@ def test_a_note_of_an_unfinished_shard_goes_with_the_shard(root: Root) -> None:
     assert len(unfinished_shards(root, fingerprint("scope"))) == 2
     delete_garbage(root, AT_ONCE)
     assert unfinished_shards(root, fingerprint("scope")) == [made.fingerprint]
+
+
+def test_leases_that_were_left_go_when_they_are_older_than_any_that_is_beaten(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    for name in ("old", "young"):
+        root.write_bytes(f"faces/leases/{fingerprint(name)}.json", b"left")
+    root.write_bytes(f"faces/leases/.{fingerprint('old')}.json.1.tmp", b"half")
+    old = time.time() - 3600
+    for path in tmp_path.glob(f"faces/leases/*{fingerprint('old')}*"):
+        os.utime(path, (old, old))
+    assert find_garbage(root, GarbageRules()).files == {"faces/leases": (2, 8)}
+    delete_garbage(root, GarbageRules())
+    assert [file.name for file in root.files("faces/leases")] == [f"{fingerprint('young')}.json"]
+    delete_garbage(root, AT_ONCE)
+    assert root.files("faces/leases") == []

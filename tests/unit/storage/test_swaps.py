@@ -1,0 +1,69 @@
+"""Compare-and-swap: only where the file holds what was read, and for one of several at once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from mien.storage import Root
+from mien.storage.swaps import swap
+
+
+@pytest.fixture(params=["local", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
+    return Root(str(tmp_path) if request.param == "local" else f"memory://{uuid4().hex}")
+
+
+def test_a_file_is_swapped_where_it_holds_what_was_read(root: Root) -> None:
+    root.write_bytes("folder/file", b"old")
+    assert not swap(root, "folder/file", b"other", b"new")
+    assert root.read_bytes("folder/file") == b"old"
+    assert swap(root, "folder/file", b"old", b"new")
+    assert root.read_bytes("folder/file") == b"new"
+    assert [file.name for file in root.files("folder")] == ["file"]
+
+
+def test_a_file_that_is_gone_is_not_swapped(root: Root) -> None:
+    assert not swap(root, "folder/file", b"old", b"new")
+    assert not root.exists("folder/file")
+
+
+def test_of_several_at_once_one_swaps(root: Root) -> None:
+    for turn in range(20):
+        root.write_bytes("file", b"old")
+        start, got = threading.Barrier(4), list[int]()
+
+        def one(number: int, start: threading.Barrier = start, got: list[int] = got) -> None:
+            start.wait()
+            if swap(root, "file", b"old", f"new {number}".encode()):
+                got.append(number)
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(got) == 1, turn
+        assert root.read_bytes("file") == f"new {got[0]}".encode()
+
+
+def test_a_file_that_another_has_swapped_meanwhile_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two have read the same; the other was faster, and its new file is what is renamed away."""
+    root, path = Root(str(tmp_path)), tmp_path / "file"
+    path.write_bytes(b"old")
+    read = Path.read_bytes
+
+    def read_late(self: Path) -> bytes:
+        content = read(self)
+        if self == path:
+            path.write_bytes(b"other's")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_late)
+    assert not swap(root, "file", b"old", b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"other's"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
