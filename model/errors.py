@@ -69,5 +69,9 @@ class WatermarkError(ModelError):
     """The networks that hide and find a watermark are not installed, or are others."""
 
 
+class TrainingError(ModelError):
+    """A training that cannot go on."""
+
+
 class DeviceError(ModelError):
     """A device that is not there."""

@@ -107,6 +107,10 @@ class Origin(NamedTuple):
     """Of the pairs, by augmentation."""
 
 
+def _are_numbers(sources: Sources, target: KeypointInfo) -> bool:
+    return bool(sources.points.isfinite().all() and target.points.isfinite().all())
+
+
 class PairBatch(NamedTuple):
     """Photos of one person each, of which one is the target; the people of a batch differ if there are enough."""
 
@@ -118,6 +122,11 @@ class PairBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
     origin: Origin
 
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
+        return _are_numbers(self.sources, self.target_keypoints)
+
 
 class CrossBatch(NamedTuple):
     """Photos of people, and for each the expression of another person, retargeted. No photo shows the result."""
@@ -128,6 +137,11 @@ class CrossBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
     """Of the sources."""
     origin: Origin
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
+        return _are_numbers(self.sources, self.target_keypoints)
 
 
 def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:

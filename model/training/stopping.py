@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mien.model.configuration.bounds import Count, NotNegative, check_bounds
+from mien.model.errors import TrainingError
 
 StopMetric = Literal["l1", "ssim", "psnr"]
 HIGHER_IS_BETTER = frozenset[StopMetric]({"ssim", "psnr"})
@@ -86,3 +87,30 @@ class StopState:
         if self.validations_since_best >= settings.patience_validations:
             return "early stop"
         return None
+
+
+LEFT_OUT = "left_out_updates"
+"""Stands among the losses of an update that was left out."""
+MAX_LEFT_OUT = 10
+"""Updates in a row that may be left out."""
+
+
+class LeftOutUpdates:
+    """Updates whose losses, gradients or landmarks are no numbers change no weight; ten in a row end a training."""
+
+    def __init__(self) -> None:
+        self._in_row = 0
+
+    def after_update(self, taken: bool, step: int) -> None:
+        """Counts an update.
+
+        Raises:
+            TrainingError: it is one of too many in a row.
+        """
+        self._in_row = 0 if taken else self._in_row + 1
+        if self._in_row >= MAX_LEFT_OUT:
+            raise TrainingError(
+                f"{MAX_LEFT_OUT} updates in a row, up to update {step}, had losses, gradients or landmarks that are no "
+                f"numbers, and were left out: lower train.learning_rate and train.muon_learning_rate, or prepare the "
+                f"set again; the checkpoint before them is kept"
+            )

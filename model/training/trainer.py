@@ -7,6 +7,7 @@ runs it to its end.
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Generator as Yielding
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ from mien.model.training.optimizers import (
     set_learning_rate,
 )
 from mien.model.training.settings import TrainSettings
-from mien.model.training.stopping import StopReason, StopState
+from mien.model.training.stopping import LEFT_OUT, LeftOutUpdates, StopReason, StopState
 from mien.model.training.validation import (
     DrawnPairs,
     draw_pairs,
@@ -79,6 +80,7 @@ class Trainer:
         self.step = 0
         self.elapsed_s = 0.0
         self.stopping = StopState()
+        self._left_out = LeftOutUpdates()
         self._best: dict[str, Tensor] = {}
 
     # --- What is next -------------------------------------------------------------------------------------------------
@@ -113,14 +115,14 @@ class Trainer:
         with self._timed():
             set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
             batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
-            beside = draw_beside(self.sampler, batch, self.settings)
-            with self._autocast():
-                terms = pretraining_terms(self.networks, batch, beside, self.settings)
-            loss = torch.stack(list(terms.values())).sum()
-            self._backward(loss, [self._optimize_discriminators])
-            self._optimize_discriminators.step()
+            terms: Terms = {}
+            if batch.has_landmarks:
+                beside = draw_beside(self.sampler, batch, self.settings)
+                with self._autocast():
+                    terms = pretraining_terms(self.networks, batch, beside, self.settings)
+            taken = bool(terms) and self._discriminators_step(torch.stack(list(terms.values())).sum())
             self.pretrained_steps += 1
-        return _numbers(terms)
+        return self._named(terms, taken)
 
     @property
     def adversarial(self) -> bool:
@@ -128,56 +130,68 @@ class Trainer:
         return self.fraction_done >= self.settings.adversarial_from
 
     def train_step(self) -> dict[str, float]:
-        """One update of the generator and, adversarially, one of both discriminators; the losses by name."""
+        """One update of the generator and, adversarially, one of the discriminators; the losses by name.
+
+        Raises:
+            TrainingError: this is one of too many updates in a row whose losses are no numbers.
+        """
         with self._timed():
             self._schedule()
-            terms = self._update()
-            self._update_average()
+            batch = self._drawn()
+            terms = self._terms(batch) if batch.has_landmarks else {}
+            if taken := bool(terms) and self._step_networks(terms):
+                self._update_average()
             self.step += 1
-        named = _numbers(terms)
+        named = self._named(terms, taken)
         self.stopping.after_step(named, self.settings.stop, EQUILIBRIUM[self.settings.gan_loss])
         return named
 
-    def _update(self) -> Terms:
+    def _drawn(self) -> PairBatch | CrossBatch:
         count, every = self.settings.batch_size, self.settings.cross_every_steps
         sources = self.sampler.source_count(self.settings.max_sources if self.networks.generator.COMBINES else 1)
-        if not self.adversarial:
-            return self._photo_update(self.sampler.draw(count, self.device, sources))
-        if every and self.step % every == every - 1:
-            return self._judged_update(self.sampler.draw_cross(count, self.device, sources))
-        return self._judged_update(self.sampler.draw(count, self.device, sources))
+        if self.adversarial and every and self.step % every == every - 1:
+            return self.sampler.draw_cross(count, self.device, sources)
+        return self.sampler.draw(count, self.device, sources)
 
-    def _photo_update(self, batch: PairBatch) -> Terms:
-        """The generator learns from the target photos alone."""
-        with self._autocast():
-            terms = photo_terms(self.networks, batch, self.settings)
-        self._step_networks(terms)
-        return terms
-
-    def _judged_update(self, batch: PairBatch | CrossBatch) -> Terms:
-        """All three networks learn; from cross-person pairs the discriminators only if they are to."""
+    def _terms(self, batch: PairBatch | CrossBatch) -> Terms:
+        """Of the generator from the target photos alone; or of all networks, for pairs of one person or of two."""
+        if not self.adversarial and isinstance(batch, PairBatch):
+            with self._autocast():
+                return photo_terms(self.networks, batch, self.settings)
         beside = draw_beside(self.sampler, batch, self.settings)
         with self._autocast():
             if isinstance(batch, CrossBatch):
-                terms = cross_terms(self.networks, batch, beside, self.settings)
-            else:
-                terms = adversarial_terms(self.networks, batch, beside, self.settings)
-        self._step_networks(terms)
-        return terms
+                return cross_terms(self.networks, batch, beside, self.settings)
+            return adversarial_terms(self.networks, batch, beside, self.settings)
 
-    def _step_networks(self, terms: Terms) -> None:
-        """The gradient of each side of the game goes to its own weights only."""
+    def _step_networks(self, terms: Terms) -> bool:
+        """The gradient of each side of the game goes to its own weights only. False, and no weight is changed, where a
+        loss or a gradient of the generator is no number."""
         game = terms.get("discriminators")
-        self._backward_generator(terms["generator"], retain_graph=game is not None)
-        if game is not None:
-            self._backward(game, [self._optimize_discriminators])
-            self._optimize_discriminators.step()
+        if not all(terms[name].isfinite() for name in ("generator", "discriminators") if name in terms):
+            return False
+        self._backward(terms["generator"], self._optimize_generator, retain_graph=game is not None)
+        length = nn.utils.clip_grad_norm_(self.networks.generator.parameters(), self.settings.max_gradient)
+        if not length.isfinite() or (game is not None and not self._discriminators_step(game)):
+            return False
         for optimizer in self._optimize_generator:
             optimizer.step()
+        return True
 
-    def _backward_generator(self, loss: Float[Tensor, ""], retain_graph: bool = False) -> None:
-        self._backward(loss, self._optimize_generator, retain_graph)
-        nn.utils.clip_grad_norm_(self.networks.generator.parameters(), self.settings.max_gradient)
+    def _discriminators_step(self, loss: Float[Tensor, ""]) -> bool:
+        if not loss.isfinite():
+            return False
+        self._backward(loss, [self._optimize_discriminators])
+        weights = [weight for network in self.networks.discriminators.values() for weight in network.parameters()]
+        if not nn.utils.clip_grad_norm_(weights, math.inf).isfinite():
+            return False
+        self._optimize_discriminators.step()
+        return True
+
+    def _named(self, terms: Terms, taken: bool) -> dict[str, float]:
+        """The losses by name; or that the update was left out, which must not go on for long."""
+        self._left_out.after_update(taken, self.step)
+        return {name: value.item() for name, value in terms.items()} if taken else {LEFT_OUT: 1.0}
 
     @staticmethod
     def _backward(
@@ -300,7 +314,3 @@ class Trainer:
         self.pretrained_steps, self.step, self.elapsed_s = rest["pretrained_steps"], rest["step"], rest["elapsed_s"]
         self.sampler.random.bit_generator.state = rest["random"]
         self.stopping = StopState(**rest["stopping"])
-
-
-def _numbers(terms: Mapping[str, Float[Tensor, ""]]) -> dict[str, float]:
-    return {name: term.item() for name, term in terms.items()}
