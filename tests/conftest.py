@@ -27,14 +27,14 @@ os.environ.update(
 )
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
-import jaxtyping
 import pytest
 
+from tests.checked_shapes import check_shapes
 from tests.mlflow_database import ready_databases
 from tests.prefect_database import copy_database, put_database
 
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
-jaxtyping.install_import_hook("mien.model", "beartype.beartype")
+check_shapes("mien.model")
 
 
 @pytest.fixture(scope="session")
