@@ -64,6 +64,14 @@ def quick_workers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def quick_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python whose commands, and what they start, have imported their libraries already."""
+    from tests.quick_python import start_quick_python
+
+    return str(start_quick_python(tmp_path_factory))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _ready_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Of MLflow, for the roots of tests; those of commands make theirs."""
