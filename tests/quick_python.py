@@ -56,6 +56,11 @@ _held: list[int] = []
 """The lock by which this test process says that it is still there."""
 
 
+def python_of_many(factory: pytest.TempPathFactory) -> str:
+    """For what fixtures start: this Python where test processes share it, the usual one where it would not pay."""
+    return str(start_quick_python(factory)) if "PYTEST_XDIST_WORKER" in os.environ else sys.executable
+
+
 def start_quick_python(factory: pytest.TempPathFactory) -> Path:
     """Path of the Python. The processes of a test session share the process that forks, which ends with them."""
     from tests.made_once import made_once
@@ -66,19 +71,22 @@ def start_quick_python(factory: pytest.TempPathFactory) -> Path:
 
 
 def _start() -> Path:
+    from mien.tasks.runtime.worker_process import THREAD_VARIABLES
+
     folder = Path(tempfile.mkdtemp(prefix="mien-python-"))  # short: the path of a socket has 107 bytes
     for name in ("python", "prefect"):  # beside one another, as programs look for them
         client = folder / name
         client.write_text(f"#!{sys.executable} -ISB\n" + _HERE.with_name("quick_client.py").read_text())
         client.chmod(0o700)
     _hold(folder)
-    given = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_TRACKING"))}
+    of_programs = ("PREFECT_", "MLFLOW_TRACKING", "PYTHONPATH")
+    given = {name: value for name, value in os.environ.items() if not name.startswith(of_programs)}
     with socket.socket(socket.AF_UNIX) as listening, (folder / "log").open("wb") as log:
         listening.bind(str(folder / "socket"))
         listening.listen(128)
         subprocess.run(
             [sys.executable, _HERE, str(listening.fileno()), folder],
-            env=given | {"PREFECT_HOME": str(folder / "prefect")},
+            env=given | dict.fromkeys(THREAD_VARIABLES, "1") | {"PREFECT_HOME": str(folder / "prefect")},
             pass_fds=[listening.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -229,7 +237,8 @@ def _run(kind: str, what: str) -> None:
     if kind == "-c":
         exec(compile(what, "<string>", "exec"), vars(main))
     else:
-        sys.modules.pop(what, None)  # it runs, as it would, under another name
+        package = hasattr(sys.modules.get(what), "__path__")
+        sys.modules.pop(f"{what}.__main__" if package else what, None)  # it runs, as it would, under another name
         runpy.run_module(what, run_name="__main__", alter_sys=True)
 
 

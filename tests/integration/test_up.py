@@ -174,29 +174,6 @@ def test_a_worker_prepares_faces(up: Up, tmp_path: Path) -> None:
     assert sum(face["status"] == "ok" for face in faces) >= 19
 
 
-LAST_RUN = """
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.sorting import FlowRunSort
-
-with get_client(sync_client=True) as client:
-    (run,) = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
-    print(run.state_name, run.state.message)
-"""
-
-
-def test_the_parameters_of_a_run_name_no_code(up: Up, tmp_path: Path) -> None:
-    """The worker could import the class: it lies in the folder that the worker runs in."""
-    up.run(
-        *("-m", "prefect", "deployment", "run", "prepare-faces/local", "--watch"),
-        *("--param", f"root={tmp_path}", "--param", "faces=tests.own_detector:DarkSquares", "--param", "set=two"),
-    )
-    told = up.run("-c", LAST_RUN).stdout
-    assert told.startswith("Failed")
-    assert "tests.own_detector:DarkSquares is code" in told
-    assert "MIEN_ALLOWED_CLASSES" in told
-    assert not list(tmp_path.glob("faces/**/*.parquet"))
-
-
 CLIENT = """
 import json, sys, time
 from datetime import timedelta
@@ -238,6 +215,38 @@ def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
     assert {"Scheduled", "Completed"} <= set(seen)
 
 
+NIGHTS = """
+import time
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("nightly/local")
+    nights = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
+    at_once, seen, runs, end_s = 0, set(), [], time.monotonic() + 280
+    while time.monotonic() < end_s and not (runs and all(run.state.is_final() for run in runs)):
+        runs = [run for run in client.read_flow_runs(flow_run_filter=nights) if not run.auto_scheduled]
+        seen |= {run.state_name for run in runs}
+        at_once = max(at_once, sum(run.state.is_running() for run in runs))
+        time.sleep(0.5)
+    print(len(runs), at_once, "AwaitingConcurrencySlot" in seen, *sorted(run.state_name for run in runs))
+    print(*(run.state.message for run in runs), sep="\\n")
+"""
+"""Waits for the runs of nightly/local; prints how many there are, how many ran at once, and how they ended."""
+
+
+def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: Path) -> None:
+    parameters = json.dumps({"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path)})
+    for _ in range(2):
+        up.prefect("deployment", "run", "nightly/local", "--params", parameters)
+    done = up.run("-c", NIGHTS)
+    summary, *messages = done.stdout.splitlines()
+    # There is no generator yet: the photos are prepared, and each night says what is missing.
+    assert summary == "2 1 True Failed Failed", done.stderr
+    assert ["train first" in message for message in messages] == [True, True], messages
+    assert len(table_rows(tmp_path, "faces", "two")) == 20
+
+
 SCHEDULES = """
 import sys
 from prefect.client.orchestration import get_client
@@ -270,33 +279,24 @@ def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
     schedules("off")
 
 
-NIGHTS = """
-import time
+LAST_RUN = """
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.client.schemas.sorting import FlowRunSort
 
 with get_client(sync_client=True) as client:
-    deployment = client.read_deployment_by_name("nightly/local")
-    nights = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
-    at_once, seen, runs, end_s = 0, set(), [], time.monotonic() + 280
-    while time.monotonic() < end_s and not (runs and all(run.state.is_final() for run in runs)):
-        runs = [run for run in client.read_flow_runs(flow_run_filter=nights) if not run.auto_scheduled]
-        seen |= {run.state_name for run in runs}
-        at_once = max(at_once, sum(run.state.is_running() for run in runs))
-        time.sleep(0.5)
-    print(len(runs), at_once, "AwaitingConcurrencySlot" in seen, *sorted(run.state_name for run in runs))
-    print(*(run.state.message for run in runs), sep="\\n")
+    (run,) = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    print(run.state_name, run.state.message)
 """
-"""Waits for the runs of nightly/local; prints how many there are, how many ran at once, and how they ended."""
 
 
-def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: Path) -> None:
-    parameters = json.dumps({"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path)})
-    for _ in range(2):
-        up.prefect("deployment", "run", "nightly/local", "--params", parameters)
-    done = up.run("-c", NIGHTS)
-    summary, *messages = done.stdout.splitlines()
-    # There is no generator yet: the photos are prepared, and each night says what is missing.
-    assert summary == "2 1 True Failed Failed", done.stderr
-    assert ["train first" in message for message in messages] == [True, True], messages
-    assert len(table_rows(tmp_path, "faces", "two")) == 20
+def test_the_parameters_of_a_run_name_no_code(up: Up, tmp_path: Path) -> None:
+    """The worker could import the class: it lies in the folder that the worker runs in."""
+    up.run(
+        *("-m", "prefect", "deployment", "run", "prepare-faces/local", "--watch"),
+        *("--param", f"root={tmp_path}", "--param", "faces=tests.own_detector:DarkSquares", "--param", "set=two"),
+    )
+    told = up.run("-c", LAST_RUN).stdout
+    assert told.startswith("Failed")
+    assert "tests.own_detector:DarkSquares is code" in told
+    assert "MIEN_ALLOWED_CLASSES" in told
+    assert not list(tmp_path.glob("faces/**/*.parquet"))
