@@ -105,14 +105,14 @@ def test_no_mlflow_at_the_start_ends_the_job_in_one_line(
 
 
 def test_a_job_outlives_its_registry_and_its_model_version(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_python: str
 ) -> None:
     import mlflow
 
     root, port = job.fresh(tmp_path / "root"), free_port()
     registry = tmp_path / "mlflow.db"
     shutil.copyfile(job.registry, registry)
-    command = mlflow_server(port, registry, tmp_path / "artifacts")
+    command = [quick_python, *mlflow_server(port, registry, tmp_path / "artifacts")[1:]]
     url = f"http://127.0.0.1:{port}"
     with running(command, tmp_path / "mlflow.log", answers=f"{url}/health") as server:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
