@@ -46,9 +46,11 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-# The tests start more than a hundred processes. Where bytecode may not be written, each would compile all modules anew.
+# The tests start more than a hundred processes. Where bytecode may not be written, each would compile all modules anew,
+# and where it may, those that start together do.
 compiled: $(VENV)/.dev
 	@$(BIN)/python -m compileall -q flows tasks model storage mien deployments benchmarks tests
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.bytecode
 
 # Code that is often the way in for an attack; pyproject.toml and the lines themselves say what is waived, and why.
 code: $(VENV)/.dev

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 # Before anything imports Prefect, MLflow or torch.
@@ -27,14 +30,21 @@ os.environ.update(
 )
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
-import jaxtyping
 import pytest
 
+from tests.checked_shapes import check_shapes
 from tests.mlflow_database import ready_databases
 from tests.prefect_database import copy_database, put_database
+from tests.quick_python import python_of_many, start_quick_python
 
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
-jaxtyping.install_import_hook("mien.model", "beartype.beartype")
+check_shapes("mien.model")
+gc.disable()  # until all tests are imported: nothing of them becomes garbage, and to look for it takes a second
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -49,19 +59,27 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         return str(made)
 
     put_database(tmp_path_factory, Path(os.environ["PREFECT_HOME"]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utilities, "mkdtemp", folder)
-        with utilities.prefect_test_harness(server_startup_timeout=300):
-            yield
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(utilities, "mkdtemp", folder)
+            patch.setattr(sys, "executable", python_of_many(tmp_path_factory))
+            stack.enter_context(utilities.prefect_test_harness(server_startup_timeout=300))
+        yield
 
 
 @pytest.fixture(scope="module")
-def quick_workers() -> Iterator[None]:
+def quick_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Worker processes of this module start at once."""
     from tests.quick_workers import quick_workers
 
-    with quick_workers():
+    with quick_workers(python_of_many(tmp_path_factory)):
         yield
+
+
+@pytest.fixture(scope="session")
+def quick_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python whose commands, and what they start, have imported their libraries already."""
+    return str(start_quick_python(tmp_path_factory))
 
 
 @pytest.fixture(scope="session", autouse=True)

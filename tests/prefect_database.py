@@ -11,13 +11,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.made_once import made_once
+from tests.quick_python import python_of_many
 
 _NAME, _PROFILES = "prefect.db", "profiles.toml"
 _READY = """\
@@ -53,15 +54,15 @@ def put_database(factory: pytest.TempPathFactory, home: Path) -> Path:
 
 def copy_database(factory: pytest.TempPathFactory, database: Path) -> Path:
     """Copies the database alone, to a path of any name."""
-    folder, _ = made_once(factory, "prefect-database", _make)
+    folder, _ = made_once(factory, "prefect-database", partial(_make, python_of_many(factory)))
     database.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(folder / _NAME, database))
 
 
-def _make(folder: Path) -> None:
+def _make(python: str, folder: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     subprocess.run(
-        [sys.executable, "-c", _FILL],
+        [python, "-c", _FILL],
         env=kept | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
         check=True,
         capture_output=True,

@@ -11,7 +11,8 @@ import multiprocessing as mp
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from functools import partial
+from multiprocessing import forkserver, spawn
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,19 +32,23 @@ IMPORTED = [
 
 
 @contextmanager
-def quick_workers() -> Iterator[None]:
-    """While the block runs, the workers of this process are forked from one that stays until this process ends."""
-    context = SimpleNamespace(Pipe=mp.Pipe, Process=_process)
+def quick_workers(python: str) -> Iterator[None]:
+    """While the block runs, the workers of this process are forked from one that stays until this process ends.
+
+    That one is run by `python`, which may have imported the work already.
+    """
+    context = SimpleNamespace(Pipe=mp.Pipe, Process=partial(_process, python))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker_process, "mp", SimpleNamespace(get_context=lambda _: context))
         yield
 
 
-def _process(target: Callable[..., None], args: tuple[Any, ...], daemon: bool) -> Any:
+def _process(python: str, target: Callable[..., None], args: tuple[Any, ...], daemon: bool) -> Any:
     forked = mp.get_context("forkserver")
     with pytest.MonkeyPatch.context() as patch:
         for variable in THREAD_VARIABLES:  # the libraries are loaded there
             patch.setenv(variable, "1")
+        patch.setattr(spawn, "_python_exe", os.fsencode(python))
         forked.set_forkserver_preload(IMPORTED)
         forkserver.ensure_running()
     return forked.Process(target=_in_environment, args=(dict(os.environ), target, *args), daemon=daemon)

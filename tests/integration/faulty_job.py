@@ -60,10 +60,12 @@ class Job:
         """A copy of the prepared root."""
         return Path(shutil.copytree(self.root, folder))
 
-    def command(self, root: Path | str, *options: object, program: tuple[str, ...] = USUAL) -> list[str]:
+    def command(
+        self, root: Path | str, *options: object, program: tuple[str, ...] = USUAL, python: str = sys.executable
+    ) -> list[str]:
         """The job on a root, as a user starts it; to run in `environment`."""
         job = ("augment", "--root", root, "--identities", NAME, "--expressions", NAME, "--model", MODEL)
-        return [sys.executable, *program, *map(str, (*job, "--workers", 1, "--settings", self.settings, *options))]
+        return [python, *program, *map(str, (*job, "--workers", 1, "--settings", self.settings, *options))]
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of a command of its own, with the Prefect API of the tests."""

@@ -1,4 +1,7 @@
-"""The command line, run as a user runs it. What is wrong with arguments: tests/unit/flows/cli/test_app.py."""
+"""The command line, run as a user runs it. What is wrong with arguments: tests/unit/flows/cli/test_app.py.
+
+What follows in a test that has started `mien` once is run by a Python that starts at once.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 
 from tests.prefect_database import put_database
 
-MIEN = str(Path(sys.executable).parent / "mien")
+MIEN = [str(Path(sys.executable).parent / "mien")]
 
 
 @pytest.fixture
@@ -21,19 +24,29 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return kept | {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "COLUMNS": "120"}
 
 
-def mien(environment: dict[str, str], *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    program: list[str], environment: dict[str, str], *arguments: object, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [MIEN, *map(str, arguments)], env=environment, cwd=cwd, capture_output=True, text=True, timeout=500, check=False
+        [*program, *map(str, arguments)],
+        env=environment, cwd=cwd, capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def quick_mien(quick_python: str) -> list[str]:
+    return [quick_python, "-m", "mien.flows.cli.app"]
+
+
+def test_a_wrong_argument_starts_no_server(environment: dict[str, str], quick_mien: list[str], tmp_path: Path) -> None:
+    done = run(
+        MIEN, environment, "augment", "--identities", "a", "--expressions", "b", "--per-identity", "-5", cwd=tmp_path
     )
-
-
-def test_a_wrong_argument_starts_no_server(environment: dict[str, str], tmp_path: Path) -> None:
-    done = mien(environment, "augment", "--identities", "a", "--expressions", "b", "--per-identity", "-5", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: Invalid value for '--per-identity'")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-    done = mien(environment, "verify", "--data", "nobody", cwd=tmp_path)
+    done = run(quick_mien, environment, "verify", "--data", "nobody", cwd=tmp_path)
     assert done.returncode == 2
     note, error = done.stderr.splitlines()
     assert note == "note: --data is called --set now; the next release takes the new name only"
@@ -42,14 +55,14 @@ def test_a_wrong_argument_starts_no_server(environment: dict[str, str], tmp_path
 
 
 def test_prepare_tells_what_became_of_the_photos_and_nothing_else(
-    environment: dict[str, str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str], quick_mien: list[str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     put_database(tmp_path_factory, Path(environment["PREFECT_HOME"]))
     photos = tmp_path / "photos" / "anna"
     photos.mkdir(parents=True)
     (photos / "broken.jpg").write_bytes(b"not a picture")
     root = tmp_path / "root"
-    done = mien(environment, "prepare", photos.parent, "sample:orl/s1", "--set", "mixed", "--root", root)
+    done = run(MIEN, environment, "prepare", photos.parent, "sample:orl/s1", "--set", "mixed", "--root", root)
     assert done.returncode == 0, done.stderr
     summary, failed, training, following = done.stdout.splitlines()
     assert summary == "mixed: 11 photos (1 unreadable), 10 faces usable, 0 rejected, 0 failed"
@@ -62,13 +75,13 @@ def test_prepare_tells_what_became_of_the_photos_and_nothing_else(
         if not line.startswith(("index photos:", "detect and align:", "render heatmaps:"))
     ]
     assert noise == []
-    listed = mien(environment, "ls", "--root", root).stdout
+    listed = run(quick_mien, environment, "ls", "--root", root).stdout
     assert "mixed" in listed
     assert "10 ok, 1 failed" in listed
-    shown = mien(environment, "show", f"{root}/images/mixed", "--rows", "20").stdout
+    shown = run(quick_mien, environment, "show", f"{root}/images/mixed", "--rows", "20").stdout
     assert "broken.jpg" in shown
     next((root / "faces" / "shards").iterdir()).unlink()
-    verified = mien(environment, "verify", "--root", root, "--set", "mixed")
+    verified = run(quick_mien, environment, "verify", "--root", root, "--set", "mixed")
     assert verified.returncode == 1
     assert "is gone" in verified.stdout
     assert "mixed: 1 fault; 11 images, 0 faces" in verified.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,10 +32,11 @@ class Server:
     environment: Mapping[str, str]
     folder: Path
     """Empty, and outside of the project."""
+    python: str
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *command],
+            [self.python, *command],
             cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
@@ -51,7 +51,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, quick_python: str) -> Iterator[Server]:
     folder, port = tmp_path_factory.mktemp("deploy"), free_port()
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_TRACKING"))}
     environment = bare | {
@@ -62,8 +62,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     (folder / "empty").mkdir()
     home = environment | {"PREFECT_HOME": str(put_database(tmp_path_factory, folder / "server"))}
-    with running(prefect_server(port), folder / "prefect.log", home, f"http://127.0.0.1:{port}/api/health"):
-        yield Server(environment, folder / "empty")
+    command = [quick_python, *prefect_server(port)[1:]]
+    with running(command, folder / "prefect.log", home, f"http://127.0.0.1:{port}/api/health"):
+        yield Server(environment, folder / "empty", quick_python)
 
 
 def test_a_worker_in_another_folder_runs_what_was_deployed_from_an_empty_one(server: Server, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_worker_in_another_folder_runs_what_was_deployed_from_an_empty_one(ser
     )
     assert started.returncode == 0, started.stderr
     worker = subprocess.run(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "faces", "--type", "process", "--run-once"],
+        [server.python, "-m", "prefect", "worker", "start", "--pool", "faces", "--type", "process", "--run-once"],
         cwd=elsewhere, env=dict(server.environment), capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     with server.in_use() as client:

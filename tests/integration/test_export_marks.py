@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,13 +203,13 @@ def test_what_cannot_sign_is_said_in_one_line_without_the_key(
 
 
 def test_the_key_is_in_no_other_file_and_no_log(
-    root: Path, signed: Signed, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    root: Path, signed: Signed, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, quick_python: str
 ) -> None:
     options = arguments(root, tmp_path / "out", "--sign", signed.option, "--format", "webdataset", "--workers", "1")
     kept = {name: value for name, value in os.environ.items() if name not in ("PREFECT_API_URL", "PREFECT_HOME")}
     home = put_database(tmp_path_factory, tmp_path / "prefect")
     environment = kept | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(home)}
-    command = [sys.executable, "-m", "mien.flows.cli.app", *options]
+    command = [quick_python, "-m", "mien.flows.cli.app", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     lines = [line for line in signed.key.read_text().splitlines() if "KEY" not in line]

@@ -105,14 +105,14 @@ def test_no_mlflow_at_the_start_ends_the_job_in_one_line(
 
 
 def test_a_job_outlives_its_registry_and_its_model_version(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_python: str
 ) -> None:
     import mlflow
 
     root, port = job.fresh(tmp_path / "root"), free_port()
     registry = tmp_path / "mlflow.db"
     shutil.copyfile(job.registry, registry)
-    command = mlflow_server(port, registry, tmp_path / "artifacts")
+    command = [quick_python, *mlflow_server(port, registry, tmp_path / "artifacts")[1:]]
     url = f"http://127.0.0.1:{port}"
     with running(command, tmp_path / "mlflow.log", answers=f"{url}/health") as server:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
@@ -182,7 +182,7 @@ LOST_SHARD_PAIRS = 8
 
 
 def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(
-    job: Job, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    job: Job, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, quick_python: str
 ) -> None:
     root, port = job.fresh(tmp_path / "root"), free_port()
     api = f"http://127.0.0.1:{port}/api"
@@ -192,8 +192,9 @@ def test_a_lost_prefect_api_is_told_in_one_line_and_the_next_job_goes_on(
     # Two shards: each task run more meets the lost API once more.
     few = {"per_identity": 4, "candidates": 4}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in few.items()]
-    command = job.command(root, *options, program=in_shards_of(LOST_SHARD_PAIRS))
-    with running(prefect_server(port), tmp_path / "prefect.log", given, f"{api}/health") as process:
+    command = job.command(root, *options, program=in_shards_of(LOST_SHARD_PAIRS), python=quick_python)
+    server = [quick_python, *prefect_server(port)[1:]]
+    with running(server, tmp_path / "prefect.log", given, f"{api}/health") as process:
         losing = once_a_shard_is_there(root, lambda: os.killpg(process.pid, signal.SIGKILL))
         with losing as lost:
             done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=1200, check=False)

@@ -20,14 +20,14 @@ from tests.paths import REPOSITORY
 from tests.small_root import draw_photos
 
 
-def start(folder: Path, api: str | None = None) -> subprocess.Popen[str]:
+def start(folder: Path, api: str | None, python: str = sys.executable) -> subprocess.Popen[str]:
     """The command, with a Prefect server of its own where `api` names none."""
     command = ["prepare", str(folder / "photos"), "--set", "x", "--root", str(folder / "root"), "--faces", DETECTOR]
     environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     environment |= {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(folder / "prefect")}
     environment |= {VARIABLE: str(folder / "crashes.json")} | ({"PREFECT_API_URL": api} if api else {})
     return subprocess.Popen(
-        [sys.executable, "-m", "mien.flows.cli.app", *command, "--crop-size", "64", "--workers", "2"],
+        [python, "-m", "mien.flows.cli.app", *command, "--crop-size", "64", "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -58,7 +58,11 @@ def a_worker_hangs(process: subprocess.Popen[str], folder: Path) -> bool:
     ],
 )
 def test_a_signal_ends_a_command(
-    tmp_path: Path, moment: Callable[[subprocess.Popen[str], Path], bool], number: signal.Signals, code: int
+    tmp_path: Path,
+    quick_python: str,
+    moment: Callable[[subprocess.Popen[str], Path], bool],
+    number: signal.Signals,
+    code: int,
 ) -> None:
     draw_photos(tmp_path / "photos", people=1, each=4)
     slow = cv2.cvtColor(cv2.imread(str(tmp_path / "photos" / "person0" / "mood1.png")), cv2.COLOR_BGR2RGB)
@@ -83,7 +87,7 @@ def test_a_signal_ends_a_command(
     assert [path for path in files if path.name.startswith(".") or path.parent.name in ("runs", "leases")] == []
     if number == signal.SIGINT and moment is a_worker_hangs:
         (tmp_path / "crashes.json").unlink()
-        again = start(tmp_path, api)
+        again = start(tmp_path, api, quick_python)
         out, err = again.communicate(timeout=300)
         assert again.returncode == 0, err
         assert out.startswith("x: 4 photos (0 unreadable), 4 faces usable")

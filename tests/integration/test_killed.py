@@ -52,7 +52,7 @@ def train_twelve(root_url: str) -> None:
     print(done.sha256, done.run_id, done.steps)
 
 
-def start(script: str, root: Path) -> subprocess.Popen[str]:
+def start(script: str, root: Path, python: str = sys.executable) -> subprocess.Popen[str]:
     from prefect.settings import PREFECT_API_URL
 
     environment = os.environ | {
@@ -61,7 +61,7 @@ def start(script: str, root: Path) -> subprocess.Popen[str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     return subprocess.Popen(
-        [sys.executable, "-c", script, str(root)],
+        [python, "-c", script, str(root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -70,8 +70,8 @@ def start(script: str, root: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(script: str, root: Path) -> str:
-    process = start(script, root)
+def finish(script: str, root: Path, quick_python: str) -> str:
+    process = start(script, root, quick_python)
     told, _ = process.communicate(timeout=1200)
     assert process.returncode == 0
     return told
@@ -96,7 +96,9 @@ def shards(root: Path) -> list[Path]:
 
 @pytest.mark.usefixtures("prefect_server", "shared_workers")
 @pytest.mark.parametrize("kills", [2, pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
-def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: Path, kills: int) -> None:
+def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(
+    tmp_path: Path, quick_python: str, kills: int
+) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     prepare_three(str(whole))
     chance = random.Random(7)
@@ -107,7 +109,7 @@ def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path:
         kill(process, parent_only=attempt % 2 == 0)
         kept = {path: path.read_bytes() for path in shards(broken)}
         assert kept.items() <= {broken / p.relative_to(whole): p.read_bytes() for p in shards(whole)}.items()
-    finish(PREPARE, broken)
+    finish(PREPARE, broken, quick_python)
     for table in ("images", "faces", "heatmaps"):
         assert rows(broken, table) == rows(whole, table)
     assert [p.relative_to(broken) for p in shards(broken)] == [p.relative_to(whole) for p in shards(whole)]
@@ -117,7 +119,11 @@ def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path:
     "killed_after", [(5,), pytest.param(tuple(range(12)), marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
 )
 def test_a_killed_training_has_the_weights_of_an_unbroken_one(
-    pipeline_root: tuple[Path, Any], tmp_path: Path, killed_after: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+    pipeline_root: tuple[Path, Any],
+    tmp_path: Path,
+    quick_python: str,
+    killed_after: tuple[int, ...],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     trained = shutil.ignore_patterns("checkpoints", "models", "mlartifacts", "mlflow.db")
     for name in ("whole", "broken"):
@@ -132,7 +138,7 @@ def test_a_killed_training_has_the_weights_of_an_unbroken_one(
             time.sleep(0.01)
         kill(process, parent_only=False)
         assert newest_checkpoint(root) > 0
-    broken_sha, _, broken_steps = finish(TRAIN, root).split()
+    broken_sha, _, broken_steps = finish(TRAIN, root, quick_python).split()
     assert whole_steps == broken_steps == "12"
     assert whole_sha == broken_sha
 

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium h
 
 
 @pytest.fixture(scope="module")
-def server(pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(
+    pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFactory, quick_python: str
+) -> Iterator[str]:
     """An MLflow server on a copy of the database of a root."""
     root, _ = pipeline_root
     folder = tmp_path_factory.mktemp("mlflow")
@@ -32,7 +34,7 @@ def server(pipeline_root: tuple[Path, Any], tmp_path_factory: pytest.TempPathFac
     with sqlite3.connect(root / "mlflow.db") as there, sqlite3.connect(folder / "mlflow.db") as copy:
         there.backup(copy)
     url = f"http://127.0.0.1:{(port := free_port())}"
-    command = mlflow_server(port, folder / "mlflow.db", folder / "artifacts")
+    command = [quick_python, *mlflow_server(port, folder / "mlflow.db", folder / "artifacts")[1:]]
     with running(command, folder / "mlflow.log", answers=f"{url}/health"):
         yield url
 

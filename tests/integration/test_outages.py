@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,7 @@ def test_a_photo_that_kept_size_and_time_is_found_where_that_is_asked_for(tmp_pa
     assert ids == [row["image_id"] for row in table_rows(root, "images", "set")]
 
 
-def test_a_video_whose_codec_is_missing_today_is_looked_at_tomorrow(tmp_path: Path) -> None:
+def test_a_video_whose_codec_is_missing_today_is_looked_at_tomorrow(tmp_path: Path, quick_python: str) -> None:
     draw_photos(tmp_path / "photos", people=1, each=1)
     picture = cv2.imread(str(tmp_path / "photos/person0/mood0.png"))
     assert picture is not None
@@ -114,7 +113,7 @@ def test_a_video_whose_codec_is_missing_today_is_looked_at_tomorrow(tmp_path: Pa
         writer.write(picture)
     writer.release()
     options = ["--root", tmp_path / "root", "--set", "set", "--workers", 1, "--max-failed", 1, "--faces", OWN]
-    command = [sys.executable, "-m", "mien.flows.cli.app", "prepare", tmp_path / "clips", *options, "--crop-size", 64]
+    command = [quick_python, "-m", "mien.flows.cli.app", "prepare", tmp_path / "clips", *options, "--crop-size", 64]
     # A process of its own: OpenCV reads the variable once.
     off = {**os.environ, "OPENCV_VIDEOIO_PRIORITY_FFMPEG": "0", "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([*map(str, command)], env=off, capture_output=True, text=True, cwd=tmp_path)

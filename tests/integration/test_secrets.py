@@ -7,7 +7,6 @@ import functools
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +20,6 @@ from mien.storage.sources.samples import sample_folder
 from tests.prefect_database import put_database
 
 MARK = "PLANTED"
-MIEN = str(Path(sys.executable).parent / "mien")
 
 
 @pytest.fixture
@@ -40,7 +38,9 @@ def photos_url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[dict[str, str]]:
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, quick_python: str
+) -> Iterator[dict[str, str]]:
     """Of the commands: secrets to be kept, and one Prefect server whose database lies among what is searched."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "AWS_"))}
     port = free_port()
@@ -50,7 +50,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Ite
         "AWS_SECRET_ACCESS_KEY": f"{MARK}awssecret",
         "MLFLOW_TRACKING_URI": f"http://user:{MARK}mlflow@127.0.0.1:{free_port()}",
     }
-    with running(prefect_server(port), tmp_path / "kept" / "prefect.log", home, f"http://127.0.0.1:{port}/api/health"):
+    command = [quick_python, *prefect_server(port)[1:]]
+    with running(command, tmp_path / "kept" / "prefect.log", home, f"http://127.0.0.1:{port}/api/health"):
         yield given
 
 
@@ -66,7 +67,9 @@ def held(path: Path) -> Iterator[str]:
         yield path.read_bytes().decode(errors="replace")
 
 
-def test_a_planted_secret_appears_nowhere(photos_url: str, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_planted_secret_appears_nowhere(
+    photos_url: str, environment: dict[str, str], quick_python: str, tmp_path: Path
+) -> None:
     root, listed = tmp_path / "kept" / "root", tmp_path / "list.csv"
     signature = f"?X-Amz-Credential={MARK}credential&X-Amz-Signature={MARK}signature"
     with listed.open("w", newline="") as file:
@@ -97,7 +100,12 @@ def test_a_planted_secret_appears_nowhere(photos_url: str, environment: dict[str
     told = ""
     for command in commands:
         done = subprocess.run(
-            [MIEN, *map(str, command)], env=environment, capture_output=True, text=True, timeout=300, check=False
+            [quick_python, "-m", "mien.flows.cli.app", *map(str, command)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         told += done.stdout + done.stderr
     assert "web: 3 photos (1 unreadable), 2 faces usable" in told

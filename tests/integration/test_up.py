@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,6 @@ from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
 from tests.prefect_database import put_database
 
-BIN = Path(sys.executable).parent
-
 
 @dataclass(frozen=True)
 class Up:
@@ -34,29 +32,33 @@ class Up:
     folder: Path
     environment: dict[str, str]
     printed: str
+    python: str
 
     def prefect(self, *arguments: str) -> str:
-        done = self.run([str(BIN / "prefect"), *arguments])
+        done = self.run("-m", "prefect", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _run(self.python, arguments, self.environment)
 
 
-def _make(target: str, environment: Mapping[str, str]) -> str:
-    command = [sys.executable, "-m", "deployments.local", target]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=dict(environment), capture_output=True, text=True, timeout=400, check=False
-    )
+def _run(python: str, arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, *arguments],
+        cwd=REPOSITORY, env=dict(environment), capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+
+
+def _make(target: str, environment: Mapping[str, str], python: str = sys.executable) -> str:
+    """As make does; where `python` is the quick one, servers, worker and flow runs start at once, too."""
+    done = _run(python, ["-m", "deployments.local", target], environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory, quick_python: str) -> Iterator[Up]:
     """Servers on free ports, with the project's deployments and a worker."""
     folder = tmp_path_factory.mktemp("up")
     of_tests = ("PREFECT_", "MLFLOW_TRACKING", "MIEN_ALLOWED_CLASSES")
@@ -72,10 +74,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     }
     put_database(tmp_path_factory, folder / "servers" / "prefect")
     try:
-        printed = _make("up", bare)
+        printed = _make("up", bare, quick_python)
         lines = (folder / "run/environment.sh").read_text().splitlines()
         exported = dict(shlex.split(line)[1].split("=", 1) for line in lines)
-        yield Up(folder, bare | exported, printed)
+        yield Up(folder, bare | exported, printed, quick_python)
     finally:
         _make("down", bare)
     assert not [process for process in psutil.process_iter() if _belongs_to(process, folder)]
@@ -152,7 +154,7 @@ with get_client(sync_client=True) as client:
 
 
 def test_all_deployments_are_there(up: Up) -> None:
-    found = up.run([sys.executable, "-c", DEPLOYMENTS]).stdout.splitlines()
+    found = up.run("-c", DEPLOYMENTS).stdout.splitlines()
     assert sorted(found) == sorted(f"{name} True" for name in deployments_of())
     nightly = up.prefect("deployment", "inspect", "nightly/local")
     assert "0 2 * * *" in nightly
@@ -170,31 +172,6 @@ def test_a_worker_prepares_faces(up: Up, tmp_path: Path) -> None:
     assert len(faces) == 20
     assert {face["identity"] for face in faces} == {"s1", "s2"}
     assert sum(face["status"] == "ok" for face in faces) >= 19
-
-
-LAST_RUN = """
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.sorting import FlowRunSort
-
-with get_client(sync_client=True) as client:
-    (run,) = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
-    print(run.state_name, run.state.message)
-"""
-
-
-def test_the_parameters_of_a_run_name_no_code(up: Up, tmp_path: Path) -> None:
-    """The worker could import the class: it lies in the folder that the worker runs in."""
-    up.run(
-        [
-            *(str(BIN / "prefect"), "deployment", "run", "prepare-faces/local", "--watch"),
-            *("--param", f"root={tmp_path}", "--param", "faces=tests.own_detector:DarkSquares", "--param", "set=two"),
-        ]
-    )
-    told = up.run([sys.executable, "-c", LAST_RUN]).stdout
-    assert told.startswith("Failed")
-    assert "tests.own_detector:DarkSquares is code" in told
-    assert "MIEN_ALLOWED_CLASSES" in told
-    assert not list(tmp_path.glob("faces/**/*.parquet"))
 
 
 CLIENT = """
@@ -227,7 +204,7 @@ with get_client(sync_client=True) as client:
 
 def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
     def client(*arguments: str) -> list[str]:
-        done = up.run([sys.executable, "-c", CLIENT, *arguments])
+        done = up.run("-c", CLIENT, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.split()
 
@@ -236,37 +213,6 @@ def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
     seen = client("wait", "Scheduled", "Completed")
     client("switch off")
     assert {"Scheduled", "Completed"} <= set(seen)
-
-
-SCHEDULES = """
-import sys
-from prefect.client.orchestration import get_client
-
-with get_client(sync_client=True) as client:
-    deployment = client.read_deployment_by_name("nightly/local")
-    for schedule in deployment.schedules:
-        if sys.argv[1:] and schedule.slug == "night":
-            client.update_deployment_schedule(deployment.id, schedule.id, active=sys.argv[1] == "on")
-    limit = deployment.global_concurrency_limit
-    print(limit.limit, deployment.concurrency_options.collision_strategy.value)
-    print(*((schedule.slug, schedule.active) for schedule in client.read_deployment_schedules(deployment.id)))
-"""
-"""Prints the limit of nightly/local and its schedules, after switching that of the night on or off."""
-
-
-def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
-    def schedules(*switch: str) -> list[str]:
-        done = up.run([sys.executable, "-c", SCHEDULES, *switch])
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
-
-    assert schedules() == ["1 ENQUEUE", "('night', False)"]
-    assert schedules("on")[1] == "('night', True)"
-    # That `prefect deploy --all` alone keeps them is tested with a server that has nothing else.
-    _make("down", up.environment)
-    _make("up", up.environment)
-    assert schedules() == ["1 ENQUEUE", "('night', True)"]
-    schedules("off")
 
 
 NIGHTS = """
@@ -293,9 +239,64 @@ def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: 
     parameters = json.dumps({"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path)})
     for _ in range(2):
         up.prefect("deployment", "run", "nightly/local", "--params", parameters)
-    done = up.run([sys.executable, "-c", NIGHTS])
+    done = up.run("-c", NIGHTS)
     summary, *messages = done.stdout.splitlines()
     # There is no generator yet: the photos are prepared, and each night says what is missing.
     assert summary == "2 1 True Failed Failed", done.stderr
     assert ["train first" in message for message in messages] == [True, True], messages
     assert len(table_rows(tmp_path, "faces", "two")) == 20
+
+
+SCHEDULES = """
+import sys
+from prefect.client.orchestration import get_client
+
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("nightly/local")
+    for schedule in deployment.schedules:
+        if sys.argv[1:] and schedule.slug == "night":
+            client.update_deployment_schedule(deployment.id, schedule.id, active=sys.argv[1] == "on")
+    limit = deployment.global_concurrency_limit
+    print(limit.limit, deployment.concurrency_options.collision_strategy.value)
+    print(*((schedule.slug, schedule.active) for schedule in client.read_deployment_schedules(deployment.id)))
+"""
+"""Prints the limit of nightly/local and its schedules, after switching that of the night on or off."""
+
+
+def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
+    def schedules(*switch: str) -> list[str]:
+        done = up.run("-c", SCHEDULES, *switch)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert schedules() == ["1 ENQUEUE", "('night', False)"]
+    assert schedules("on")[1] == "('night', True)"
+    # As a user's: what follows meets processes that have started in truth.
+    # That `prefect deploy --all` alone keeps them is tested with a server that has nothing else.
+    _make("down", up.environment)
+    _make("up", up.environment)
+    assert schedules() == ["1 ENQUEUE", "('night', True)"]
+    schedules("off")
+
+
+LAST_RUN = """
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import FlowRunSort
+
+with get_client(sync_client=True) as client:
+    (run,) = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    print(run.state_name, run.state.message)
+"""
+
+
+def test_the_parameters_of_a_run_name_no_code(up: Up, tmp_path: Path) -> None:
+    """The worker could import the class: it lies in the folder that the worker runs in."""
+    up.run(
+        *("-m", "prefect", "deployment", "run", "prepare-faces/local", "--watch"),
+        *("--param", f"root={tmp_path}", "--param", "faces=tests.own_detector:DarkSquares", "--param", "set=two"),
+    )
+    told = up.run("-c", LAST_RUN).stdout
+    assert told.startswith("Failed")
+    assert "tests.own_detector:DarkSquares is code" in told
+    assert "MIEN_ALLOWED_CLASSES" in told
+    assert not list(tmp_path.glob("faces/**/*.parquet"))

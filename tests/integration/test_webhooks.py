@@ -65,9 +65,11 @@ def received(posted: queue.Queue[Delivery], entity: str) -> dict[str, Any]:
             return event["data"]
 
 
-def test_another_service_hears_who_is_champion_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_service_hears_who_is_champion_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_python: str
+) -> None:
     url = f"http://127.0.0.1:{(port := free_port())}"
-    command = mlflow_server(port, tmp_path / "server.db", tmp_path / "artifacts")
+    command = [quick_python, *mlflow_server(port, tmp_path / "server.db", tmp_path / "artifacts")[1:]]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
     with (
         another_service() as (address, posted),

@@ -25,7 +25,7 @@ def test_after_a_demo_its_root_is_shown(tmp_path: Path, monkeypatch: pytest.Monk
     assert listed[1:] == ["ls", "--root", str(tmp_path / "a demo")]
 
 
-@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.usefixtures("prefect_server", "quick_workers")
 def test_the_champion_of_a_root_is_copied_to_a_server_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, registry = str(tmp_path / "root"), tmp_path / "mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{registry}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -34,9 +33,9 @@ def client(prefect_server: None) -> Iterator[SyncPrefectClient]:
         client.delete_deployment(client.read_deployment_by_name(DEPLOYMENT).id)
 
 
-def deploy() -> None:
+def deploy(python: str) -> None:
     command = [
-        sys.executable,
+        python,
         "-m",
         "prefect",
         "--no-prompt",
@@ -59,8 +58,8 @@ def present(client: SyncPrefectClient) -> dict[str, DeploymentSchedule]:
     return found
 
 
-def test_deploying_again_leaves_schedules_as_they_are(client: SyncPrefectClient) -> None:
-    deploy()
+def test_deploying_again_leaves_schedules_as_they_are(client: SyncPrefectClient, quick_python: str) -> None:
+    deploy(quick_python)
     assert {slug: schedule.active for slug, schedule in present(client).items()} == {SLUG: False}
     deployment = client.read_deployment_by_name(DEPLOYMENT).id
 
@@ -68,7 +67,7 @@ def test_deploying_again_leaves_schedules_as_they_are(client: SyncPrefectClient)
     client.update_deployment_schedule(deployment, present(client)[SLUG].id, active=True)
     hourly, parameters = IntervalSchedule(interval=timedelta(hours=1)), {"set": "team"}
     client.create_deployment_schedules(deployment, [(hourly, True)], parameters=parameters)
-    deploy()
+    deploy(quick_python)
     after = present(client)
     (own,) = (slug for slug in after if slug != SLUG)
     assert [after[SLUG].active, after[own].active, len(after)] == [True, True, 2]
@@ -78,8 +77,8 @@ def test_deploying_again_leaves_schedules_as_they_are(client: SyncPrefectClient)
     client.update_deployment_schedule(deployment, after[own].id, active=False, parameters=parameters)
     early = CronSchedule(cron="0 3 * * 0", timezone="UTC")
     client.update_deployment_schedule(deployment, after[SLUG].id, schedule=early)
-    deploy()
-    deploy()
+    deploy(quick_python)
+    deploy(quick_python)
     last = present(client)
     (changed,) = (slug for slug in last if slug not in (SLUG, own))
     assert (last[changed].schedule.cron, last[changed].active) == ("0 3 * * 0", True)

@@ -27,6 +27,8 @@ from mien.tasks.runtime.left_shards import Passed
 from mien.tasks.runtime.stage import Stage
 from mien.tasks.runtime.workers import abandon_work, worker_pool
 
+pytestmark = pytest.mark.usefixtures("prefect_server", "quick_workers")
+
 SHARDS = 40
 IN_HAND = 1
 """Shards at most that a pool of one process has already taken when it is told to begin nothing more: the one that it
@@ -82,19 +84,16 @@ def touch_all(folder: Path, bad: tuple[int, ...]) -> list[int]:
         return touch_shards(str(folder), bad)
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_results_come_in_the_order_of_the_items(tmp_path: Path) -> None:
     assert touch_all(tmp_path, ()) == list(range(SHARDS))
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_a_bad_shard_fails_the_stage_after_all_others_are_made(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="7 is bad"):
         touch_all(tmp_path, (7,))
     assert len(list(tmp_path.glob("[0-9]*"))) == SHARDS - 1
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_where_many_are_bad_nothing_more_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given_up = tmp_path / GIVEN_UP
 
@@ -157,7 +156,6 @@ def write_shards(root: Root, count: int) -> list[ShardRef]:
     return run_stage(WRITE, root, range(count), None, count)
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_a_shard_that_exists_is_looked_up_once_and_has_no_task_run(counted: Root) -> None:
     names = [f"{WRITE.name(counted, number, None)}.parquet" for number in range(8)]
     first = write_shards(counted, 6)
@@ -197,7 +195,6 @@ def write_together(root: str, log: str) -> list[ShardRef]:
         return run_stage(TOGETHER, Root(root), range(SHARDS), log, SHARDS)
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_what_another_run_makes_meanwhile_is_not_made_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
     shards = write_together(str(tmp_path / "root"), str(log))
