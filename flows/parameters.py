@@ -129,7 +129,7 @@ CHAMPION = "models:/mien-generator@champion"
 ALL_PARTS = ",".join(PARTS)
 """The parts of an expression that are taken where none is named."""
 SOURCES = 1
-"""Photos of a person that a face is made from where nothing else is asked for; decision 24 says why no more."""
+"""Photos of a person that a face is made from where nothing else is asked for; decision 26 says why no more."""
 SOURCE: SourceChoice = "nearest"
 """Which photo of a person is shown where nothing else is asked for."""
 ROOT = "./data"
