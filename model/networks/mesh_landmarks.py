@@ -42,11 +42,17 @@ class MeshLandmarks:
             images: A face each.
             points: Its common landmarks, in [-1, 1], or about so. They frame the look, and get no gradient.
         """
-        corner, axes = _window(points.detach().float())
+        with torch.autocast(points.device.type, enabled=False):  # positions of half precision are pixels off
+            return self._found(images.float(), points.detach().float())
+
+    def _found(
+        self, images: Float[Tensor, "batch 3 side side"], points: Float[Tensor, "batch 68 2"]
+    ) -> Float[Tensor, "batch 478 2"]:
+        corner, axes = _window(points)
         along = (torch.arange(_WINDOW_PX, device=points.device) + 0.5) / _WINDOW_PX
         down, across = torch.meshgrid(along, along, indexing="ij")
         grid = corner[:, None, None] + torch.einsum("hwa,bac->bhwc", torch.stack([across, down], -1), axes)
-        seen = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+        seen = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
         mesh, *closer, _ = self._graph.run(((seen + 1) * 127.5).permute(0, 2, 3, 1))
         found = torch.cat([mesh.reshape(-1, MESH_POINTS, 3)[..., :2], mesh.new_zeros(len(mesh), 2 * IRIS_POINTS, 2)], 1)
         for indices, output in zip(SEEN_CLOSER, closer, strict=True):

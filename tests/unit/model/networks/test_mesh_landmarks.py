@@ -42,6 +42,14 @@ def test_a_turned_picture_has_turned_landmarks(mesh: MeshLandmarks) -> None:
     assert (turned - upright @ quarter).norm(dim=-1).mean() < 0.01
 
 
+def test_a_training_in_half_precision_gets_the_same_landmarks(mesh: MeshLandmarks) -> None:
+    photos, points = from_uint8(torch.from_numpy(square_faces(1))), torch.from_numpy(common_landmarks(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = mesh(photos, points)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, mesh(photos, points), atol=1e-3, rtol=0)
+
+
 def test_gradients_say_how_to_change_the_picture(mesh: MeshLandmarks) -> None:
     photos, points = from_uint8(torch.from_numpy(square_faces(1))), torch.from_numpy(common_landmarks(1))
     photos.requires_grad_()
