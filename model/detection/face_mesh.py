@@ -36,7 +36,7 @@ BATCH = {"cpu": 8, "cuda": 64}
 ALL_POINTS = POINTS["mediapipe478"]
 
 _WINDOW_PX = MESH.side_px
-_ROOM = 1.5
+ROOM = 1.5
 """Side of the window over that of the face."""
 _LEFT_CORNER, _RIGHT_CORNER = LEFT_LIDS[0], mirrored(LEFT_LIDS)[0]
 
@@ -84,7 +84,7 @@ def window_of_points(points: Float[np.ndarray, "n 2"], eyes: Float[np.ndarray, "
 
 def _window(eyes: Float[np.ndarray, " 2"], centre: Float[np.ndarray, " 2"], side: float) -> Matrix:
     along = eyes / max(float(np.linalg.norm(eyes)), 1e-6)
-    scale = _WINDOW_PX / (_ROOM * max(side, 1.0))
+    scale = _WINDOW_PX / (ROOM * max(side, 1.0))
     linear = scale * np.array([along, [-along[1], along[0]]])
     return np.column_stack([linear, _WINDOW_PX / 2 - linear @ centre])
 

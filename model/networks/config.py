@@ -61,3 +61,8 @@ class GeneratorConfig:
     def fine_px(self) -> int:
         """Side of the finest grid of the motion generator: a half of the picture's, a quarter from 256 px on."""
         return self.size_px // (2 if self.size_px < 256 else 4)
+
+    @property
+    def fold_px(self) -> int:
+        """Side of the squares of pixels that become channels, on which the shapes of weights depend."""
+        return self.size_px // self.fine_px if self.kind == "motion" else self.patch_px

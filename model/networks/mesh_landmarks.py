@@ -11,12 +11,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.model.detection.face_mesh import ROOM
 from mien.model.graphs.mediapipe_files import REFINED_MESH, read_graph
 from mien.model.graphs.torch_graph import TorchGraph
 from mien.model.landmarks.mediapipe_points import IRIS_POINTS, MESH_POINTS, SEEN_CLOSER
 
-ROOM = 1.5
-"""Side of the window over that of the face."""
 _WINDOW_PX = REFINED_MESH.side_px
 _OUTER_CORNERS = 36, 45
 """Of the eyes, among the 68 common landmarks."""

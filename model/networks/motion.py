@@ -112,7 +112,7 @@ class MotionGenerator(Generator):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
-        fold = config.size_px // config.fine_px
+        fold = config.fold_px
         fine, wide, deep, deepest = (times * config.channels for times in CHANNELS)
         self.stem = conv(3 * fold**2 + 2 * config.parts + len(OPENINGS) + 2, fine)
         self.encode = Down(fine, wide, 1)
@@ -150,7 +150,7 @@ class MotionGenerator(Generator):
         flow = _resized(flow.float(), fine_px) + _bounded(shown[:, :2])
         grid = _added(resized_grid(motion, fine_px), flow)
 
-        fold, rows = size_px // fine_px, sources.present.shape
+        fold, rows = self.config.fold_px, sources.present.shape
         grid, flow = grid.unflatten(0, rows), flow.unflatten(0, rows)
         told = precedence(motion.unflatten(0, rows), sources.present).flatten(0, 1)
         masks = shares((unfolded(shown[:, 2:], fold) + _resized(told, size_px)).unflatten(0, rows), sources.present)
@@ -171,7 +171,7 @@ class MotionGenerator(Generator):
         moves = _resized((motion - pixel_grid(motion.permute(0, 3, 1, 2))).permute(0, 3, 1, 2), fine_px)
         keypoints = sources.all_keypoints, asked
         heatmaps = [resize_heatmaps(each.heatmaps, fine_px) * HEATMAP_GAIN for each in keypoints]
-        folded = F.pixel_unshuffle(moved, size_px // fine_px)
+        folded = F.pixel_unshuffle(moved, self.config.fold_px)
         return torch.cat([folded, *heatmaps, opening_maps(asked.points, fine_px), moves / MAX_FLOW], dim=1)
 
     @staticmethod

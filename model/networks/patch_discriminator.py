@@ -11,12 +11,12 @@ lacks, or has too much, is a hundredth of the contrast of a mouth.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.model.networks.blocks import activate, conv
 from mien.model.warping.patches import PATCHED, face_patches, patch_corners
+from mien.model.warping.picture_size import parted
 
 DETAIL_GAIN = 8.0
 """So that the finest detail of a photo has about the contrast of the photo."""
@@ -42,7 +42,7 @@ class PatchDiscriminator(nn.Module):
         which = torch.eye(len(PATCHED), dtype=patches.dtype, device=patches.device)
         told = which[:, :, None, None].repeat(len(patches), 1, *patches.shape[3:])
         patches = patches.flatten(0, 1)
-        x = torch.cat([patches, _detail(patches) * DETAIL_GAIN, told], 1)
+        x = torch.cat([patches, parted(patches)[1] * DETAIL_GAIN, told], 1)
         seen: list[Tensor] = []
         for layer in self.layers:
             x = activate(layer(x))
@@ -58,9 +58,3 @@ class PatchDiscriminator(nn.Module):
     ) -> Float[Tensor, "patches positions"]:
         """Logits that mouth and eyes of the images were photographed."""
         return self.judge(self.features(image, points)[-1])
-
-
-def _detail(patches: Float[Tensor, "patches 3 side side"]) -> Float[Tensor, "patches 3 side side"]:
-    """What half the resolution does not show."""
-    coarse = F.avg_pool2d(patches, 2)
-    return patches - F.interpolate(coarse, size=patches.shape[-2:], mode="bilinear", align_corners=False)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mien.model.training.losses import L1_UNIT
 from mien.model.warping.masks import region_mask
+from mien.model.warping.picture_size import parted
 
 Image = Float[Tensor, "batch 3 size size"]
 
@@ -89,15 +90,9 @@ def texture_loss(target: Image, drawn: Image) -> Float[Tensor, ""]:
     t, d = target.float().mean(1, keepdim=True), drawn.float().mean(1, keepdim=True)
     off: list[Tensor] = []
     for _ in range(TEXTURE_BANDS):
-        (t, of_target), (d, of_drawn) = _parted(t), _parted(d)
+        (t, of_target), (d, of_drawn) = parted(t), parted(d)
         off.append((_log_energy(of_drawn) - _log_energy(of_target)).abs().mean())
     return torch.stack(off).mean()
-
-
-def _parted(grey: Float[Tensor, "batch 1 size size"]) -> tuple[Tensor, Tensor]:
-    """A picture of half the side, and what that does not show of this one."""
-    coarse = F.avg_pool2d(grey, 2)
-    return coarse, grey - F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _log_energy(band: Float[Tensor, "batch 1 size size"]) -> Tensor:

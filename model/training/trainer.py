@@ -65,7 +65,7 @@ class Trainer:
         device: str = "auto",
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """`start`: weights that the generator begins with, of any side; fresh ones if None."""
+        """`start`: weights that the generator begins with, of any side that they fit; fresh ones if None."""
         self.settings = settings
         self.device = pick_device(device)
         self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)

@@ -16,3 +16,12 @@ def at_size(
     if images.shape[-1] > side_px:
         return F.interpolate(images, size=(side_px, side_px), mode="area")
     return F.interpolate(images, size=(side_px, side_px), mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+def parted(
+    images: Float[Tensor, "batch channels side side"],
+) -> tuple[Float[Tensor, "batch channels half half"], Float[Tensor, "batch channels side side"]]:
+    """Pictures of half the side, and the detail that those do not show (Burt and Adelson 1983)."""
+    coarse = F.avg_pool2d(images, 2)
+    shown = F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
+    return coarse, images - shown

@@ -12,7 +12,7 @@ from mien.model.configuration.refine import changes
 from mien.model.errors import DetectorError
 from mien.model.graphs import mediapipe_files
 from mien.model.graphs.dlib_weights import EMBEDDING, weight_file
-from mien.model.networks.config import GeneratorConfig, GeneratorKind
+from mien.model.networks.config import SIZES_PX, GeneratorConfig, GeneratorKind
 from mien.model.training.recipes import RECIPES, Recipe
 from mien.model.training.settings import TrainSettings
 from mien.storage import Root
@@ -71,6 +71,8 @@ def resolve_settings(
         if start is not None:
             settings = replace(settings, generator=_config_of_start(root, start, settings, options))
         settings = options.over(settings)
+    if start is not None:
+        _check_side(start, config_of(root, start.sha256), settings.generator.size_px)
     check_limit(settings.minutes, settings.steps)
     check_compatible(root, sets)
     size_px, crop_px = settings.generator.size_px, crop_size_px(root, sets[0])
@@ -109,7 +111,7 @@ def changed_from_recipe(settings: TrainSettings, recipe: Recipe) -> dict[str, An
 def _config_of_start(
     root: Root, start: RegisteredModel, settings: TrainSettings, options: TrainOptions
 ) -> GeneratorConfig:
-    """The shape of the generator that a training begins with; its side may be another, which changes no weights."""
+    """The shape of the generator that a training begins with; its side may be another."""
     if TrainedOn.read(provenance_of(root, start.sha256)) is None:
         raise UsageError(f"{start.uri} does not say whom it was trained on, so nobody could be held out: train it anew")
     config = config_of(root, start.sha256)
@@ -122,6 +124,17 @@ def _config_of_start(
             f"or train from the start"
         )
     return replace(config, size_px=asked.size_px)
+
+
+def _check_side(start: RegisteredModel, config: GeneratorConfig, size_px: int) -> None:
+    """Weights fit another side where as many pixels of it become channels."""
+    fitting = [side for side in SIZES_PX if replace(config, size_px=side).fold_px == config.fold_px]
+    if size_px not in fitting:
+        sides = ", ".join(map(str, fitting))
+        raise UsageError(
+            f"the weights of {start.uri} do not fit {size_px} px: it looks at {config.size_px} px; "
+            f"--size may be {sides}"
+        )
 
 
 def _differences(asked: GeneratorConfig, config: GeneratorConfig) -> str:

@@ -124,3 +124,12 @@ def test_levelling_divides_each_pixel_by_its_own_root_mean_square() -> None:
     x = torch.tensor([[3.0, 4.0], [0.0, 1000.0], [0.0, 0.0]]).reshape(3, 2, 1, 1)
     expected = torch.tensor([[3 / 12.5**0.5, 4 / 12.5**0.5], [0.0, 2**0.5], [0.0, 0.0]]).reshape(3, 2, 1, 1)
     torch.testing.assert_close(level(x), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_weights_fit_another_side_where_as_many_pixels_become_channels(kind: GeneratorKind) -> None:
+    configs = [GeneratorConfig(kind=kind, size_px=side, width=8, blocks=1) for side in SIZES_PX]
+    shapes = {config: [weight.shape for weight in build_generator(config).state_dict().values()] for config in configs}
+    for first in configs:
+        for second in configs:
+            assert (shapes[first] == shapes[second]) == (first.fold_px == second.fold_px)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mien.model.warping.picture_size import at_size
+from mien.model.warping.picture_size import at_size, parted
 
 
 def test_smaller_is_the_mean_over_areas() -> None:
@@ -22,3 +22,14 @@ def test_larger_stays_within_the_range_of_pictures() -> None:
 def test_the_same_size_is_the_same_picture() -> None:
     picture = torch.rand(1, 3, 8, 8)
     assert at_size(picture, 8) is picture
+
+
+def test_a_picture_is_its_half_and_the_detail_that_the_half_does_not_show() -> None:
+    board = torch.full((1, 1, 8, 8), 0.4)
+    board[..., ::2, ::2] = board[..., 1::2, 1::2] = -0.4
+    coarse, detail = parted(board)
+    torch.testing.assert_close(coarse, torch.zeros(1, 1, 4, 4))
+    torch.testing.assert_close(detail, board)
+    coarse, detail = parted(torch.full((2, 3, 8, 8), 0.7))
+    assert coarse.shape == (2, 3, 4, 4)
+    assert detail.abs().max() < 1e-6

@@ -71,6 +71,9 @@ def test_a_training_that_begins_with_a_generator_has_its_shape(
         UsageError, match=r"models:/mien-generator/3 .* \(kind residual, not motion, width 32, not 16\)"
     ):
         begun(plain, generator="residual")
+    monkeypatch.setattr("mien.tasks.train.options.crop_size_px", lambda root, tables: 256)
+    with pytest.raises(UsageError, match=r"do not fit 256 px: it looks at 64 px; --size may be 64, 96, 128$"):
+        begun(plain, size=256)
     with pytest.raises(UsageError, match=r"\(blocks 2, not 4\)"):
         begun(replace(plain, generator=replace(config, blocks=2)))
     known.clear()
