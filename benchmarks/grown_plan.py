@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from benchmarks.planning import EXPRESSIONS, SIDE_PX
 from mien.model.landmarks.reference import reference_shape
-from mien.model.pair_planning import PlanRules
+from mien.model.plan_rules import PlanRules
 from mien.model.source_choice import CHOICES
 from mien.storage import Root, commit, fingerprint, read_shard, write_shard
 from mien.storage.schemas import FACES, IMAGES

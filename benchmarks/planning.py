@@ -19,7 +19,7 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow as pa
 
-from mien.model.pair_planning import PlanRules
+from mien.model.plan_rules import PlanRules
 from mien.storage import Root, ShardRef, commit, fingerprint, write_shard
 from mien.storage.schemas import FACES, IMAGES
 from mien.storage.shards import shard_path

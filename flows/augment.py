@@ -46,7 +46,7 @@ from mien.model.expression.parts import checked_parts
 from mien.model.expression.retargeting import RetargetKind, RetargetSettings
 from mien.model.expression.strength_range import Strength
 from mien.model.images.provenance import ImageFormat
-from mien.model.pair_planning import PlanRules
+from mien.model.plan_rules import PlanRules
 from mien.model.source_choice import MAX_SOURCES, SourceChoice
 from mien.storage import Root, read_manifest, read_text, set_version
 from mien.storage.outputs import note_output

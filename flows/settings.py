@@ -17,7 +17,7 @@ from mien.model.images.video import FrameSettings
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.keyframes import ChangeLimits
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.pair_planning import PlanningSettings
+from mien.model.plan_rules import PlanningSettings
 from mien.model.quality.gate import GateSettings
 from mien.model.quality.limits import QualityLimits
 from mien.model.training.recipes import RECIPES, Recipe

@@ -6,7 +6,7 @@ groups of drivers (expression labels, or clusters of expressions), so any first 
 a group the drivers lie on circles, each at a position that follows from its id alone. An identity goes along one of
 these circles, from a position that follows from its name. A driver comes with one of the identity's photos that were
 used least before (`model/source_choice.py`), or with the one that is nearest to what it asks for; and with further ones
-beside it, the nearest of the others.
+beside it, the nearest of the others that look like it.
 
 So photos of a person, drivers and expressions are all used about equally often. A plan is a function of the faces, the
 settings and the seed. The order of the faces and the number of workers do not change it, and asking for more pairs does
@@ -17,52 +17,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt64
 
-from mien.model.configuration.bounds import Bounds, Count, check_bounds
 from mien.model.driver_circles import Circles, Entered
 from mien.model.errors import ModelError
 from mien.model.pair_hashes import id_hashes, mixed, name_hash
 from mien.model.plan_faces import FirstDrivers, PlanFaces, first_rows, own_drivers
-from mien.model.source_choice import FaceShapes, SourceChoice, further_sources, in_preference, nearness_ranks
-
-
-@dataclass(frozen=True)
-class PlanningSettings:
-    """What a plan tries to vary."""
-
-    max_sources: Count = 64
-    """Faces of one identity that take turns as the source, at most."""
-    clusters: Count = 8
-    """Groups of expressions that a plan covers evenly, where no driver has a label."""
-    max_source_share: Annotated[float, Bounds(min=1)] = 1.0
-    """How often the nearest photo may be the source, over the mean of the person's photos: with 1 all come equally
-    often, with a large number the nearest one always comes."""
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-
-
-@dataclass(frozen=True)
-class PlanRules:
-    """What decides the candidate orders, besides the faces."""
-
-    seed: int = 0
-    max_pose_difference: float | None = None
-    """In degrees, of yaw, pitch and roll each, between source and driver; None allows any."""
-    same_identity: bool = False
-    """Whether a person may get their own expressions; never is a photo both source and driver."""
-    source: SourceChoice = "turns"
-    """Which of a person's photos is the source: the one whose landmarks are nearest to those that are asked for, all in
-    turns, or the same one always."""
-    sources: Count = 1
-    """Photos of the person that a face is made from, at most."""
-    planning: PlanningSettings = field(default_factory=PlanningSettings)
+from mien.model.plan_rules import PlanRules
+from mien.model.source_choice import FaceLooks, FaceShapes, further_sources, in_preference, nearness_ranks
 
 
 @dataclass(frozen=True)
@@ -104,9 +70,11 @@ class Planner:
         rules: PlanRules,
         shapes: Callable[[], FaceShapes] | None = None,
         former: FirstDrivers | None = None,
+        looks: FaceLooks | None = None,
     ) -> None:
         """`shapes` finds those of the faces, once they are needed: it is the slowest part of a plan. `former` is what a
-        former plan began with, and this one where it can.
+        former plan began with, and this one where it can. `looks` are those of the sources; without them all photos of
+        a person count as alike.
 
         Raises:
             ModelError: the nearest sources are asked for, and there are no shapes.
@@ -114,7 +82,7 @@ class Planner:
         if rules.source == "nearest" and shapes is None:
             raise ModelError("the nearest sources cannot be chosen without the landmarks of the faces")
         self.sources, self.drivers, self.rules = sources, drivers, rules
-        self._find_shapes, self._former = shapes, former or {}
+        self._find_shapes, self._former, self._looks = shapes, former or {}, looks
         self._number_of = {name: number for number, name in enumerate(sources.identities.names)}
         self._rows = sources.identities.rows_by()
         self._own = own_drivers(sources, drivers)
@@ -180,7 +148,8 @@ class Planner:
         """The rank of each source among the photos of its person by nearness to what the driver asks for, from 1; None
         where shapes are not known. The driver's own photo does not count.
 
-        And rows of the further sources, the nearest first (without shapes the first by id); -1 where no more are left.
+        And rows of the further sources, the nearest first (without shapes the first by id) of those that look like the
+        source; -1 where no more are left.
         """
         photos, drivers = np.sort(self._photos(candidates.identity)), candidates.drivers
         pairs, chosen = np.arange(len(drivers)), np.searchsorted(photos, candidates.sources)
@@ -190,6 +159,8 @@ class Planner:
         shown, taken = self.sources.photos[photos], self.drivers.photos[drivers]
         free = self._fitting(photos, drivers) & self.sources.spare[photos] & (shown != taken[:, None])
         free &= shown != shown[chosen][:, None]
+        if self._looks is not None:
+            free &= self._looks.alike(photos)[chosen]
         further = further_sources(np.where(free, apart, np.inf), self.rules.sources - 1)
         return ranks, np.where(further < 0, -1, photos[further])
 

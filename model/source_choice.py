@@ -4,13 +4,13 @@ Each photo of a person comes once before any comes again, so ten pairs of a pers
 In turns, a hash says in which order a pair prefers the photos; or the photo is preferred whose own landmarks are
 nearest to those that are asked for, and may then come more often than the others if that is allowed.
 
-A pair may have further sources: other photos of the person, those first whose landmarks are nearest to what is asked
-for. They follow from the pair alone, whatever the order of the pairs is.
+A pair may have further sources: other photos of the person that look like the source, those first whose landmarks are
+nearest to what is asked for. They follow from the pair alone, whatever the order of the pairs is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -36,6 +36,37 @@ class FaceShapes:
         shown, asked = self.sources[sources].astype(np.float64), self.drivers[drivers].astype(np.float64)
         apart = np.stack([((asked - one) ** 2).sum(1) for one in shown], axis=1) if len(shown) else asked[:, :0]
         return np.sqrt(apart / max(1, shown.shape[1] / 2))
+
+
+_BEYOND_GROUPS = 0.1
+"""Of the way from the similarity that groups faces as one person to that of a photo with itself."""
+
+
+def look_similarity(group_similarity: float) -> float:
+    """How similar two photos of a person are at least that show one look, such as glasses or none.
+
+    It is more than what a person is recognised by. docs/decisions/0029 has what was measured with dlib's embedding.
+    """
+    return group_similarity + _BEYOND_GROUPS * (1 - group_similarity)
+
+
+@dataclass(frozen=True)
+class FaceLooks:
+    """Which photos of a person look alike. Expressions hardly change an embedding; glasses, beards and light do."""
+
+    embeddings: Float16[np.ndarray, "sources values"]
+    """Of half precision: there may be a million faces."""
+    similarity: Callable[[Float[np.ndarray, "n n d"], Float[np.ndarray, "n n d"]], Float[np.ndarray, "n n"]]
+    """That of the detector which made them."""
+    least: float
+    """Of two photos that look alike."""
+
+    def alike(self, sources: Int[np.ndarray, " n"]) -> Bool[np.ndarray, "n n"]:
+        """Whether each two of some photos do; each looks like itself."""
+        shown = self.embeddings[sources].astype(np.float64)
+        each, other = np.broadcast_arrays(shown[:, None], shown[None])
+        found = np.asarray(self.similarity(each, other)) >= self.least
+        return found | np.eye(len(sources), dtype=np.bool_)
 
 
 def nearness_ranks(distances: Float[np.ndarray, "m n"]) -> Int[np.ndarray, "m n"]:

@@ -15,7 +15,8 @@ import pyarrow as pa
 from mien.model.images.provenance import encode_image
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.pair_planning import PlanRules, planned_pair
+from mien.model.pair_planning import planned_pair
+from mien.model.plan_rules import PlanRules
 from mien.storage import LabelRule, Root, TableRef, commit, fingerprint, list_images, open_table, write_set, write_shard
 from mien.storage.schemas import PAIRS, TRANSFERS
 from mien.tasks.generator.weights import RegisteredModel

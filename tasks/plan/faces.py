@@ -10,14 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mien.model.detection.load import load_detector
 from mien.model.expression.common_face import on_common_face
 from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.plan_faces import photo_numbers
-from mien.model.source_choice import FaceShapes
+from mien.model.source_choice import FaceLooks, FaceShapes, look_similarity
 from mien.storage import Root, open_table
 from mien.tasks.sets.consent import known_consents, refusal
-from mien.tasks.sets.faces import FaceTables, crop_size_px
+from mien.tasks.sets.faces import FaceTables, crop_size_px, detector_of
 
 PlanFaceIds = tuple[np.ndarray, np.ndarray]
 """Ids (UTF-8 bytes) of the sources and of the drivers of a plan."""
@@ -97,6 +98,26 @@ def face_shapes(root: Root, identities: FaceTables, expressions: FaceTables, pla
     return FaceShapes(
         shown.values[np.searchsorted(shown.face_ids, sources)], asked.values[np.searchsorted(asked.face_ids, drivers)]
     )
+
+
+def face_looks(root: Root, tables: FaceTables, face_ids: np.ndarray, least: float | None) -> FaceLooks:
+    """How usable faces look (ids as UTF-8 bytes), by the embedding of the set's detector; `least` as
+    `PlanningSettings.look_similarity`."""
+    detector = load_detector(detector_of(root, tables))
+    enough = look_similarity(detector.group_similarity) if least is None else least
+    scanner = open_table(root, "faces", tables.faces).scanner(
+        columns=["face_id", "embedding"], filter=pc.field("status") == "ok"
+    )
+    ids, embeddings = [np.zeros(0, np.bytes_)], list[np.ndarray]()
+    for batch in scanner.to_batches():
+        if batch.num_rows:
+            ids.append(np.array(batch["face_id"].cast(pa.binary()).to_numpy(zero_copy_only=False), np.bytes_))
+            flat = batch["embedding"].flatten().to_numpy()
+            embeddings.append(flat.reshape(batch.num_rows, -1).astype(np.float16))
+    if not embeddings:
+        return FaceLooks(np.zeros((0, 1), np.float16), detector.similarity, enough)
+    known, rows = np.unique(np.concatenate(ids), return_index=True)
+    return FaceLooks(np.concatenate(embeddings)[rows[np.searchsorted(known, face_ids)]], detector.similarity, enough)
 
 
 class _OnCommonFace(NamedTuple):

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from mien.model.expression.clusters import expression_offsets, fitted_centres, nearest_centres
 from mien.model.expression.description import described
-from mien.model.pair_planning import PlanRules
 from mien.model.plan_faces import FirstDrivers
+from mien.model.plan_rules import PlanRules
 from mien.storage import Root, read_manifest, read_shard, source_digest
 from mien.tasks.plan.faces import UsableFaces, usable_points
 from mien.tasks.sets.faces import FaceTables

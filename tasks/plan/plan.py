@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mien.model.pair_planning import CandidateSlice, Planner, PlanRules
+from mien.model.pair_planning import CandidateSlice, Planner
 from mien.model.plan_faces import plan_faces
+from mien.model.plan_rules import PlanRules
 from mien.storage import Root
 from mien.storage.schemas import PAIRS
 from mien.tasks.errors import UsageError
 from mien.tasks.plan.counts import PlanOutcome, PlanSummary
 from mien.tasks.plan.evenness import PlanEvenness
-from mien.tasks.plan.faces import consenting, face_shapes, photos_of, read_usable
+from mien.tasks.plan.faces import consenting, face_looks, face_shapes, photos_of, read_usable
 from mien.tasks.plan.groups import Clusters, FormerPlan, driver_groups
 from mien.tasks.plan.rounds import Round, ends_shard, in_parts, shard_pairs
 from mien.tasks.sets.faces import FaceTables
@@ -181,7 +182,9 @@ def make_plan(
     asked = plan_faces(drivers.face_ids, drivers.people, groups.names, drivers.poses, photos_of(drivers))
     ids = (shown.face_ids, asked.face_ids)
     firsts = None if former is None else former.firsts
-    planner = Planner(shown, asked, settings.rules, lambda: face_shapes(root, identities, expressions, ids), firsts)
+    shapes = partial(face_shapes, root, identities, expressions, ids)
+    looks = face_looks(root, identities, shown.face_ids, settings.rules.planning.look_similarity) if several else None
+    planner = Planner(shown, asked, settings.rules, shapes, firsts, looks)
     if not any(len(planner.take(name, 0, 1).drivers) for name in planner.identities):
         limit = settings.rules.max_pose_difference
         posed = "" if limit is None else f" with a head pose within {limit:g}° of the source's"

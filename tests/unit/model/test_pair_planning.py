@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.model.errors import ModelError
-from mien.model.pair_planning import Planner, PlanningSettings, PlanRules, planned_pair
+from mien.model.pair_planning import Planner, planned_pair
 from mien.model.plan_faces import PlanFaces, plan_faces
-from mien.model.source_choice import FaceShapes, SourceChoice
+from mien.model.plan_rules import PlanningSettings, PlanRules
+from mien.model.source_choice import FaceLooks, FaceShapes, SourceChoice, look_similarity
 from mien.tasks.plan.evenness import PlanEvenness, normalised_entropy
 
 Row = tuple[str, str, str, tuple[float, float, float] | None]
@@ -305,6 +307,40 @@ def test_photos_that_may_not_be_used_and_poses_beyond_the_limit_do_not_come_as_f
         taken = planner.take("a", 0, 1)
         further = planner.beside(taken)[1][0]
         assert set(further[further >= 0].tolist()) == expected - {int(taken.sources[0])}
+
+
+def glasses(alike: float, least: float, worn: Sequence[bool]) -> FaceLooks:
+    """Looks of photos with glasses and without: photos of one look have this similarity, of two looks 0."""
+    embeddings = np.array([[1.0, 0.0] if wears else [0.0, 1.0] for wears in worn], np.float16)
+    return FaceLooks(embeddings, lambda first, second: alike * (first * second).sum(-1), least)
+
+
+@pytest.mark.parametrize("source", ["turns", "one", "nearest"])
+def test_further_sources_look_like_the_source(source: SourceChoice) -> None:
+    worn = [True, False, True, False, False] * 4
+    faces, shapes = faces_of(ROWS), random_shapes(20, 20)
+    rules = PlanRules(source=source, sources=5)
+
+    def planned(looks: FaceLooks | None) -> tuple[list[int], list[list[int]]]:
+        planner = Planner(faces, faces, rules, lambda: shapes, looks=looks)
+        taken = planner.take("b", 0, 10)
+        further = planner.beside(taken)[1]
+        return taken.sources.tolist(), [[row for row in rows if row >= 0] for rows in further.tolist()]
+
+    sources, anyone = planned(None)
+    assert {len(rows) for rows in anyone} == {4}
+    same, found = planned(glasses(1.0, 0.5, worn))
+    assert same == sources  # the pairs stay, only what is beside them does not
+    for chosen, some, all_of in zip(sources, found, anyone, strict=True):
+        assert some == [row for row in all_of if worn[row] == worn[chosen]]
+    assert planned(glasses(1.0, 1.5, worn))[1] == [[]] * 10  # no two photos look alike
+    assert planned(glasses(1.0, -1.0, worn))[1] == anyone
+    assert planned(glasses(np.nan, 0.5, worn))[1] == [[]] * 10
+
+
+def test_a_look_is_more_alike_than_a_person_is_recognised_by() -> None:
+    assert look_similarity(0.6) == pytest.approx(0.64)  # dlib's: photos with glasses and without are at .55
+    assert look_similarity(1.0) == 1.0
 
 
 def test_alike_photos_come_in_the_order_of_their_ids_and_one_photo_has_none_beside_it() -> None:

@@ -51,6 +51,26 @@ def test_the_nearest_photos_of_the_person_come_first_and_the_pair_itself_never(
             assert away == sorted(away)
 
 
+def test_photos_that_do_not_look_like_the_source_are_left_out(
+    root: Root, tables: FaceTables, rows: list[HeldOutFace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [pair for pair in same_person(rows, 8, 0) if pair.person == rows[0]["identity"]]
+    faces = read_faces(root, [tables], {row["face_id"] for row in rows}, ["embedding"])
+    everyone = with_others(root, [tables], rows, pairs, 0)
+    halves = {face_id: np.array(face["embedding"], np.float16).astype(np.float64) for face_id, face in faces.items()}
+    similar = {
+        (pair.source, face): float((halves[pair.source] * halves[face]).sum())
+        for pair in everyone
+        for face in pair.others
+    }
+    least = float(np.median(list(similar.values())))
+    monkeypatch.setattr(other_photos, "look_similarity", lambda _: least)
+    found = with_others(root, [tables], rows, pairs, 0)
+    for pair, before in zip(found, everyone, strict=True):
+        assert pair.others == tuple(face for face in before.others if similar[pair.source, face] >= least)
+    assert 0 < sum(len(pair.others) for pair in found) < len(similar)
+
+
 def test_no_more_than_can_be_combined_are_named_and_candidates_are_drawn(
     root: Root, tables: FaceTables, rows: list[HeldOutFace], monkeypatch: pytest.MonkeyPatch
 ) -> None:

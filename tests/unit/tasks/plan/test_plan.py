@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mien.model.pair_planning import PlanRules
+from mien.model.plan_rules import PlanningSettings, PlanRules
 from mien.model.source_choice import SourceChoice
 from mien.storage import Root, commit, fingerprint, read_manifest, read_shard, write_shard
 from mien.storage.schemas import IMAGES
-from mien.tasks.plan.faces import face_shapes, read_usable
+from mien.tasks.plan.faces import face_looks, face_shapes, read_usable
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.sets.faces import FaceTables
 from tests.drawn_set import drawn_set
@@ -68,6 +68,34 @@ def test_a_plan_with_more_sources_has_the_same_pairs(drawn: tuple[Root, FaceTabl
         assert two["further_source_ids"] == all_of["further_source_ids"][:1]
     longer = rows(root, tables, PlanSettings(9, rules=PlanRules(sources=16)))
     assert [row for row in longer if row["rank"] < 5] == plans[16]
+
+
+def test_further_sources_look_like_the_source_by_the_embedding_of_the_set(
+    drawn: tuple[Root, FaceTables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, tables = drawn
+    ids = np.unique(read_usable(root, tables, ()).face_ids)
+    numbers = np.array([number_of(face_id.decode()) for face_id in ids.tolist()])
+    looks = face_looks(root, tables, ids, None)
+    assert looks.least == pytest.approx(0.91)  # of the drawn set's detector
+    assert (looks.embeddings == np.array([[1.0, n // EACH / 4, n / 40] for n in numbers], np.float16)).all()
+    few = face_looks(root, tables, ids[3:5], 0.5)
+    assert (few.least, few.embeddings.tolist()) == (0.5, looks.embeddings[3:5].tolist())
+
+    class NearNumbers:
+        group_similarity = 0.5
+
+        @staticmethod
+        def similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+            return 1 - 8 * np.abs(first[..., 2] - second[..., 2])  # a fifth less for each number between them
+
+    monkeypatch.setattr("mien.tasks.plan.faces.load_detector", lambda _: NearNumbers)
+    for least, apart in ((0.7, 1), (0.5, 2), (-1000.0, EACH - 1)):
+        settings = PlanSettings(8, rules=PlanRules(sources=16, planning=PlanningSettings(look_similarity=least)))
+        for row in rows(root, tables, settings):
+            source = number_of(row["identity_face_id"])
+            others = {n for n in range(PEOPLE * EACH) if n // EACH == source // EACH and 0 < abs(n - source) <= apart}
+            assert set(map(number_of, row["further_source_ids"])) == others
 
 
 def with_consents(root: Root, tables: FaceTables, said: dict[int, str], name: str = "drawn") -> FaceTables:
