@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -76,6 +77,7 @@ def deploy_flows(
     image: Text | None = None,
     root: RootUrl | None = None,
     file: Text | None = None,
+    job_variables: list[Text] | None = None,
 ) -> DeployedFlows:
     """Deploy the flows to a work pool: workers on any machine that has mien run them.
 
@@ -86,8 +88,10 @@ def deploy_flows(
         root: Where the tables lie, as the runs see it: an absolute folder or any fsspec URL such as s3://bucket/prefix.
             If empty, ./data as an absolute path for process and a volume for docker; kubernetes needs one.
         file: List of deployments in the form of deployments/prefect.yaml; the one of the package if empty.
+        job_variables: Variable of the pool's job template that each run gets, NAME=VALUE, such as namespace=faces of a
+            Kubernetes pool; a value may be JSON.
     """
-    target = _target(pool, type, image, root)
+    target = _with_variables(_target(pool, type, image, root), job_variables or ())
     listed = _read(file, target.root)
     if not PREFECT_API_URL.value():
         raise UsageError("deployments need a Prefect server: set PREFECT_API_URL")
@@ -118,6 +122,23 @@ def _target(pool: str, type: PoolType, image: str | None, root: str | None) -> _
         return _Pool(pool, type, root, image, {"image": image})
     mount = f"{VOLUME}:{MOUNTED}" if root is None else f"{root}:{root}"
     return _Pool(pool, type, root or MOUNTED, image, {"image": image, "volumes": [mount]})
+
+
+def _with_variables(target: _Pool, given: Sequence[str]) -> _Pool:
+    variables: dict[str, Any] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--job-variable {each} has no value: write NAME=VALUE")
+        variables[name] = _value(value)
+    return replace(target, job_variables={**target.job_variables, **variables})
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _is_url(root: str) -> bool:

@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from deployments.schedules import deployments_of
 from deployments.servers import free_port, prefect_server, running
 from mien.flows.cli.app import main
+from mien.flows.cli.deploy import IMAGE
 from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
 from tests.prefect_database import put_database
@@ -146,6 +147,17 @@ def test_containers_get_an_image_and_a_root_that_outlives_them(server: Server) -
     assert all("image" in template["variables"]["properties"] for template in templates)
 
 
+def test_runs_get_the_job_variables_that_are_named(server: Server) -> None:
+    named = ["--job-variable", "namespace=faces", "--job-variable", 'env={"OMP_NUM_THREADS": "1"}']
+    command = ["deploy", "--pool", "named", "--type", "kubernetes", "--root", "s3://bucket/prefix"]
+    with server.in_use() as client:
+        assert main([*command, *named]) == 0
+        expected = {"image": IMAGE, "namespace": "faces", "env": {"OMP_NUM_THREADS": "1"}}
+        assert night(client)["job"] == expected
+        assert main([*command, "--job-variable", "namespace=others"]) == 0
+        assert night(client)["job"] == expected | {"namespace": "others"}
+
+
 def test_the_content_of_a_key_is_no_parameter(server: Server) -> None:
     """The server refuses it before it stores a run."""
     key = "cert.pem,-----BEGIN PRIVATE KEY-----\nPLANTED\n-----END PRIVATE KEY-----\n"
@@ -178,6 +190,7 @@ def test_a_pool_of_another_type_is_left_alone(server: Server, capsys: pytest.Cap
         (["--image", "mien:1"], "--image is for docker and kubernetes"),
         (["--file", "missing.yaml"], "missing.yaml cannot be read"),
         (["--file", __file__], "is no list of deployments"),
+        (["--job-variable", "namespace"], "write NAME=VALUE"),
         ([], "set PREFECT_API_URL"),
     ],
 )
