@@ -47,6 +47,7 @@ class Photo:
             "expression": self.expression if labelled else None,
             "split": "train",
             "landmarks_xy": ((self._shape() / 3 + 1) * SIDE_PX / 2).ravel().astype(np.float32),
+            "embedding": np.zeros(128, np.float32),  # all look alike
             "landmark_scheme": "ibug68",
             "status": "ok",
         }
@@ -90,7 +91,7 @@ def planned(
     photos = [{"image_id": row["image_id"], "uri": "", "version": "1", "status": "ok"} for row in rows]
     listed = write_shard(root, "images", shard.fingerprint, pa.Table.from_pylist(photos, schema=IMAGES))
     images = commit(root, "images", [listed], {})
-    about = {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "none"}, "images": images.fingerprint}
+    about = {"settings": {"alignment": {"size_px": SIDE_PX}, "faces": "dlib"}, "images": images.fingerprint}
     faces = commit(root, "faces", [shard], about)
     tables = FaceTables("drawn", faces.fingerprint, commit(root, "heatmaps", [], {"spec": {}}).fingerprint)
     plan, outcome = make_plan(root, tables, tables, settings, former), PlanOutcome()
