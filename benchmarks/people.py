@@ -24,7 +24,8 @@ from sklearn.metrics.cluster import pair_confusion_matrix
 
 from mien.model.detection.detector import FaceDetector
 from mien.model.detection.load import load_detector
-from mien.model.identity.clustering import group_people, similarity_matrix
+from mien.model.identity.clustering import group_people
+from mien.model.identity.likenesses import EmbeddingLikenesses, MatrixLikenesses
 from mien.storage import Root, open_table
 from mien.tasks.prepare.identities import name_groups
 from mien.tasks.sets.faces import detector_of, face_tables
@@ -52,13 +53,17 @@ def ways(detector: FaceDetector) -> dict[str, Way]:
         limits[f"average linkage at {group + shift:.3g}" + (", the limit for groups" if shift == 0 else "")] = (
             group + shift
         )
-    out: dict[str, Way] = {name: lambda similar, at=at: group_people(similar, at) for name, at in limits.items()}
+    out: dict[str, Way] = {name: lambda similar, at=at: _grouped(similar, at) for name, at in limits.items()}
     for method in ("eom", "leaf"):
         for least in (2, 5, 10):
             out[f"HDBSCAN {method}, least {least}"] = lambda similar, method=method, least=least: hdbscan(
                 similar, min_cluster_size=least, min_samples=-(-least // 2), cluster_selection_method=method
             )
     return out
+
+
+def _grouped(similar: np.ndarray, threshold: float) -> np.ndarray:
+    return group_people(MatrixLikenesses(similar), threshold).numbers
 
 
 def measure(people: np.ndarray, groups: np.ndarray) -> list[str]:
@@ -94,7 +99,7 @@ def added(people: np.ndarray, similar: np.ndarray, threshold: float, parts: int 
     for part in np.array_split(np.arange(len(people)), parts):
         now = np.sort(order[: part[-1] + 1])
         ids = [f"{hashlib.sha256(str(index).encode()).hexdigest()}" for index in now]
-        found = name_groups(group_people(similar[np.ix_(now, now)], threshold).tolist(), ids, names)
+        found = name_groups(_grouped(similar[np.ix_(now, now)], threshold).tolist(), ids, names)
         moved.append(sum(names.get(face, name) != name for face, name in zip(ids, found, strict=True)))
         names = dict(zip(ids, found, strict=True))
     return f"added in {parts} parts: {', '.join(map(str, moved[2:]))} of {len(people)} faces changed their name"
@@ -124,7 +129,9 @@ def main() -> None:
     detector = load_detector(detector_of(root, face_tables(root, asked.sets[0])))
     embeddings, people = usable(root, asked.sets, asked.photos)
     start = time.perf_counter()
-    similar = similarity_matrix(embeddings, detector.similarity)
+    everyone = np.arange(len(embeddings))
+    likenesses = EmbeddingLikenesses(embeddings, detector.similarity)
+    similar = np.concatenate([likenesses.between(everyone[[row]], everyone) for row in everyone]).astype(np.float32)
     seconds = time.perf_counter() - start
     print(f"{', '.join(asked.sets)}: {len(people)} faces of {people.max() + 1} people, compared in {seconds:.1f} s\n")
     table(people, similar, detector)

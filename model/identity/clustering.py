@@ -2,29 +2,32 @@
 
 Average linkage, cut at the embedder's own threshold: two groups are one person as long as their faces are, on average,
 as alike as two photos of one person have to be. docs/decisions/0010 has what was measured, and against what.
+
+A mean over pairs that reaches the threshold has a pair that does. So only groups with such a pair can ever be joined,
+and the near pairs are all that has to be known beforehand: the result is that of the full matrix, at a size that grows
+with the number of near pairs instead of with all of them. What is not known of two groups that may be joined is
+computed then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Int64
 
-Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""How alike the people of embeddings are, pair by pair, as `FaceDetector.similarity`."""
+from mien.model.identity.likenesses import Likenesses
 
-Matrix = Float32[np.ndarray, "n n"]
-
-MAX_FACES = 15_000
-"""Faces that can be grouped at once: every face is compared with every other, at 12 to 20 bytes a pair."""
 DOUBTFUL_WITHIN = 0.05
 """A decision is doubtful where it would change with the threshold moved by this much."""
 _MIN_HALF = 2
 """Faces in the smaller half of a group that may be two people: one odd photo is no second person."""
-_ROWS_AT_ONCE = 256
+_MAX_HALVED = 5_000
+"""Faces of a group that is looked at for two people in it."""
 
 
 @dataclass(frozen=True)
@@ -40,89 +43,142 @@ class Doubt:
     """Mean over the pairs of faces, one of each side."""
 
 
-def similarity_matrix(embeddings: Float32[np.ndarray, "n d"], similarity: Similarity) -> Matrix:
-    """Of each face with each other one, computed row by row: n × n × d would not fit into memory."""
-    out = np.empty((len(embeddings), len(embeddings)), np.float32)
-    for row, embedding in enumerate(embeddings):
-        out[row] = similarity(np.broadcast_to(embedding, embeddings.shape), embeddings)
-    return out
+@dataclass(frozen=True)
+class Groups:
+    """Faces grouped into people."""
+
+    numbers: Int64[np.ndarray, " n"]
+    """Of the group of each face, from 0 in the order of their first faces."""
+    members: list[tuple[int, ...]]
+    """The faces of each group."""
+    close: list[tuple[int, int, float]]
+    """Two groups that were not joined, and their mean similarity, where it is at most `DOUBTFUL_WITHIN` below."""
 
 
-def group_people(similar: Matrix, threshold: float, apart: Sequence[tuple[int, int]] = ()) -> Int64[np.ndarray, " n"]:
-    """The number of its group for each face: groups are joined while their mean similarity is `threshold` at least.
+def group_people(likenesses: Likenesses, threshold: float, apart: Sequence[tuple[int, int]] = ()) -> Groups:
+    """Groups are joined, the most alike first, while their mean similarity is `threshold` at least.
 
     Args:
-        similar: Similarity of each face with each other one.
+        likenesses: Of the faces.
         threshold: See above.
         apart: Pairs of faces, by index, that are never in one group: two faces of one photo are two people.
     """
-    if not len(similar) or similar.max() < threshold:
-        return np.arange(len(similar))
-    distances = _distances(similar)
-    limit = float(similar.max()) - threshold
-    if apart:
-        # So far that the mean over all pairs of faces of two groups is beyond the limit, with one such pair among them.
-        first, second = np.array(apart).T
-        distances[first, second] = distances[second, first] = (1 + max(limit, 0)) * len(similar) ** 2
-    return _linked(distances, {"n_clusters": None, "distance_threshold": limit})
+    linkage = _Linkage(likenesses, threshold, apart)
+    linkage.run()
+    members = sorted(tuple(sorted(rows)) for rows in linkage.members.values())
+    number_of = {rows[0]: number for number, rows in enumerate(members)}
+    numbers = np.zeros(len(likenesses), np.int64)
+    for number, rows in enumerate(members):
+        numbers[list(rows)] = number
+    close: list[tuple[int, int, float]] = []
+    for one, other, mean in linkage.close():
+        first, second = sorted(number_of[min(linkage.members[group])] for group in (one, other))
+        close.append((first, second, mean))
+    return Groups(numbers, members, sorted(close))
 
 
-def _distances(similar: Matrix) -> Matrix:
-    distances = similar.max() - similar
-    np.fill_diagonal(distances, 0)
-    return distances
+class _Linkage:
+    """Average linkage over near pairs."""
+
+    def __init__(self, likenesses: Likenesses, threshold: float, apart: Sequence[tuple[int, int]]) -> None:
+        self._likenesses, self._threshold = likenesses, threshold
+        self._least = threshold - DOUBTFUL_WITHIN
+        self.members = {row: [row] for row in range(len(likenesses))}
+        self._sums: dict[int, dict[int, float]] = defaultdict(dict)
+        """Of the similarities of all pairs of faces of two groups, for groups whose mean is `_least` at least."""
+        self._apart: dict[int, set[int]] = defaultdict(set)
+        self._heap: list[tuple[float, int, int]] = []
+        for one, other in apart:
+            self._apart[one].add(other)
+            self._apart[other].add(one)
+        near = likenesses.near(self._least)
+        for one, other, similar in zip(
+            near.first.tolist(), near.second.tolist(), near.similarity.tolist(), strict=True
+        ):
+            self._sums[one][other] = self._sums[other][one] = similar
+            self._offer(one, other, similar)
+
+    def run(self) -> None:
+        """Joins until nothing is left that is alike enough."""
+        heapq.heapify(self._heap)
+        last = len(self._likenesses)
+        while self._heap:
+            _, one, other = heapq.heappop(self._heap)
+            if one in self.members and other in self.members:
+                self._join(one, other, last)
+                last += 1
+
+    def close(self) -> Iterator[tuple[int, int, float]]:
+        """Groups that are left apart, though hardly."""
+        for one, sums in self._sums.items():
+            for other, total in sums.items():
+                if one < other:
+                    yield one, other, self._mean(one, other, total)
+
+    def _mean(self, one: int, other: int, total: float) -> float:
+        return total / (len(self.members[one]) * len(self.members[other]))
+
+    def _offer(self, one: int, other: int, mean: float) -> None:
+        if mean >= self._threshold and other not in self._apart.get(one, ()):
+            heapq.heappush(self._heap, (-mean, one, other))
+
+    def _join(self, one: int, other: int, new: int) -> None:
+        del self._sums[one][other], self._sums[other][one]
+        sums = self._sums.pop(one), self._sums.pop(other)
+        totals = {
+            third: sum(self._total(group, third, known) for group, known in zip((one, other), sums, strict=True))
+            for third in sorted(sums[0].keys() | sums[1].keys())
+        }
+        strangers = self._apart.pop(one, set()) | self._apart.pop(other, set())
+        for stranger in strangers:
+            self._apart[stranger] = self._apart[stranger] - {one, other} | {new}
+        if strangers:
+            self._apart[new] = strangers
+        self.members[new] = self.members.pop(one) + self.members.pop(other)
+        for third, total in totals.items():
+            for gone in (one, other):
+                self._sums[third].pop(gone, None)
+            mean = self._mean(new, third, total)
+            if mean >= self._least:
+                self._sums[third][new] = self._sums[new][third] = total
+                self._offer(third, new, mean)
+
+    def _total(self, group: int, third: int, known: dict[int, float]) -> float:
+        if third in known:
+            return known[third]
+        rows = np.array(self.members[group]), np.array(self.members[third])
+        return float(np.sum(self._likenesses.between(*rows), dtype=np.float64))
 
 
-def _linked(distances: Matrix, stop: dict[str, Any]) -> Int64[np.ndarray, " n"]:
-    if len(distances) <= 1:
-        return np.zeros(len(distances), np.int64)
-    from sklearn.cluster import AgglomerativeClustering  # more than all else that a worker imports, and seldom needed
-
-    found = AgglomerativeClustering(metric="precomputed", linkage="average", **stop).fit(distances)
-    return found.labels_.astype(np.int64)
-
-
-def doubts(similar: Matrix, groups: Int64[np.ndarray, " n"], threshold: float) -> list[Doubt]:
+def doubts(likenesses: Likenesses, groups: Groups, threshold: float) -> list[Doubt]:
     """The close decisions among groups, the closest first."""
-    margin = DOUBTFUL_WITHIN
-    found = [*_merged(similar, groups, threshold + margin), *_apart(similar, groups, threshold - margin)]
+    apart = [
+        Doubt("apart", groups.members[one], groups.members[other], similar) for one, other, similar in groups.close
+    ]
+    found = [*_merged(likenesses, groups, threshold + DOUBTFUL_WITHIN), *apart]
     return sorted(found, key=lambda doubt: abs(doubt.similarity - threshold))
 
 
-def _merged(similar: Matrix, groups: Int64[np.ndarray, " n"], max_similarity: float) -> list[Doubt]:
-    out: list[Doubt] = []
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        if len(members) < 2 * _MIN_HALF:
+def _merged(likenesses: Likenesses, groups: Groups, max_similarity: float) -> Iterator[Doubt]:
+    for members in groups.members:
+        if not 2 * _MIN_HALF <= len(members) <= _MAX_HALVED:
             continue
-        halves = _linked(_distances(similar[np.ix_(members, members)]), {"n_clusters": 2})
-        first, second = members[halves == 0], members[halves == 1]
-        between = float(similar[np.ix_(first, second)].mean())
+        rows = np.array(members)
+        similar = likenesses.between(rows, rows)
+        if similar.min() >= max_similarity:
+            continue
+        halves = _halves(similar)
+        first, second = rows[halves], rows[~halves]
+        between = float(similar[np.ix_(halves, ~halves)].mean())
         if between < max_similarity and min(len(first), len(second)) >= _MIN_HALF:
-            out.append(Doubt("merged", tuple(first.tolist()), tuple(second.tolist()), between))
-    return out
+            yield Doubt("merged", tuple(first.tolist()), tuple(second.tolist()), between)
 
 
-def _apart(similar: Matrix, groups: Int64[np.ndarray, " n"], min_similarity: float) -> list[Doubt]:
-    means = group_means(similar, groups)
-    first, second = np.nonzero(np.triu(means >= min_similarity, 1))
-    names = np.unique(groups)
-    return [
-        Doubt("apart", _members(groups, int(names[a])), _members(groups, int(names[b])), float(means[a, b]))
-        for a, b in zip(first, second, strict=True)
-    ]
+def _halves(similar: np.ndarray) -> np.ndarray:
+    """Which faces of a group average linkage joins last with the others."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # seldom needed
+    from scipy.spatial.distance import squareform
 
-
-def _members(groups: Int64[np.ndarray, " n"], group: int) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(groups == group).tolist())
-
-
-def group_means(similar: Matrix, groups: Int64[np.ndarray, " n"]) -> Float[np.ndarray, "groups groups"]:
-    """Mean similarity of the faces of each two groups, in the order of their numbers."""
-    order = np.argsort(groups, kind="stable")
-    _, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    rows = np.empty((len(groups), len(starts)))
-    for start in range(0, len(groups), _ROWS_AT_ONCE):
-        block = order[start : start + _ROWS_AT_ONCE]
-        rows[start : start + len(block)] = np.add.reduceat(similar[block][:, order], starts, axis=1)
-    return np.add.reduceat(rows, starts, axis=0) / np.outer(counts, counts)
+    distances = similar.max() - (similar + similar.T) / 2
+    np.fill_diagonal(distances, 0)
+    return fcluster(linkage(squareform(distances, checks=False), "average"), 2, "maxclust") == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from mien.model.identity.clustering import Similarity
+from mien.model.identity.likenesses import Similarity
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mien.model.identity.clustering import Similarity
+from mien.model.identity.likenesses import Similarity
 
 Batch: TypeAlias = tuple[Sequence[str], np.ndarray]
 """Labels, and an embedding for each."""

@@ -12,8 +12,10 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from mien.model.detection.detector import FaceDetector
-from mien.model.identity.clustering import MAX_FACES, Doubt, doubts, group_people, similarity_matrix
+from mien.model.errors import ModelError
+from mien.model.identity.clustering import Doubt, doubts, group_people
 from mien.model.identity.label_check import CheckLimits, compare_labels, disagreement
+from mien.model.identity.likenesses import EmbeddingLikenesses
 from mien.storage import Status
 from mien.storage.rows import FaceRow
 from mien.tasks.errors import RunError
@@ -108,19 +110,17 @@ def group_faces(
         RunError: there are too many faces.
     """
     good = [index for index, row in enumerate(rows) if row["status"] == "ok"]
-    if len(good) > MAX_FACES:
-        raise RunError(
-            f"{len(good)} usable faces are more than the {MAX_FACES} that --identity cluster compares with each "
-            "other: prepare them as several sets, or label them"
-        )
     face_ids = [rows[index]["face_id"] for index in good]
-    similar = similarity_matrix(embeddings, grouping.detector.similarity)
-    groups = group_people(similar, grouping.threshold, of_two_people([rows[index] for index in good]))
-    names = name_groups(groups.tolist(), face_ids, former)
+    likenesses = EmbeddingLikenesses(embeddings, grouping.detector.similarity)
+    try:
+        groups = group_people(likenesses, grouping.threshold, of_two_people([rows[index] for index in good]))
+    except ModelError as error:
+        raise RunError(str(error)) from error
+    names = name_groups(groups.numbers.tolist(), face_ids, former)
     changes: Changes = {index: {"identity": name} for index, name in zip(good, names, strict=True)}
     named = dict(zip(face_ids, names, strict=True))  # of copies of a file each face once
     sizes = sorted(Counter(named.values()).values()) or [0]
-    close = doubts(similar, groups, grouping.threshold)
+    close = doubts(likenesses, groups, grouping.threshold)
     return changes, {
         "threshold": grouping.threshold,
         "people": len(set(names)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 
 from mien.model.detection.load import load_detector
 from mien.tasks.errors import RunError
-from mien.tasks.prepare import identities
 from mien.tasks.prepare.identities import Grouping, group_faces, name_groups
 from tests.sample_faces import orl_faces
 
@@ -85,6 +85,7 @@ def test_rejected_faces_have_no_part_and_too_many_are_told(monkeypatch: pytest.M
     changes, told = group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)
     assert {index: change["identity"] for index, change in changes.items()} == {1: "person-b"}
     assert (told["people"], told["alone"]) == (1, 1)
-    monkeypatch.setattr(identities, "MAX_FACES", 0)
+    monkeypatch.setattr("mien.model.identity.likenesses.EXACT_FACES", 0)
+    monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(RunError, match="prepare them as several sets"):
         group_faces(rows, np.zeros((1, 128), np.float32), {}, grouping)
