@@ -63,6 +63,9 @@ class TrainSettings:
     """Channels of the first layer of both discriminators."""
     batch_size: Count = 4
     """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
+    accumulate: Count = 1
+    """Parts that a batch is computed in, one after the other, for want of memory; with several devices, parts of what
+    each one computes."""
     pair_candidates: Count = 2
     """Each pair is the one of so many whose landmarks move most."""
     max_sources: Annotated[int, Bounds(min=1, max=16)] = 4
