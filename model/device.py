@@ -78,7 +78,7 @@ def constants(values: Sequence[Any], like: Tensor, dtype: torch.dtype | None = N
     return _constants(_hashable(values), like.device, like.dtype if dtype is None else dtype)
 
 
-def indices(values: Sequence[int], like: Tensor) -> Tensor:
+def indices(values: Sequence[Any], like: Tensor) -> Tensor:
     """The same for an index into a tensor."""
     return constants(values, like, torch.int64)
 

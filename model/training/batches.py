@@ -27,7 +27,6 @@ from mien.model.networks.base import Sources
 from mien.model.training.augmentation import Changes, draw_changes
 from mien.model.training.settings import AugmentationSettings
 
-
 UpdateKind = Literal["pretrain", "train"]
 _KINDS: tuple[UpdateKind, ...] = get_args(UpdateKind)
 

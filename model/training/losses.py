@@ -24,7 +24,6 @@ from torch import Tensor
 
 from mien.model.training.loss_weights import GanLoss
 
-
 Where = Bool[Tensor, "*shape"]
 """Which logits count. To take them out of the others would be to wait until the device knows how many there are."""
 
@@ -113,7 +112,7 @@ def pretraining_loss(
     loss: GanLoss = "bce",
     where: tuple[Where, Where] | None = None,
 ) -> Float[Tensor, ""]:
-    """-E[log D(true pair) + log(1 - D(false pair))] from the logits of true and false pairs, of which there may be none.
+    """-E[log D(true pair) + log(1 - D(false pair))] from the logits of true and false pairs; there may be none.
 
     `where`: which of both count.
     """
@@ -130,7 +129,7 @@ def pretraining_loss(
 def mismatch_loss(
     false: Float[Tensor, "*false"], loss: GanLoss = "bce", where: Where | None = None
 ) -> Float[Tensor, ""]:
-    """-E[log(1 - D(false pair))] from the logits of pairs of real photos, or of those that count; 0 if there are none."""
+    """-E[log(1 - D(false pair))] from the logits of pairs of real photos that count; 0 if there are none."""
     return -false_score(false, loss, where)
 
 

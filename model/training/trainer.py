@@ -56,8 +56,8 @@ class Part(NamedTuple):
 class Trainer:
     """Trains on `faces`. Two trainers with the same settings, faces and state make the same updates.
 
-    A batch comes in equal parts: `accumulate` of them in each process of the group, one after the other. Losses are means
-    over a part, and the gradient is the mean over the parts. Terms that compare faces of a batch compare those of a part.
+    A batch comes in equal parts: `accumulate` of them in each process of the group, one after the other. Losses are
+    means over a part, and the gradient is the mean over the parts. Terms that compare faces compare those of a part.
 
     Raises:
         DetectorError: there is an identity term, and the package with the embedder's weights is not installed.
@@ -196,7 +196,8 @@ class Trainer:
         cross, parts = bool(every) and update % every == every - 1, list[Part]()
         for number in range(settings.accumulate):
             sampler.begin(kind, update, self.group.number * settings.accumulate + number)
-            count = settings.batch_size // of_all if kind == "train" else max(2, settings.pretrain_batch_size // of_all)
+            pretraining = max(2, settings.pretrain_batch_size // of_all)
+            count = settings.part_size(self.group.size) if kind == "train" else pretraining
             batch = (sampler.draw_cross if cross else sampler.draw)(count, self.device, sources)
             alone = kind == "train" and not self.adversarial  # of the generator with the photos
             beside = draw_beside(sampler, batch, settings) if batch.has_landmarks and not alone else None

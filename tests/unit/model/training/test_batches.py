@@ -13,7 +13,6 @@ from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
-from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
 from mien.model.training.settings import AugmentationSettings
