@@ -18,6 +18,7 @@ from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint, save_checkpoint
 from mien.model.training.readings import Update
 from mien.model.training.stopping import StopReason
+from mien.model.training.together import Together
 from mien.model.training.trainer import Trainer
 
 SAMPLE_ROWS = 6
@@ -83,6 +84,21 @@ def fit(trainer: Trainer, held_out: FaceArrays, log: TrainingLog, folder: Path) 
     measured = measured or _validate(trainer, held_out, log)
     keeper.keep()
     return FitResult(reason, trainer.step, trainer.average_step, measured)
+
+
+def follow(trainer: Trainer, group: Together) -> None:
+    """Takes part in the training that the first process of the group fits, until that is over.
+
+    Raises:
+        GroupError: another process has gone.
+        TrainingError: as `Trainer.train_step`, in all processes.
+    """
+    for kind, elapsed_s in group.follow():
+        trainer.elapsed_s = elapsed_s
+        if kind == "pretrain":
+            trainer.pretrain()
+        else:
+            trainer.train_step()
 
 
 def _validate(trainer: Trainer, held_out: FaceArrays, log: TrainingLog) -> dict[str, float]:

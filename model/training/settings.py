@@ -65,8 +65,8 @@ class TrainSettings:
     batch_size: Count = 4
     """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
     accumulate: Count = 1
-    """Parts that a batch is computed in, one after the other, for want of memory; on several devices, parts of what each
-    one computes. Faces are compared with others of their part alone."""
+    """Parts that a batch is computed in, one after the other, for want of memory; on several devices, parts of what
+    each one computes. Faces are compared with others of their part alone."""
     pair_candidates: Count = 2
     """Each pair is the one of so many whose landmarks move most."""
     max_sources: Annotated[int, Bounds(min=1, max=16)] = 4
@@ -149,7 +149,9 @@ class TrainSettings:
     def __post_init__(self) -> None:
         check_bounds(self)
         if self.batch_size % self.accumulate:
-            raise SettingsError(f"a batch_size of {self.batch_size} cannot be divided into accumulate = {self.accumulate}")
+            raise SettingsError(
+                f"a batch_size of {self.batch_size} cannot be divided into accumulate = {self.accumulate}"
+            )
         if self.batch_size == self.accumulate and self.mismatched:
             raise SettingsError("a batch_size of 1 has no pairs that do not belong together: set mismatched = 0")
         if self.weights.identity and not self.identity_share:
@@ -180,7 +182,7 @@ class TrainSettings:
             )
         if self.batch_size == parts and self.mismatched:
             raise SettingsError(
-                f"{processes} devices get 1 pair each, and no pairs that do not belong together: set train.batch_size to "
-                f"{2 * parts} or more"
+                f"{processes} devices get 1 pair each, and no pairs that do not belong together: set train.batch_size "
+                f"to {2 * parts} or more"
             )
         return self.batch_size // parts

@@ -61,6 +61,7 @@ class Trainer:
 
     Raises:
         DetectorError: there is an identity term, and the package with the embedder's weights is not installed.
+        SettingsError: the batch cannot be divided among the processes of the group.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Trainer:
         `group`: the processes that train together; this one alone if None."""
         self.settings = settings
         self.group = Group() if group is None else group
+        self._part_size = settings.part_size(self.group.size)
         self.device = pick_device(device)
         self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
         self.networks = Networks.fresh(settings, self.device)
@@ -197,7 +199,7 @@ class Trainer:
         for number in range(settings.accumulate):
             sampler.begin(kind, update, self.group.number * settings.accumulate + number)
             pretraining = max(2, settings.pretrain_batch_size // of_all)
-            count = settings.part_size(self.group.size) if kind == "train" else pretraining
+            count = self._part_size if kind == "train" else pretraining
             batch = (sampler.draw_cross if cross else sampler.draw)(count, self.device, sources)
             alone = kind == "train" and not self.adversarial  # of the generator with the photos
             beside = draw_beside(sampler, batch, settings) if batch.has_landmarks and not alone else None

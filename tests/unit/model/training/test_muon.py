@@ -89,7 +89,9 @@ def test_weights_of_one_shape_are_moved_as_each_would_be_alone() -> None:
     gradients = [torch.randn(shape, generator=draw) for shape in shapes]
     together, alone = ([torch.nn.Parameter(torch.zeros(shape)) for shape in shapes] for _ in range(2))
     for weights in (together, *([weight] for weight in alone)):
-        of_these = gradients if len(weights) > 1 else [gradients[n] for n, each in enumerate(alone) if each is weights[0]]
+        of_these = (
+            gradients if len(weights) > 1 else [gradients[n] for n, each in enumerate(alone) if each is weights[0]]
+        )
         for weight, gradient in zip(weights, of_these, strict=True):
             weight.grad = gradient.clone()
         Muon(weights, lr=0.1).step()
