@@ -181,3 +181,46 @@ def test_torchrun_says_which_process_this_is() -> None:
     assert rank_of_torchrun(said) == 3
     assert rank_of_torchrun({**said, "RANK": "0"}) == 0
     assert rank_of_torchrun({"RANK": "3"}) is None
+
+
+TORCHRUN = """
+import os, signal, sys
+from pathlib import Path
+from mien.flows.train import in_place
+from mien.storage import Root
+from tests.unit.tasks.train.test_processes import Listener, trained
+
+kills = sys.argv[2] == "kill" and os.environ["RANK"] == "0"
+if in_place() is None:
+    folder = Path(sys.argv[1])
+    listener = Listener(4, lambda: os.kill(os.getpid(), signal.SIGKILL)) if kills else Listener()
+    print("description", trained(Root(str(folder / "root")), folder / "checkpoints", listener, 1), listener.updates)
+"""
+
+
+def test_torchrun_may_start_the_processes_and_a_kill_ends_all(root: Root, tmp_path: Path) -> None:
+    drawn_set(root)
+    script = tmp_path / "script.py"
+    script.write_text(TORCHRUN)
+
+    def run(what: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(script),
+            str(tmp_path),
+            what,
+        ]
+        return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=600, check=False)
+
+    assert run("kill").returncode != 0
+    checkpoint = load_checkpoint(tmp_path / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint[1]["step"] == 2
+    done = run("go on")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "description 2 × cpu [3, 4, 5, 6]"
+    assert not [each for each in psutil.process_iter(["cmdline"]) if str(script) in (each.info["cmdline"] or ())]
