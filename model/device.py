@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -91,6 +92,16 @@ def _hashable(values: Any) -> Any:
 def _constants(values: tuple[Any, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):  # what is made in inference cannot take part in a training afterwards
         return torch.tensor(values, dtype=dtype, device=device)
+
+
+@contextmanager
+def multiplying_in_tf32(on: bool) -> Iterator[None]:
+    """While the block runs, CUDA devices multiply matrices of float32 with 10 bits of fraction, or with all 23."""
+    former, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, on
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = former
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3

@@ -39,6 +39,14 @@ class Beside(NamedTuple):
     """The keypoints of the real photos with one part changed; None where D_e does not learn from such."""
 
 
+class Part(NamedTuple):
+    """Of the batch of an update."""
+
+    batch: PairBatch | CrossBatch
+    beside: Beside | None
+    """What the discriminators see beside it; None where they take no part, or there is nothing to see."""
+
+
 def draw_beside(sampler: PairSampler, batch: PairBatch | CrossBatch, settings: TrainSettings) -> Beside:
     """Drawn by the sampler's random generator, on the device of the batch."""
     device, origin, wanted = batch.sources.photo.device, batch.origin, settings.discriminators

@@ -11,20 +11,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Generator as Yielding
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
-from mien.model.device import pick_device, uses_bfloat16
+from mien.model.device import multiplying_in_tf32, pick_device, uses_bfloat16
 from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler, UpdateKind
+from mien.model.training.compiled import compile_networks
 from mien.model.training.descent import Descent
 from mien.model.training.game import Terms, pretraining_terms
 from mien.model.training.group import Group
 from mien.model.training.losses import EQUILIBRIUM
-from mien.model.training.negatives import Beside, draw_beside
+from mien.model.training.negatives import Part, draw_beside
 from mien.model.training.networks import Networks
 from mien.model.training.objectives import adversarial_terms, cross_terms, photo_terms
 from mien.model.training.optimizers import scheduled
@@ -43,14 +44,6 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors, and what JSON holds."""
 _BEST = "best."
 """Of the averaged generator at the best validation, in the state."""
-
-
-class Part(NamedTuple):
-    """Of the batch of an update."""
-
-    batch: PairBatch | CrossBatch
-    beside: Beside | None
-    """What the discriminators see beside it; None where they take no part, or there is nothing to see."""
 
 
 class Trainer:
@@ -83,6 +76,8 @@ class Trainer:
         if start is not None:
             self.networks.generator.load_state_dict(start)
         self.average = copy.deepcopy(self.networks.generator).requires_grad_(False)
+        if settings.compiled:
+            compile_networks(self.networks)
         self._descent = Descent(self.networks, settings)
         self._bfloat16 = uses_bfloat16(settings.precision, self.device)
         self.pretrained_steps = 0
@@ -246,7 +241,8 @@ class Trainer:
     @contextmanager
     def _timed(self) -> Yielding[None]:
         started_s = time.perf_counter()
-        yield
+        with multiplying_in_tf32(self.settings.tf32 and self.device.type == "cuda"):
+            yield
         self.elapsed_s += time.perf_counter() - started_s
 
     # --- Measuring ----------------------------------------------------------------------------------------------------
