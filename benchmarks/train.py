@@ -145,8 +145,8 @@ def two_processes(settings: TrainSettings, faces: FaceArrays, rounds: int) -> st
     torch.set_num_threads(threads)
     ratio, at_best = (2 * np.median(of[1]) / np.median(of[2]) for of in (spent, worked))
     return (
-        f"two        {ratio:6.2f} times the pairs/s of one process, one thread each (aim: 1.6 or more); by the time that a "
-        f"core worked for the first process {at_best:.2f}, which is what free cores could give at most"
+        f"two        {ratio:6.2f} times the pairs/s of one process, one thread each (aim: 1.6 or more)\n"
+        f"           {at_best:.2f} by the time that a core worked for the first process: what free cores give at most"
     )
 
 

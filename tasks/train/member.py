@@ -19,7 +19,7 @@ from mien.model.training.trainer import Trainer
 from mien.storage import Root
 from mien.tasks.sets.faces import crop_size_px
 from mien.tasks.train.faces import load_faces, picture_px
-from mien.tasks.train.processes import READY, Work, meet_by_torchrun
+from mien.tasks.train.processes import READY, Work, meet_by_torchrun, put_first
 
 
 def take_part(group: Together, device: str) -> None:
@@ -62,6 +62,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     store = dist.TCPStore("127.0.0.1", port, is_master=False)
     store.set(f"{READY}{number}", "")
+    put_first(sys.argv[4])
     try:
         take_part(Together(number, size, store, cuda=sys.argv[4] != "cpu"), sys.argv[4])
     except GroupError as error:

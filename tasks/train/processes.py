@@ -128,6 +128,7 @@ def processes(devices: int, work: Work) -> Iterator[OwnProcess]:
         yield OwnProcess("auto" if names == (CPU,) else names[0], None, f"1 × {device_kind(names[0])}")
         return
     with _Members(names[1:]) as members, _threads(names):
+        put_first(names[0])
         group = members.meet(cuda=device_kind(names[0]) != CPU)
         try:
             group.shared(work.as_json())
@@ -153,11 +154,18 @@ def _of_torchrun(work: Work) -> Iterator[OwnProcess]:
         group.leave()
 
 
+def put_first(device: str) -> None:
+    """What does not name a CUDA device is on this one, such as memory for copies."""
+    if device != CPU:
+        torch.cuda.set_device(device)
+
+
 def meet_by_torchrun() -> tuple[Together, str]:
     """The group that torchrun has started, and the device of this process."""
     number, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     there = chosen_devices("auto")
     device = there[int(os.environ.get("LOCAL_RANK", "0")) % len(there)]
+    put_first(device)
     return Together(number, size, cuda=device != CPU), device
 
 
