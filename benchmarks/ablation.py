@@ -21,7 +21,8 @@ from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import State, Trainer
 from mien.storage import Root
 from mien.tasks.sets.faces import FaceTables, detector_of
-from mien.tasks.train.train import load_faces, training_fingerprint
+from mien.tasks.train.faces import load_faces
+from mien.tasks.train.train import training_fingerprint
 
 PAIRS, CROSS_PAIRS = 128, 64
 

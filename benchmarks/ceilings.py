@@ -25,7 +25,7 @@ from mien.model.training.batches import FaceArrays
 from mien.model.training.validation import PAIRS_SEED
 from mien.storage import Root
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.train.train import load_faces
+from mien.tasks.train.faces import load_faces
 
 PAIRS = 180
 BLURS_PX = (1.0, 1.5, 2.5)

@@ -30,7 +30,7 @@ from mien.model.training.validation import draw
 from mien.model.warping.masks import region_mask
 from mien.storage import Root
 from mien.tasks.sets.faces import face_tables
-from mien.tasks.train.train import load_faces
+from mien.tasks.train.faces import load_faces
 
 SIZE_PX = 128
 FORMS: tuple[HeatmapForm, ...] = ("points", "contours")

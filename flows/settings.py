@@ -21,7 +21,7 @@ from mien.model.plan_rules import PlanningSettings
 from mien.model.quality.gate import GateSettings
 from mien.model.quality.limits import QualityLimits
 from mien.model.training.recipes import RECIPES, Recipe
-from mien.model.training.settings import TrainSettings
+from mien.model.training.settings import DeviceKind, TrainSettings
 from mien.storage import read_text
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.runtime.limits import WorkLimits
@@ -76,25 +76,28 @@ class Settings:
         return replace(self, frames=frames if every is None else replace(frames, every=every))
 
 
-def read_settings(given: dict[str, Any] | str | None, recipe: Recipe = "default") -> Settings:
+def read_settings(
+    given: dict[str, Any] | str | None, recipe: Recipe = "default", trains_on: DeviceKind = "cpu"
+) -> Settings:
     """The settings of a recipe, refined.
 
     Args:
         given: Sections as a mapping, or the path or URL of a TOML file that has them.
         recipe: Named settings of a training to start from.
+        trains_on: The kind of device that the training is to run on, for which the recipe is changed.
 
     Raises:
         UsageError: one line: the recipe or the file is unknown, the file is no TOML, a section or a setting is unknown,
             or a value is of another type or out of its bounds.
     """
     with checking_arguments():
-        return refine(_of_recipe(recipe), _sections(given))
+        return refine(_of_recipe(recipe, trains_on), _sections(given))
 
 
-def _of_recipe(recipe: Recipe) -> Settings:
+def _of_recipe(recipe: Recipe, trains_on: DeviceKind = "cpu") -> Settings:
     if recipe not in RECIPES:  # a deployment may say anything
         raise UsageError(f"there is no recipe {recipe!r}: choose one of {', '.join(get_args(Recipe))}")
-    return Settings(train=RECIPES[recipe])
+    return Settings(train=RECIPES[recipe].for_device(trains_on))
 
 
 def _sections(given: dict[str, Any] | str | None) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from mien.tasks.sets.licences import check_sets
 from mien.tasks.tracking import PROMOTION_TAG, find_trained, run_address, tags_of
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.train.options import TrainOptions, check_limit, resolve_settings
+from mien.tasks.train.processes import dismiss, kind_of_training, rank_of_torchrun
 from mien.tasks.train.register import champion_uri, rivals
 from mien.tasks.train.steps import register, train
 from mien.tasks.train.train import training_fingerprint
@@ -95,15 +96,37 @@ def check_arguments(
     recipe: Recipe,
     settings: dict[str, Any] | str | None,
     commercial: bool,
+    devices: int,
 ) -> None:
     """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
-    chosen = TrainOptions(minutes=minutes, steps=steps).over(read_settings(settings, recipe).train)
+    given = read_settings(settings, recipe, kind_of_training(devices))
+    chosen = TrainOptions(minutes=minutes, steps=steps).over(given.train)
     check_limit(chosen.minutes, chosen.steps)
     with checking_arguments():
+        chosen.part_size(devices)
         opened_root = Root(root)
         prepared = [face_tables(opened_root, name) for name in sets]
         if commercial:
             check_sets(opened_root, prepared)
+
+
+@dataclass(frozen=True)
+class Followed(FlowResult):
+    """Of a process that took part in the training of another one, which says what came of it."""
+
+    def lines(self) -> list[str]:
+        return []
+
+
+def in_place() -> Followed | None:
+    """What a process does instead that torchrun has started, and that is not the first one: it takes part in the
+    training of that one. Only the first one has MLflow and Prefect."""
+    if not rank_of_torchrun():
+        return None
+    from mien.tasks.train.member import take_part_by_torchrun
+
+    take_part_by_torchrun()
+    return Followed()
 
 
 @flow(name="train-generator", flow_run_name="train on {sets}")
@@ -122,6 +145,7 @@ def train_generator(
     settings: Annotated[dict[str, Any] | str | None, GENERATOR] = None,
     require_consent: Annotated[bool, RUN] = False,
     commercial: Annotated[bool, RUN] = False,
+    devices: Annotated[Count, RUN] = 1,
     workers: Workers = None,
 ) -> TrainedGenerator:
     """Train a generator on prepared sets, measure it on held-out people and register it.
@@ -146,29 +170,39 @@ def train_generator(
             them; docs/settings.md lists them.
         require_consent: Train on, and measure with, photos only for which consent was given.
         commercial: Refuse sets whose faces were found with weights that exclude commercial use.
+        devices: GPUs to train on, or processes that share the CPU where there is none: each computes its part of every
+            batch. The training is the same on any number, but for last digits and pairs drawn.
         workers: Worker processes for the evaluation; one per core if empty.
     """
     check_arguments(
-        sets=sets, root=root, minutes=minutes, steps=steps, recipe=recipe, settings=settings, commercial=commercial
+        sets=sets,
+        root=root,
+        minutes=minutes,
+        steps=steps,
+        recipe=recipe,
+        settings=settings,
+        commercial=commercial,
+        devices=devices,
     )
     opened_root = Root(root)
     consenting = with_consent(opened_root, [face_tables(opened_root, name) for name in sets], require_consent)
     prepared, left_out = consenting.sets, tuple(consenting.lines())
     options = TrainOptions(generator, size, minutes, steps, seed)
-    given = read_settings(settings, recipe)
+    given = read_settings(settings, recipe, kind_of_training(devices))
     start = None if from_ is None else fetch_model(opened_root, from_)
     if start is not None and commercial:
         check_generator(opened_root, start)
     resolved = resolve_settings(opened_root, prepared, given.train, options, start)
     training = training_fingerprint(prepared, resolved, start)
     if found := find_trained(opened_root, training):
+        dismiss()
         run, said = run_address(opened_root, found.run_id), tags_of(opened_root, found).get(PROMOTION_TAG, "")
         now = champion_uri(opened_root)
         return TrainedGenerator(found, "found", None, said, left_out, run, now)
     check_embedder(given.promotion.embedder, "promotion.embedder")
 
     # Load, pretrain the discriminators, fit
-    trained = train(opened_root, prepared, resolved, training, recipe, start)
+    trained = train(opened_root, prepared, resolved, training, recipe, start, devices)
 
     # Evaluate
     measured = EvaluationSettings(embedder=given.promotion.embedder)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from mien.model.devices import device_in_force, device_kind
 from mien.model.errors import DeviceError
@@ -53,6 +58,50 @@ def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported()
     has = torch.cpu.get_capabilities()
     return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+
+
+def on_device(array: np.ndarray, device: torch.device | str) -> Tensor:
+    """An array as a tensor on a device; the process does not wait until a CUDA device has come to it.
+
+    A copy from memory that may be swapped out waits for all that the device has to do before it.
+    """
+    tensor = torch.from_numpy(array)
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def constants(values: Sequence[Any], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Numbers that never change, on the device of a tensor and of its type or another; copied there once.
+
+    A list as an index would be copied, and waited for, each time.
+    """
+    return _constants(_hashable(values), like.device, like.dtype if dtype is None else dtype)
+
+
+def indices(values: Sequence[Any], like: Tensor) -> Tensor:
+    """The same for an index into a tensor."""
+    return constants(values, like, torch.int64)
+
+
+def _hashable(values: Any) -> Any:
+    return tuple(map(_hashable, values)) if isinstance(values, Sequence) else values
+
+
+@cache
+def _constants(values: tuple[Any, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # what is made in inference cannot take part in a training afterwards
+        return torch.tensor(values, dtype=dtype, device=device)
+
+
+@contextmanager
+def multiplying_in_tf32(on: bool) -> Iterator[None]:
+    """While the block runs, CUDA devices multiply matrices of float32 with 10 bits of fraction, or with all 23."""
+    former, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, on
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = former
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3

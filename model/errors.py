@@ -73,5 +73,9 @@ class TrainingError(ModelError):
     """A training that cannot go on."""
 
 
+class GroupError(TrainingError):
+    """Of several processes that train together one has gone."""
+
+
 class DeviceError(ModelError):
     """A device that is not there."""

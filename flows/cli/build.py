@@ -26,6 +26,9 @@ from mien.flows.parameters import Group
 CHECK = "check_arguments"
 """Name of the function beside a flow that tells wrong arguments before anything starts; it takes some of the flow's."""
 
+IN_PLACE = "in_place"
+"""Name of the function beside a flow that does what this process has to do in its place; None if that is nothing."""
+
 RUNS_FLOWS = "RUNS_FLOWS"
 """Name of what is true in the module of a function that is no flow and calls some."""
 
@@ -47,6 +50,7 @@ class Target:
     function: Callable[..., Outcome]
     """The same without the flow around it: it has the signature and the docstring."""
     check: Callable[..., None] | None
+    in_place: Callable[[], Outcome | None] | None
     runs_flows: bool
     """Whether it needs Prefect's API."""
 
@@ -58,7 +62,9 @@ class Target:
         module = import_module(module_name)
         run = getattr(module, name)
         flows = hasattr(run, "fn") or getattr(module, RUNS_FLOWS, False)
-        return Target(run, getattr(run, "fn", run), getattr(module, CHECK, None), flows)
+        return Target(
+            run, getattr(run, "fn", run), getattr(module, CHECK, None), getattr(module, IN_PLACE, None), flows
+        )
 
 
 def build_command(name: str, path: str) -> TyperCommand:
@@ -137,6 +143,8 @@ def _run(target: Target, given: Mapping[str, Any]) -> Outcome:
     from mien.tasks.runtime.progress import terminal_display
 
     make_private()
+    if target.in_place is not None and (outcome := target.in_place()) is not None:
+        return outcome
     if target.check is not None:
         target.check(**{name: given[name] for name in inspect.signature(target.check).parameters})
     with embedded_server() if target.runs_flows else nullcontext(), terminal_display():

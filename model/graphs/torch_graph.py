@@ -6,6 +6,7 @@ Only the operators that the graphs of this project use are known.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,14 @@ def _grid_sample(x: Tensor, grid: Tensor, *, mode: bytes, padding_mode: bytes, a
 
 def _gather(x: Tensor, indices: np.ndarray, *, axis: int) -> Tensor:
     """Along one axis, which stays."""
-    return x.index_select(axis, torch.tensor(indices.tolist(), device=x.device))
+    return x.index_select(axis, _index(tuple(indices.tolist()), x.device))
+
+
+@cache
+def _index(indices: tuple[int, ...], device: torch.device) -> Tensor:
+    """On the device, where it is copied once: each copy would wait for all that the device has to do."""
+    with torch.inference_mode(False):  # what is made in inference cannot take part in a training afterwards
+        return torch.tensor(indices, device=device)
 
 
 _OPERATORS: dict[str, Operator] = {

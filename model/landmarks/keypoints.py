@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from mien.model.device import constants, indices
 from mien.model.landmarks.schemes import MIRROR, PARTS, mirror_indices
 
 
@@ -25,8 +26,8 @@ class KeypointInfo(NamedTuple):
 
     def flipped(self, which: Tensor) -> KeypointInfo:
         """Mirrors the faces that the boolean mask `which` (batch) selects: left and right parts are exchanged."""
-        mirrored = self.heatmaps[:, part_mirror()].flip(-1)
-        points = self.points[:, list(mirror_indices())] * self.points.new_tensor([-1.0, 1.0])
+        mirrored = self.heatmaps[:, indices(part_mirror(), self.heatmaps)].flip(-1)
+        points = self.points[:, indices(mirror_indices(), self.points)] * constants((-1.0, 1.0), self.points)
         return KeypointInfo(
             torch.where(which[:, None, None, None], mirrored, self.heatmaps),
             torch.where(which[:, None, None], points, self.points),

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.model.detection.face_mesh import ROOM
+from mien.model.device import indices
 from mien.model.graphs.mediapipe_files import REFINED_MESH, read_graph
 from mien.model.graphs.torch_graph import TorchGraph
 from mien.model.landmarks.mediapipe_points import IRIS_POINTS, MESH_POINTS, SEEN_CLOSER
@@ -54,8 +55,8 @@ class MeshLandmarks:
         seen = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
         mesh, *closer, _ = self._graph.run(((seen + 1) * 127.5).permute(0, 2, 3, 1))
         found = torch.cat([mesh.reshape(-1, MESH_POINTS, 3)[..., :2], mesh.new_zeros(len(mesh), 2 * IRIS_POINTS, 2)], 1)
-        for indices, output in zip(SEEN_CLOSER, closer, strict=True):
-            found = found.index_copy(1, torch.tensor(indices, device=found.device), output.reshape(len(mesh), -1, 2))
+        for closer_points, output in zip(SEEN_CLOSER, closer, strict=True):
+            found = found.index_copy(1, indices(closer_points, found), output.reshape(len(mesh), -1, 2))
         return corner[:, None] + torch.einsum("bpa,bac->bpc", found / _WINDOW_PX, axes)
 
 

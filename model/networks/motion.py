@@ -32,6 +32,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from mien.model.device import constants
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Generated, Generator, Motion, Sources
 from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
@@ -273,7 +274,7 @@ def unfolded(x: Float[Tensor, "batch folded side side"], fold: int) -> Float[Ten
     pixels = F.pixel_shuffle(x, fold)
     if fold == 1:
         return pixels
-    across = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype, device=x.device)
+    across = constants((0.25, 0.5, 0.25), x)
     kernel = torch.outer(across, across).expand(pixels.shape[1], 1, 3, 3)
     return F.conv2d(F.pad(pixels, (1, 1, 1, 1), mode="replicate"), kernel, groups=pixels.shape[1])
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mien.model.device import constants, on_device
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Sources
 from mien.model.training.settings import AugmentationSettings
@@ -42,7 +43,7 @@ class Changes:
         """
         flipped = torch.where(_wide(self.flips), images.flip(-1), images)
         moved = self._moved(flipped, "border", "bicubic").clamp(-1, 1)
-        grey = (moved * moved.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True).expand_as(moved)
+        grey = (moved * constants(LUMA, moved)[:, None, None]).sum(1, keepdim=True).expand_as(moved)
         tinted = (torch.where(_wide(self.grey), grey, moved) + 1) * self.tint[:, :, None, None] - 1
         return tinted.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
 
@@ -60,13 +61,13 @@ class Changes:
     def keypoints(self, keypoints: KeypointInfo) -> KeypointInfo:
         """Keypoints of the changed photos."""
         flipped = keypoints.flipped(self.flips)
-        back = torch.linalg.inv(self.placement[:, :, :2])
+        back = torch.linalg.inv_ex(self.placement[:, :, :2]).inverse  # never singular: sides change by a share
         points = torch.einsum("bij,bpj->bpi", back, flipped.points - self.placement[:, None, :, 2])
         return KeypointInfo(self._moved(flipped.heatmaps, "zeros"), points)
 
     def of(self, rows: Int[np.ndarray, " rows"]) -> Changes:
         """Those of some of the pairs."""
-        chosen = torch.from_numpy(rows).to(self.gain.device)
+        chosen = on_device(rows, self.gain.device)
         return Changes(*(value[chosen] for value in vars(self).values()))
 
     def _moved(self, maps: Float[Tensor, "batch channels side side"], outside: str, mode: str = "bilinear") -> Tensor:
@@ -92,11 +93,11 @@ def draw_changes(
     width, height = 1 + values[:, 0], 1 + values[:, 1]
     placement = np.stack([cos * width, -sin * height, values[:, 2], sin * width, cos * height, values[:, 3]], 1)
     return Changes(
-        torch.from_numpy(flips).to(device),
+        on_device(flips, device),
         _tensor(placement.reshape(count, 2, 3), device),
         _tensor(1 + values[:, 5], device),
         _tensor(values[:, 6], device),
-        torch.from_numpy(grey).to(device),
+        on_device(grey, device),
         _tensor(tint, device),
     )
 
@@ -106,4 +107,4 @@ def _wide(per_pair: Tensor) -> Tensor:
 
 
 def _tensor(values: np.ndarray, device: torch.device | str) -> Tensor:
-    return torch.from_numpy(values.astype(np.float32)).to(device)
+    return on_device(values.astype(np.float32), device)

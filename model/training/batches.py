@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from mien.model.device import on_device
 from mien.model.errors import ModelError
 from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.dense_landmarks import asked_landmarks
@@ -25,6 +26,18 @@ from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.networks.base import Sources
 from mien.model.training.augmentation import Changes, draw_changes
 from mien.model.training.settings import AugmentationSettings
+
+UpdateKind = Literal["pretrain", "train"]
+_KINDS: tuple[UpdateKind, ...] = get_args(UpdateKind)
+
+
+def keypoints_on(
+    device: torch.device | str,
+    heatmaps: UInt8[np.ndarray, "rows parts side side"],
+    points: Float[np.ndarray, "rows 68 2"],
+) -> KeypointInfo:
+    """Keypoints as the networks take them, on a device."""
+    return KeypointInfo(heatmaps_to_float(on_device(heatmaps, device)), on_device(points.astype(np.float32), device))
 
 
 @dataclass(frozen=True)
@@ -61,8 +74,7 @@ class FaceArrays:
 
     def keypoints(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> KeypointInfo:
         """L of the given rows."""
-        heatmaps = heatmaps_to_float(torch.from_numpy(self.heatmaps[rows]).to(device))
-        return KeypointInfo(heatmaps, torch.from_numpy(self.points[rows]).float().to(device))
+        return keypoints_on(device, self.heatmaps[rows], self.points[rows])
 
     @classmethod
     def joined(cls, parts: Sequence[FaceArrays]) -> FaceArrays:
@@ -81,7 +93,7 @@ class FaceArrays:
 
     def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
         """I of the given rows, in [-1, 1]."""
-        return from_uint8(torch.from_numpy(self.images[rows]).to(device))
+        return from_uint8(on_device(self.images[rows], device))
 
     def sources(
         self,
@@ -91,7 +103,7 @@ class FaceArrays:
     ) -> Sources:
         """The photos of the given rows as sources: one of each row, or several of which some may only fill up."""
         columns = list(rows.reshape(len(rows), -1).T)
-        there = None if present is None else torch.from_numpy(present).to(device)
+        there = None if present is None else on_device(present, device)
         photos = [self.photos(column, device) for column in columns]
         return Sources.stacked(photos, [self.keypoints(column, device) for column in columns], there)
 
@@ -107,8 +119,13 @@ class Origin(NamedTuple):
     """Of the pairs, by augmentation."""
 
 
-def _are_numbers(sources: Sources, target: KeypointInfo) -> bool:
-    return bool(sources.points.isfinite().all() and target.points.isfinite().all())
+_LEAST_SPREAD = 1e-3
+"""Of the landmarks of a face, a standard deviation: no spline goes through points that coincide."""
+
+
+def _usable(*points: np.ndarray) -> bool:
+    """Whether all are numbers, and no face is a point. It is asked before they go to a device, which would wait."""
+    return all(bool((of_all.std(-2).min(-1) > _LEAST_SPREAD).all()) for of_all in points)  # not where it is no number
 
 
 class PairBatch(NamedTuple):
@@ -121,11 +138,8 @@ class PairBatch(NamedTuple):
     target_keypoints: KeypointInfo
     identities: Int[Tensor, " batch"]
     origin: Origin
-
-    @property
-    def has_landmarks(self) -> bool:
-        """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
-        return _are_numbers(self.sources, self.target_keypoints)
+    has_landmarks: bool
+    """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
 
 
 class CrossBatch(NamedTuple):
@@ -137,11 +151,8 @@ class CrossBatch(NamedTuple):
     identities: Int[Tensor, " batch"]
     """Of the sources."""
     origin: Origin
-
-    @property
-    def has_landmarks(self) -> bool:
-        """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
-        return _are_numbers(self.sources, self.target_keypoints)
+    has_landmarks: bool
+    """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
 
 
 def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
@@ -168,26 +179,33 @@ class TargetExpressions:
         self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"], device: torch.device | str = "cpu"
     ) -> KeypointInfo:
         """The keypoints of the expression of each driver on the face of the source in the same row."""
+        return keypoints_on(device, *self.arrays(source, driver))
+
+    def arrays(
+        self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"]
+    ) -> tuple[UInt8[np.ndarray, "rows parts side side"], Float[np.ndarray, "rows 68 2"]]:
+        """Their heatmaps and common landmarks."""
         points = retarget(self._faces(source), self._faces(driver), RetargetSettings(), self._model)
         shown, expressed = (self._of.landmarks[rows].astype(np.float64) for rows in (source, driver))
         landmarks = asked_landmarks(shown, expressed, self._of.scheme, points)
         spec = self._of.spec
-        heatmaps = render_heatmaps(to_px(landmarks, spec.size_px), self._of.scheme, spec.size_px, spec)
-        return KeypointInfo(
-            heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(points).float().to(device)
-        )
+        return render_heatmaps(to_px(landmarks, spec.size_px), self._of.scheme, spec.size_px, spec), points
 
     def _faces(self, rows: Int[np.ndarray, " rows"]) -> Faces:
         return Faces(self._of.points[rows], self._neutrals[self._person_of[rows]])
 
 
 class PairSampler:
-    """Draws batches of pairs; its random generator is the only one of a training."""
+    """Draws batches of pairs; its random generator is the only one of a training.
+
+    What is drawn for an update follows from the seed and the update alone (`begin`), not from what was drawn before. So
+    a training that goes on, with as many processes or others, draws what it would have drawn, and keeps no state.
+    """
 
     def __init__(self, faces: FaceArrays, augmentation: AugmentationSettings, seed: int, candidates: int = 1) -> None:
         """Of `candidates` pairs the one whose landmarks move most is taken: pairs that hardly differ teach little."""
         self.faces, self.augmentation, self.candidates = faces, augmentation, candidates
-        self.random = np.random.default_rng(seed)
+        self.random, self._seed = np.random.default_rng(seed), seed
         self._people = usable_people(faces.identities)
         if len(self._people) < 2:
             raise ModelError("training compares people: it needs several photos each of at least two")
@@ -195,6 +213,11 @@ class PairSampler:
         self.shape_model = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
         """Of the faces: the one that a generator trained on them keeps for its transfers."""
         self._targets = TargetExpressions(faces, self.shape_model)
+
+    def begin(self, kind: UpdateKind, update: int, part: int | None = None) -> None:
+        """What is drawn next is that of an update: of one part of its batch, or what all parts have in common."""
+        drawn_for = (_KINDS.index(kind), update, 0 if part is None else 1 + part)
+        self.random = np.random.default_rng([self._seed, *drawn_for])
 
     def source_count(self, most: int) -> int:
         """How many sources the next pairs have: one in every other batch, else evenly 2 to `most`."""
@@ -215,8 +238,9 @@ class PairSampler:
             changes.sources(self.faces.sources(named, device, present)),
             changes.photos(self.faces.photos(target, device)),
             changes.keypoints(self.faces.keypoints(target, device)),
-            torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
+            on_device(self.faces.identities[source].astype(np.int64), device),
             Origin(target, named, changes),
+            _usable(self.faces.points[named], self.faces.points[target]),
         )
 
     def draw_cross(self, count: int, device: torch.device | str, sources: int = 1) -> CrossBatch:
@@ -225,14 +249,15 @@ class PairSampler:
         self._part_from_drivers(people[:count], people[count:])
         rows = np.array([self.random.choice(self._people[n]) for n in people])
         source, driver = rows[:count], rows[count:]
-        keypoints = self._targets.keypoints(source, driver, device)
+        asked = self._targets.arrays(source, driver)
         named, present = self._with_others(people[:count], source, source, sources)
         changes = draw_changes(self.augmentation, count, self.random, device)
         return CrossBatch(
             changes.sources(self.faces.sources(named, device, present)),
-            changes.keypoints(keypoints),
-            torch.from_numpy(self.faces.identities[source].astype(np.int64)).to(device),
+            changes.keypoints(keypoints_on(device, *asked)),
+            on_device(self.faces.identities[source].astype(np.int64), device),
             Origin(source, named, changes),
+            _usable(self.faces.points[named], asked[1]),
         )
 
     def _with_others(

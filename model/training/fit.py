@@ -6,6 +6,7 @@ The loop reports to a `TrainingLog`, which decides where the reports go and how 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -15,7 +16,9 @@ from jaxtyping import UInt8
 
 from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint, save_checkpoint
+from mien.model.training.readings import Update
 from mien.model.training.stopping import StopReason
+from mien.model.training.together import Together
 from mien.model.training.trainer import Trainer
 
 SAMPLE_ROWS = 6
@@ -26,7 +29,7 @@ class TrainingLog(Protocol):
     """Receives the reports of a training. `step` counts updates of the generator; pretraining counts its own."""
 
     def losses(self, step: int, values: dict[str, float]) -> None:
-        """After each update: every named loss, the learning rates and the rate in images per second."""
+        """Of each update, in their order: every named loss. It hears of several at once, when they were read."""
         ...
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
@@ -64,15 +67,14 @@ def fit(trainer: Trainer, held_out: FaceArrays, log: TrainingLog, folder: Path) 
         trainer.load_state(*checkpoint)
     keeper = _Keeper(trainer, log, folder)
     while not trainer.pretrained:
-        losses = trainer.pretrain()
-        log.losses(trainer.pretrained_steps, losses)
+        _report(trainer.pretrain(), log)
         keeper.keep_if_due()
+    _report(trainer.flush(), log)
     if trainer.step == 0:
         log.metrics(0, trainer.validate_discriminators(held_out))
     measured: dict[str, float] | None = None
     while (reason := trainer.stop_reason()) is None:
-        losses = trainer.train_step()
-        log.losses(trainer.step, losses)
+        _report(trainer.train_step(), log)
         due = trainer.step % trainer.settings.validate_every_steps == 0
         measured = _validate(trainer, held_out, log) if due else None
         keeper.keep_if_due()
@@ -84,11 +86,32 @@ def fit(trainer: Trainer, held_out: FaceArrays, log: TrainingLog, folder: Path) 
     return FitResult(reason, trainer.step, trainer.average_step, measured)
 
 
+def follow(trainer: Trainer, group: Together) -> None:
+    """Takes part in the training that the first process of the group fits, until that is over.
+
+    Raises:
+        GroupError: another process has gone.
+        TrainingError: as `Trainer.train_step`, in all processes.
+    """
+    for kind, elapsed_s in group.follow():
+        trainer.elapsed_s = elapsed_s
+        if kind == "pretrain":
+            trainer.pretrain()
+        else:
+            trainer.train_step()
+
+
 def _validate(trainer: Trainer, held_out: FaceArrays, log: TrainingLog) -> dict[str, float]:
+    _report(trainer.flush(), log)
     measured = trainer.validate(held_out)
     log.metrics(trainer.step, measured)
     log.grid(trainer.step, trainer.sample_grid(held_out, SAMPLE_ROWS))
     return measured
+
+
+def _report(updates: Sequence[Update], log: TrainingLog) -> None:
+    for update in updates:
+        log.losses(update.step, update.losses)
 
 
 class _Keeper:
@@ -107,6 +130,7 @@ class _Keeper:
         updates = self._trainer.pretrained_steps + self._trainer.step
         if updates == self._kept_updates:
             return
+        _report(self._trainer.flush(), self._log)
         save_checkpoint(self._folder, updates, *self._trainer.state())
         self._kept_s, self._kept_updates = time.monotonic(), updates
         self._log.checkpoint(self._trainer.step)

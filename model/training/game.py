@@ -38,7 +38,7 @@ def pretraining_terms(networks: Networks, batch: PairBatch, beside: Beside, sett
     false = torch.cat([expression(batch.target, other) for other in others])
     matched = expression(batch.target, own)
     terms = {
-        "pretrain_identity": losses.pretraining_loss(logits[same], logits[~same], loss),
+        "pretrain_identity": losses.pretraining_loss(logits, logits, loss, (same, ~same)),
         "pretrain_expression": losses.pretraining_loss(matched, false, loss),
     }
     if settings.discriminators.swapped:
@@ -112,8 +112,10 @@ def judge(
     weight_of = dict.fromkeys(game, 1.0)
     if settings.mismatched:
         foreign = expression(shown.photos, shown.keypoints.rolled())
-        strangers = identity.judge(photos, others.roll(1, 0))[shown.identities != shown.identities.roll(1, 0)]
-        game["mismatched_identity"] = losses.mismatch_loss(strangers, loss)
+        strangers = identity.judge(photos, others.roll(1, 0))
+        game["mismatched_identity"] = losses.mismatch_loss(
+            strangers, loss, shown.identities != shown.identities.roll(1, 0)
+        )
         game["mismatched_expression"] = losses.mismatch_loss(foreign, loss)
         weight_of |= {"mismatched_identity": settings.mismatched, "mismatched_expression": settings.mismatched}
     if wanted.swapped:
@@ -142,7 +144,7 @@ def _swapped_term(
     """D_id on photos with swapped faces, each beside the embedding of another photo of its person."""
     swapped = swapped_pictures((photos[0], photos[1].points), own, identities)
     logits = networks.identity.judge(networks.identity.embed(swapped.images), others)
-    return losses.contrast_loss(logits[swapped.own], logits[~swapped.own], loss)
+    return losses.pretraining_loss(logits, logits, loss, (swapped.own, ~swapped.own))
 
 
 def _changed_term(
@@ -155,4 +157,4 @@ def _changed_term(
 ) -> Float[Tensor, ""]:
     """D_e on photos with their own keypoints, against those with a changed part, where the two differ."""
     where = where_changed(own.heatmaps, changed.heatmaps, matched.shape[1])
-    return losses.contrast_loss(matched[where], networks.expression(photos, changed)[where], loss)
+    return losses.pretraining_loss(matched, networks.expression(photos, changed), loss, (where, where))

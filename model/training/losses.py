@@ -17,33 +17,47 @@ from __future__ import annotations
 
 import math
 
+import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.model.training.loss_weights import GanLoss
 
+Where = Bool[Tensor, "*shape"]
+"""Which logits count. To take them out of the others would be to wait until the device knows how many there are."""
 
-def true_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+
+def true_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce", where: Where | None = None) -> Float[Tensor, ""]:
     """What a discriminator maximises on true pairs: E[log D], or its counterpart."""
     match loss:
         case "bce":
-            return F.logsigmoid(logits).mean()
+            return _mean(F.logsigmoid(logits), where)
         case "hinge":
-            return -F.relu(1 - logits).mean()
+            return -_mean(F.relu(1 - logits), where)
         case "least_squares":
-            return -(logits - 1).square().mean()
+            return -_mean((logits - 1).square(), where)
 
 
-def false_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
+def false_score(
+    logits: Float[Tensor, "*shape"], loss: GanLoss = "bce", where: Where | None = None
+) -> Float[Tensor, ""]:
     """What a discriminator maximises on false pairs: E[log(1 - D)], or its counterpart."""
     match loss:
         case "bce":
-            return F.logsigmoid(-logits).mean()
+            return _mean(F.logsigmoid(-logits), where)
         case "hinge":
-            return -F.relu(1 + logits).mean()
+            return -_mean(F.relu(1 + logits), where)
         case "least_squares":
-            return -logits.square().mean()
+            return -_mean(logits.square(), where)
+
+
+def _mean(scores: Float[Tensor, "*shape"], where: Where | None) -> Float[Tensor, ""]:
+    """E[·] over all, or over those that count; 0 if none do."""
+    if where is None:
+        return scores.mean() if scores.numel() else scores.sum()
+    counted = torch.where(where, scores, torch.zeros_like(scores)).float().sum() / where.sum().clamp_min(1)
+    return counted.to(scores.dtype)
 
 
 def fooling_score(logits: Float[Tensor, "*shape"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
@@ -93,10 +107,17 @@ def patch_discriminator_loss(
 
 
 def pretraining_loss(
-    true: Float[Tensor, "*true"], false: Float[Tensor, "*false"], loss: GanLoss = "bce"
+    true: Float[Tensor, "*true"],
+    false: Float[Tensor, "*false"],
+    loss: GanLoss = "bce",
+    where: tuple[Where, Where] | None = None,
 ) -> Float[Tensor, ""]:
-    """-E[log D(true pair) + log(1 - D(false pair))] from the logits of true and false pairs."""
-    return -(true_score(true, loss) + false_score(false, loss))
+    """-E[log D(true pair) + log(1 - D(false pair))] from the logits of true and false pairs; there may be none.
+
+    `where`: which of both count.
+    """
+    of_true, of_false = where or (None, None)
+    return -(true_score(true, loss, of_true) + false_score(false, loss, of_false))
 
 
 # --- Both discriminators, while they play against the generator: real photos that do not match are false, too ---------
@@ -105,17 +126,11 @@ def pretraining_loss(
 # Without it they forget what they were pretrained for: drawn and real images differ without comparing any pair.
 
 
-def mismatch_loss(false: Float[Tensor, "*false"], loss: GanLoss = "bce") -> Float[Tensor, ""]:
-    """-E[log(1 - D(false pair))] from the logits of pairs of real photos; 0 if there are none."""
-    return -false_score(false, loss) if false.numel() else false.sum()
-
-
-def contrast_loss(
-    true: Float[Tensor, "*true"], false: Float[Tensor, "*false"], loss: GanLoss = "bce"
+def mismatch_loss(
+    false: Float[Tensor, "*false"], loss: GanLoss = "bce", where: Where | None = None
 ) -> Float[Tensor, ""]:
-    """`pretraining_loss` where either kind of pairs may be missing, which then counts 0."""
-    of_true = -true_score(true, loss) if true.numel() else true.sum()
-    return of_true + mismatch_loss(false, loss)
+    """-E[log(1 - D(false pair))] from the logits of pairs of real photos that count; 0 if there are none."""
+    return -false_score(false, loss, where)
 
 
 # --- Generator: be taken for the same person, and for a match of the target's keypoints -------------------------------

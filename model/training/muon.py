@@ -23,7 +23,14 @@ MAX_ROWS = 64
 
 
 class Muon(torch.optim.Optimizer):
-    """For weights of convolutions: each is taken as a matrix, output channels × all that they see."""
+    """For weights of convolutions: each is taken as a matrix, output channels × all that they see.
+
+    Matrices of one shape are made orthogonal together: a network has many and few shapes, and small products cost a GPU
+    no more than starting them does.
+    """
+
+    found_inf: Tensor | None = None
+    """1 where a gradient is no number: a step then changes nothing. Fused optimisers have the same."""
 
     def __init__(self, weights: Iterable[Tensor], lr: float) -> None:
         super().__init__(list(weights), {"lr": lr})
@@ -32,19 +39,30 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One update of all weights that have a gradient."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, weight.grad, group["lr"])
+            moved = [weight for weight in group["params"] if weight.grad is not None]
+            blocks = [_blocks(self._ahead(weight, weight.grad).flatten(1)) for weight in moved]
+            alike: dict[torch.Size, list[int]] = {}
+            for n, of_weight in enumerate(blocks):
+                alike.setdefault(of_weight.shape[1:], []).append(n)
+            for numbers in alike.values():
+                together = orthogonal(torch.cat([blocks[n] for n in numbers]))
+                if self.found_inf is not None:
+                    together = together * (1 - self.found_inf)
+                for n, direction in zip(numbers, together.split([len(blocks[n]) for n in numbers]), strict=True):
+                    moved[n].add_(direction.reshape(moved[n].shape), alpha=-group["lr"])
 
-    def _update(self, weight: Tensor, gradient: Tensor, learning_rate: float) -> None:
+    def _ahead(self, weight: Tensor, gradient: Tensor) -> Tensor:
+        """Nesterov's momentum."""
         state: dict[str, Any] = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
         average: Tensor = state["momentum"]
-        average.lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(average, MOMENTUM)  # Nesterov's
-        direction = orthogonal(_blocks(ahead.flatten(1))).reshape(weight.shape)
-        weight.add_(direction, alpha=-learning_rate)
+        if self.found_inf is None:
+            average.lerp_(gradient, 1 - MOMENTUM)
+        else:
+            gradient = torch.where(self.found_inf == 1, average, gradient)  # the momentum stays as it is
+            average.lerp_(gradient, 1 - MOMENTUM)
+        return gradient.lerp(average, MOMENTUM)
 
 
 def _blocks(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "blocks rows2 columns"]:

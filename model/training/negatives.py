@@ -19,10 +19,10 @@ from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.part_changes import ChangedPart, changeable, with_changed_part
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import render_heatmaps
-from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
+from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.schemes import to_common
 from mien.model.training.augmentation import draw_changes
-from mien.model.training.batches import CrossBatch, FaceArrays, Origin, PairBatch, PairSampler
+from mien.model.training.batches import CrossBatch, FaceArrays, Origin, PairBatch, PairSampler, keypoints_on
 from mien.model.training.settings import TrainSettings
 from mien.model.warping.face_swap import swapped_faces
 
@@ -37,6 +37,14 @@ class Beside(NamedTuple):
     """I_s as D_id gets it, in [-1, 1]."""
     changed: KeypointInfo | None
     """The keypoints of the real photos with one part changed; None where D_e does not learn from such."""
+
+
+class Part(NamedTuple):
+    """Of the batch of an update."""
+
+    batch: PairBatch | CrossBatch
+    beside: Beside | None
+    """What the discriminators see beside it; None where they take no part, or there is nothing to see."""
 
 
 def draw_beside(sampler: PairSampler, batch: PairBatch | CrossBatch, settings: TrainSettings) -> Beside:
@@ -91,10 +99,7 @@ def drawn_keypoints(
     """Landmarks in [-1, 1] as keypoints, with heatmaps as those of the faces."""
     spec = faces.spec
     heatmaps = render_heatmaps(to_px(landmarks, spec.size_px), faces.scheme, spec.size_px, spec)
-    points = to_common(landmarks, faces.scheme)
-    return KeypointInfo(
-        heatmaps_to_float(torch.from_numpy(heatmaps).to(device)), torch.from_numpy(points).float().to(device)
-    )
+    return keypoints_on(device, heatmaps, to_common(landmarks, faces.scheme))
 
 
 class Swapped(NamedTuple):

@@ -29,7 +29,7 @@ def generator_optimizers(generator: Generator, settings: TrainSettings) -> tuple
         case "adam":
             return (adam(weights, settings.learning_rate, settings.beta1),)
         case "sgd":
-            return (torch.optim.SGD(weights, lr=settings.learning_rate),)
+            return (torch.optim.SGD(weights, lr=settings.learning_rate, fused=True),)
 
 
 def discriminator_optimizer(discriminators: Mapping[str, nn.Module], settings: TrainSettings) -> torch.optim.Optimizer:
@@ -40,7 +40,7 @@ def discriminator_optimizer(discriminators: Mapping[str, nn.Module], settings: T
         {"params": list(module.parameters()), _SCALE: own.get(name, 1.0)} for name, module in discriminators.items()
     ]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.discriminator_learning_rate)
+        return torch.optim.SGD(groups, lr=settings.discriminator_learning_rate, fused=True)
     return adam(groups, settings.discriminator_learning_rate, settings.discriminator_beta1)
 
 

@@ -5,7 +5,7 @@ Free of torch, so that settings are read without loading it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from mien.model.configuration.bounds import (
@@ -26,6 +26,7 @@ from mien.model.training.discriminator_settings import DiscriminatorSettings
 from mien.model.training.loss_weights import GanLoss, LossWeights, RealPair
 from mien.model.training.stopping import StopSettings
 
+DeviceKind = Literal["cpu", "cuda"]
 OptimizerKind = Literal["muon", "adam", "sgd"]
 
 
@@ -63,6 +64,9 @@ class TrainSettings:
     """Channels of the first layer of both discriminators."""
     batch_size: Count = 4
     """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
+    accumulate: Count = 1
+    """Parts that a batch is computed in, one after the other, for want of memory; on several devices, parts of what
+    each one computes. Faces are compared with others of their part alone."""
     pair_candidates: Count = 2
     """Each pair is the one of so many whose landmarks move most."""
     max_sources: Annotated[int, Bounds(min=1, max=16)] = 4
@@ -131,6 +135,10 @@ class TrainSettings:
     """Of the first weights, and of everything that is drawn."""
     precision: Precision = "auto"
     """auto: bfloat16 where the processor or GPU computes in it, else float32."""
+    compiled: bool = False
+    """Whether torch.compile makes kernels of the networks; the first updates take minutes."""
+    tf32: bool = False
+    """Whether a GPU multiplies matrices of float32 with 10 bits of fraction: Muon's, mostly."""
     validate_every_steps: Count = 500
     """Updates between validations."""
     validation_pairs: Count = 64
@@ -140,9 +148,41 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        if self.batch_size == 1 and self.mismatched:
+        if self.batch_size % self.accumulate:
+            raise SettingsError(
+                f"a batch_size of {self.batch_size} cannot be divided into accumulate = {self.accumulate}"
+            )
+        if self.batch_size == self.accumulate and self.mismatched:
             raise SettingsError("a batch_size of 1 has no pairs that do not belong together: set mismatched = 0")
         if self.weights.identity and not self.identity_share:
             raise SettingsError("identity_share is 0: set the weight identity to 0 to leave the identity term out")
         if self.weights.landmarks and not self.landmark_share:
             raise SettingsError("landmark_share is 0: set the weight landmarks to 0 to leave the landmark term out")
+
+    def for_device(self, kind: DeviceKind) -> TrainSettings:
+        """As a start for a kind of device. On a CPU they stay what they are, where small batches learn most in a given
+        time. What a GPU gets was chosen without one, and never tried: a batch that fills it, and its fast arithmetic.
+        Learning rates stay."""
+        if kind == "cpu":
+            return self
+        return replace(self, batch_size=64, precision="bfloat16", compiled=True, tf32=True)
+
+    def part_size(self, processes: int) -> int:
+        """Pairs that each of so many processes computes at a time.
+
+        Raises:
+            SettingsError: the batch cannot be divided among them.
+        """
+        parts = processes * self.accumulate
+        if self.batch_size % parts:
+            of_each = f" in accumulate = {self.accumulate} parts each" if self.accumulate > 1 else ""
+            raise SettingsError(
+                f"a batch_size of {self.batch_size} cannot be divided among {processes} devices{of_each}: set "
+                f"train.batch_size to a multiple of {parts}"
+            )
+        if self.batch_size == parts and self.mismatched:
+            raise SettingsError(
+                f"{processes} devices get 1 pair each, and no pairs that do not belong together: set train.batch_size "
+                f"to {2 * parts} or more"
+            )
+        return self.batch_size // parts

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.model.device import indices
 from mien.model.landmarks.parts import Part
 from mien.model.landmarks.schemes import LandmarkScheme, common_pairs, part_indices
 from mien.model.networks.mesh_landmarks import MeshLandmarks
@@ -51,7 +52,7 @@ def asked_distance(mesh: MeshLandmarks, source: tuple[Image, Points], drawn: Ima
 
 
 def _common(found: Float[Tensor, "batch 478 2"]) -> Points:
-    pairs = torch.tensor(common_pairs("mediapipe478"), device=found.device)
+    pairs = indices(common_pairs("mediapipe478"), found)
     return (found[:, pairs[:, 0]] + found[:, pairs[:, 1]]) / 2
 
 
@@ -62,7 +63,7 @@ def _distance(
     scheme: LandmarkScheme,
 ) -> Float[Tensor, ""]:
     apart = (found - expected).abs().sum(-1) / _between_eyes(points)
-    return torch.stack([apart[:, indices].mean() for indices in _parts(scheme)]).sum() / L1_UNIT
+    return torch.stack([apart[:, indices(part, apart)].mean() for part in _parts(scheme)]).sum() / L1_UNIT
 
 
 def _parts(scheme: LandmarkScheme) -> Sequence[list[int]]:

@@ -7,36 +7,31 @@ runs it to its end.
 from __future__ import annotations
 
 import copy
-import math
 import time
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Generator as Yielding
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
-from mien.model.device import pick_device, uses_bfloat16
-from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler
+from mien.model.device import multiplying_in_tf32, pick_device, uses_bfloat16
+from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler, UpdateKind
+from mien.model.training.compiled import compile_networks
+from mien.model.training.descent import Descent
 from mien.model.training.game import Terms, pretraining_terms
+from mien.model.training.group import Group
 from mien.model.training.losses import EQUILIBRIUM
-from mien.model.training.muon import Muon
-from mien.model.training.negatives import draw_beside
+from mien.model.training.negatives import Part, draw_beside
 from mien.model.training.networks import Networks
 from mien.model.training.objectives import adversarial_terms, cross_terms, photo_terms
-from mien.model.training.optimizers import (
-    discriminator_optimizer,
-    generator_optimizers,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    scheduled,
-    set_learning_rate,
-)
+from mien.model.training.optimizers import scheduled
+from mien.model.training.readings import READ_EVERY, Readings, Update
 from mien.model.training.settings import TrainSettings
-from mien.model.training.stopping import LEFT_OUT, LeftOutUpdates, StopReason, StopState
+from mien.model.training.stopping import StopReason, StopState
 from mien.model.training.validation import (
     DrawnPairs,
     draw_pairs,
@@ -54,8 +49,12 @@ _BEST = "best."
 class Trainer:
     """Trains on `faces`. Two trainers with the same settings, faces and state make the same updates.
 
+    A batch comes in equal parts: `accumulate` of them in each process of the group, one after the other. Losses are
+    means over a part, and the gradient is the mean over the parts. Terms that compare faces compare those of a part.
+
     Raises:
         DetectorError: there is an identity term, and the package with the embedder's weights is not installed.
+        SettingsError: the batch cannot be divided among the processes of the group.
     """
 
     def __init__(
@@ -64,23 +63,28 @@ class Trainer:
         faces: FaceArrays,
         device: str = "auto",
         start: Mapping[str, Tensor] | None = None,
+        group: Group | None = None,
     ) -> None:
-        """`start`: weights that the generator begins with, of any side that they fit; fresh ones if None."""
+        """`start`: weights that the generator begins with, of any side that they fit; fresh ones if None.
+        `group`: the processes that train together; this one alone if None."""
         self.settings = settings
+        self.group = Group() if group is None else group
+        self._part_size = settings.part_size(self.group.size)
         self.device = pick_device(device)
         self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
         self.networks = Networks.fresh(settings, self.device)
         if start is not None:
             self.networks.generator.load_state_dict(start)
         self.average = copy.deepcopy(self.networks.generator).requires_grad_(False)
-        self._optimize_generator = generator_optimizers(self.networks.generator, settings)
-        self._optimize_discriminators = discriminator_optimizer(self.networks.discriminators, settings)
+        if settings.compiled:
+            compile_networks(self.networks)
+        self._descent = Descent(self.networks, settings)
         self._bfloat16 = uses_bfloat16(settings.precision, self.device)
         self.pretrained_steps = 0
         self.step = 0
         self.elapsed_s = 0.0
         self.stopping = StopState()
-        self._left_out = LeftOutUpdates()
+        self._readings = Readings()
         self._best: dict[str, Tensor] = {}
 
     # --- What is next -------------------------------------------------------------------------------------------------
@@ -110,104 +114,114 @@ class Trainer:
 
     # --- Updates ------------------------------------------------------------------------------------------------------
 
-    def pretrain(self) -> dict[str, float]:
-        """One update of both discriminators on real photos alone; its losses by name."""
+    def pretrain(self) -> list[Update]:
+        """One update of both discriminators on real photos alone; returns what was read, as `train_step`."""
         with self._timed():
-            set_learning_rate(self._optimize_discriminators, self.settings.pretrain_learning_rate)
-            batch = self.sampler.draw(self.settings.pretrain_batch_size, self.device)
-            terms: Terms = {}
-            if batch.has_landmarks:
-                beside = draw_beside(self.sampler, batch, self.settings)
-                with self._autocast():
-                    terms = pretraining_terms(self.networks, batch, beside, self.settings)
-            taken = bool(terms) and self._discriminators_step(torch.stack(list(terms.values())).sum())
+            self.group.lead("pretrain", self.elapsed_s)
+            self._descent.set_rates(
+                {**self.learning_rates(), "discriminator_learning_rate": self.settings.pretrain_learning_rate}
+            )
+            self._update("pretrain", self.pretrained_steps, self._pretraining_terms)
             self.pretrained_steps += 1
-        return self._named(terms, taken)
+            return self._read() if self.pretrained_steps % READ_EVERY == 0 else []
 
     @property
     def adversarial(self) -> bool:
         """Whether the discriminators take part in the next update."""
         return self.fraction_done >= self.settings.adversarial_from
 
-    def train_step(self) -> dict[str, float]:
-        """One update of the generator and, adversarially, one of the discriminators; the losses by name.
+    def train_step(self) -> list[Update]:
+        """One update of the generator and, adversarially, one of the discriminators.
+
+        Its losses stay on the device. Those of 20 updates are read at once, and returned then; and earlier where the
+        stop rule of the discriminators needs them.
 
         Raises:
-            TrainingError: this is one of too many updates in a row whose losses are no numbers.
+            TrainingError: of the updates that were read too many in a row had losses that are no numbers.
         """
         with self._timed():
-            self._schedule()
-            batch = self._drawn()
-            terms = self._terms(batch) if batch.has_landmarks else {}
-            if taken := bool(terms) and self._step_networks(terms):
-                self._update_average()
+            self.group.lead("train", self.elapsed_s)
+            self._descent.set_rates(self.learning_rates())
+            if (taken := self._update("train", self.step, self._terms)) is not None:
+                self._update_average(taken)
             self.step += 1
-        named = self._named(terms, taken)
-        self.stopping.after_step(named, self.settings.stop, EQUILIBRIUM[self.settings.gan_loss])
-        return named
+            judged = self.stopping.window_step + self._readings.with_loss("discriminator_identity")
+            due = self.step % READ_EVERY == 0 or judged >= self.settings.stop.window_steps
+            return self._read() if due else []
 
-    def _drawn(self) -> PairBatch | CrossBatch:
-        count, every = self.settings.batch_size, self.settings.cross_every_steps
-        sources = self.sampler.source_count(self.settings.max_sources if self.networks.generator.COMBINES else 1)
-        if self.adversarial and every and self.step % every == every - 1:
-            return self.sampler.draw_cross(count, self.device, sources)
-        return self.sampler.draw(count, self.device, sources)
+    def flush(self) -> list[Update]:
+        """Reads what was not read yet."""
+        with self._timed():
+            return self._read()
 
-    def _terms(self, batch: PairBatch | CrossBatch) -> Terms:
-        """Of the generator from the target photos alone; or of all networks, for pairs of one person or of two."""
-        if not self.adversarial and isinstance(batch, PairBatch):
+    def _read(self) -> list[Update]:
+        updates = self._readings.read()
+        for update in updates:
+            self.stopping.after_step(update.losses, self.settings.stop, EQUILIBRIUM[self.settings.gan_loss])
+        return updates
+
+    def _update(self, kind: UpdateKind, update: int, terms_of: Callable[[Part], Terms]) -> Bool[Tensor, ""] | None:
+        """Draws the parts of a batch that are this process's and steps along their gradients; whether it was done.
+        None, and nothing is computed, where landmarks are no numbers."""
+        parts = self._drawn(kind, update)
+        if not self.group.all_usable(all(part.batch.has_landmarks for part in parts)):
+            self._readings.add_left_out(update + 1)
+            return None
+        self._descent.clear()
+        names: Sequence[str] = ()
+        losses: list[Tensor] = []
+        for part in parts:
             with self._autocast():
-                return photo_terms(self.networks, batch, self.settings)
-        beside = draw_beside(self.sampler, batch, self.settings)
-        with self._autocast():
-            if isinstance(batch, CrossBatch):
-                return cross_terms(self.networks, batch, beside, self.settings)
-            return adversarial_terms(self.networks, batch, beside, self.settings)
+                terms = terms_of(part)
+            share = 1 / (len(parts) * self.group.size)
+            game = terms.get("discriminators") if kind == "train" else torch.stack(list(terms.values())).sum()
+            self._descent.add(*(None if loss is None else loss * share for loss in (terms.get("generator"), game)))
+            names = list(terms)
+            losses.append(torch.stack([value.detach().float() for value in terms.values()]) * share)
+        summed = torch.stack(losses).sum(0)
+        taken = self._descent.step(summed, self.group)
+        self._readings.add(update + 1, names, summed, taken)
+        return taken
 
-    def _step_networks(self, terms: Terms) -> bool:
-        """The gradient of each side of the game goes to its own weights only. False, and no weight is changed, where a
-        loss or a gradient of the generator is no number."""
-        game = terms.get("discriminators")
-        if not all(terms[name].isfinite() for name in ("generator", "discriminators") if name in terms):
-            return False
-        self._backward(terms["generator"], self._optimize_generator, retain_graph=game is not None)
-        length = nn.utils.clip_grad_norm_(self.networks.generator.parameters(), self.settings.max_gradient)
-        if not length.isfinite() or (game is not None and not self._discriminators_step(game)):
-            return False
-        for optimizer in self._optimize_generator:
-            optimizer.step()
-        return True
+    def _drawn(self, kind: UpdateKind, update: int) -> list[Part]:
+        settings, sampler = self.settings, self.sampler
+        of_all = self.group.size * settings.accumulate
+        sampler.begin(kind, update)
+        most = settings.max_sources if kind == "train" and self.networks.generator.COMBINES else 1
+        sources = sampler.source_count(most)
+        every = settings.cross_every_steps if kind == "train" and self.adversarial else 0
+        cross, parts = bool(every) and update % every == every - 1, list[Part]()
+        for number in range(settings.accumulate):
+            sampler.begin(kind, update, self.group.number * settings.accumulate + number)
+            pretraining = max(2, settings.pretrain_batch_size // of_all)
+            count = self._part_size if kind == "train" else pretraining
+            batch = (sampler.draw_cross if cross else sampler.draw)(count, self.device, sources)
+            alone = kind == "train" and not self.adversarial  # of the generator with the photos
+            beside = draw_beside(sampler, batch, settings) if batch.has_landmarks and not alone else None
+            parts.append(Part(batch, beside))
+        return parts
 
-    def _discriminators_step(self, loss: Float[Tensor, ""]) -> bool:
-        if not loss.isfinite():
-            return False
-        self._backward(loss, [self._optimize_discriminators])
-        weights = [weight for network in self.networks.discriminators.values() for weight in network.parameters()]
-        if not nn.utils.clip_grad_norm_(weights, math.inf).isfinite():
-            return False
-        self._optimize_discriminators.step()
-        return True
+    def _pretraining_terms(self, part: Part) -> Terms:
+        assert isinstance(part.batch, PairBatch)
+        assert part.beside is not None
+        return pretraining_terms(self.networks, part.batch, part.beside, self.settings)
 
-    def _named(self, terms: Terms, taken: bool) -> dict[str, float]:
-        """The losses by name; or that the update was left out, which must not go on for long."""
-        self._left_out.after_update(taken, self.step)
-        return {name: value.item() for name, value in terms.items()} if taken else {LEFT_OUT: 1.0}
+    def _terms(self, part: Part) -> Terms:
+        """Of the generator from the target photos alone; or of all networks, for pairs of one person or of two."""
+        if isinstance(part.batch, CrossBatch):
+            assert part.beside is not None
+            return cross_terms(self.networks, part.batch, part.beside, self.settings)
+        if part.beside is None:
+            return photo_terms(self.networks, part.batch, self.settings)
+        return adversarial_terms(self.networks, part.batch, part.beside, self.settings)
 
-    @staticmethod
-    def _backward(
-        loss: Float[Tensor, ""], optimizers: Sequence[torch.optim.Optimizer], retain_graph: bool = False
-    ) -> None:
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        weights = [weight for optimizer in optimizers for group in optimizer.param_groups for weight in group["params"]]
-        loss.backward(inputs=weights, retain_graph=retain_graph)
-
-    def _update_average(self) -> None:
+    def _update_average(self, taken: Bool[Tensor, ""]) -> None:
         # Early on the average would hold on to random weights: it follows faster until it has seen enough.
         decay = min(self.settings.average_decay, (1 + self.step) / (10 + self.step))
+        share = torch.full((), 1 - decay, device=self.device) * taken
         with torch.no_grad():
             for average, weight in zip(self.average.parameters(), self.networks.generator.parameters(), strict=True):
-                average.lerp_(weight, 1 - decay)
+                average.lerp_(weight, share)
 
     def learning_rates(self) -> dict[str, float]:
         """Those of the next update."""
@@ -221,20 +235,14 @@ class Trainer:
             "discriminator_learning_rate": scheduled(settings.discriminator_learning_rate, judged),
         }
 
-    def _schedule(self) -> None:
-        rates = self.learning_rates()
-        for optimizer in self._optimize_generator:
-            of_muon = isinstance(optimizer, Muon)
-            set_learning_rate(optimizer, rates["muon_learning_rate" if of_muon else "learning_rate"])
-        set_learning_rate(self._optimize_discriminators, rates["discriminator_learning_rate"])
-
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)
 
     @contextmanager
     def _timed(self) -> Yielding[None]:
         started_s = time.perf_counter()
-        yield
+        with multiplying_in_tf32(self.settings.tf32 and self.device.type == "cuda"):
+            yield
         self.elapsed_s += time.perf_counter() - started_s
 
     # --- Measuring ----------------------------------------------------------------------------------------------------
@@ -279,25 +287,17 @@ class Trainer:
         learning = {f"{name}.": network for name, network in self.networks.discriminators.items()}
         return {"generator.": self.networks.generator, "average.": self.average, **learning}
 
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            "optimize_discriminators.": self._optimize_discriminators,
-            **{f"optimize_generator_{n}.": optimizer for n, optimizer in enumerate(self._optimize_generator)},
-        }
-
     def state(self) -> State:
-        """All that the next updates depend on."""
+        """All that the next updates depend on. What was not read yet is read: the stop rules depend on it."""
+        self.flush()
         tensors = {
             f"{p}{name}": value for p, net in self._networks().items() for name, value in net.state_dict().items()
         }
         tensors |= {f"{_BEST}{name}": value for name, value in self._best.items()}
-        for prefix, optimizer in self._optimizers().items():
-            tensors |= optimizer_tensors(optimizer, prefix)
-        return tensors, {
+        return tensors | self._descent.tensors(), {
             "pretrained_steps": self.pretrained_steps,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
-            "random": self.sampler.random.bit_generator.state,
             "stopping": vars(self.stopping),
         }
 
@@ -309,8 +309,6 @@ class Trainer:
         self._best = {
             key.removeprefix(_BEST): value.to(self.device) for key, value in tensors.items() if key.startswith(_BEST)
         }
-        for prefix, optimizer in self._optimizers().items():
-            load_optimizer_tensors(optimizer, prefix, tensors)
+        self._descent.load(tensors)
         self.pretrained_steps, self.step, self.elapsed_s = rest["pretrained_steps"], rest["step"], rest["elapsed_s"]
-        self.sampler.random.bit_generator.state = rest["random"]
         self.stopping = StopState(**rest["stopping"])

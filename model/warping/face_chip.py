@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.model.device import constants, indices
 from mien.model.graphs.dlib_weights import CHIP_PX
 from mien.model.landmarks.face_chip import CHIP_POINTS, MEAN_X, MEAN_Y, PADDING
 from mien.model.warping.similarity import plane, similarity
@@ -35,8 +36,8 @@ def chips(
 
 def _sampling_grid(points: Float[Tensor, "batch 68 2"]) -> Float[Tensor, "batch 150 150 2"]:
     """For each pixel of a chip the position in the image, in the coordinates of the points."""
-    face = plane(points[:, CHIP_POINTS])
-    mean = torch.complex(points.new_tensor(MEAN_X), points.new_tensor(MEAN_Y))
+    face = plane(points[:, indices(CHIP_POINTS, points)])
+    mean = torch.complex(constants(MEAN_X, points), constants(MEAN_Y, points))
     turn, shift = similarity(mean.expand_as(face), face)
     axis = (torch.arange(CHIP_PX, device=points.device, dtype=points.dtype) + 0.5) / CHIP_PX
     axis = axis * (1 + 2 * PADDING) - PADDING

@@ -50,7 +50,7 @@ def inner_face(points: Float[Tensor, "batch 68 2"], side_px: int) -> Float[Tenso
         spread = torch.einsum("bpi,bpj->bij", inner - middle, inner - middle) / inner.shape[1]
         spread = spread + _LEAST_SPREAD**2 * torch.eye(2, device=points.device, dtype=points.dtype)
         away = pixel_centres(side_px, points)[None] - middle
-        distance = torch.einsum("bpi,bij,bpj->bp", away, torch.linalg.inv(spread), away).clamp_min(0).sqrt()
+        distance = torch.einsum("bpi,bij,bpj->bp", away, torch.linalg.inv_ex(spread).inverse, away).clamp_min(0).sqrt()
         return torch.sigmoid((RADIUS - distance) / EDGE).unflatten(1, (1, side_px, side_px))
 
 

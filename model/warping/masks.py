@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.model.device import indices
 from mien.model.warping.pixel_grid import pixel_centres
 
 Region = Literal["mouth", "eyes"]
@@ -71,7 +72,7 @@ def opening_maps(points: Float[Tensor, "batch 68 2"], side_px: int) -> Float[Ten
 def _filled(
     points: Float[Tensor, "batch 68 2"], edges: tuple[tuple[int, ...], tuple[int, ...]], along: Float[Tensor, " side"]
 ) -> Float[Tensor, "batch side side"]:
-    upper, lower = (points[:, list(edge)] for edge in edges)
+    upper, lower = (points[:, indices(edge, points)] for edge in edges)
     half = 1 / len(along)
     left, right = upper[:, :1, 0], upper[:, -1:, 0]
     columns = torch.minimum(along + half, right) - torch.maximum(along - half, left)

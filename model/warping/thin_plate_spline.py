@@ -55,8 +55,11 @@ def _solve(
     system[:, :count, :count] = _kernel(centres, centres) + smoothing * torch.eye(count, device=centres.device)
     system[:, :count, count : count + 3] = _with_one(centres)
     system[:, count : count + 3, :count] = _with_one(centres).mT
-    system[:, count : count + 3, count : count + 3] = 0
-    return torch.linalg.solve(system, F.pad(moved, (0, 0, 0, size - count)))
+    system[:, count : count + 3, count : count + 3].zero_()
+    # To look whether it could be solved is to wait for a CUDA device. A training has looked at its landmarks before.
+    return torch.linalg.solve_ex(
+        system, F.pad(moved, (0, 0, 0, size - count)), check_errors=not torch.is_grad_enabled()
+    ).result
 
 
 def _kernel(

@@ -14,36 +14,26 @@ from mien.model.configuration.toml import as_toml
 from mien.model.detection.licences import WeightsLicence
 from mien.model.device import keep_freed_memory
 from mien.model.errors import WeightsError
-from mien.model.evaluation.pairs import thinned
-from mien.model.images.codec import resize_rgb
 from mien.model.inference.exported_generator import ExportedGenerator
-from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.landmarks.schemes import PARTS, LandmarkScheme
 from mien.model.training.batches import FaceArrays
 from mien.model.training.fit import fit
 from mien.model.training.recipes import Recipe
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
-from mien.model.warping.composition import FINEST
 from mien.storage import Root, fingerprint, source_digest
 from mien.storage.artefacts import FINISHED, RUNS, json_artefact, keep, load, warn_damaged
-from mien.storage.rows import FaceRow
 from mien.tasks import tracking
 from mien.tasks.errors import UsageError
 from mien.tasks.generator.weights import RegisteredModel, keep_model, load_model, provenance_of
 from mien.tasks.runtime.progress import UNKNOWN, progress
 from mien.tasks.sets import licences
-from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of, landmarks_px, scheme_of
-from mien.tasks.sets.faces import (
-    FaceTables,
-    crop_size_px,
-    prepare_settings,
-    read_faces,
-)
+from mien.tasks.sets.faces import FaceTables, crop_size_px, prepare_settings
+from mien.tasks.train.faces import load_faces, picture_px
 from mien.tasks.train.options import changed_from_recipe
-from mien.tasks.train.people import split_rows, trained_on
+from mien.tasks.train.people import trained_on
+from mien.tasks.train.processes import Work, dismiss, processes
 from mien.tasks.train.run_description import of_training
 from mien.tasks.train.run_log import RunLog
 from mien.tasks.train.work_folder import local_root, resumed_trainer, work_folder
@@ -53,7 +43,6 @@ _log = logging.getLogger("mien.tasks")
 
 EXPORTED = "exported"
 """Folder of the trained generator, beside its checkpoints."""
-MAX_VALIDATION_FACES = 400
 
 
 def training_fingerprint(
@@ -98,6 +87,7 @@ def train(
     training: str,
     recipe: Recipe = "default",
     start: RegisteredModel | None = None,
+    devices: int = 1,
 ) -> TrainedWeights:
     """Trains to the end, from the last checkpoint if there is one; the run in MLflow goes on with it.
 
@@ -108,12 +98,15 @@ def train(
         training: Its fingerprint.
         recipe: That the settings were made from, to be named in the run and in the model card.
         start: The generator that it begins with; a fresh one if None.
+        devices: How many to train on, each with a process of its own.
 
     Raises:
-        UsageError: nobody is held out, or nobody has two usable photos.
+        UsageError: nobody is held out, or nobody has two usable photos; there are not as many devices.
+        RunError: a process of the training has gone.
     """
     folder, local = work_folder(root, training), local_root(root)
     if finished := _finished(root, training):
+        dismiss()
         return finished
     side_px = picture_px(settings, crop_size_px(root, sets[0]))
     faces, held_out = (load_faces(root, sets, split, side_px) for split in ("train", "val"))
@@ -130,9 +123,11 @@ def train(
         run.description(description := of_training([s.name for s in sets], settings, recipe, changed, began_with))
         run.data([ref for tables in sets for ref in tables.refs(root)], "training")
         weights = None if start is None else load_model(root, start.sha256).generator.state_dict()
-        trainer = resumed_trainer(settings, faces, folder, weights)
-        with progress("train", UNKNOWN, "images") as advance:
-            result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
+        with processes(devices, Work.of(root, sets, settings)) as ours:
+            run.tags({"mien.devices": ours.description})
+            trainer = resumed_trainer(settings, faces, folder, weights, ours)
+            with progress("train", UNKNOWN, "images") as advance:
+                result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
         run.metrics({f"final/{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
         sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id, start)
@@ -163,53 +158,6 @@ def _finished(root: Root, training: str) -> TrainedWeights | None:
         warn_damaged(str(error), FINISHED)
         return None
     return done
-
-
-def picture_px(settings: TrainSettings, crop_px: int) -> int:
-    """Side of the photos that a training compares its results with: that of the crops, and at most twice that of the
-    network for kinds that put their images together at any size."""
-    size_px = settings.generator.size_px
-    return min(crop_px, FINEST * size_px) if settings.generator.kind == "motion" else size_px
-
-
-def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:
-    """The usable faces of a split, their photos of a side of `size_px`, in the order of the tables."""
-    rows = split_rows(root, sets, split)
-    names = [(row["set"], row["identity"]) for row in rows]
-    people = {name: number for number, name in enumerate(sorted(set(names)))}
-    if split != "train":
-        kept = thinned(np.array([people[name] for name in names], np.int64), MAX_VALIDATION_FACES).tolist()
-        rows, names = [rows[n] for n in kept], [names[n] for n in kept]
-        people = {name: number for number, name in enumerate(sorted(set(names)))}
-    numbers = {tables.name: number for number, tables in enumerate(sets)}
-    faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
-    found = [faces[row["face_id"]] for row in rows]
-    crop_px = crop_size_px(root, sets[0])
-    spec, scheme = HeatmapSpec(**prepare_settings(root, sets[0])["heatmaps"]), _one_scheme(found)
-    side = (size_px, size_px)
-    return FaceArrays(
-        images=_stack([resize_rgb(crop_of(face), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
-        heatmaps=_stack([heatmap_of(face) for face in found], (len(PARTS), 1, 1)),
-        points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
-        identities=np.array([people[name] for name in names], np.int64),
-        sets=np.array([numbers[row["set"]] for row in rows], np.int64),
-        spec=spec,
-        scheme=scheme,
-        dense=None if scheme == "ibug68" else _stack([from_px(landmarks_px(face), crop_px) for face in found], (1, 2)),
-    )
-
-
-def _one_scheme(faces: Sequence[FaceRow]) -> LandmarkScheme:
-    schemes: list[LandmarkScheme] = list(dict.fromkeys(scheme_of(face) for face in faces))
-    if len(schemes) > 1:
-        raise UsageError(
-            f"the faces have landmarks of several schemes ({', '.join(schemes)}): prepare all sets with one detector"
-        )
-    return schemes[0] if schemes else "ibug68"
-
-
-def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    return np.stack(arrays) if arrays else np.zeros((0, *shape), np.uint8)
 
 
 def _check_people(faces: FaceArrays, held_out: FaceArrays) -> None:

@@ -12,9 +12,11 @@ from mien.model.errors import WeightsError
 from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint
 from mien.model.training.settings import TrainSettings
+from mien.model.training.together import Together
 from mien.model.training.trainer import Trainer
 from mien.storage import Root
 from mien.storage.artefacts import CHECKPOINTS, warn_damaged
+from mien.tasks.train.processes import OwnProcess
 
 
 def local_root(root: Root) -> Root:
@@ -30,13 +32,19 @@ def work_folder(root: Root, training: str) -> Path:
 
 
 def resumed_trainer(
-    settings: TrainSettings, faces: FaceArrays, folder: Path, start: Mapping[str, Tensor] | None = None
+    settings: TrainSettings,
+    faces: FaceArrays,
+    folder: Path,
+    start: Mapping[str, Tensor] | None = None,
+    ours: OwnProcess | None = None,
 ) -> Trainer:
     """A trainer in the state of the newest checkpoint, if there is one; else one that begins with the given weights.
 
-    Checkpoints that cannot be used are logged in one line and deleted: the training starts again.
+    `ours`: what this process is among several, of which the others get the state; it is alone if None. Checkpoints that
+    cannot be used are logged in one line and deleted: the training starts again.
     """
-    trainer = Trainer(settings, faces, start=start)
+    device, group = ("auto", None) if ours is None else (ours.device, ours.group)
+    trainer = Trainer(settings, faces, device, start, group)
     try:
         if (checkpoint := load_checkpoint(folder)) is not None:
             trainer.load_state(*checkpoint)
@@ -44,5 +52,7 @@ def resumed_trainer(
         warn_damaged(f"the checkpoint in {folder} is damaged ({type(error).__name__})", CHECKPOINTS)
         for path in folder.glob("updates-*"):
             shutil.rmtree(path)
-        return Trainer(settings, faces, start=start)
+        trainer = Trainer(settings, faces, device, start, group)
+    if isinstance(group, Together):
+        group.shared_state(trainer.state())
     return trainer

@@ -13,7 +13,6 @@ from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
-from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
 from mien.model.training.settings import AugmentationSettings
@@ -124,13 +123,13 @@ def test_cross_pairs_have_another_persons_expression_on_the_own_face() -> None:
 def test_the_driver_is_somebody_else_however_few_people_there_are(people: int, monkeypatch: pytest.MonkeyPatch) -> None:
     faces, drawn = drawn_faces(people=people, each=3), []
     sampler = PairSampler(faces, PLAIN, seed=0)
-    keypoints = TargetExpressions.keypoints
+    arrays = TargetExpressions.arrays
 
-    def noted(self: TargetExpressions, source: np.ndarray, driver: np.ndarray, device: str = "cpu") -> KeypointInfo:
+    def noted(self: TargetExpressions, source: np.ndarray, driver: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         drawn.append((faces.identities[source], faces.identities[driver]))
-        return keypoints(self, source, driver, device)
+        return arrays(self, source, driver)
 
-    monkeypatch.setattr(TargetExpressions, "keypoints", noted)
+    monkeypatch.setattr(TargetExpressions, "arrays", noted)
     for _ in range(20):
         batch = sampler.draw_cross(4, "cpu")
         assert batch.identities.tolist() == drawn[-1][0].tolist()

@@ -90,9 +90,28 @@ def test_equilibria_are_what_an_undecided_discriminator_pays(kind: losses.GanLos
     assert loss.item() == pytest.approx(losses.EQUILIBRIUM[kind])
 
 
-def test_contrast_loss_is_that_of_pretraining_and_does_without_either_kind_of_pairs() -> None:
+@pytest.mark.parametrize("kind", get_args(losses.GanLoss))
+@pytest.mark.parametrize("true", [[0, 1], [0], []])
+@pytest.mark.parametrize("false", [[2], [1, 2, 3], []])
+def test_pairs_that_are_marked_count_as_if_they_were_alone(
+    kind: losses.GanLoss, true: list[int], false: list[int]
+) -> None:
+    logits = torch.tensor([THREE_QUARTERS, HALF, QUARTER, THREE_QUARTERS], requires_grad=True)
+    where = [
+        torch.zeros(4, dtype=torch.bool).index_fill(0, torch.tensor(of, dtype=torch.int64), True)
+        for of in (true, false)
+    ]
+    marked = losses.pretraining_loss(logits, logits, kind, (where[0], where[1]))
+    alone = losses.pretraining_loss(logits[true], logits[false], kind)
+    torch.testing.assert_close(marked, alone)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (marked, alone)]
+    torch.testing.assert_close(*gradients)
+    mismatch = losses.mismatch_loss(logits, kind, where[1])
+    torch.testing.assert_close(mismatch, losses.mismatch_loss(logits[false], kind))
+
+
+def test_pairs_of_one_kind_may_be_missing() -> None:
     true, false = torch.tensor([THREE_QUARTERS, HALF]), torch.tensor([QUARTER])
-    assert torch.equal(losses.contrast_loss(true, false), losses.pretraining_loss(true, false))
-    assert losses.contrast_loss(true[:0], false).item() == pytest.approx(-math.log(3 / 4))
-    assert losses.contrast_loss(true[1:], false[:0]).item() == pytest.approx(LOG2)
-    assert losses.contrast_loss(true[:0], false[:0]).item() == 0
+    assert losses.pretraining_loss(true[:0], false).item() == pytest.approx(-math.log(3 / 4))
+    assert losses.pretraining_loss(true[1:], false[:0]).item() == pytest.approx(LOG2)
+    assert losses.pretraining_loss(true[:0], false[:0]).item() == 0

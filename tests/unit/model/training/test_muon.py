@@ -81,3 +81,35 @@ def test_muon_takes_the_convolutions_inside_and_adam_the_rest(kind) -> None:
     assert not inside & others
     assert all(name.endswith("weight") for name in inside)
     assert {name for name in others if name.endswith("weight")} == {f"{end}.weight" for end in generator.ENDS}
+
+
+def test_weights_of_one_shape_are_moved_as_each_would_be_alone() -> None:
+    draw = torch.Generator().manual_seed(2)
+    shapes = [(8, 4, 3, 3), (16, 4, 3, 3), (8, 4, 3, 3), (2 * MAX_ROWS, 4, 3, 3), (MAX_ROWS, 4, 3, 3)]
+    gradients = [torch.randn(shape, generator=draw) for shape in shapes]
+    together, alone = ([torch.nn.Parameter(torch.zeros(shape)) for shape in shapes] for _ in range(2))
+    for weights in (together, *([weight] for weight in alone)):
+        of_these = (
+            gradients if len(weights) > 1 else [gradients[n] for n, each in enumerate(alone) if each is weights[0]]
+        )
+        for weight, gradient in zip(weights, of_these, strict=True):
+            weight.grad = gradient.clone()
+        Muon(weights, lr=0.1).step()
+    for first, second in zip(together, alone, strict=True):
+        torch.testing.assert_close(first, second)
+        assert first.abs().max() > 0
+
+
+def test_a_step_with_a_gradient_that_is_no_number_changes_nothing() -> None:
+    weight = torch.nn.Parameter(torch.ones(8, 4, 3, 3))
+    optimizer = Muon([weight], lr=0.1)
+    weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    optimizer.found_inf = torch.zeros(())
+    optimizer.step()
+    before, momentum = weight.detach().clone(), optimizer.state[weight]["momentum"].clone()
+    assert not torch.equal(before, torch.ones_like(before))
+    weight.grad = torch.full_like(weight, torch.nan)
+    optimizer.found_inf = torch.ones(())
+    optimizer.step()
+    assert torch.equal(weight.detach(), before)
+    assert torch.equal(optimizer.state[weight]["momentum"], momentum)

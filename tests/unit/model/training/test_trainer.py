@@ -18,6 +18,7 @@ from mien.model.training.loss_weights import PATENT, GanLoss, LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from tests.drawn_faces import dense_faces, drawn_faces
+from tests.read_updates import pretrain, train_step
 
 FACES = drawn_faces(people=4, each=4)
 HELD_OUT = drawn_faces(people=2, each=3, seed=9)
@@ -46,7 +47,7 @@ def test_pretraining_moves_the_discriminators_alone() -> None:
     generator, identity, expression = map(
         weights, (trainer.networks.generator, trainer.networks.identity, trainer.networks.expression)
     )
-    named = trainer.pretrain()
+    named = pretrain(trainer)
     assert set(named) == {"pretrain_identity", "pretrain_expression", "pretrain_swapped", "pretrain_changed"}
     assert same(generator, weights(trainer.networks.generator))
     assert not same(identity, weights(trainer.networks.identity))
@@ -57,7 +58,7 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
     trainer = Trainer(SETTINGS, FACES, "cpu")
     networks = (trainer.networks.generator, trainer.networks.identity, trainer.networks.expression, trainer.average)
     before = [weights(network) for network in networks]
-    named = trainer.train_step()
+    named = train_step(trainer)
     assert all(not same(old, weights(network)) for old, network in zip(before, networks, strict=True))
     assert {"generator", "discriminator_identity", "discriminator_expression"} < set(named)
     assert all(np.isfinite(value) for value in named.values())
@@ -65,8 +66,8 @@ def test_a_step_moves_all_networks_and_the_average_follows() -> None:
 
 def test_the_patents_loss_is_there_as_it_is_written() -> None:
     settings = replace(SETTINGS, weights=PATENT, mismatched=0.0, discriminators=PATENT_DISCRIMINATORS)
-    assert set(Trainer(settings, FACES, "cpu").pretrain()) == {"pretrain_identity", "pretrain_expression"}
-    named = Trainer(settings, FACES, "cpu").train_step()
+    assert set(pretrain(Trainer(settings, FACES, "cpu"))) == {"pretrain_identity", "pretrain_expression"}
+    named = train_step(Trainer(settings, FACES, "cpu"))
     terms = {"generator_identity", "generator_expression", "generator_l1"}
     discriminators = {"discriminator_identity", "discriminator_expression"}
     assert terms | discriminators | {"generator", "discriminators"} == set(named)
@@ -76,7 +77,7 @@ def test_the_patents_loss_is_there_as_it_is_written() -> None:
 
 
 def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
-    plain = Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu").train_step()
+    plain = train_step(Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu"))
     for name, term in (
         ("coarse", "generator_coarse"),
         ("structure", "generator_structure"),
@@ -88,14 +89,14 @@ def test_every_weight_moves_the_loss_of_its_term_alone() -> None:
         ("landmarks", "generator_landmarks"),
     ):
         weights = replace(PATENT, **{name: 2.0})
-        named = Trainer(replace(SETTINGS, weights=weights), FACES, "cpu").train_step()
+        named = train_step(Trainer(replace(SETTINGS, weights=weights), FACES, "cpu"))
         assert set(named) - set(plain) == {term}
         assert named["generator"] == pytest.approx(plain["generator"] + 2 * named[term], rel=1e-4)
 
 
 def test_mismatched_photos_count_among_the_false_pairs() -> None:
     discriminators = DiscriminatorSettings(swapped=0.125, changed_parts=2.0)
-    named = Trainer(replace(SETTINGS, mismatched=0.25, discriminators=discriminators), FACES, "cpu").train_step()
+    named = train_step(Trainer(replace(SETTINGS, mismatched=0.25, discriminators=discriminators), FACES, "cpu"))
     game = sum(named[f"discriminator_{name}"] for name in ("identity", "expression", "patches"))
     mismatched = named["mismatched_identity"] + named["mismatched_expression"]
     nearly = 0.125 * named["swapped_identity"] + 2.0 * named["changed_expression"]
@@ -106,23 +107,23 @@ def test_cross_person_updates_have_weights_of_their_own() -> None:
     weights = LossWeights(
         gan=0.25, patches=0.75, identity=7.0, landmarks=1.5, cycle=0.5, cross_embedding=3.0, cross_expression=5.0
     )
-    named = Trainer(replace(SETTINGS, cross_every_steps=1, weights=weights), FACES, "cpu").train_step()
+    named = train_step(Trainer(replace(SETTINGS, cross_every_steps=1, weights=weights), FACES, "cpu"))
     weight_of = {"identity": 0.25, "expression": 5.0, "cycle": 0.5, "embedding": 3.0, "smoothness": 0.1}
     weight_of |= {"patches": 0.75, "landmarks": 1.5}
     expected = sum(weight * named[f"cross_{name}"] for name, weight in weight_of.items())
     assert named["generator"] == pytest.approx(expected, rel=1e-4)
     without = replace(SETTINGS, cross_every_steps=1, weights=replace(weights, identity=0.0))
-    assert "cross_embedding" not in Trainer(without, FACES, "cpu").train_step()
+    assert "cross_embedding" not in train_step(Trainer(without, FACES, "cpu"))
 
 
 @pytest.mark.parametrize("learn", [True, False])
 def test_cross_person_updates_come_in_turn_and_the_discriminators_may_learn_from_them(learn: bool) -> None:
     discriminators = DiscriminatorSettings(cross=learn)
     trainer = Trainer(replace(SETTINGS, cross_every_steps=2, discriminators=discriminators), FACES, "cpu")
-    assert "generator_l1" in trainer.train_step()
+    assert "generator_l1" in train_step(trainer)
     networks = trainer.networks.generator, trainer.networks.identity, trainer.networks.expression
     generator, identity, expression = map(weights, networks)
-    named = trainer.train_step()
+    named = train_step(trainer)
     assert {"cross_identity", "cross_expression", "cross_embedding", "cross_cycle"} < set(named)
     assert ("discriminator_identity" in named) == learn
     assert (
@@ -131,7 +132,7 @@ def test_cross_person_updates_come_in_turn_and_the_discriminators_may_learn_from
         == (not learn)
     )
     assert not same(generator, weights(trainer.networks.generator))
-    assert "generator_l1" in trainer.train_step()
+    assert "generator_l1" in train_step(trainer)
 
 
 def test_without_the_embedders_weights_a_training_with_an_identity_term_does_not_start(
@@ -143,35 +144,35 @@ def test_without_the_embedders_weights_a_training_with_an_identity_term_does_not
     monkeypatch.setattr("mien.model.training.networks.identity_embedder", missing)
     with pytest.raises(DetectorError, match="are missing"):
         Trainer(SETTINGS, FACES, "cpu")
-    assert "generator_embedding" not in Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu").train_step()
+    assert "generator_embedding" not in train_step(Trainer(replace(SETTINGS, weights=PATENT), FACES, "cpu"))
 
 
 @pytest.mark.parametrize("loss", get_args(GanLoss))
 def test_adversarial_losses_can_be_chosen(loss: GanLoss) -> None:
     trainer = Trainer(replace(SETTINGS, gan_loss=loss), FACES, "cpu")
-    trainer.pretrain()
-    assert all(np.isfinite(value) for value in trainer.train_step().values())
+    pretrain(trainer)
+    assert all(np.isfinite(value) for value in train_step(trainer).values())
 
 
 def test_without_the_adversarial_terms_the_generator_learns_from_the_photo_alone() -> None:
     trainer = Trainer(replace(SETTINGS, weights=replace(PATENT, gan=0.0)), FACES, "cpu")
-    named = trainer.train_step()
+    named = train_step(trainer)
     assert named["generator"] == pytest.approx(named["generator_l1"])
 
 
 def test_the_generator_may_learn_from_photos_alone_at_first() -> None:
     trainer = Trainer(replace(SETTINGS, adversarial_from=0.5, cross_every_steps=0, weights=PATENT), FACES, "cpu")
     before = weights(trainer.networks.identity)
-    alone = [trainer.train_step() for _ in range(3)]
+    alone = [train_step(trainer) for _ in range(3)]
     assert all(set(named) == {"generator", "generator_l1"} for named in alone)
     assert same(before, weights(trainer.networks.identity))
-    assert "discriminator_identity" in trainer.train_step()
+    assert "discriminator_identity" in train_step(trainer)
     assert not same(before, weights(trainer.networks.identity))
 
 
 def test_the_literal_real_pair_is_another_training() -> None:
     literal, matched = (
-        Trainer(replace(SETTINGS, expression_real_pair=pair), FACES, "cpu").train_step()
+        train_step(Trainer(replace(SETTINGS, expression_real_pair=pair), FACES, "cpu"))
         for pair in ("literal", "matched")
     )
     assert literal["discriminator_identity"] == matched["discriminator_identity"]
@@ -182,11 +183,11 @@ def test_torchs_own_random_state_is_neither_read_nor_moved() -> None:
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
     first = Trainer(SETTINGS, FACES, "cpu")
-    first.train_step()
+    train_step(first)
     assert torch.equal(torch.random.get_rng_state(), before)
     torch.manual_seed(2)
     second = Trainer(SETTINGS, FACES, "cpu")
-    second.train_step()
+    train_step(second)
     assert same(weights(first.networks.generator), weights(second.networks.generator))
 
 
@@ -235,7 +236,7 @@ def test_pretraining_takes_no_more_updates_than_the_training() -> None:
 
 def test_validation_measures_generator_and_discriminators_without_moving_them() -> None:
     trainer = Trainer(SETTINGS, FACES, "cpu")
-    trainer.train_step()
+    train_step(trainer)
     state = trainer.state()[0]
     state = {name: value.clone() for name, value in state.items()}
     measured = trainer.validate(HELD_OUT)
@@ -258,7 +259,7 @@ def test_precision_and_device() -> None:
     assert pick_device("cpu").type == "cpu"
     assert uses_bfloat16("bfloat16", torch.device("cpu"))
     assert not uses_bfloat16("float32", torch.device("cpu"))
-    named = Trainer(replace(SETTINGS, precision="bfloat16"), FACES, "cpu").train_step()
+    named = train_step(Trainer(replace(SETTINGS, precision="bfloat16"), FACES, "cpu"))
     assert all(np.isfinite(value) for value in named.values())
 
 
@@ -271,7 +272,7 @@ def test_both_kinds_of_generator_learn_from_either_form_of_heatmaps(kind: Genera
     settings = replace(SETTINGS, generator=replace(SETTINGS.generator, kind=kind), cross_every_steps=2)
     trainer = Trainer(settings, faces, "cpu")
     before = weights(trainer.networks.generator)
-    losses = [trainer.train_step() for _ in range(4)]
+    losses = [train_step(trainer) for _ in range(4)]
     assert {"generator", "discriminator_expression"} < set(losses[0])
     assert all(np.isfinite(value) for named in losses for value in named.values())
     assert not same(before, weights(trainer.networks.generator))
@@ -280,7 +281,7 @@ def test_both_kinds_of_generator_learn_from_either_form_of_heatmaps(kind: Genera
 
 def test_a_training_may_begin_with_weights_of_another_side() -> None:
     first = Trainer(SETTINGS, FACES, "cpu")
-    first.train_step()
+    train_step(first)
     begun = first.average.state_dict()
     larger = replace(SETTINGS, generator=replace(SETTINGS.generator, size_px=96))
     for settings in (SETTINGS, larger):

@@ -13,7 +13,7 @@ from mien.model.landmarks.parts import POINTS, LandmarkScheme
 from mien.model.landmarks.schemes import to_common
 from mien.storage import Root
 from mien.tasks.errors import UsageError
-from mien.tasks.train.train import load_faces
+from mien.tasks.train.faces import load_faces
 from tests.drawn_faces import HEATMAP_PX
 from tests.drawn_set import SIDE_PX, drawn_set
 
