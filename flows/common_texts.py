@@ -18,8 +18,8 @@ TEXTS = {
         "auto is cuda where there is a GPU, else cpu, which all workers share."
     ),
     "executor": (
-        "Where the workers run: local is this machine, ray the nodes of a Ray cluster, which have to reach the "
-        "root and the photos."
+        "Where the workers run: local is this machine, ray the nodes of a Ray cluster, which have to reach the root and "
+        "the photos. On these there are as many as workers says, or as have room, each with one shard in hand."
     ),
     "rank": (
         "Which of several runs of this command this is, from 0: they share the shards, each begins with its own. "
@@ -30,10 +30,7 @@ TEXTS = {
         "else a cluster of this machine alone is made."
     ),
     "world_size": "How many runs there are; if empty SLURM_ARRAY_TASK_COUNT or MIEN_WORLD_SIZE tells.",
-    "workers": (
-        "Worker processes; one per core if empty. Networks on GPUs have processes of their own: see device. With the "
-        "executor ray: workers on its nodes, each with one shard in hand; as many as there is room for if empty."
-    ),
+    "workers": "Worker processes; one per core if empty. Networks on GPUs have processes of their own: see device.",
 }
 
 

@@ -22,9 +22,10 @@ _REACHED_S, _ANSWERED_S = 5.0, 30.0
 """For an address to take a connection, and for what is there to say that it is Ray, which itself tries for minutes."""
 _OBJECTS_BYTES = 100 * 2**20
 """Memory for objects of a cluster of this machine: pictures and tensors do not pass through it."""
-_WITHOUT_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
-_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""With this Ray takes 127.0.0.1 for the address of this machine, on every system."""
+WITHOUT_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
+OF_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
+"""Environment of a cluster of one machine. Ray takes 127.0.0.1 for its address, on every system: whoever reaches its ports
+may run code. And its workers are no nicer than other processes; else whatever runs beside them comes first."""
 
 
 @contextmanager
@@ -40,9 +41,7 @@ def ray_nodes(address: str | None, seen: Seen) -> Iterator[Hosts]:
         UsageError: the cluster does not answer, or does not fit this process.
     """
     alone = address in (None, ALONE)
-    # Ray reads both when it is imported. Whoever reaches its ports may run code: a cluster of one machine has none that
-    # others reach.
-    for name, value in (_WITHOUT_STATISTICS | (_ON_LOOPBACK if alone else {})).items():
+    for name, value in (WITHOUT_STATISTICS | (OF_ONE_MACHINE if alone else {})).items():  # Ray reads it when imported
         os.environ.setdefault(name, value)
     import ray
 

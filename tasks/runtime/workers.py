@@ -293,7 +293,7 @@ def turn(networks: bool) -> Iterator[None]:
 
 
 def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs `work` in a process of the pool in force, or right here if there is none (a Ray worker is one)."""
+    """Runs `work` in a process of the pool in force, or right here if there is none."""
     return work(*args, **kwargs) if _pool is None else _pool.run(work, *args, **kwargs)
 
 

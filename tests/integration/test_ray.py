@@ -19,6 +19,7 @@ import pytest
 
 from benchmarks.small_job import SHARD_PAIRS
 from mien.storage import Root, set_versions
+from mien.tasks.runtime.ray_cluster import OF_ONE_MACHINE, WITHOUT_STATISTICS
 from tests.crashing_detector import VARIABLE, pixels_sha256
 from tests.integration.faulty_job import PER_IDENTITY, Job, check_whole, digests, in_shards_of
 from tests.integration.test_ranks import end_all, files, finish, start, wait_for_lease
@@ -60,8 +61,8 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster(crashes: Path) -> Iterator[Any]:
     """Two nodes, each with room for one worker, which see what this process sees. They listen on loopback alone."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
-            patch.setenv(name, "0")
+        for name, value in (WITHOUT_STATISTICS | OF_ONE_MACHINE).items():
+            patch.setenv(name, value)
         patch.setenv(VARIABLE, str(crashes))
         patch.delenv("RAY_ADDRESS", raising=False)
         from ray.cluster_utils import Cluster
