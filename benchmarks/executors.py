@@ -2,8 +2,8 @@
 
     python -m benchmarks.executors --shards 40 --seconds 0.5
 
-Each node has one CPU and runs on this machine. A shard computes for so long, by its processor time, or sleeps, which needs
-no idle core. What starts before the first shard is left out of the seconds and printed beside them.
+Each node has one CPU and runs on this machine. A shard computes for so long, by its processor time, or sleeps, which
+needs no idle core. What starts before the first shard is left out of the seconds and printed beside them.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ TEXTS = {
         "auto is cuda where there is a GPU, else cpu, which all workers share."
     ),
     "executor": (
-        "Where the workers run: local is this machine, ray the nodes of a Ray cluster, which have to reach the root and "
-        "the photos. On these there are as many as workers says, or as have room, each with one shard in hand."
+        "Where the workers run: local is this machine, ray the nodes of a Ray cluster, which have to reach the root "
+        "and the photos. On these there are as many as workers says, or as have room, each with one shard in hand."
     ),
     "rank": (
         "Which of several runs of this command this is, from 0: they share the shards, each begins with its own. "

@@ -24,8 +24,8 @@ _OBJECTS_BYTES = 100 * 2**20
 """Memory for objects of a cluster of this machine: pictures and tensors do not pass through it."""
 WITHOUT_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
 OF_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
-"""Environment of a cluster of one machine. Ray takes 127.0.0.1 for its address, on every system: whoever reaches its ports
-may run code. And its workers are no nicer than other processes; else whatever runs beside them comes first."""
+"""Environment of a cluster of one machine. Ray takes 127.0.0.1 for its address, on every system: whoever reaches its
+ports may run code. And its workers are no nicer than other processes; else whatever runs beside them comes first."""
 
 
 @contextmanager
