@@ -16,26 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
-import pyarrow as pa
 
 from benchmarks.servers import prefect_api
-from mien.storage import Root, ShardRef, write_shard
-from mien.storage.schemas import PAIRS
+from benchmarks.timed_shards import TIMED, Work
+from mien.storage import Root
 from mien.tasks.runtime.executors import ExecutorKind
 from mien.tasks.runtime.ray_cluster import OF_ONE_MACHINE, WITHOUT_STATISTICS
-
-
-@dataclass(frozen=True)
-class Work:
-    """What the shards of a job have in common."""
-
-    seconds: float
-    """That each takes."""
-    computes: bool
-    """Whether it keeps a core busy; else it sleeps."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +32,6 @@ class Took:
 
     start_s: float
     rest_s: float
-
-
-def _decides(_root: Root, number: int, work: Work) -> dict[str, Any]:
-    return {"number": number, "seconds": work.seconds, "computes": work.computes}
-
-
-def _make(root: Root, name: str, number: int, work: Work) -> ShardRef:
-    if work.computes:
-        until_s = time.thread_time() + work.seconds
-        while time.thread_time() < until_s:
-            sum(range(10_000))
-    else:
-        time.sleep(work.seconds)
-    row = {"pair_id": f"{number}", "identity_face_id": "a", "expression_face_id": "b", "seed": number, "status": "ok"}
-    return write_shard(root, "pairs", name, pa.Table.from_pylist([row], schema=PAIRS))
 
 
 @contextmanager
@@ -83,10 +56,7 @@ def job_flow() -> Callable[[str, int, Work, int, ExecutorKind, str | None], Took
     from mien.storage.runs import job
     from mien.tasks.runtime.executors import executing
     from mien.tasks.runtime.fan_out import run_stage, shard_threads
-    from mien.tasks.runtime.stage import Stage
     from mien.tasks.runtime.workers import worker_pool
-
-    stage = Stage("make", "shards", "pairs", __name__, _decides, _make, "it")
 
     @flow(name="executors", task_runner=shard_threads())
     def make(url: str, shards: int, work: Work, workers: int, executor: ExecutorKind, address: str | None) -> Took:
@@ -96,9 +66,9 @@ def job_flow() -> Callable[[str, int, Work, int, ExecutorKind, str | None], Took
             executing(executor, address, root, marker.path),
             worker_pool(workers),
         ):
-            run_stage(stage, root, range(2 * workers), Work(0.01, False), 2 * workers)  # which start all processes
+            run_stage(TIMED, root, range(2 * workers), Work(0.01, False), 2 * workers)  # which start all processes
             ready_s = time.perf_counter()
-            run_stage(stage, root, range(shards), work, shards)
+            run_stage(TIMED, root, range(shards), work, shards)
             return Took(ready_s - begun_s, time.perf_counter() - ready_s)
 
     return make
@@ -111,13 +81,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="of each shard")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, prefect_api(Path(folder)) as api, ray_cluster(2) as address:
-        os.environ["PREFECT_API_URL"] = api
+        os.environ |= {"PREFECT_API_URL": api, "PREFECT_LOGGING_LEVEL": "WARNING"}
         make, busy = job_flow(), psutil.cpu_percent(2.0)
         cores = len(os.sched_getaffinity(0))
         print(f"{cores} cores for this process, of {os.cpu_count()} which were {busy:.0f}% busy before it began\n")
-        print(
-            f"| {given.shards} shards of {given.seconds:g} s | workers | start s | s | of one worker | beyond the work |"
-        )
+        shards = f"{given.shards} shards of {given.seconds:g} s"
+        print(f"| {shards} | workers | start s | s | of one worker | beyond the work |")
         print("|---|---|---|---|---|---|")
         for computes in (True, False):
             for executor in ("local", "ray"):
