@@ -23,11 +23,13 @@ from mien.flows.parameters import (
     Count,
     Degrees,
     Device,
+    Executor,
     HeadPose,
     ModelUri,
     OutputPx,
     Parts,
     RankNumber,
+    RayAddress,
     RootUrl,
     Seed,
     SetName,
@@ -61,9 +63,10 @@ from mien.tasks.plan.pair_list import PairList, check_sources, read_list
 from mien.tasks.plan.pair_shards import commit_pairs
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.plan.steps import store_round
+from mien.tasks.runtime.executors import EXECUTOR
 from mien.tasks.runtime.fan_out import run_stage, shard_threads
 from mien.tasks.runtime.ranks import is_first_rank
-from mien.tasks.runtime.workers import processes, worker_pool
+from mien.tasks.runtime.workers import places, worker_pool
 from mien.tasks.sets.consent import refused_lines, with_consent
 from mien.tasks.sets.faces import check_compatible, crop_size_px, detector_of, face_tables
 from mien.tasks.sets.licences import check_sets
@@ -113,11 +116,7 @@ def check_arguments(
             read_text(pairs)
 
 
-@flow(
-    name="augment-faces",
-    flow_run_name="augment {identities} by {expressions}",
-    task_runner=shard_threads(),
-)
+@flow(name="augment-faces", flow_run_name="augment {identities} by {expressions}", task_runner=shard_threads())
 @at_work
 def augment_faces(
     *,
@@ -156,6 +155,8 @@ def augment_faces(
     workers: Workers = None,
     rank: RankNumber = None,
     world_size: WorldSize = None,
+    executor: Executor = EXECUTOR,
+    ray_address: RayAddress = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> AugmentedFaces:
     """Give the people of one set the expressions of another, with a registered generator.
@@ -206,6 +207,8 @@ def augment_faces(
         workers: {workers}
         rank: {rank}
         world_size: {world_size}
+        executor: {executor}
+        ray_address: {ray_address}
         settings: A mapping of sections such as {"gate": {"max_expression_error": 0.04}}, or the path or URL of a TOML
             file that has them; docs/settings.md lists them.
     """
@@ -276,9 +279,7 @@ def augment_faces(
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
-        remembered_cost(
-            opened_root, outcome.transfers, processes(workers, computes_on_device(transfer.faces)), size_px
-        ),
+        remembered_cost(opened_root, outcome.transfers, places(computes_on_device(transfer.faces)), size_px),
     ):
         consenting = with_consent(opened_root, [people], require_consent).sets[0]
         judging = gate_for(opened_root, consenting, gate, chosen.gate, size_px)

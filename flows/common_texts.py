@@ -17,9 +17,17 @@ TEXTS = {
         f"What networks compute on: {devices.CHOICES}. They have a process for each GPU, or for each name of a list; "
         "auto is cuda where there is a GPU, else cpu, which all workers share."
     ),
+    "executor": (
+        "Where the workers run: local is this machine, ray the nodes of a Ray cluster, which have to reach the root "
+        "and the photos. On these there are as many as workers says, or as have room, each with one shard in hand."
+    ),
     "rank": (
         "Which of several runs of this command this is, from 0: they share the shards, each begins with its own. "
         "If empty SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX tells."
+    ),
+    "ray_address": (
+        "Of the Ray cluster: auto for the one that this machine belongs to, or HOST:PORT; if empty RAY_ADDRESS tells, "
+        "else a cluster of this machine alone is made."
     ),
     "world_size": "How many runs there are; if empty SLURM_ARRAY_TASK_COUNT or MIEN_WORLD_SIZE tells.",
     "workers": "Worker processes; one per core if empty. Networks on GPUs have processes of their own: see device.",

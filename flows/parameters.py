@@ -20,6 +20,7 @@ from mien.model.images.output_size import MAX_PX, MIN_PX
 from mien.model.source_choice import MAX_SOURCES, SourceChoice
 from mien.storage import StorageError, check_set_name
 from mien.storage.sets import SET_NAME
+from mien.tasks.runtime.executors import ExecutorKind
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ WatermarkNumber = Annotated[int, Field(ge=0, le=65535)]
 Device = Annotated[Text, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^({ASKED})$"}), RUN]
 Workers = Annotated[Count | None, RUN]
 RankNumber = Annotated[Annotated[int, Field(ge=0)] | None, RUN]
+Executor = Annotated[ExecutorKind, RUN]
+RayAddress = Annotated[Text | None, RUN]
 WorldSize = Annotated[Count | None, RUN]
 SourceCount = Annotated[int, Field(ge=1, le=MAX_SOURCES), PLAN]
 HeadPose = Annotated[Share, EXPRESSION]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -19,7 +18,9 @@ from mien.flows.parameters import (
     CropPx,
     Detector,
     Device,
+    Executor,
     RankNumber,
+    RayAddress,
     RootUrl,
     SetName,
     Share,
@@ -27,7 +28,7 @@ from mien.flows.parameters import (
     Workers,
     WorldSize,
 )
-from mien.flows.result import FlowResult, as_link, as_rows
+from mien.flows.prepared_faces import PreparedFaces
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
 from mien.model.detection.choice import check_choice
@@ -38,7 +39,6 @@ from mien.storage import (
     Note,
     Root,
     SourceItem,
-    TableRef,
     check_sources,
     list_sources,
     read_manifest,
@@ -56,6 +56,7 @@ from mien.tasks.prepare.steps import compare_faces, video_frames
 from mien.tasks.prepare.summary import check_failures, failures_line, left_out_lines
 from mien.tasks.prepare.training_line import training_line
 from mien.tasks.prepare.video_frames import VideoSettings, frame_notes, with_frames
+from mien.tasks.runtime.executors import EXECUTOR
 from mien.tasks.runtime.fan_out import over_videos, run_stage, shard_threads
 from mien.tasks.runtime.run_artifacts import leave_report
 from mien.tasks.runtime.workers import worker_pool
@@ -66,56 +67,6 @@ from mien.tasks.sets.splits import SplitSettings
 
 SHARD_IMAGES = 64
 """Images per shard: what a killed run loses at most, for each worker."""
-
-
-@dataclass(frozen=True)
-class PreparedFaces(FlowResult):
-    """The tables of a prepared set, and what became of its photos."""
-
-    set: str
-    root: str
-    """As the caller named it."""
-    images: TableRef
-    faces: TableRef
-    heatmaps: TableRef
-    photos: int
-    unreadable: int
-    usable: int
-    """Faces, as `rejected` and `failed`."""
-    rejected: int
-    failed: int
-    left_out: tuple[str, ...]
-    """A line for each reason for which photos were left out before a face was looked for."""
-    identities: tuple[str, ...]
-    """Lines on identities, where they were grouped or checked."""
-    failures: str | None = None
-    """How many photos failed, of each kind, if any did."""
-    reasons: tuple[tuple[str, str, int], ...] = ()
-    """Status, reason without its numbers, and rows, of photos and faces that went no further."""
-    training: str | None = None
-    """What a training needs of the set, and what the set has of it."""
-
-    def report(self) -> str:
-        lines = [self.summary(), *self.left_out, *self.identities, *filter(None, (self.failures, self.training))]
-        counts = as_rows(["status", "why not", "rows"], self.reasons) if self.reasons else ""
-        return "\n\n".join(filter(None, [*lines, counts, as_link("Table of faces", self.faces.uri)]))
-
-    def summary(self) -> str:
-        """One line: photos and faces in numbers."""
-        return (
-            f"{self.set}: {self.photos} photos ({self.unreadable} unreadable), "
-            f"{self.usable} faces usable, {self.rejected} rejected, {self.failed} failed"
-        )
-
-    def lines(self) -> list[str]:
-        more = filter(None, (self.failures, self.training))
-        return [self.summary(), *self.left_out, *self.identities, *more, self.next_step()]
-
-    def next_step(self) -> str:
-        """What a user does now."""
-        if not self.usable:
-            return f"no face is usable: mien report --root {self.root} --set {self.set} shows why"
-        return f"next: mien train --root {self.root} --set {self.set} --minutes 30"
 
 
 def check_arguments(
@@ -175,6 +126,8 @@ def prepare_faces(
     workers: Workers = None,
     rank: RankNumber = None,
     world_size: WorldSize = None,
+    executor: Executor = EXECUTOR,
+    ray_address: RayAddress = None,
 ) -> PreparedFaces:
     """Find, align and cache the faces of photos, as a named set.
 
@@ -208,6 +161,8 @@ def prepare_faces(
         workers: {workers}
         rank: {rank}
         world_size: {world_size}
+        executor: {executor}
+        ray_address: {ray_address}
         settings: A mapping of sections such as {"quality": {"min_face_px": 48}}, or the path or URL of a TOML file that
             has them; docs/settings.md lists them.
         allow: Prefixes that lists, links and redirects may lead to besides the given images: a folder,

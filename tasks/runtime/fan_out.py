@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
+from inspect import signature
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -22,11 +23,14 @@ from mien.tasks.runtime.one_bad_item import make_in_worker
 from mien.tasks.runtime.prefect_tasks import retried
 from mien.tasks.runtime.ranks import own_first, rank_in_force
 from mien.tasks.runtime.stage import Item, Settings, Stage
-from mien.tasks.runtime.workers import abandon_work, places, tick, turn, work_progress
+from mien.tasks.runtime.workers import abandon_work, end_work, places, tick, turn, work_progress
 
 R = TypeVar("R")
 
-MAX_SHARDS_AT_ONCE = 32
+MAX_SHARDS_AT_ONCE = 300
+"""Task runs of a stage that are begun at once, each a thread that waits: for 256 workers, and what is made ready."""
+MAX_TASKS_AT_ONCE = 32
+"""Of all other steps."""
 BEGUN_AHEAD = 4
 """Task runs that wait for their turn, besides one for each process: to begin one takes some of a second."""
 MAX_FAILED = 3
@@ -35,7 +39,11 @@ MAX_FAILED = 3
 
 def shard_threads() -> TaskRunner[PrefectFuture[Any]]:
     """The task runner of the flows with shards: its threads only wait for the worker processes."""
-    return ThreadPoolTaskRunner[PrefectFuture[Any]](max_workers=MAX_SHARDS_AT_ONCE)  # pyright: ignore[reportReturnType]
+    return _threads(MAX_TASKS_AT_ONCE)
+
+
+def _threads(number: int) -> TaskRunner[PrefectFuture[Any]]:
+    return ThreadPoolTaskRunner[PrefectFuture[Any]](max_workers=number)  # pyright: ignore[reportReturnType]
 
 
 def run_stage(
@@ -50,7 +58,9 @@ def run_stage(
         known = look_up(stage, root, settings, items)
         tick(sum(each.shard.rows for each in known if each.shard is not None))
         left = LeftShards(stage, root, items, settings, known, rank_in_force())
-        _make(stage, root, items, settings, left)
+        most = min(MAX_SHARDS_AT_ONCE, 2 * places(stage.networks(settings)) + BEGUN_AHEAD)
+        with _threads(most) as threads:
+            _make(stage, root, items, settings, left, partial(threads.submit, _task_of(stage)), most)
         clear_leases(root, stage.table, {name for name in left.names if name is not None}, left.past)
         return [shard for shard in left.shards if shard is not None]
 
@@ -61,21 +71,21 @@ def _make(
     items: Sequence[Item],
     settings: Settings,
     left: LeftShards[Item, Settings],
+    submit: Callable[[dict[str, Any]], PrefectFuture[ShardRef | Passed]],
+    most: int,
 ) -> None:
-    """Makes what is left. Raises the first error when all else is done, or when some more have failed for good: then
-    the fault is not of one shard, and nothing more is begun."""
-    task, ended = _task_of(stage), SimpleQueue[int]()
+    """Makes what is left, `most` at once. Raises the first error when all else is done, or when some more have failed
+    for good: then the fault is not of one shard, and nothing more is begun."""
+    ended = SimpleQueue[int]()
     begun: dict[int, PrefectFuture[ShardRef | Passed]] = {}
     failed: list[Exception] = []
-    most = min(MAX_SHARDS_AT_ONCE, 2 * places(stage.networks(settings)) + BEGUN_AHEAD)
     try:
         while len(failed) < MAX_FAILED:
             while len(begun) < most and (index := left.next()) is not None:
                 name, number = left.names[index], index + 1
                 past = None if left.past is None else left.past.get(name or "", "")
-                begun[index] = task.submit(
-                    stage, root, items[index], settings, name, number, len(items), devices_in_force(), past
-                )
+                given = (stage, root, items[index], settings, name, number, len(items), devices_in_force(), past)
+                begun[index] = submit(_PARAMETERS.bind(*given).arguments)
                 begun[index].add_done_callback(partial(_note, ended, index))
             if not begun and left.pause_s is None:
                 break
@@ -86,9 +96,11 @@ def _make(
                 left.look_again()
             except Exception as error:
                 failed.append(error)
-    except BaseException:  # interrupted
+    except BaseException as error:
         _give_up(list(begun.values()))
         end_leases()
+        if not isinstance(error, Exception):  # a signal: nobody is to wait for what is in hand
+            end_work()
         raise
     if failed:
         if begun:
@@ -132,6 +144,9 @@ def _shard_run(
         if isinstance(lease, Lease) and past is not None and made.fingerprint != name:
             lease.made = made.fingerprint
         return made
+
+
+_PARAMETERS = signature(_shard_run)
 
 
 def results(futures: Sequence[PrefectFuture[R]]) -> list[R]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import psutil
 
-from mien.model.configuration.bounds import Count, Positive, check_bounds
+from mien.model.configuration.bounds import Count, NotNegative, Positive, check_bounds
 
 Step = Literal["item", "batch"]
 """What a stage has in hand at once: a photo or a face, or a batch of pairs."""
@@ -28,6 +28,10 @@ class WorkLimits:
     """For a batch of pairs, which go through the generator together."""
     worker_mib: Count | None = None
     """Memory of a worker process in MiB; if empty 4096, or an equal share of the machine's where that is more."""
+    ray_cpus: Positive = 1.0
+    """With the executor ray: CPUs of its node that each worker takes."""
+    ray_gpus: NotNegative = 0.0
+    """With the executor ray: GPUs of its node that each worker takes; several share one at 0.25."""
 
     def __post_init__(self) -> None:
         check_bounds(self)

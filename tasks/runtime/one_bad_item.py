@@ -21,7 +21,7 @@ from mien.tasks.runtime.attempts import Attempt, LostItemError, run_attempt
 from mien.tasks.runtime.limits import Step, limits_in_force
 from mien.tasks.runtime.stage import Stage, make_shard, slow_name
 from mien.tasks.runtime.worker_process import WorkerDiedError
-from mien.tasks.runtime.workers import in_worker_by_steps
+from mien.tasks.runtime.workers import are_elsewhere, in_worker_by_steps
 
 R = TypeVar("R")
 
@@ -47,9 +47,10 @@ def make_in_worker(stage: Stage[Any, Any], root: Root, item: Any, settings: Any,
     name = name or stage.name(root, item, settings)
     lost: dict[int, LostItemError] = {}
     unexplained = 0
+    named_elsewhere = name if are_elsewhere() else None
 
     def attempt(trial: range | None = None) -> ShardRef | None:
-        work = partial(make_shard, stage, root, item, settings, shard_name(name, lost))
+        work = partial(make_shard, stage, root, item, settings, shard_name(name, lost), named_elsewhere)
         return in_worker_by_steps(
             stage.step, stage.networks(settings), run_attempt, Attempt(dict(lost), trial, unexplained > 0), work
         )

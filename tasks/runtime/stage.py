@@ -6,11 +6,13 @@ and not made again; `tasks/runtime/fan_out.py` runs any stage over many shards.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mien.storage import JSON, Root, ShardRef, TableName, TableRef, commit, find_good_shard, fingerprint, source_digest
+from mien.tasks.errors import HopelessError
 from mien.tasks.runtime.limits import Step, limits_in_force
 from mien.tasks.runtime.reports import tick
 
@@ -83,12 +85,33 @@ def slow_name(name: str, limit_s: float) -> str:
 
 
 def make_shard(
-    stage: Stage[Item, Settings], root: Root, item: Item, settings: Settings, name: str | None = None
+    stage: Stage[Item, Settings],
+    root: Root,
+    item: Item,
+    settings: Settings,
+    name: str | None = None,
+    named_elsewhere: str | None = None,
 ) -> ShardRef:
     """The shard for an item, whose name may be known already; runs in a worker process.
 
     It is looked for when its turn has come: another run may have made it since this one began.
+
+    Args:
+        stage: The stage.
+        root: Where its shards lie.
+        item: What the shard is made from.
+        settings: Of the stage.
+        name: Of the shard.
+        named_elsewhere: What another machine calls the shard of the item, before any item of it was lost.
+
+    Raises:
+        HopelessError: this machine calls it otherwise, so that it would make another one.
     """
+    if named_elsewhere is not None and stage.name(root, item, settings) != named_elsewhere:
+        raise HopelessError(
+            f"{stage.title}: {socket.gethostname()} would make other shards than the machine that asks for them: "
+            "install the same versions of mien, its libraries and its detector on all nodes"
+        )
     name = name or stage.name(root, item, settings)
     if found := stage.find(root, name, item):
         tick(found.rows)

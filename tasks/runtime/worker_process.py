@@ -41,12 +41,13 @@ _LOOK_S = 0.25
 _END_S = 1.0
 """For a process to end by itself; what it writes is then whole or gone."""
 
-Cause = Literal["crash", "time", "memory", "killed"]
+Cause = Literal["crash", "time", "memory", "killed", "lost"]
 _HOW: dict[Cause, str] = {
     "crash": "crashed ({})",
     "time": "was ended: an item took longer than {}",
     "memory": "took more memory than {}: try again, with fewer --workers",
     "killed": "was killed ({}; out of memory?): try again, with fewer --workers",
+    "lost": "was lost: {}",
 }
 _TERMINATED = 128 + signal.SIGTERM
 """Exit code of a worker process that somebody has told to end."""
@@ -71,6 +72,9 @@ class WorkerDiedError(RunError):
         """The signal, or what was exceeded."""
         self.in_hand = in_hand
         """The items that it had in hand; None where it had not begun with any, or was done with all."""
+
+    def __reduce__(self) -> tuple[type[WorkerDiedError], tuple[Cause, str, range | None]]:
+        return WorkerDiedError, (self.cause, self.detail, self.in_hand)
 
 
 # --- In the child -----------------------------------------------------------------------------------------------------
@@ -169,7 +173,11 @@ class WorkerProcess:
         Raises:
             WorkerDiedError: the process ended, or an item took more than is allowed. It is of no use any more.
         """
-        job, watch, done = pickle.dumps(work), _Watch(self._process.pid or 0, allowed), 0.0
+        return self.call_pickled(pickle.dumps(work), allowed, advance)
+
+    def call_pickled(self, job: bytes, allowed: Allowed, advance: Callable[[float], None]) -> Any:
+        """As `call`, for work that another process has pickled."""
+        watch, done = _Watch(self._process.pid or 0, allowed), 0.0
         self.is_idle = False
         try:
             self._pipe.send_bytes(job)

@@ -6,22 +6,25 @@ each with single-threaded libraries (two libraries with two threads each on two 
 
 from __future__ import annotations
 
-import os
+import itertools
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from queue import LifoQueue
+from queue import PriorityQueue
 from typing import ParamSpec, TypeVar
 
-from mien.model.devices import compute_on, device_of, devices_in_force, own_processes
+from mien.model.devices import compute_on, devices_in_force
 from mien.tasks.errors import AbandonedError
+from mien.tasks.runtime.hosts import Hosts, NoHostError, ThisMachine, Worker, hosts_in_force
+from mien.tasks.runtime.hosts import available_cores as available_cores
 from mien.tasks.runtime.limits import Step, WorkLimits, put_in_force
 from mien.tasks.runtime.progress import Advance, progress
 from mien.tasks.runtime.reports import Report, Ticked, report_to
 from mien.tasks.runtime.reports import tick as tick  # where most of the work imports it from
-from mien.tasks.runtime.worker_process import Allowed, WorkerDiedError, WorkerProcess
+from mien.tasks.runtime.worker_process import Allowed, WorkerDiedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,23 +35,21 @@ _ANY: tuple[str, ...] = ()
 _TAKEN_FOR_ONE_READY = 8
 """Seats for each shard that is made ready beside the first. To take a lease from an object store takes a twentieth of a
 second, to make a shard a second or more."""
+MAX_LOST = 5
+"""Machines that may be lost under one piece of work. A machine that is taken away has nothing to do with the work, one
+that fails again and again may have."""
+
+_log = logging.getLogger("mien.tasks")
 
 
-def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def processes(workers: int | None, networks: bool) -> int:
-    """How many processes do such work at once, on the devices in force."""
-    return (networks and len(own_processes(devices_in_force()))) or workers or available_cores()
-
-
-@dataclass
+@dataclass(order=True)
 class _Seat:
     """Place of one worker process."""
 
-    number: int
-    process: WorkerProcess | None = None
+    turn: int
+    """The lowest is taken first."""
+    number: int = field(compare=False)
+    process: Worker | None = field(compare=False, default=None)
 
 
 class _Seats:
@@ -57,10 +58,20 @@ class _Seats:
     def __init__(self, number: int) -> None:
         # Some more than there are seats: what comes next is made ready while they are taken.
         self.turns = threading.BoundedSemaphore(number + 1 + number // _TAKEN_FOR_ONE_READY)
-        self.all = [_Seat(each) for each in range(number)]
-        self.free = LifoQueue[_Seat]()
-        for seat in reversed(self.all):
-            self.free.put(seat)
+        self.all = [_Seat(each, each) for each in range(number)]
+        self._free = PriorityQueue[_Seat]()
+        for seat in self.all:
+            self._free.put(seat)
+        self._earlier, self._later = itertools.count(-1, -1), itertools.count(number)
+
+    def take(self) -> _Seat:
+        """One that is free, once there is one."""
+        return self._free.get()
+
+    def leave(self, seat: _Seat, last: bool = False) -> None:
+        """It is free again. `last`: another one is to be taken first, if any is free."""
+        seat.turn = next(self._later if last else self._earlier)
+        self._free.put(seat)
 
 
 class WorkerPool:
@@ -70,8 +81,9 @@ class WorkerPool:
     Work whose networks compute on the devices of a list has processes of its own, one for each (`model/devices.py`).
     """
 
-    def __init__(self, workers: int, limits: WorkLimits | None = None) -> None:
+    def __init__(self, workers: int, limits: WorkLimits | None = None, hosts: Hosts | None = None) -> None:
         self.limits = limits or WorkLimits()
+        self.hosts = hosts or ThisMachine()
         self._lock = threading.Lock()
         self._seats: dict[tuple[str, ...], _Seats] = {_ANY: _Seats(workers)}
         self._abandoned = False
@@ -107,20 +119,25 @@ class WorkerPool:
     def call(self, work: Callable[[], R], step: Step = "item", *, networks: bool = False) -> R:
         """Result of the work, each of whose items, if it has any in hand, may take the time of `step`. `networks`:
         whether these take most of its time, so that it belongs into the process of a device."""
-        in_force = devices_in_force()
-        seats = self._seats_for(own_processes(in_force) if networks else _ANY)
+        seats, lost = self._seats_for(networks), 0
         allowed = Allowed(self.limits.seconds(step), self.limits.max_mib(len(seats.all)))
-        seat = seats.free.get()
-        try:
-            worker, device = self._seated(seat), device_of(seat.number, in_force)
-            return worker.call(partial(_on_device, device, work), allowed, self._tick)
-        except WorkerDiedError as death:
-            if self._abandoned:
-                raise AbandonedError("the run has ended") from death
-            raise
-        finally:
-            self._leave(seat)
-            seats.free.put(seat)
+        while True:
+            seat, waits = seats.take(), False
+            try:
+                worker, device = self._seated(seat), self.hosts.device_of(seat.number, devices_in_force())
+                return worker.call(partial(_on_device, device, work), allowed, self._tick)
+            except NoHostError:  # others may be free by now
+                waits = True
+            except WorkerDiedError as death:
+                if self._abandoned:
+                    raise AbandonedError("the run has ended") from death
+                lost += 1
+                if death.cause != "lost" or lost > MAX_LOST:
+                    raise
+                _log.warning("%s: its work is done again by another", death)
+            finally:
+                self._leave(seat)
+                seats.leave(seat, last=waits)
 
     @contextmanager
     def turn(self, networks: bool) -> Iterator[None]:
@@ -129,29 +146,30 @@ class WorkerPool:
         Raises:
             AbandonedError: nothing is begun any more.
         """
-        with self._seats_for(own_processes(devices_in_force()) if networks else _ANY).turns:
+        with self._seats_for(networks).turns:
             if self._abandoned:
                 raise AbandonedError("the run has failed elsewhere")
             yield
 
     def places(self, networks: bool) -> int:
         """How many processes do such work at once."""
-        return len(self._seats_for(own_processes(devices_in_force()) if networks else _ANY).all)
+        return len(self._seats_for(networks).all)
 
-    def _seats_for(self, devices: tuple[str, ...]) -> _Seats:
+    def _seats_for(self, networks: bool) -> _Seats:
+        devices = self.hosts.own_processes(devices_in_force()) if networks else _ANY
         with self._lock:
             if devices not in self._seats:
                 self._seats[devices] = _Seats(len(devices))
             return self._seats[devices]
 
-    def _seated(self, seat: _Seat) -> WorkerProcess:
+    def _seated(self, seat: _Seat) -> Worker:
         with self._lock:
             if self._abandoned:
                 raise AbandonedError("the run has failed elsewhere")
             if seat.process is not None and not seat.process.is_alive():
                 seat.process.end()  # killed while it had nothing to do
                 seat.process = None
-            seat.process = seat.process or WorkerProcess(self.limits)
+            seat.process = seat.process or self.hosts.start(self.limits)
             return seat.process
 
     def _leave(self, seat: _Seat) -> None:
@@ -185,12 +203,12 @@ class WorkerPool:
         with self._lock:
             kinds = list(self._seats.values())
         for seats in kinds:
-            left = [seats.free.get() for _ in seats.all]
+            left = [seats.take() for _ in seats.all]
             for seat in left:
                 if seat.process is not None:
                     seat.process.close()
                     seat.process = None
-                seats.free.put(seat)
+                seats.leave(seat)
 
 
 def _on_device(device: str, work: Callable[[], R]) -> R:
@@ -204,8 +222,8 @@ _pool: WorkerPool | None = None
 
 @contextmanager
 def worker_pool(workers: int | None, limits: WorkLimits | None = None) -> Iterator[None]:
-    """While the block runs, `in_worker` uses `workers` processes (default: one per core), and `on_device` one for each
-    device in force, or the same where that is the CPU.
+    """While the block runs, `in_worker` uses `workers` processes on the hosts in force (default: one per core), and
+    `on_device` one for each device in force, or the same where that is the CPU.
 
     Inside the block of another one it changes nothing: a pipeline starts its processes once.
     """
@@ -213,7 +231,8 @@ def worker_pool(workers: int | None, limits: WorkLimits | None = None) -> Iterat
     if _pool is not None:
         yield
         return
-    _pool = WorkerPool(workers or available_cores(), limits)
+    hosts, limits = hosts_in_force(), limits or WorkLimits()
+    _pool = WorkerPool(hosts.processes(workers, limits), limits, hosts)
     former = put_in_force(_pool.limits)
     report_to(_pool.report)
     try:
@@ -257,6 +276,11 @@ def places(networks: bool) -> int:
     return available_cores() if _pool is None else _pool.places(networks)
 
 
+def are_elsewhere() -> bool:
+    """Whether the processes of the pool in force may run other code than this one."""
+    return _pool is not None and _pool.hosts.are_elsewhere
+
+
 @contextmanager
 def turn(networks: bool) -> Iterator[None]:
     """Waits with the block until a process of the pool in force is about to be free for it; at once if there is none.
@@ -269,7 +293,7 @@ def turn(networks: bool) -> Iterator[None]:
 
 
 def in_worker(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs `work` in a process of the pool in force, or right here if there is none (a Ray worker is one)."""
+    """Runs `work` in a process of the pool in force, or right here if there is none."""
     return work(*args, **kwargs) if _pool is None else _pool.run(work, *args, **kwargs)
 
 

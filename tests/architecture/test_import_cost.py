@@ -32,6 +32,12 @@ def test_flows_without_a_generator_load_neither_torch_nor_mlflow() -> None:
     assert not loaded & {"torch", "mlflow", "sklearn", "scipy", "skimage"}
 
 
+def test_the_flows_that_may_run_on_a_cluster_do_not_load_what_connects_to_one() -> None:
+    code = "from mien.flows.prepare import prepare_faces\nfrom mien.flows.augment import augment_faces"
+    assert "ray" not in loaded_by(code)
+    assert "ray" not in loaded_by("import mien.tasks.runtime.node_worker"), "a worker process needs none of it"
+
+
 def test_a_transfer_job_loads_neither_clustering_nor_image_metrics() -> None:
     """Both are imported where they are used: they take seconds, and a job with labels uses neither."""
     assert not loaded_by("import mien.flows.augment") & {"sklearn", "skimage"}

@@ -9,22 +9,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mien
 from mien.model.devices import compute_on, device_in_force
-from mien.tasks.errors import RunError
+from mien.tasks.errors import AbandonedError, RunError
+from mien.tasks.runtime.hosts import NoHostError, ThisMachine, working_on
+from mien.tasks.runtime.limits import WorkLimits
+from mien.tasks.runtime.worker_process import WorkerDiedError
 from mien.tasks.runtime.workers import (
+    MAX_LOST,
     WorkerPool,
+    are_elsewhere,
     in_worker,
     in_worker_by_steps,
     on_device,
-    processes,
+    places,
     tick,
     worker_pool,
 )
@@ -161,6 +167,98 @@ def test_an_error_of_the_work_arrives_as_it_is() -> None:
         in_worker(fail)
 
 
+# --- Other machines ---------------------------------------------------------------------------------------------------
+
+
+class FakeWorker:
+    """A process on another machine: `NO_ROOM` where it has none, `LOST` where that is taken away."""
+
+    NO_ROOM, LOST = "no room", "lost"
+
+    def __init__(self, number: int, script: list[str], done: list[int]) -> None:
+        self.number, self.is_idle = number, True
+        self._script, self._done = script, done
+
+    def is_alive(self) -> bool:
+        return self.is_idle
+
+    def call(self, work: Callable[[], Any], _allowed: object, _advance: object) -> Any:
+        happens = self._script.pop(0) if self._script else ""
+        if happens == self.NO_ROOM:
+            raise NoHostError
+        if happens == self.LOST:
+            self.is_idle = False
+            raise WorkerDiedError("lost", "the machine is gone", None)
+        self._done.append(self.number)
+        return work()
+
+    def end(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FakeMachines(ThisMachine):
+    """Whose workers do, one after the other, what the scripts say."""
+
+    are_elsewhere = True
+
+    def __init__(self, *scripts: list[str]) -> None:
+        self._scripts = list(scripts)
+        self.done: list[int] = []
+        self.started = 0
+
+    def start(self, _limits: WorkLimits) -> FakeWorker:
+        self.started += 1
+        return FakeWorker(self.started, self._scripts.pop(0) if self._scripts else [], self.done)
+
+
+def test_work_of_a_machine_that_is_lost_is_done_by_another(caplog: pytest.LogCaptureFixture) -> None:
+    machines = FakeMachines(["", FakeWorker.LOST], [FakeWorker.LOST])
+    pool = WorkerPool(1, hosts=machines)
+    assert [pool.run(int, text) for text in ("1", "2", "3")] == [1, 2, 3]
+    assert machines.done == [1, 3, 3]
+    assert caplog.messages == ["a worker process was lost: the machine is gone: its work is done again by another"] * 2
+
+
+def test_work_under_which_machine_after_machine_is_lost_is_given_up() -> None:
+    machines = FakeMachines(*([FakeWorker.LOST] for _ in range(MAX_LOST + 1)))
+    with pytest.raises(WorkerDiedError, match="the machine is gone"):
+        WorkerPool(1, hosts=machines).run(int, "1")
+    assert machines.started == MAX_LOST + 1
+
+
+def test_work_does_not_wait_for_a_machine_while_another_one_is_free() -> None:
+    machines = FakeMachines([FakeWorker.NO_ROOM] * 3)
+    pool = WorkerPool(2, hosts=machines)
+    assert [pool.run(int, text) for text in ("1", "2")] == [1, 2]
+    assert machines.done == [2, 2]
+    assert machines.started == 2, "what waits for a machine goes on waiting"
+
+
+def test_where_there_is_no_other_one_work_waits_for_the_machine() -> None:
+    machines = FakeMachines([FakeWorker.NO_ROOM] * 3)
+    assert WorkerPool(1, hosts=machines).run(int, "1") == 1
+    assert (machines.done, machines.started) == ([1], 1)
+
+
+def test_a_pool_that_is_given_up_waits_for_no_machine() -> None:
+    machines = FakeMachines([FakeWorker.NO_ROOM] * 10**6)
+    pool = WorkerPool(1, hosts=machines)
+    threading.Timer(0.2, pool.abandon).start()
+    with pytest.raises(AbandonedError):
+        pool.run(int, "1")
+
+
+def test_a_pool_takes_the_hosts_in_force_and_knows_that_they_are_elsewhere() -> None:
+    assert not are_elsewhere()
+    with working_on(FakeMachines()), worker_pool(3):
+        assert places(networks=False) == 3
+        assert are_elsewhere()
+        assert in_worker(int, "4") == 4
+
+
 # --- Devices ----------------------------------------------------------------------------------------------------------
 
 
@@ -198,8 +296,7 @@ def test_each_device_has_a_process_of_its_own_and_other_work_goes_elsewhere(tmp_
         assert in_worker_by_steps("item", True, os.getpid) in {process for process, _ in first}
         assert in_worker_by_steps("item", False, os.getpid) == plain
         assert on_device(False, os.getpid) == plain
-        assert processes(None, networks=True) == processes(5, networks=True) == 2
-        assert processes(5, networks=False) == 5
+        assert (places(networks=True), places(networks=False)) == (2, 1)
 
 
 def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Path) -> None:
@@ -215,7 +312,7 @@ def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Pat
 def test_on_the_cpu_networks_compute_in_every_worker(tmp_path: Path) -> None:
     with worker_pool(2), in_force("cpu"):
         assert {process for process, _ in at_once(tmp_path / "both", 2)} >= {in_worker(os.getpid)}
-        assert processes(2, networks=True) == 2
+        assert places(networks=True) == 2
 
 
 def test_workers_take_turns_over_the_devices_for_work_that_is_mostly_the_processors(tmp_path: Path) -> None:

@@ -1,0 +1,182 @@
+"""A real Ray cluster of two nodes on this machine: whoever makes a shard and whoever dies, the bytes are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import cv2
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.small_job import SHARD_PAIRS
+from mien.storage import Root, set_versions
+from mien.tasks.runtime.ray_cluster import OF_ONE_MACHINE, WITHOUT_STATISTICS
+from tests.crashing_detector import VARIABLE, pixels_sha256
+from tests.integration.faulty_job import PER_IDENTITY, Job, check_whole, digests, in_shards_of
+from tests.integration.test_ranks import end_all, files, finish, start, wait_for_lease
+from tests.small_root import draw_photos
+
+PREPARE = "from tests.integration.test_ray import prepare_on as work"
+CLUSTER, DETECTOR = "MIEN_TEST_CLUSTER", "MIEN_TEST_DETECTOR"
+SLOW, CRASHING = "tests.integration.test_ranks:Slow", "tests.crashing_detector:Crashing"
+
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("prefect_server")]
+
+
+def prepare_on(folder: str) -> None:
+    """In small shards, on the cluster that the environment names or on this machine."""
+    from mien.flows.prepare import prepare_faces
+
+    address = os.environ.get(CLUSTER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.flows.prepare.SHARD_IMAGES", 2)
+        prepare_faces(
+            [f"{folder}/photos"],
+            set="squares",
+            root=os.environ["MIEN_TEST_ROOT"],
+            faces=os.environ[DETECTOR],
+            crop_size=64,
+            workers=None if address else 1,
+            executor="ray" if address else "local",
+            ray_address=address,
+        )
+
+
+@pytest.fixture(scope="module")
+def crashes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that says which photos crash a node's detector; there is none yet."""
+    return tmp_path_factory.mktemp("crashes") / "crashes.json"
+
+
+@pytest.fixture(scope="module")
+def cluster(crashes: Path) -> Iterator[Any]:
+    """Two nodes, each with room for one worker, which see what this process sees. They listen on loopback alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (WITHOUT_STATISTICS | OF_ONE_MACHINE).items():
+            patch.setenv(name, value)
+        patch.setenv(VARIABLE, str(crashes))
+        patch.delenv("RAY_ADDRESS", raising=False)
+        from ray.cluster_utils import Cluster
+
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        try:
+            made.add_node(num_cpus=1)
+            yield made
+        finally:
+            made.shutdown()
+
+
+def of_node(node: Any) -> list[psutil.Process]:
+    """Its processes."""
+    (raylet,) = node.all_processes["raylet"]
+    found = psutil.Process(raylet.process.pid)
+    return [found, *found.children(recursive=True)]
+
+
+def wait_for_worker(processes: Sequence[Any], process: subprocess.Popen[str]) -> None:
+    """Until each of these nodes has a worker process, which an actor of the node has spawned."""
+    for node in processes:
+        while process.poll() is None and not any("spawn_main" in " ".join(p.cmdline()) for p in of_node(node)):
+            time.sleep(0.05)
+
+
+def kill_machine(node: Any) -> None:
+    """At once, with all that runs on it."""
+    for process in of_node(node):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Photos, and the files of an unbroken run of this machine over them."""
+    folder = tmp_path_factory.mktemp("whole")
+    draw_photos(folder / "photos", people=4, each=5)
+    finish(start(PREPARE, folder, folder / "root", **{DETECTOR: SLOW}))
+    return folder, files(folder / "root")
+
+
+def test_a_transfer_job_on_a_cluster_makes_the_bytes_of_a_local_one(cluster: Any, job: Job, tmp_path: Path) -> None:
+    root = job.fresh(tmp_path / "root")
+    options = ("--per-identity", PER_IDENTITY, "--executor", "ray", "--ray-address", cluster.address, "--workers", 2)
+    done = subprocess.run(
+        job.command(root, *options, program=in_shards_of(SHARD_PAIRS)),
+        capture_output=True,
+        text=True,
+        cwd=job.registry.parent,
+        env=job.environment(),
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert digests(root) == job.whole
+    check_whole(root)
+    assert "\ntransfer expressions: " in done.stderr, "progress comes back"
+
+
+def test_a_photo_that_crashes_a_library_costs_neither_the_shard_nor_the_node(
+    cluster: Any, crashes: Path, tmp_path: Path
+) -> None:
+    draw_photos(tmp_path / "photos", people=1, each=4)
+    bad = cv2.cvtColor(cv2.imread(str(tmp_path / "photos" / "person0" / "mood2.png")), cv2.COLOR_BGR2RGB)
+    crashes.write_text(json.dumps({pixels_sha256(bad): "segfault"}))
+    try:
+        finish(start(PREPARE, tmp_path, tmp_path / "root", **{CLUSTER: cluster.address, DETECTOR: CRASHING}))
+    finally:
+        crashes.unlink()
+    shards = (tmp_path / "root" / "faces" / "shards").glob("[!.]*.parquet")
+    rows = [row for path in shards for row in pq.read_table(path).to_pylist()]
+    reasons = {row["image_id"]: row["reason"] for row in rows}
+    assert len(reasons) == 4
+    assert list(filter(None, reasons.values())) == ["crashed the detector (SIGSEGV)"]
+
+
+def test_a_run_whose_driver_is_killed_goes_on_where_it_was(
+    cluster: Any, whole: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, expected = whole
+    given = {CLUSTER: cluster.address, DETECTOR: SLOW}
+    first = start(PREPARE, folder, tmp_path / "root", **given)
+    try:
+        wait_for_lease(tmp_path / "root", first, "faces")
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
+        assert first.returncode == -signal.SIGKILL
+        finish(start(PREPARE, folder, tmp_path / "root", **given))
+    finally:
+        end_all([first])
+    assert files(tmp_path / "root") == expected
+    assert set_versions(Root(str(tmp_path / "root")), "squares") == [1]
+    nodes = [cluster.head_node, *cluster.worker_nodes]
+    until = time.monotonic() + 60
+    while any("spawn_main" in " ".join(p.cmdline()) for node in nodes for p in of_node(node)):
+        assert time.monotonic() < until, "a worker outlives the run"
+        time.sleep(0.1)
+
+
+def test_a_node_that_dies_in_mid_run_costs_no_row(
+    cluster: Any, whole: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, expected = whole
+    (other,) = cluster.worker_nodes
+    run = start(PREPARE, folder, tmp_path / "root", **{CLUSTER: cluster.address, DETECTOR: SLOW})
+    try:
+        wait_for_lease(tmp_path / "root", run, "faces")
+        wait_for_worker([cluster.head_node, other], run)
+        assert run.poll() is None
+        kill_machine(other)
+        _, complained = run.communicate(timeout=900)
+        assert run.returncode == 0, complained
+    finally:
+        end_all([run])
+    assert "its work is done again by another" in complained
+    assert files(tmp_path / "root") == expected
