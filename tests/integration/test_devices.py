@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.small_job import NAME, PHOTOS
-from mien.tasks.runtime import workers
+from mien.tasks.runtime import hosts
 from mien.tasks.runtime.worker_process import WorkerProcess
 from tests.integration.faulty_job import Job, augment, digests
 from tests.integration.flow_calls import UNJUDGED, prepare
@@ -27,7 +27,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[WorkerProcess]:
         processes.append(WorkerProcess(*given))
         return processes[-1]
 
-    monkeypatch.setattr(workers, "WorkerProcess", begin)
+    monkeypatch.setattr(hosts, "WorkerProcess", begin)
     return processes
 
 
