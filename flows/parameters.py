@@ -131,7 +131,7 @@ CHAMPION = "models:/mien-generator@champion"
 """The generator that is used where none is named."""
 ALL_PARTS = ",".join(PARTS)
 """The parts of an expression that are taken where none is named."""
-SOURCES = 4
+SOURCES = 2
 """Photos of a person that a face is made from where nothing else is asked for; decision 29 says why no more."""
 SOURCE: SourceChoice = "nearest"
 """Which photo of a person is shown where nothing else is asked for."""

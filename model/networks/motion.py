@@ -39,7 +39,6 @@ from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, co
 from mien.model.networks.config import GeneratorConfig
 from mien.model.warping.composition import compose
 from mien.model.warping.landmark_flow import face_grid
-from mien.model.warping.light import light_gains, lit
 from mien.model.warping.masks import OPENINGS, opening_maps
 from mien.model.warping.picture_size import at_size
 from mien.model.warping.pixel_grid import pixel_grid
@@ -133,9 +132,7 @@ class MotionGenerator(Generator):
         size_px, fine_px, each = self.config.size_px, self.config.fine_px, sources.per_row
         asked = target.repeated(each)
         motion = face_grid(sources.all_keypoints.points, asked.points, MOTION_PX)
-        photos = at_size(sources.photos.flatten(0, 1), size_px)
-        gains = _gains(photos, motion, sources.present.shape, target) if each > 1 else None
-        fine = self.stem(self._seen(photos, motion, sources, asked, gains))
+        fine = self.stem(self._seen(at_size(sources.photos.flatten(0, 1), size_px), motion, sources, asked))
         wide = self.encode(fine)
         deep = self.encode_deep(wide)
 
@@ -159,7 +156,7 @@ class MotionGenerator(Generator):
         told = precedence(motion.unflatten(0, rows), sources.present).flatten(0, 1)
         masks = shares((unfolded(shown[:, 2:], fold) + _resized(told, size_px)).unflatten(0, rows), sources.present)
         drawn = torch.tanh(unfolded(drawn, fold))
-        image, warped = compose(sources.photos, grid, masks, drawn, side_px or size_px, gains)
+        image, warped = compose(sources.photos, grid, masks, drawn, side_px or size_px)
         return Generated(image, Motion(grid=grid, residual=flow, masks=masks, warped=warped, drawn=drawn))
 
     def _seen(
@@ -168,12 +165,10 @@ class MotionGenerator(Generator):
         motion: Float[Tensor, "faces side side 2"],
         sources: Sources,
         asked: KeypointInfo,
-        gains: Float[Tensor, "batch sources 3 gain_side gain_side"] | None,
     ) -> Float[Tensor, "faces channels fine fine"]:
         """What the encoder sees: the moved source, both heatmaps, what is to be open, how far the landmarks move."""
         size_px, fine_px = self.config.size_px, self.config.fine_px
         moved = warp(photos, resized_grid(motion, size_px))
-        moved = moved if gains is None else lit(moved, _resized(gains.flatten(0, 1), size_px))
         moves = _resized((motion - pixel_grid(motion.permute(0, 3, 1, 2))).permute(0, 3, 1, 2), fine_px)
         keypoints = sources.all_keypoints, asked
         heatmaps = [resize_heatmaps(each.heatmaps, fine_px) * HEATMAP_GAIN for each in keypoints]
@@ -193,18 +188,6 @@ class MotionGenerator(Generator):
             deep = new["flow.weight"].shape[1]
             new[f"{layer}.weight"] = torch.zeros(1, deep, 1, 1)
         return new
-
-
-def _gains(
-    photos: Float[Tensor, "faces 3 size size"],
-    motion: Float[Tensor, "faces side side 2"],
-    rows: torch.Size,
-    target: KeypointInfo,
-) -> Float[Tensor, "batch sources 3 side side"]:
-    """What gives further sources the light of the first."""
-    with torch.no_grad(), torch.autocast(photos.device.type, enabled=False):
-        moved = warp(at_size(photos.float(), MOTION_PX), motion).unflatten(0, rows)
-        return light_gains(moved, target.points)
 
 
 def _rating(channels: int) -> nn.Conv2d:

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.warping.light import lit
 from mien.model.warping.picture_size import at_size
 from mien.model.warping.thin_plate_spline import resized_grid
 
@@ -27,16 +26,14 @@ def compose(
     masks: Float[Tensor, "batch sources 1 size size"],
     drawn: Float[Tensor, "batch 3 size size"],
     side_px: int,
-    gains: Float[Tensor, "batch sources 3 gain_side gain_side"] | None = None,
 ) -> tuple[Float[Tensor, "batch 3 side side"], Float[Tensor, "batch sources 3 side side"]]:
-    """The image, clamped to [-1, 1], and each source moved and in the light that `gains` give; both of `side_px`."""
+    """The image, clamped to [-1, 1], and each source moved; both of `side_px`."""
     rows = photos.shape[:2]
     each = at_size(photos.flatten(0, 1), min(photos.shape[-1], FINEST * side_px))
     sharp_px = max(side_px, each.shape[-1])
     grid = resized_grid(grids.flatten(0, 1), sharp_px)
     moved = F.grid_sample(each, grid, mode="bicubic", padding_mode="border", align_corners=False)
     moved = at_size(moved.clamp(-1, 1), side_px).unflatten(0, rows)
-    moved = moved if gains is None else lit(moved, _smooth(gains.flatten(0, 1), side_px).unflatten(0, rows))
     shown = _smooth(masks.flatten(0, 1), side_px).unflatten(0, rows)
     return ((shown * moved).sum(1) + _smooth(drawn, side_px)).clamp(-1, 1), moved
 

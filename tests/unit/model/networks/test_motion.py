@@ -106,9 +106,8 @@ def test_what_only_fills_up_has_no_effect() -> None:
     assert not torch.allclose(several([[0, 2]]), alone, atol=1e-2)
 
 
-def test_the_order_of_the_further_sources_does_not_matter_and_the_first_gives_the_light() -> None:
-    torch.testing.assert_close(several([[0, 2, 3]]), several([[0, 3, 2]]))
-    assert not torch.allclose(several([[0, 2, 3]]), several([[3, 0, 2]]), atol=1e-2)
+def test_the_order_of_the_sources_does_not_matter() -> None:
+    torch.testing.assert_close(several([[0, 2, 3]]), several([[3, 0, 2]]))
 
 
 def test_masks_leave_a_share_that_shows_no_source() -> None:
