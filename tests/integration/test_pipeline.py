@@ -117,7 +117,10 @@ def test_generated_faces_carry_lineage_labels_and_provenance(pipeline_root) -> N
         source, driver = faces[row["identity_face_id"]], faces[row["expression_face_id"]]
         assert (row["source_image_id"], row["driver_image_id"]) == (source["image_id"], driver["image_id"])
         assert row["split"] == source["split"]
-        assert (row["further_source_ids"], row["further_image_ids"]) == ([], [])
+        further = [faces[face] for face in row["further_source_ids"]]
+        assert len(further) <= 1  # two photos of the person, where two look alike
+        assert row["further_image_ids"] == [face["image_id"] for face in further]
+        assert {face["identity"] for face in further} <= {row["identity"]}
         assert (row["sharpness_ratio"] is None) == (row["found_landmarks_xy"] is None)
         if row["image"] is None:
             assert row["status"] == "rejected"
@@ -131,7 +134,9 @@ def test_generated_faces_carry_lineage_labels_and_provenance(pipeline_root) -> N
             "source": row["identity_face_id"],
             "driver": row["expression_face_id"],
             "output": row["output_id"],
+            **({"further_sources": " ".join(row["further_source_ids"])} if further else {}),
         }
+    assert any(row["further_source_ids"] for row in generated(root, "six-augmented"))
 
 
 def test_the_run_of_a_training_has_its_evaluation_and_why_it_was_promoted(pipeline_root) -> None:
