@@ -12,7 +12,7 @@ import pytest
 from benchmarks.open_gate import OPEN_GATE
 from mien import storage
 from mien.model.images.codec import decode_rgb, resize_rgb
-from tests.integration.flow_calls import augment, generated, table_rows, verify, write_pairs
+from tests.integration.flow_calls import UNJUDGED, augment, generated, table_rows, verify, write_pairs
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
@@ -153,7 +153,9 @@ def test_faces_from_several_photos_are_whole_and_made_again(done, tmp_path: Path
     made: dict[int, list[dict[str, Any]]] = {}
     for count in (1, 3):
         name = f"of-{count}"
-        augment("six", root, per_identity=2, candidates=2, sources=count, set=name, keep_rejected=True)
+        anyone = UNJUDGED | {"planning": {"look_similarity": -1.0}}
+        wanted = {"sources": count, "settings": anyone, "keep_rejected": True}
+        augment("six", root, per_identity=2, candidates=2, set=name, **wanted)
         made[count] = generated(root, name)
         assert verify(name, root).faults == ()
     people = {row["face_id"]: row["identity"] for row in table_rows(root, "faces", "six")}

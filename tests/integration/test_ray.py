@@ -23,6 +23,7 @@ from mien.tasks.runtime.ray_cluster import OF_ONE_MACHINE, WITHOUT_STATISTICS
 from tests.crashing_detector import VARIABLE, pixels_sha256
 from tests.integration.faulty_job import PER_IDENTITY, Job, check_whole, digests, in_shards_of
 from tests.integration.test_ranks import end_all, files, finish, start, wait_for_lease
+from tests.paths import REPOSITORY
 from tests.small_root import draw_photos
 
 PREPARE = "from tests.integration.test_ray import prepare_on as work"
@@ -64,6 +65,7 @@ def cluster(crashes: Path) -> Iterator[Any]:
         for name, value in (WITHOUT_STATISTICS | OF_ONE_MACHINE).items():
             patch.setenv(name, value)
         patch.setenv(VARIABLE, str(crashes))
+        patch.setenv("PYTHONPATH", str(REPOSITORY))  # the detectors of the tests
         patch.delenv("RAY_ADDRESS", raising=False)
         from ray.cluster_utils import Cluster
 

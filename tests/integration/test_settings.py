@@ -103,6 +103,7 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
         "max_sources": 1,
         "max_source_share": 1.0,
         "clusters": 8,
+        "look_similarity": None,
     }
     rows = storage.open_table(root, "transfers", done.set).to_table().to_pylist()
     assert {row["status"] for row in rows} == {"rejected"}

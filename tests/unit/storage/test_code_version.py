@@ -150,8 +150,8 @@ STAGES = {
 }
 
 DECIDES = {
-    "model/detection/dlib_detector.py": {"frames", "faces", "transfers"},
-    "model/detection/landmark_ensemble.py": {"frames", "faces", "transfers"},
+    "model/detection/dlib_detector.py": {"frames", "faces", "pairs", "transfers"},
+    "model/detection/landmark_ensemble.py": {"frames", "faces", "pairs", "transfers"},
     "model/landmarks/alignment.py": {"frames", "faces", "transfers", "training"},
     "model/landmarks/schemes.py": {"frames", "faces", "heatmaps", "pairs", "transfers", "training"},
     "model/landmarks/heatmaps.py": {"heatmaps", "transfers", "training"},

@@ -45,11 +45,11 @@ def test_every_root_of_the_file_is_replaced() -> None:
 
 
 def test_the_image_installs_what_is_there() -> None:
-    (python,) = re.findall(r"^FROM python:([\d.]+)-slim$", DOCKERFILE, re.MULTILINE)
+    (python,) = re.findall(r"^ARG PYTHON=([\d.]+)-slim-\w+$", DOCKERFILE, re.MULTILINE)
     assert PROJECT["project"]["requires-python"].startswith(f">={python}")
-    (copied,) = re.findall(r"^COPY (\S+) \S+ \S+$", DOCKERFILE, re.MULTILINE)
+    (copied,) = re.findall(r"^COPY (\w+\.\w+) ", DOCKERFILE, re.MULTILINE)
     assert (REPOSITORY / copied).is_file()
-    (extras,) = re.findall(r"\{wheel\}\[([\w,]+)\]", DOCKERFILE)
+    (extras,) = re.findall(r"'\.\[([\w,]+)\]'", DOCKERFILE)
     assert set(extras.split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
     assert f"VOLUME {MOUNTED}\n" in DOCKERFILE
     assert f"--tag {IMAGE} " in DOCKERFILE

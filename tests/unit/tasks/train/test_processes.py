@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from mien.tasks.train.faces import load_faces
 from mien.tasks.train.processes import OwnProcess, Work, kind_of_training, processes, rank_of_torchrun, training_devices
 from mien.tasks.train.work_folder import resumed_trainer
 from tests.drawn_set import SIDE_PX, drawn_set
+from tests.paths import REPOSITORY
 
 SETTINGS = replace(
     RECIPES["patent"],
@@ -214,7 +216,10 @@ def test_torchrun_may_start_the_processes_and_a_kill_ends_all(root: Root, tmp_pa
             str(tmp_path),
             what,
         ]
-        return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=600, check=False)
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}  # a script has the modules beside it alone
+        return subprocess.run(
+            [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
 
     assert run("kill").returncode != 0
     checkpoint = load_checkpoint(tmp_path / "checkpoints")
