@@ -152,7 +152,7 @@ STAGES = {
 DECIDES = {
     "model/detection/dlib_detector.py": {"frames", "faces", "pairs", "transfers"},
     "model/detection/landmark_ensemble.py": {"frames", "faces", "pairs", "transfers"},
-    "model/landmarks/alignment.py": {"frames", "faces", "transfers", "training"},
+    "model/landmarks/alignment.py": {"frames", "faces", "pairs", "transfers", "training"},
     "model/landmarks/schemes.py": {"frames", "faces", "heatmaps", "pairs", "transfers", "training"},
     "model/landmarks/heatmaps.py": {"heatmaps", "transfers", "training"},
     "model/landmarks/reference_face.json": {"frames", "faces", "pairs", "transfers", "training"},
