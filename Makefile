@@ -64,12 +64,9 @@ audit: $(VENV)/.dev
 docs: $(VENV)/.dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo build/site/index.html
 
+# All benchmarks in a short form, some 15 minutes, and a page of what they printed: build/bench.md.
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.faces
-	$(BIN)/python -m benchmarks.demo
-	$(BIN)/python -m benchmarks.planning --faces 100000 --pairs 1000000
-	$(BIN)/python -m benchmarks.transfer --memory-pairs 2000
-	$(BIN)/python -m benchmarks.kills --kills 10
+	$(BIN)/python -m benchmarks.short
 
 # Prefect server, MLflow server and a worker on loopback, to look and click; `make down` ends them.
 up: $(VENV)/.demo

@@ -14,7 +14,8 @@ from mien.tasks.generator.weights import RegisteredModel, keep_model
 from mien.tasks.plan.pair_shards import store_round
 from mien.tasks.plan.plan import PlanSettings, make_plan
 from mien.tasks.sets.faces import crop_size_px, detector_of, face_tables
-from mien.tasks.transfer.generate import BATCH, Batch, PairGenerator
+from mien.tasks.transfer.batches import BATCH
+from mien.tasks.transfer.generate import Batch, PairGenerator
 from mien.tasks.transfer.settings import TransferSettings
 
 SIZE_PX, WIDTH, SHARD_PAIRS = 128, 24, 64

@@ -40,6 +40,7 @@ GATE = Group("Gate and terms")
 OUTPUT = Group("Output")
 MARKS = Group("Marks of generated media")
 RUN = Group("Run")
+EXPERIMENT = Group("Experiment")
 
 
 def _set_name(name: str) -> str:
@@ -126,6 +127,8 @@ StrengthRange = Annotated[
 """A strength, or two with two dots between them: a range in which each pair draws its own."""
 Parts = Annotated[str, AfterValidator(_parts), Field(json_schema_extra={"pattern": PARTS_PATTERN}), EXPRESSION]
 """Parts of an expression, with commas between them."""
+
+StrengthList = Annotated[list[Annotated[float, Field(ge=0.5, le=1.5, allow_inf_nan=False)]], EXPERIMENT]
 
 CHAMPION = "models:/mien-generator@champion"
 """The generator that is used where none is named."""

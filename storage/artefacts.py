@@ -59,10 +59,12 @@ RUNS = Kind("checkpoints/{}/run.json", "the MLflow run of a training; always loc
 FINISHED = Kind("checkpoints/{}/finished.json", "what came of a training; always local", "the training")
 UNFINISHED = Kind("unfinished/{}.json", "which shards have rows whose source did not answer", "mien prepare")
 REHASHED = Kind("rehashed/{}.json", "photos that changed without a mark in the listing", "mien prepare --verify-bytes")
+EXPERIMENTS = Kind("experiments/{}.json", "what an arm of an experiment came to", "mien experiment")
+EMBEDDERS = Kind("experiments/{}.npz", "embedders that experiments trained to report with", "mien experiment")
 
 KINDS = (
     GATES, NEUTRALS, MODELS, KNOWN, COMPARED, FRAMES, CONTENTS, COSTS, NIGHTS, CHECKPOINTS, RUNS, FINISHED, UNFINISHED,
-    REHASHED,
+    REHASHED, EXPERIMENTS, EMBEDDERS,
 )  # fmt: skip
 """What of a root is neither a table nor a set and can be made again."""
 

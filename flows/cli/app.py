@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from mien import __version__
-from mien.flows.cli.commands import COMMANDS, Entry
+from mien.flows.cli.commands import COMMANDS, GROUPS, Entry
 from mien.flows.cli.encoding import any_encoding
 from mien.flows.cli.interrupts import meeting_signals
 from mien.flows.cli.old_spellings import with_new_spellings
@@ -55,9 +55,17 @@ def options(
 def command_line() -> TyperGroup:
     """All commands under `mien`."""
     group = get_group(app)
+    inner = {name: _inner_group(name, *about) for name, about in GROUPS.items()}
     for name, entry in COMMANDS.items():
-        group.add_command(LazyCommand(name, entry))
+        outer, _, own = name.rpartition(" ")
+        if outer and outer not in group.commands:
+            group.add_command(inner[outer])
+        (inner[outer] if outer else group).add_command(LazyCommand(own, entry))
     return group
+
+
+def _inner_group(name: str, help_: str, panel: str) -> TyperGroup:
+    return TyperGroup(name=name, help=help_, rich_help_panel=panel, rich_markup_mode="rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,7 +21,13 @@ class Entry:
 
 PIPELINE = "From photos to faces"
 SETS = "Sets and generated faces"
+EXPERIMENTS = "Experiments"
 TOOLS = "This machine"
+
+GROUPS: dict[str, tuple[str, str]] = {
+    "experiment": ("Measure what generated faces are worth to who trains with them.", SETS),
+}
+"""Commands that have commands of their own, whose names begin with theirs: (help, group)."""
 
 COMMANDS: dict[str, Entry] = {
     "prepare": Entry(
@@ -61,6 +67,21 @@ COMMANDS: dict[str, Entry] = {
         "mien.flows.transfer:transfer_pair",
         "Give the person of one photo, or of several, the expression of another.",
         PIPELINE,
+    ),
+    "experiment recognition": Entry(
+        "mien.flows.experiment_recognition:experiment_recognition",
+        "Measure what generated faces bring to the recognition of people who are known by one photo.",
+        EXPERIMENTS,
+    ),
+    "experiment verification": Entry(
+        "mien.flows.experiment_verification:experiment_verification",
+        "Measure how much harder expressive photos are to verify, with and without generated faces.",
+        EXPERIMENTS,
+    ),
+    "experiment expression": Entry(
+        "mien.flows.experiment_expression:experiment_expression",
+        "Measure what generated faces bring to the recognition of labelled expressions.",
+        EXPERIMENTS,
     ),
     "ls": Entry(
         "mien.flows.cli.browse:list_root",

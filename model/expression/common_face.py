@@ -45,3 +45,16 @@ def on_common_face(
         heads[..., :2] += shapes[part] - neutrals[numbers[part]]
         out[part] = pose.project(heads).reshape(len(heads), -1)
     return out
+
+
+def displacement_sizes(
+    points: Float[np.ndarray, "faces 68 2"], people: Int[np.ndarray, " faces"]
+) -> Float[np.ndarray, " faces"]:
+    """How far each face is from its person at rest, whatever the head's pose: RMS over the landmarks, in the unit of
+    the points. `people` number the people, whose neutrals are found from all faces here."""
+    heads = np.broadcast_to(generic_head(), (len(points), 68, 3))
+    pose = fit_pose(heads, points, _ITERATIONS)
+    shapes = pose.frontal(points, heads)
+    numbers = np.unique(people, return_inverse=True)[1]
+    neutrals = rest_shapes(FrontalFaces(shapes, pose.turned()), numbers)
+    return np.sqrt(((shapes - neutrals[numbers]) ** 2).sum(-1).mean(-1))

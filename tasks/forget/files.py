@@ -23,6 +23,7 @@ _OWN = (*TABLES, "sets", "receipts", "tombstones", journals.FOLDER, "outputs", "
 """Folders of a root that have a rule of their own."""
 _CACHES = ("compared", "frames", "contents", "costs", "nights")
 """Folders whose files are made again when they are missing."""
+EXPERIMENTS = "experiments"
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 """What `Root.write_bytes` writes to before a file takes its name."""
 
@@ -69,7 +70,9 @@ def _goes(root: Root, path: str, journal: Journal, mentions: Mentions) -> bool:
         return file.removesuffix(".npz") in journal.renamed
     if top in _OWN or file.startswith("mlflow.db"):
         return False
-    if top in _CACHES:
+    if top == EXPERIMENTS and file.endswith(".npz"):
+        return True  # an embedder does not say whom it was trained on
+    if top in (*_CACHES, EXPERIMENTS):
         return _json_goes(root.read_bytes(path), journal, mentions)
     return False
 

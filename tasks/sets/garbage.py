@@ -5,7 +5,7 @@ ones were written from, neutrals and generators. Everything else that a run coul
 older than the grace period, is garbage: shards of killed runs, tables of forgotten versions, results for these.
 
 Small files that no version names and that save the next run much time stay: `contents/`, `frames/`, `costs/`, `gates/`,
-`nights/`, `rehashed/`. A note in `unfinished/` goes with the shard that it names.
+`nights/`, `rehashed/`, `experiments/`. A note in `unfinished/` goes with the shard that it names.
 """
 
 from __future__ import annotations

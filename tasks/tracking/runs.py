@@ -15,7 +15,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from mien.model.images.codec import encode_png
 from mien.storage import Root, TableRef
@@ -68,6 +68,16 @@ class TrackedRun:
     def description(self, markdown: str) -> None:
         """Sets what MLflow shows above everything else on the page of the run."""
         self._client.set_tag(self.run_id, MLFLOW_RUN_NOTE, markdown)
+
+    def child(self, name: str, settings: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
+        """Logs a finished run below this one, which MLflow shows with it; its id."""
+        parent = self._client.get_run(self.run_id).info
+        made = self._client.create_run(parent.experiment_id, tags={MLFLOW_PARENT_RUN_ID: self.run_id}, run_name=name)
+        child = TrackedRun(self._client, made.info.run_id)
+        child.settings(settings)
+        child.metrics(metrics)
+        self._client.set_terminated(made.info.run_id)
+        return str(made.info.run_id)
 
     def tags(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():

@@ -267,8 +267,9 @@ CASES = {
 
 
 def test_every_kind_has_a_case() -> None:
-    # Of notes on unfinished shards only the names are read.
-    assert {case.kind for case in CASES.values()} | {GATES, UNFINISHED} == {*KINDS, EXPORT_PARTS}
+    # Of notes on unfinished shards only the names are read. What experiments keep has its tests beside them.
+    usual = {kind for kind in KINDS if kind.made_by != "mien experiment"}
+    assert {case.kind for case in CASES.values()} | {GATES, UNFINISHED} == usual | {EXPORT_PARTS}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -1,0 +1,125 @@
+"""experiment_verification: choose people → make faces → score templates → report."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mien.flows.at_work import at_work
+from mien.flows.experiment_faces import FinishedExperiment, enrol, judge_of, make_faces, show_experiment
+from mien.flows.parameters import (
+    CHAMPION,
+    EXPERIMENT,
+    OUTPUT,
+    ROOT,
+    RUN,
+    Count,
+    Device,
+    ModelUri,
+    RootUrl,
+    Seed,
+    SetName,
+    Text,
+    Workers,
+)
+from mien.flows.scrubbed_flow import flow
+from mien.flows.settings import read_settings
+from mien.model.devices import chosen_devices
+from mien.storage import Root
+from mien.tasks.errors import checking_arguments
+from mien.tasks.evaluate.second_embedder import check_embedder
+from mien.tasks.experiment.recognition import arms_of
+from mien.tasks.experiment.steps import run_verification
+from mien.tasks.runtime.fan_out import shard_threads
+from mien.tasks.runtime.workers import worker_pool
+from mien.tasks.sets.faces import face_tables
+from mien.tasks.tracking.steps import fetch_model
+
+
+def check_arguments(
+    *,
+    set: str,
+    expressions: str,
+    root: str,
+    embedder: str | None,
+    embedder_sets: list[str] | None,
+    device: str,
+    settings: dict[str, Any] | str | None,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        chosen_devices(device)
+        read_settings(settings)
+        for name in [set, expressions, *(embedder_sets or [])]:
+            face_tables(Root(root), name)
+        check_embedder(embedder, "embedder")
+
+
+@flow(
+    name="experiment-verification",
+    flow_run_name="verification of {set} by {expressions}",
+    task_runner=shard_threads(),
+)
+@at_work
+def experiment_verification(
+    *,
+    set: SetName,
+    expressions: SetName,
+    prefix: SetName | None = None,
+    root: RootUrl = ROOT,
+    model: ModelUri = CHAMPION,
+    neutral: Annotated[Text | None, EXPERIMENT] = None,
+    faces: Annotated[Count, EXPERIMENT] = 20,
+    embedder: Annotated[Text | None, EXPERIMENT] = None,
+    embedder_sets: Annotated[list[SetName] | None, EXPERIMENT] = None,
+    seed: Annotated[Seed, EXPERIMENT] = 0,
+    page: Annotated[Text | None, OUTPUT] = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    settings: Annotated[dict[str, Any] | str | None, RUN] = None,
+) -> FinishedExperiment:
+    """Measure how much harder expressive photos are to verify, with and without generated faces.
+
+    The measure is the gap between the false non-match rates of expressive and of calm photos, each against a template
+    of one calm photo. People whom the generator was trained on take no part.
+
+    Args:
+        set: Prepared set whose people are told apart.
+        expressions: Prepared set whose expressions are taken; of the same set those of other people.
+        prefix: Of the sets that are made: {prefix}-enrolled, {prefix}-generated and so on; {set}-verification if empty.
+        root: Where the tables lie: a folder or any fsspec URL such as s3://bucket/prefix.
+        model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
+        neutral: Label of calm photos, one of which is the known one of each person; all others are expressive. If empty
+            landmarks tell.
+        faces: Generated faces of each person.
+        embedder: Embedder that reports, named like a detector, such as insightface: and the folder of a pack. Not dlib,
+            which generators learn from. One is trained if empty.
+        embedder_sets: Prepared sets to train that one on; people who take part here are left out. The two sets above if
+            empty.
+        seed: Of the plan, of the embedder and of the bootstrap.
+        page: Folder for the page; {root}/experiment-pages/{prefix} if empty.
+        device: {devices}
+        workers: {workers}
+        settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
+            The sections planning, gate, output and work of the transfer jobs count.
+    """
+    check_arguments(
+        set=set,
+        expressions=expressions,
+        root=root,
+        embedder=embedder,
+        embedder_sets=embedder_sets,
+        device=device,
+        settings=settings,
+    )
+    opened_root, called = Root(root), prefix or f"{set}-verification"
+    registered = fetch_model(opened_root, model)
+    with worker_pool(workers, read_settings(settings).work):
+        enrolled = enrol(opened_root, called, set, expressions, registered, neutral)
+        made, lines = make_faces(opened_root, called, enrolled, registered, faces, [], seed, device, settings)
+        judge = judge_of(opened_root, enrolled, embedder, embedder_sets, seed)
+        about = (*enrolled.about, f"{faces} faces of each person", *lines)
+        found = run_verification(opened_root, enrolled.subjects, enrolled.setup, made, faces, judge, about)
+    asked = {"set": set, "expressions": expressions, "model": registered.uri, "faces": faces, "seed": seed}
+    return show_experiment(
+        opened_root, called, found, enrolled.setup, arms_of(made, faces)[2:], asked, enrolled.refs(opened_root), page
+    )

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.storage import Root, read_set
+from mien.tasks.experiment import measure
+from mien.tasks.experiment.arms import Arm
+from mien.tasks.experiment.judges import JudgeSpec
+from mien.tasks.experiment.measure import Setup, Training, enrolled_scores, score, tell, told_name
+from tests.small_root import DETECTOR, GENERATED
+from tests.unit.tasks.experiment.given import PEOPLE, drawn_root, enrolled_like_the_generated
+
+HOW = Training(2, augmented=True)
+JUDGE = JudgeSpec(DETECTOR)
+
+
+@pytest.fixture
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, Setup, Arm]:
+    root = drawn_root(tmp_path_factory.mktemp("measure"))
+    _, setup = enrolled_like_the_generated(root)
+    return root, setup, Arm("generated", "generated", read_set(root, GENERATED).tables["transfers"], 2)
+
+
+def test_each_seed_names_each_probe_and_what_is_kept_is_not_trained_again(
+    made: tuple[Root, Setup, Arm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, setup, arm = made
+    first = tell(root, setup, arm, HOW, range(2))
+    assert [len(each.said) for each in first] == [len(setup.probe_ids)] * 2
+    assert all(0 <= person < PEOPLE for each in first for person in each.said)
+    assert first[0].tables == [setup.tables.faces, setup.enrolled.faces, arm.transfers]
+    seeds = list[int]()
+    real = measure.trained
+
+    def counting(*of: object, **named: object) -> object:
+        seeds.append(of[3])  # type: ignore[arg-type]
+        return real(*of, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(measure, "trained", counting)
+    assert tell(root, setup, arm, HOW, range(2)) == first
+    assert seeds == []
+    assert tell(root, setup, arm, HOW, range(3))[:2] == first
+    assert seeds == [2]
+
+
+def test_a_damaged_result_is_made_again(made: tuple[Root, Setup, Arm]) -> None:
+    root, setup, arm = made
+    first = tell(root, setup, arm, HOW, [0])
+    path = f"experiments/{told_name(setup, arm, HOW, 0)}.json"
+    assert root.exists(path)
+    root.write_bytes(path, b"{")
+    assert tell(root, setup, arm, HOW, [0]) == first
+
+
+def test_what_decides_a_result_names_it(made: tuple[Root, Setup, Arm]) -> None:
+    _, setup, arm = made
+    fewer = Setup(setup.tables, setup.enrolled, setup.enrolled_ids, setup.probe_ids[1:])
+    names = [
+        told_name(setup, arm, HOW, 0),
+        told_name(setup, arm, HOW, 1),
+        told_name(setup, arm, Training(2, augmented=False), 0),
+        told_name(setup, arm, Training(3, augmented=True), 0),
+        told_name(setup, Arm("", "ungated", arm.transfers, 2), HOW, 0),
+        told_name(setup, Arm("", "generated", arm.transfers, 3), HOW, 0),
+        told_name(fewer, arm, HOW, 0),
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_no_name_and_no_picture_is_kept(made: tuple[Root, Setup, Arm]) -> None:
+    root, setup, arm = made
+    tell(root, setup, arm, HOW, [0])
+    score(root, setup, arm, JUDGE, False, 0)
+    kept = [root.read_bytes(f"experiments/{name}") for name in root.list("experiments")]
+    assert len(kept) == 2
+    assert not any(b"person" in each or b"PNG" in each for each in kept)
+
+
+def test_an_embedder_scores_each_probe_with_each_template(made: tuple[Root, Setup, Arm]) -> None:
+    root, setup, arm = made
+    alone = score(root, setup, Arm("photo", "photo"), JUDGE, False, 0)
+    enriched = score(root, setup, arm, JUDGE, False, 0)
+    copies = score(root, setup, Arm("copy", "copy", None, 2), JUDGE, False, 0)
+    assert np.array(alone.template).shape == (len(setup.probe_ids), PEOPLE)
+    name, own = enrolled_scores(root, setup, JUDGE)
+    assert name == DETECTOR
+    assert np.allclose(alone.template, own, atol=1e-4)
+    assert np.allclose(copies.template, alone.template, atol=1e-4)  # the mean of copies is the photo
+    assert not np.allclose(enriched.template, alone.template, atol=1e-4)
+    assert len(enriched.linear) == len(setup.probe_ids)
+    assert alone.tuned is None  # a detector is not trained further
+
+
+def test_the_usual_augmentation_of_photos_is_a_seeded_arm(made: tuple[Root, Setup, Arm]) -> None:
+    root, setup, _ = made
+    photo = Arm("photo", "photo", None, 2)
+    one, other = (score(root, setup, photo, JUDGE, True, seed) for seed in (0, 1))
+    assert one != other
+    assert one == score(root, setup, photo, JUDGE, True, 0)
