@@ -5,6 +5,7 @@ It finds dark squares on a light ground and takes them for faces: honest work, i
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -78,6 +79,17 @@ class Together(DarkSquares):
         """Of one face in each."""
         parts = [self.embed(image, [face]) for image, face in zip(images, faces, strict=True)]
         return np.concatenate([np.zeros((0, 3), np.float32), *parts])
+
+
+class Overlooking(DarkSquares):
+    """Sees no face on a third of the pictures of 64 px, as may happen with generated ones; their bytes say on which."""
+
+    SIDE_PX = 64
+
+    def find(self, image: np.ndarray) -> list[FoundFace]:
+        if image.shape[:2] == (self.SIDE_PX, self.SIDE_PX) and zlib.crc32(image.tobytes()) % 3 == 0:
+            return []
+        return super().find(image)
 
 
 class Posed(DarkSquares):

@@ -16,11 +16,14 @@ from typing import Any
 import pytest
 
 from benchmarks.open_gate import OPEN_GATE
-from benchmarks.small_job import MODEL, NAME, SHARD_PAIRS, prepare_job, register_generator
+from benchmarks.small_job import MODEL, NAME, SHARD_PAIRS, register_generator
 from tests.integration import flow_calls
 from tests.paths import REPOSITORY
+from tests.small_root import draw_photos
 
 PER_IDENTITY = 5
+DETECTOR = "tests.own_detector:Overlooking"
+"""Some of the generated faces are rejected and replaced: the job has several rounds."""
 RESULT = ("pairs/", "transfers/")
 USUAL = ("-m", "mien.flows.cli.app")
 
@@ -83,11 +86,13 @@ class Job:
 
 
 def make_job(folder: Path) -> Job:
-    """Prepares a root, registers a generator and runs the job on a copy of the root."""
+    """Prepares a root of drawn photos, registers a generator and runs the job on a copy of the root."""
     root, unbroken = folder / "prepared", folder / "unbroken"
     with pytest.MonkeyPatch.context() as patch:
         use_registry(patch, folder)
-        prepare_job(str(root))
+        draw_photos(folder / "photos", people=4, each=2)
+        nobody: dict[str, Any] = {"val_fraction": 0.0, "test_fraction": 0.0, "workers": 1}
+        flow_calls.prepare([folder / "photos"], NAME, root, faces=DETECTOR, **nobody)
         register_generator(str(root), folder / "generator")
         shutil.copytree(root, unbroken)
         augment(unbroken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -272,18 +272,34 @@ def test_every_kind_has_a_case() -> None:
     assert {case.kind for case in CASES.values()} | {GATES, UNFINISHED} == usual | {EXPORT_PARTS}
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+TRAINED = ("checkpoint tensors", "checkpoint state", "run", "finished")
+"""Cases that train anew after each damage."""
+FEW = ("cut off", "of another shape")
+"""What cannot be read, and what can and is something else."""
+
+
+@pytest.mark.parametrize(
+    ("case", "damages"),
+    [
+        *(pytest.param(case, FEW if name in TRAINED else DAMAGES, id=name) for name, case in CASES.items()),
+        *(pytest.param(CASES[name], DAMAGES, id=f"{name}, all", marks=pytest.mark.long) for name in TRAINED),
+    ],
+)
 def test_it_is_told_in_one_line_and_made_again(
-    case: Case, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    case: Case,
+    damages: Iterable[str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     root = Root(str(tmp_path))
     made = case.make(root)
     pattern = case.kind.path("*").split("*")[0]
-    for name, damage in DAMAGES.items():
+    for name in damages:
         (path,) = tmp_path.glob(f"**/{pattern}{case.file}" if case.file != "*" else f"**/{case.kind.path('*')}")
         whole = path.read_bytes()
-        path.write_bytes(damage(whole))
+        path.write_bytes(DAMAGES[name](whole))
         caplog.clear()
         with caplog.at_level(logging.WARNING, "mien"):
             assert case.make(root) == made, name

@@ -75,7 +75,11 @@ def test_a_worker_in_another_folder_runs_what_was_deployed_from_an_empty_one(ser
     assert all(name in deployed.stdout for name in deployments_of())
     assert list(server.folder.iterdir()) == []
 
-    parameters = {"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path / "root")}
+    parameters = {
+        "images": ["sample:orl/s1/1.pgm", "sample:orl/s2/1.pgm"],
+        "set": "two",
+        "root": str(tmp_path / "root"),
+    }
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     started = server.run(

@@ -44,7 +44,9 @@ def _command(how: str, home: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("ended_by", [None, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "ended_by", [None, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT]
+)
 def test_the_server_ends_with_its_command(
     ended_by: signal.Signals | None, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:

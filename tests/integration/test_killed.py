@@ -17,6 +17,7 @@ import pytest
 
 from mien import storage
 from tests.paths import REPOSITORY
+from tests.small_root import draw_photos
 
 COMMAND = """
 import sys
@@ -24,17 +25,18 @@ from tests.integration.test_killed import {work}
 if __name__ == "__main__":
     {work}(sys.argv[1])
 """
+SLOW = "tests.integration.test_ranks:Slow"
+"""Takes long enough for a photo to be killed over it."""
 PREPARE, TRAIN = (COMMAND.format(work=work) for work in ("prepare_three", "train_twelve"))
 
 
 def prepare_three(root: str) -> None:
-    """In small shards, so that there is something between the kills."""
+    """The photos beside the root, in small shards, so that there is something between the kills."""
     from mien.flows.prepare import prepare_faces
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mien.flows.prepare.SHARD_IMAGES", 3)
-        images = ["sample:orl/s1", "sample:orl/s2", "sample:orl/s3"]
-        prepare_faces(images, set="three", root=root, crop_size=64, workers=2)
+        prepare_faces([str(Path(root).parent / "photos")], set="three", root=root, faces=SLOW, crop_size=64, workers=2)
 
 
 def train_twelve(root_url: str) -> None:
@@ -99,6 +101,7 @@ def shards(root: Path) -> list[Path]:
 def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(
     tmp_path: Path, quick_python: str, kills: int
 ) -> None:
+    draw_photos(tmp_path / "photos", people=3, each=10)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     prepare_three(str(whole))
     chance = random.Random(7)

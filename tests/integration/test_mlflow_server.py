@@ -10,15 +10,16 @@ import pytest
 from deployments.servers import free_port, mlflow_server, running
 from mien.flows.cli.promote import promote_version
 from tests.integration.flow_calls import HELD_OUT, augment, generated, prepare, train
+from tests.small_root import DETECTOR, draw_photos
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
 
 @pytest.fixture
-def tracking_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def tracking_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_python: str) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = mlflow_server(port, tmp_path / "server.db", tmp_path / "artifacts")
+    command = [quick_python, *mlflow_server(port, tmp_path / "server.db", tmp_path / "artifacts")[1:]]
     with running(command, tmp_path / "mlflow.log", answers=f"{url}/health"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         yield url
@@ -26,7 +27,8 @@ def tracking_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def test_a_generator_is_registered_with_a_server_and_used_from_there(tracking_server: str, tmp_path: Path) -> None:
     root = tmp_path / "root"
-    prepare([f"sample:orl/s{n}" for n in (1, 3, 4)], "three", root, **HELD_OUT | {"test_fraction": 0.0})
+    draw_photos(tmp_path / "photos")
+    prepare([tmp_path / "photos"], "three", root, faces=DETECTOR, **HELD_OUT | {"test_fraction": 0.0})
     trained = train(["three"], root, steps=2)
     assert not trained.model.champion  # two updates: it says so, and a person decides otherwise
     assert "it had 2 updates, and min_updates is 100" in trained.lines()[-1]
@@ -39,4 +41,4 @@ def test_a_generator_is_registered_with_a_server_and_used_from_there(tracking_se
     assert done.transfers is not None
     rows = generated(root, "three-by-three")
     assert {row["model_uri"] for row in rows} == {"models:/mien-generator/1"}
-    assert {row["identity"] for row in rows} == {"s1", "s3", "s4"}
+    assert {row["identity"] for row in rows} == {"person0", "person1", "person2"}

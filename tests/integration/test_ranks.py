@@ -20,6 +20,7 @@ from benchmarks.small_job import NAME, SHARD_PAIRS
 from mien.model.detection.detector import FoundFace
 from mien.storage import Root, set_versions
 from tests.integration.faulty_job import PER_IDENTITY, Job, check_whole, digests, in_shards_of
+from tests.integration.quick_program import QuickProgram
 from tests.own_detector import DarkSquares
 from tests.paths import REPOSITORY
 from tests.small_root import draw_photos
@@ -72,19 +73,14 @@ def make_cheap_shards(folder: str) -> None:
         print(run_cheap_job(os.environ["MIEN_TEST_ROOT"], COUNT, about, workers=1, rank=chosen_rank(None, None)))
 
 
-def start(script: str, folder: Path, root: Path, **environment: str) -> subprocess.Popen[str]:
+def start(script: str, folder: Path, root: Path, python: str, **environment: str) -> QuickProgram:
     from prefect.settings import PREFECT_API_URL
 
     given = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
     given |= {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(REPOSITORY)}
     main = f"import sys\n{script}\nif __name__ == '__main__':\n    work(sys.argv[1])\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", main, str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=given | {"MIEN_TEST_ROOT": str(root)} | environment,
-        start_new_session=True,
+    return QuickProgram(
+        python, main, folder, environment=given | {"MIEN_TEST_ROOT": str(root)} | environment, folder=folder
     )
 
 
@@ -109,12 +105,12 @@ def end_all(processes: Sequence[subprocess.Popen[str]]) -> None:
             process.communicate()
 
 
-def wait_for_lease(root: Path, process: subprocess.Popen[str], table: str) -> None:
+def wait_for_lease(root: Path, process: QuickProgram, table: str) -> None:
     """Until the process has a shard of the table in hand."""
     while process.poll() is None:
         for path in root.glob(f"{table}/leases/*.json"):
             try:
-                if json.loads(path.read_bytes())["pid"] == process.pid:
+                if json.loads(path.read_bytes())["pid"] == process.program_pid:
                     return
             except FileNotFoundError:
                 continue
@@ -129,17 +125,18 @@ def files(root: Path) -> dict[str, str]:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("prefect_server")
-def test_ranks_of_which_one_is_killed_leave_what_one_run_leaves(tmp_path: Path) -> None:
+def test_ranks_of_which_one_is_killed_leave_what_one_run_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_python: str
+) -> None:
     draw_photos(tmp_path / "photos", people=4, each=5)
     whole, shared = tmp_path / "whole", tmp_path / "shared"
-    finish(start(PREPARE, tmp_path, whole))
-    ranks = [start(PREPARE, tmp_path, shared, **of_slurm(number)) for number in range(RANKS)]
+    with monkeypatch.context() as patch:
+        patch.setenv("MIEN_TEST_ROOT", str(whole))
+        prepare_slowly(str(tmp_path))
+    ranks = [start(PREPARE, tmp_path, shared, quick_python, **of_slurm(number)) for number in range(RANKS)]
     try:
         wait_for_lease(shared, ranks[1], "faces")
-        os.killpg(ranks[1].pid, signal.SIGKILL)
-        _, complained = ranks[1].communicate()
-        assert ranks[1].returncode == -signal.SIGKILL
-        assert "rank 1 of 3 (SLURM_ARRAY_TASK_ID)" in complained
+        assert "rank 1 of 3 (SLURM_ARRAY_TASK_ID)" in ranks[1].kill_all()
         for process in (ranks[0], ranks[2]):
             finish(process)
     finally:
@@ -149,30 +146,21 @@ def test_ranks_of_which_one_is_killed_leave_what_one_run_leaves(tmp_path: Path) 
 
 
 @pytest.mark.timeout(1800)
-def test_ranks_of_a_transfer_job_of_which_one_is_killed_leave_what_one_run_leaves(job: Job, tmp_path: Path) -> None:
+def test_ranks_of_a_transfer_job_of_which_one_is_killed_leave_what_one_run_leaves(
+    job: Job, tmp_path: Path, quick_python: str
+) -> None:
     """The command line with its options. The job has several rounds, each of which follows from all of the last one."""
     root = job.fresh(tmp_path / "root")
-    ranks = [
-        subprocess.Popen(
-            job.command(
-                root,
-                *("--per-identity", PER_IDENTITY, "--rank", number, "--world-size", RANKS),
-                program=in_shards_of(SHARD_PAIRS),
-            ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=job.registry.parent,
-            env=job.environment(),
-            start_new_session=True,
-        )
-        for number in range(RANKS)
-    ]
+    ranks = []
+    for number in range(RANKS):
+        options = ("--per-identity", PER_IDENTITY, "--rank", number, "--world-size", RANKS)
+        command = job.command(root, *options, program=in_shards_of(SHARD_PAIRS), python=quick_python)
+        _, _, code, *arguments = command
+        environment, folder = job.environment(), job.registry.parent
+        ranks.append(QuickProgram(quick_python, code, *arguments, environment=environment, folder=folder))
     try:
         wait_for_lease(root, ranks[0], "transfers")
-        os.killpg(ranks[0].pid, signal.SIGKILL)
-        ranks[0].communicate()
-        assert ranks[0].returncode == -signal.SIGKILL
+        ranks[0].kill_all()
         told = [finish(process) for process in ranks[1:]]
     finally:
         end_all(ranks)
@@ -185,8 +173,9 @@ def test_ranks_of_a_transfer_job_of_which_one_is_killed_leave_what_one_run_leave
 
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("prefect_server")
-def test_jobs_at_once_make_no_shard_twice_on_machines_whose_clocks_are_apart(tmp_path: Path) -> None:
-    jobs = [start(MAKE, tmp_path, tmp_path / "root", MIEN_TEST_CLOCK_S=apart_s) for apart_s in ("-600", "0", "600")]
+def test_jobs_at_once_make_no_shard_twice_on_machines_whose_clocks_are_apart(tmp_path: Path, quick_python: str) -> None:
+    root = tmp_path / "root"
+    jobs = [start(MAKE, tmp_path, root, quick_python, MIEN_TEST_CLOCK_S=apart_s) for apart_s in ("-600", "0", "600")]
     try:
         assert len({finish(job) for job in jobs}) == 1
     finally:
@@ -198,14 +187,17 @@ def test_jobs_at_once_make_no_shard_twice_on_machines_whose_clocks_are_apart(tmp
 
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("prefect_server")
-def test_a_run_that_was_suspended_for_longer_than_its_lease_ends_with_the_same_table(tmp_path: Path) -> None:
+def test_a_run_that_was_suspended_for_longer_than_its_lease_ends_with_the_same_table(
+    tmp_path: Path, quick_python: str
+) -> None:
     root = tmp_path / "root"
-    first = start(MAKE, tmp_path, root, MIEN_TEST_SHARD_S="1")
+    # The usual Python: it is suspended with its worker.
+    first = start(MAKE, tmp_path, root, sys.executable, MIEN_TEST_SHARD_S="1")
     jobs = [first]
     try:
         wait_for_lease(root, first, "pairs")
         os.killpg(first.pid, signal.SIGSTOP)
-        jobs.append(start(MAKE, tmp_path, root, MIEN_TEST_SHARD_S="0.01"))
+        jobs.append(start(MAKE, tmp_path, root, quick_python, MIEN_TEST_SHARD_S="0.01"))
         table = finish(jobs[1])
         assert first.poll() is None
         os.killpg(first.pid, signal.SIGCONT)

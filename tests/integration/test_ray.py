@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -99,19 +98,25 @@ def kill_machine(node: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def whole(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> tuple[Path, dict[str, str]]:
     """Photos, and the files of an unbroken run of this machine over them."""
     folder = tmp_path_factory.mktemp("whole")
     draw_photos(folder / "photos", people=4, each=5)
-    finish(start(PREPARE, folder, folder / "root", **{DETECTOR: SLOW}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(CLUSTER, raising=False)
+        patch.setenv(DETECTOR, SLOW)
+        patch.setenv("MIEN_TEST_ROOT", str(folder / "root"))
+        prepare_on(str(folder))
     return folder, files(folder / "root")
 
 
-def test_a_transfer_job_on_a_cluster_makes_the_bytes_of_a_local_one(cluster: Any, job: Job, tmp_path: Path) -> None:
+def test_a_transfer_job_on_a_cluster_makes_the_bytes_of_a_local_one(
+    cluster: Any, job: Job, tmp_path: Path, quick_python: str
+) -> None:
     root = job.fresh(tmp_path / "root")
     options = ("--per-identity", PER_IDENTITY, "--executor", "ray", "--ray-address", cluster.address, "--workers", 2)
     done = subprocess.run(
-        job.command(root, *options, program=in_shards_of(SHARD_PAIRS)),
+        job.command(root, *options, program=in_shards_of(SHARD_PAIRS), python=quick_python),
         capture_output=True,
         text=True,
         cwd=job.registry.parent,
@@ -125,14 +130,16 @@ def test_a_transfer_job_on_a_cluster_makes_the_bytes_of_a_local_one(cluster: Any
     assert "transfer expressions: " in done.stderr, "progress comes back"
 
 
+@pytest.mark.long
 def test_a_photo_that_crashes_a_library_costs_neither_the_shard_nor_the_node(
-    cluster: Any, crashes: Path, tmp_path: Path
+    cluster: Any, crashes: Path, tmp_path: Path, quick_python: str
 ) -> None:
     draw_photos(tmp_path / "photos", people=1, each=4)
     bad = cv2.cvtColor(cv2.imread(str(tmp_path / "photos" / "person0" / "mood2.png")), cv2.COLOR_BGR2RGB)
     crashes.write_text(json.dumps({pixels_sha256(bad): "segfault"}))
     try:
-        finish(start(PREPARE, tmp_path, tmp_path / "root", **{CLUSTER: cluster.address, DETECTOR: CRASHING}))
+        given = {CLUSTER: cluster.address, DETECTOR: CRASHING}
+        finish(start(PREPARE, tmp_path, tmp_path / "root", quick_python, **given))
     finally:
         crashes.unlink()
     shards = (tmp_path / "root" / "faces" / "shards").glob("[!.]*.parquet")
@@ -142,43 +149,31 @@ def test_a_photo_that_crashes_a_library_costs_neither_the_shard_nor_the_node(
     assert list(filter(None, reasons.values())) == ["crashed the detector (SIGSEGV)"]
 
 
-def test_a_run_whose_driver_is_killed_goes_on_where_it_was(
-    cluster: Any, whole: tuple[Path, dict[str, str]], tmp_path: Path
-) -> None:
-    folder, expected = whole
-    given = {CLUSTER: cluster.address, DETECTOR: SLOW}
-    first = start(PREPARE, folder, tmp_path / "root", **given)
-    try:
-        wait_for_lease(tmp_path / "root", first, "faces")
-        os.killpg(first.pid, signal.SIGKILL)
-        first.communicate()
-        assert first.returncode == -signal.SIGKILL
-        finish(start(PREPARE, folder, tmp_path / "root", **given))
-    finally:
-        end_all([first])
-    assert files(tmp_path / "root") == expected
-    assert set_versions(Root(str(tmp_path / "root")), "squares") == [1]
-    nodes = [cluster.head_node, *cluster.worker_nodes]
-    until = time.monotonic() + 60
-    while any("spawn_main" in " ".join(p.cmdline()) for node in nodes for p in of_node(node)):
-        assert time.monotonic() < until, "a worker outlives the run"
-        time.sleep(0.1)
-
-
-def test_a_node_that_dies_in_mid_run_costs_no_row(
-    cluster: Any, whole: tuple[Path, dict[str, str]], tmp_path: Path
+def test_a_run_whose_driver_is_killed_goes_on_where_it_was_though_a_node_dies_too(
+    cluster: Any, whole: tuple[Path, dict[str, str]], tmp_path: Path, quick_python: str
 ) -> None:
     folder, expected = whole
     (other,) = cluster.worker_nodes
-    run = start(PREPARE, folder, tmp_path / "root", **{CLUSTER: cluster.address, DETECTOR: SLOW})
+    nodes, given = [cluster.head_node, other], {CLUSTER: cluster.address, DETECTOR: SLOW}
+    first = start(PREPARE, folder, tmp_path / "root", quick_python, **given)
+    runs = [first]
     try:
-        wait_for_lease(tmp_path / "root", run, "faces")
-        wait_for_worker([cluster.head_node, other], run)
-        assert run.poll() is None
+        wait_for_lease(tmp_path / "root", first, "faces")
+        first.kill_all()
+        until = time.monotonic() + 60
+        while any("spawn_main" in " ".join(p.cmdline()) for node in nodes for p in of_node(node)):
+            assert time.monotonic() < until, "a worker outlives the run"
+            time.sleep(0.1)
+        again = start(PREPARE, folder, tmp_path / "root", quick_python, **given)
+        runs.append(again)
+        wait_for_lease(tmp_path / "root", again, "faces")
+        wait_for_worker(nodes, again)
+        assert again.poll() is None
         kill_machine(other)
-        _, complained = run.communicate(timeout=900)
-        assert run.returncode == 0, complained
+        _, complained = again.communicate(timeout=900)
+        assert again.returncode == 0, complained
     finally:
-        end_all([run])
+        end_all(runs)
     assert "its work is done again by another" in complained
     assert files(tmp_path / "root") == expected
+    assert set_versions(Root(str(tmp_path / "root")), "squares") == [1]

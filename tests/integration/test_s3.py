@@ -14,6 +14,7 @@ from mien.tasks.pages.gallery_sheets import FOLDER
 from mien.tasks.runtime.workers import worker_pool
 from tests.gallery_root import face, transfer, write_generated
 from tests.integration.flow_calls import ANY_CHAMPION, HELD_OUT, augment, generated, prepare, train
+from tests.small_root import DETECTOR, draw_photos
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -21,10 +22,11 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 def test_prepare_and_augment_on_s3(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A remote root keeps the embedded MLflow and the checkpoints in ./data.
     monkeypatch.chdir(tmp_path)
+    draw_photos(tmp_path / "photos", people=4)
     root = f"{s3_url}/faces"
     job: dict[str, Any] = {"per_identity": 3, "identity_splits": ["val"], "keep_rejected": True}
     with worker_pool(2):  # whose processes know the server, as those of the session do not
-        prepare([f"sample:orl/s{n}" for n in range(1, 5)], "four", root, **HELD_OUT)
+        prepare([tmp_path / "photos"], "four", root, faces=DETECTOR, **HELD_OUT)
         train(["four"], root, steps=2, settings=ANY_CHAMPION)
         done = augment("four", root, **job)
         assert done.transfers is not None

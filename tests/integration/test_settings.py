@@ -12,6 +12,7 @@ from benchmarks.open_gate import OPEN_GATE
 from mien import storage
 from mien.tasks.errors import UsageError
 from tests.integration.flow_calls import quickly_evaluated
+from tests.small_root import DETECTOR, draw_photos
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 
@@ -66,9 +67,9 @@ def test_a_file_decides_what_no_parameter_does_in_every_flow(tmp_path: Path) -> 
 
     file, root = tmp_path / "settings.toml", str(tmp_path / "root")
     file.write_text(FILE + "\n".join(f"{name} = {limit}" for name, limit in GATE.items()))
-    people = [f"sample:orl/s{n}" for n in (1, 3, 4)]
+    draw_photos(tmp_path / "photos")
     splits: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": 0.0, "split_salt": "six-2", "workers": 1}
-    prepare_faces(images=people, set="three", root=root, **splits, settings=str(file))
+    prepare_faces([str(tmp_path / "photos")], set="three", root=root, faces=DETECTOR, **splits, settings=str(file))
     detected = about(root, "faces", "three")["settings"]
     assert detected["alignment"] == {"size_px": 64, "margin_top": 0.4, "margin_bottom": 0.12}
     assert (detected["limits"]["min_sharpness"], detected["limits"]["max_clipped"]) == (0.006, 0.5)

@@ -24,6 +24,8 @@ from tests.integration.flow_calls import table_rows
 from tests.paths import REPOSITORY
 from tests.prefect_database import put_database
 
+FEW = [f"sample:orl/s{person}/{photo}.pgm" for person in (1, 2) for photo in (1, 5)]
+
 
 @dataclass(frozen=True)
 class Up:
@@ -162,16 +164,16 @@ def test_all_deployments_are_there(up: Up) -> None:
 
 
 def test_a_worker_prepares_faces(up: Up, tmp_path: Path) -> None:
-    images = json.dumps(["sample:orl/s1", "sample:orl/s2"])
+    images = json.dumps(FEW)
     told = up.prefect(
         "deployment", "run", "prepare-faces/local", "--watch",
         "--param", f"root={tmp_path}", "--param", f"images={images}", "--param", "set=two",
     )  # fmt: skip
     assert "Completed" in told
     faces = table_rows(tmp_path, "faces", "two")
-    assert len(faces) == 20
+    assert len(faces) == len(FEW)
     assert {face["identity"] for face in faces} == {"s1", "s2"}
-    assert sum(face["status"] == "ok" for face in faces) >= 19
+    assert {face["status"] for face in faces} == {"ok"}
 
 
 CLIENT = """
@@ -208,7 +210,7 @@ def test_a_schedule_that_is_switched_on_runs(up: Up, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout.split()
 
-    parameters = json.dumps({"images": ["sample:orl/s3"], "set": "one", "root": str(tmp_path)})
+    parameters = json.dumps({"images": FEW[:1], "set": "one", "root": str(tmp_path)})
     client("switch on", "30", parameters)
     seen = client("wait", "Scheduled", "Completed")
     client("switch off")
@@ -236,7 +238,7 @@ with get_client(sync_client=True) as client:
 
 
 def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: Path) -> None:
-    parameters = json.dumps({"images": ["sample:orl/s1", "sample:orl/s2"], "set": "two", "root": str(tmp_path)})
+    parameters = json.dumps({"images": FEW, "set": "two", "root": str(tmp_path)})
     for _ in range(2):
         up.prefect("deployment", "run", "nightly/local", "--params", parameters)
     done = up.run("-c", NIGHTS)
@@ -244,7 +246,7 @@ def test_of_two_nights_at_once_the_second_waits_for_the_first(up: Up, tmp_path: 
     # There is no generator yet: the photos are prepared, and each night says what is missing.
     assert summary == "2 1 True Failed Failed", done.stderr
     assert ["train first" in message for message in messages] == [True, True], messages
-    assert len(table_rows(tmp_path, "faces", "two")) == 20
+    assert len(table_rows(tmp_path, "faces", "two")) == len(FEW)
 
 
 SCHEDULES = """

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from benchmarks.servers import mlflow_registry
-from benchmarks.small_job import prepare_job, register_generator
+from benchmarks.small_job import NAME, register_generator
 from deployments.demo_model import copy_champion
 from deployments.local import demo_lines
+from deployments.servers import free_port, mlflow_server, running
 from mien.storage import Root
 from mien.tasks.tracking import check_connection, fetch_model
+from tests.small_root import draw_photos, prepare
 
 
 def test_after_a_demo_its_root_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,16 +26,19 @@ def test_after_a_demo_its_root_is_shown(tmp_path: Path, monkeypatch: pytest.Monk
     assert listed[1:] == ["ls", "--root", str(tmp_path / "a demo")]
 
 
-@pytest.mark.usefixtures("prefect_server", "quick_workers")
-def test_the_champion_of_a_root_is_copied_to_a_server_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_champion_of_a_root_is_copied_to_a_server_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_python: str
+) -> None:
     root, registry = str(tmp_path / "root"), tmp_path / "mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{registry}")
     monkeypatch.chdir(tmp_path)
-    prepare_job(root, ["sample:orl/s1/1.pgm", "sample:orl/s2/1.pgm"])
+    draw_photos(tmp_path / "photos")
+    prepare(Root(root), tmp_path / "photos", NAME)
     register_generator(root, tmp_path / "generator")
     before = MlflowClient().get_model_version_by_alias("mien-generator", "champion")
-    (tmp_path / "server").mkdir()
-    with mlflow_registry(tmp_path / "server") as server:
+    server = f"http://127.0.0.1:{(port := free_port())}"
+    command = [quick_python, *mlflow_server(port, tmp_path / "server.db", tmp_path / "artifacts")[1:]]
+    with running(command, tmp_path / "mlflow.log", answers=f"{server}/health"):
         assert copy_champion(registry, server) == "models:/mien-generator/1"
         assert copy_champion(registry, server) is None
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)

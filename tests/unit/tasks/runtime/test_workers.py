@@ -84,6 +84,7 @@ def test_without_a_pool_work_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> N
     assert in_worker(where, 3) == (3, os.getpid(), "1")
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_killed_process_is_an_error_of_one_line_and_the_next_work_has_a_new_one() -> None:
     with worker_pool(1):
         with pytest.raises(RunError, match="killed"):
@@ -91,6 +92,7 @@ def test_a_killed_process_is_an_error_of_one_line_and_the_next_work_has_a_new_on
         assert in_worker(where, 5)[0] == 5
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
     pool = WorkerPool(1)
     try:
@@ -104,6 +106,7 @@ def test_a_process_killed_between_two_works_is_replaced_unnoticed() -> None:
     assert other != worker
 
 
+@pytest.mark.usefixtures("quick_workers")
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_pool_ends_though_a_worker_was_killed_while_it_waited_for_work(killed: int) -> None:
     others, pool = {child.pid for child in mp.active_children()}, WorkerPool(2)
@@ -139,6 +142,7 @@ def begin_writing(path: Path) -> threading.Thread:
     return thread
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_where_a_step_fails_what_is_in_hand_is_finished(tmp_path: Path) -> None:
     path = tmp_path / "written"
 
@@ -152,6 +156,7 @@ def test_where_a_step_fails_what_is_in_hand_is_finished(tmp_path: Path) -> None:
     assert path.exists()
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_the_death_of_one_process_costs_the_others_nothing(tmp_path: Path) -> None:
     path = tmp_path / "written"
     with worker_pool(2):
@@ -162,6 +167,7 @@ def test_the_death_of_one_process_costs_the_others_nothing(tmp_path: Path) -> No
     assert path.exists()
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_an_error_of_the_work_arrives_as_it_is() -> None:
     with worker_pool(1), pytest.raises(ValueError, match="the work's own error"):
         in_worker(fail)
@@ -285,6 +291,7 @@ def at_once(folder: Path, works: int, networks: bool = True) -> list[tuple[int, 
         return list(threads.map(lambda number: on_device(networks, beside, folder, number, works), range(works)))
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_each_device_has_a_process_of_its_own_and_other_work_goes_elsewhere(tmp_path: Path) -> None:
     with worker_pool(1), in_force("cuda:0", "cuda:1"):
         plain, first = in_worker(os.getpid), at_once(tmp_path / "first", 2)
@@ -299,6 +306,7 @@ def test_each_device_has_a_process_of_its_own_and_other_work_goes_elsewhere(tmp_
         assert (places(networks=True), places(networks=False)) == (2, 1)
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Path) -> None:
     with worker_pool(1), in_force("cpu", "cpu"):
         two = at_once(tmp_path / "two", 2)
@@ -309,12 +317,14 @@ def test_a_device_that_stands_twice_has_two_processes_and_no_third(tmp_path: Pat
         assert later <= {process for process, _ in two}
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_on_the_cpu_networks_compute_in_every_worker(tmp_path: Path) -> None:
     with worker_pool(2), in_force("cpu"):
         assert {process for process, _ in at_once(tmp_path / "both", 2)} >= {in_worker(os.getpid)}
         assert places(networks=True) == 2
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_workers_take_turns_over_the_devices_for_work_that_is_mostly_the_processors(tmp_path: Path) -> None:
     with worker_pool(3), in_force("cuda:0", "cuda:1"):
         assert sorted(device for _, device in at_once(tmp_path / "three", 3, networks=False)) == [
@@ -324,6 +334,7 @@ def test_workers_take_turns_over_the_devices_for_work_that_is_mostly_the_process
         ]
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_process_of_a_device_that_died_is_replaced_on_the_same_device() -> None:
     with worker_pool(1), in_force("cuda:1"):
         with pytest.raises(RunError, match="killed"):
