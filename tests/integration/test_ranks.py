@@ -105,16 +105,17 @@ def end_all(processes: Sequence[subprocess.Popen[str]]) -> None:
             process.communicate()
 
 
-def wait_for_lease(root: Path, process: QuickProgram, table: str) -> None:
-    """Until the process has a shard of the table in hand."""
-    while process.poll() is None:
+def wait_for_lease(root: Path, processes: Sequence[QuickProgram], table: str) -> QuickProgram:
+    """The first of the processes that has a shard of the table in hand, as soon as one has."""
+    while any(process.poll() is None for process in processes):
+        known = {process.program_pid: process for process in processes}
         for path in root.glob(f"{table}/leases/*.json"):
             try:
-                if json.loads(path.read_bytes())["pid"] == process.program_pid:
-                    return
-            except FileNotFoundError:
+                return known[json.loads(path.read_bytes())["pid"]]
+            except (FileNotFoundError, KeyError):
                 continue
         time.sleep(0.01)
+    raise AssertionError("all have ended before")
 
 
 def files(root: Path) -> dict[str, str]:
@@ -135,10 +136,11 @@ def test_ranks_of_which_one_is_killed_leave_what_one_run_leaves(
         prepare_slowly(str(tmp_path))
     ranks = [start(PREPARE, tmp_path, shared, quick_python, **of_slurm(number)) for number in range(RANKS)]
     try:
-        wait_for_lease(shared, ranks[1], "faces")
-        assert "rank 1 of 3 (SLURM_ARRAY_TASK_ID)" in ranks[1].kill_all()
-        for process in (ranks[0], ranks[2]):
-            finish(process)
+        killed = wait_for_lease(shared, ranks, "faces")
+        assert f"rank {ranks.index(killed)} of 3 (SLURM_ARRAY_TASK_ID)" in killed.kill_all()
+        for process in ranks:
+            if process is not killed:
+                finish(process)
     finally:
         end_all(ranks)
     assert set_versions(Root(str(shared)), "squares") == [1]
@@ -159,9 +161,9 @@ def test_ranks_of_a_transfer_job_of_which_one_is_killed_leave_what_one_run_leave
         environment, folder = job.environment(), job.registry.parent
         ranks.append(QuickProgram(quick_python, code, *arguments, environment=environment, folder=folder))
     try:
-        wait_for_lease(root, ranks[0], "transfers")
-        ranks[0].kill_all()
-        told = [finish(process) for process in ranks[1:]]
+        killed = wait_for_lease(root, ranks, "transfers")
+        killed.kill_all()
+        told = [finish(process) for process in ranks if process is not killed]
     finally:
         end_all(ranks)
     assert told[0] == told[1]
@@ -195,7 +197,7 @@ def test_a_run_that_was_suspended_for_longer_than_its_lease_ends_with_the_same_t
     first = start(MAKE, tmp_path, root, sys.executable, MIEN_TEST_SHARD_S="1")
     jobs = [first]
     try:
-        wait_for_lease(root, first, "pairs")
+        wait_for_lease(root, [first], "pairs")
         os.killpg(first.pid, signal.SIGSTOP)
         jobs.append(start(MAKE, tmp_path, root, quick_python, MIEN_TEST_SHARD_S="0.01"))
         table = finish(jobs[1])

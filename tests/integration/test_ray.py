@@ -158,7 +158,7 @@ def test_a_run_whose_driver_is_killed_goes_on_where_it_was_though_a_node_dies_to
     first = start(PREPARE, folder, tmp_path / "root", quick_python, **given)
     runs = [first]
     try:
-        wait_for_lease(tmp_path / "root", first, "faces")
+        wait_for_lease(tmp_path / "root", [first], "faces")
         first.kill_all()
         until = time.monotonic() + 60
         while any("spawn_main" in " ".join(p.cmdline()) for node in nodes for p in of_node(node)):
@@ -166,7 +166,7 @@ def test_a_run_whose_driver_is_killed_goes_on_where_it_was_though_a_node_dies_to
             time.sleep(0.1)
         again = start(PREPARE, folder, tmp_path / "root", quick_python, **given)
         runs.append(again)
-        wait_for_lease(tmp_path / "root", again, "faces")
+        wait_for_lease(tmp_path / "root", [again], "faces")
         wait_for_worker(nodes, again)
         assert again.poll() is None
         kill_machine(other)
