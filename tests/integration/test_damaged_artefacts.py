@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from mien.model.device import Compute
 from mien.model.expression.retargeting import RetargetSettings
@@ -72,15 +71,6 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "of another shape": lambda data: b'{"pictures": ["x"], "shards": 3, "name": null}',
     "empty": lambda data: b"",
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Networks this small wait for threads longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
