@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mien.model.images.tensors import from_uint8, to_uint8
 from mien.model.warping.landmark_flow import face_grid
-from mien.model.warping.thin_plate_spline import SMOOTHING, spline_grid, warp
+from mien.model.warping.thin_plate_spline import SMOOTHING, resized_grid, spline_grid, warp
 
 TPS_SMOOTHING = SMOOTHING
 """λ of the baselines, the best of 0.0001 … 10 by L1 to the target photo. Fixed points along the border of the picture
@@ -29,14 +29,21 @@ def spline_warped(photos: Photos, source_points: Points, target_points: Points) 
     return _warped(photos, source_points, target_points, lambda *points: spline_grid(*points, smoothing=TPS_SMOOTHING))
 
 
-def face_warped(photos: Photos, source_points: Points, target_points: Points) -> Photos:
+def face_warped(
+    photos: Photos, source_points: Points, target_points: Points, motion_px: int | None = None
+) -> Photos:
     """The photos warped by the spline on the face, and by the motion of the head around it; nothing is drawn.
 
     It is the motion that the generator `motion` starts from, at full resolution (`model/warping/landmark_flow.py`).
     Hair, neck and background follow the jaw line, so it comes nearer to the target photo than the spline alone.
-    Points are the 68 common landmarks in [-1, 1] over the picture.
+    Points are the 68 common landmarks in [-1, 1] over the picture. With `motion_px` the motion is computed on a grid of
+    that side and interpolated, as the generator does: at a quarter of the side it takes a tenth of the time.
     """
-    return _warped(photos, source_points, target_points, face_grid)
+
+    def motion(source: Tensor, target: Tensor, side_px: int) -> Tensor:
+        return resized_grid(face_grid(source, target, motion_px or side_px), side_px)
+
+    return _warped(photos, source_points, target_points, motion)
 
 
 def _warped(
