@@ -15,7 +15,7 @@ from benchmarks.held_out import MEASURES, HeldOut, as_row
 from mien.model.detection.load import load_detector
 from mien.model.device import keep_freed_memory
 from mien.model.networks.config import WIDTHS, GeneratorConfig
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.loss_weights import LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import State, Trainer

@@ -21,7 +21,7 @@ from benchmarks.held_out import PIXELS, measured_pixels
 from benchmarks.quality_report import SIZE_PX
 from mien.model.evaluation.pairs import same_person_pairs
 from mien.model.inference.baselines import spline_warped
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.validation import PAIRS_SEED
 from mien.storage import Root
 from mien.tasks.sets.faces import face_tables

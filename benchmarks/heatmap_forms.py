@@ -23,7 +23,7 @@ from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.schemes import LandmarkScheme
 from mien.model.networks.config import GeneratorConfig
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from mien.model.training.validation import draw

@@ -15,7 +15,8 @@ from mien.model.landmarks.crop_units import from_px
 from mien.model.landmarks.schemes import to_common
 from mien.model.networks.generator import Generator
 from mien.model.quality.judge import landmark_error
-from mien.model.training.batches import FaceArrays, TargetExpressions
+from mien.model.training.face_arrays import FaceArrays
+from mien.model.training.pools import TargetExpressions
 from mien.model.training.validation import PAIRS_SEED, draw, draw_targets
 from mien.model.warping.masks import Region, region_mask
 

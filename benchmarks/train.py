@@ -27,7 +27,7 @@ from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.networks.config import GeneratorConfig
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.negatives import Part
 from mien.model.training.settings import TrainSettings
 from mien.model.training.together import Together

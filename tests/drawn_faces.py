@@ -11,7 +11,7 @@ from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
 from tests.dense_faces import dense_landmarks
 
 HEATMAP_PX = 32

@@ -14,7 +14,8 @@ def usable_people(identities: Int[np.ndarray, " faces"]) -> list[Int[np.ndarray,
     Raises:
         ModelError: nobody has two.
     """
-    rows = [np.flatnonzero(identities == person) for person in np.unique(identities)]
+    order = np.argsort(identities, kind="stable")
+    rows = np.split(order, np.flatnonzero(np.diff(identities[order])) + 1)
     people = [of_one for of_one in rows if len(of_one) >= 2]
     if not people:
         raise ModelError("no person has two photos: training needs several photos of each person, a folder per person")

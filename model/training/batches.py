@@ -1,111 +1,26 @@
-"""Training faces in memory and the pairs drawn from them."""
+"""Batches of pairs, drawn from the faces in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.model.device import on_device
-from mien.model.errors import ModelError
-from mien.model.evaluation.pairs import usable_people
-from mien.model.expression.dense_landmarks import asked_landmarks
-from mien.model.expression.retargeting import Faces, RetargetSettings, neutrals_by_person, retarget
-from mien.model.expression.shape_model import ShapeModel
-from mien.model.images.tensors import from_uint8
-from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.heatmap_spec import HeatmapSpec
-from mien.model.landmarks.heatmaps import render_heatmaps
-from mien.model.landmarks.keypoints import KeypointInfo, heatmaps_to_float
-from mien.model.landmarks.schemes import LandmarkScheme
+from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Sources
 from mien.model.training.augmentation import Changes, draw_changes
-from mien.model.training.settings import AugmentationSettings
+from mien.model.training.face_arrays import FaceArrays, keypoints_on
+from mien.model.training.face_stream import TrainingFaces, fitted_shapes
+from mien.model.training.pools import Pool, TargetExpressions
+from mien.model.training.settings import AugmentationSettings, TrainSettings
+from mien.model.training.windows import Windows
 
 UpdateKind = Literal["pretrain", "train"]
 _KINDS: tuple[UpdateKind, ...] = get_args(UpdateKind)
-
-
-def keypoints_on(
-    device: torch.device | str,
-    heatmaps: UInt8[np.ndarray, "rows parts side side"],
-    points: Float[np.ndarray, "rows 68 2"],
-) -> KeypointInfo:
-    """Keypoints as the networks take them, on a device."""
-    return KeypointInfo(heatmaps_to_float(on_device(heatmaps, device)), on_device(points.astype(np.float32), device))
-
-
-@dataclass(frozen=True)
-class FaceArrays:
-    """Aligned faces of several people, row by row. About 80 kB per face at 128 px."""
-
-    images: UInt8[np.ndarray, "faces 3 size size"]
-    heatmaps: UInt8[np.ndarray, "faces parts side side"]
-    points: Float[np.ndarray, "faces 68 2"]
-    """The 68 common landmarks in [-1, 1] over the crop."""
-    identities: Int[np.ndarray, " faces"]
-    """A number per person."""
-    sets: Int[np.ndarray, " faces"] | None = None
-    """A number per set that the faces come from; None if they are of one."""
-    spec: HeatmapSpec = field(default_factory=HeatmapSpec)
-    """Of the heatmaps."""
-    scheme: LandmarkScheme = "ibug68"
-    """Of the landmarks that the heatmaps were drawn from."""
-    dense: Float[np.ndarray, "faces landmarks 2"] | None = None
-    """These landmarks, in [-1, 1] over the crop, where they are more than the common ones."""
-
-    def __len__(self) -> int:
-        return len(self.identities)
-
-    @property
-    def side_px(self) -> int:
-        """Of the images."""
-        return self.images.shape[-1]
-
-    @property
-    def landmarks(self) -> Float[np.ndarray, "faces landmarks 2"]:
-        """What the heatmaps were drawn from, in [-1, 1] over the crop."""
-        return self.points if self.dense is None else self.dense
-
-    def keypoints(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> KeypointInfo:
-        """L of the given rows."""
-        return keypoints_on(device, self.heatmaps[rows], self.points[rows])
-
-    @classmethod
-    def joined(cls, parts: Sequence[FaceArrays]) -> FaceArrays:
-        """Faces of different people as one set, the people numbered on."""
-        parts = [part for part in parts if len(part)]
-        starts = np.cumsum([0, *(part.identities.max() + 1 for part in parts)])
-        return cls(
-            np.concatenate([part.images for part in parts]),
-            np.concatenate([part.heatmaps for part in parts]),
-            np.concatenate([part.points for part in parts]),
-            np.concatenate([part.identities + start for part, start in zip(parts, starts, strict=False)]),
-            spec=parts[0].spec,
-            scheme=parts[0].scheme,
-            dense=None if parts[0].dense is None else np.concatenate([part.landmarks for part in parts]),
-        )
-
-    def photos(self, rows: Int[np.ndarray, " rows"], device: torch.device | str = "cpu") -> Float[Tensor, "rows 3 s s"]:
-        """I of the given rows, in [-1, 1]."""
-        return from_uint8(on_device(self.images[rows], device))
-
-    def sources(
-        self,
-        rows: Int[np.ndarray, " rows"] | Int[np.ndarray, "rows sources"],
-        device: torch.device | str = "cpu",
-        present: Bool[np.ndarray, "rows sources"] | None = None,
-    ) -> Sources:
-        """The photos of the given rows as sources: one of each row, or several of which some may only fill up."""
-        columns = list(rows.reshape(len(rows), -1).T)
-        there = None if present is None else on_device(present, device)
-        photos = [self.photos(column, device) for column in columns]
-        return Sources.stacked(photos, [self.keypoints(column, device) for column in columns], there)
 
 
 class Origin(NamedTuple):
@@ -155,46 +70,6 @@ class CrossBatch(NamedTuple):
     """Whether all landmarks are numbers: torch's samplers crash on a flow of others."""
 
 
-def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
-    """How often each person is drawn: each set as often as any other, and in it each photo.
-
-    So thousands of frames of a few videos do not drown the photos of another set.
-    """
-    sizes = np.array([len(rows) for rows in people], np.float64)
-    sets = np.zeros(len(people), np.int64) if faces.sets is None else faces.sets[[rows[0] for rows in people]]
-    shares = sizes / np.bincount(sets, sizes)[sets]
-    return shares / shares.sum()
-
-
-class TargetExpressions:
-    """Target keypoints with another person's expression: the driver's, retargeted; the head turns as the driver's."""
-
-    def __init__(self, faces: FaceArrays, model: ShapeModel | None = None) -> None:
-        """With a shape model neutrals are found and heads are turned as in transfers of the generator that has it."""
-        _, self._person_of = np.unique(faces.identities, return_inverse=True)
-        self._of, self._model = faces, model
-        self._neutrals = neutrals_by_person(faces.points, self._person_of, model)
-
-    def keypoints(
-        self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"], device: torch.device | str = "cpu"
-    ) -> KeypointInfo:
-        """The keypoints of the expression of each driver on the face of the source in the same row."""
-        return keypoints_on(device, *self.arrays(source, driver))
-
-    def arrays(
-        self, source: Int[np.ndarray, " rows"], driver: Int[np.ndarray, " rows"]
-    ) -> tuple[UInt8[np.ndarray, "rows parts side side"], Float[np.ndarray, "rows 68 2"]]:
-        """Their heatmaps and common landmarks."""
-        points = retarget(self._faces(source), self._faces(driver), RetargetSettings(), self._model)
-        shown, expressed = (self._of.landmarks[rows].astype(np.float64) for rows in (source, driver))
-        landmarks = asked_landmarks(shown, expressed, self._of.scheme, points)
-        spec = self._of.spec
-        return render_heatmaps(to_px(landmarks, spec.size_px), self._of.scheme, spec.size_px, spec), points
-
-    def _faces(self, rows: Int[np.ndarray, " rows"]) -> Faces:
-        return Faces(self._of.points[rows], self._neutrals[self._person_of[rows]])
-
-
 class PairSampler:
     """Draws batches of pairs; its random generator is the only one of a training.
 
@@ -202,22 +77,51 @@ class PairSampler:
     a training that goes on, with as many processes or others, draws what it would have drawn, and keeps no state.
     """
 
-    def __init__(self, faces: FaceArrays, augmentation: AugmentationSettings, seed: int, candidates: int = 1) -> None:
-        """Of `candidates` pairs the one whose landmarks move most is taken: pairs that hardly differ teach little."""
-        self.faces, self.augmentation, self.candidates = faces, augmentation, candidates
+    def __init__(
+        self, faces: FaceArrays | Windows, augmentation: AugmentationSettings, seed: int, candidates: int = 1
+    ) -> None:
+        """Of `candidates` pairs the one whose landmarks move most is taken: pairs that hardly differ teach little.
+
+        Raises:
+            ModelError: there are not two people with two photos each.
+        """
+        self.augmentation, self.candidates = augmentation, candidates
         self.random, self._seed = np.random.default_rng(seed), seed
-        self._people = usable_people(faces.identities)
-        if len(self._people) < 2:
-            raise ModelError("training compares people: it needs several photos each of at least two")
-        self._share = _shares(faces, self._people)
-        self.shape_model = ShapeModel.fit(faces.points.astype(np.float64), faces.identities)
+        self._windows = None if isinstance(faces, FaceArrays) else faces
+        self.shape_model = fitted_shapes(faces, seed) if isinstance(faces, FaceArrays) else faces.shape_model
         """Of the faces: the one that a generator trained on them keeps for its transfers."""
-        self._targets = TargetExpressions(faces, self.shape_model)
+        if isinstance(faces, FaceArrays):
+            self._draw_from(Pool.of(faces, TargetExpressions(faces, self.shape_model)))
+
+    @staticmethod
+    def of(settings: TrainSettings, faces: TrainingFaces, processes: int) -> PairSampler:
+        """That of a training of so many processes.
+
+        Raises:
+            ModelError: there are not two people with two photos each, or there is too little room for them.
+        """
+        given = faces if isinstance(faces, FaceArrays) else Windows(faces, settings, processes)
+        return PairSampler(given, settings.augmentation, settings.seed, settings.pair_candidates)
+
+    def _draw_from(self, pool: Pool) -> None:
+        self._pool, self.faces = pool, pool.faces
+        self._people, self._share, self._targets = pool.people, pool.share, pool.targets
 
     def begin(self, kind: UpdateKind, update: int, part: int | None = None) -> None:
-        """What is drawn next is that of an update: of one part of its batch, or what all parts have in common."""
+        """What is drawn next is that of an update: of one part of its batch, or what all parts have in common.
+
+        Raises:
+            Exception: faces that come into memory for it cannot be read; of the kind that reading them raises.
+        """
         drawn_for = (_KINDS.index(kind), update, 0 if part is None else 1 + part)
         self.random = np.random.default_rng([self._seed, *drawn_for])
+        if self._windows is not None and part is not None:
+            # Discriminators begin with the faces that the generator begins with: a few hundred updates hardly use them.
+            self._draw_from(self._windows.at(update if kind == "train" else 0, part))
+
+    def photos_of(self, person: int) -> Int[np.ndarray, " rows"]:
+        """Rows of a person who is among the people that pairs are drawn from."""
+        return self._pool.rows_of[person]
 
     def source_count(self, most: int) -> int:
         """How many sources the next pairs have: one in every other batch, else evenly 2 to `most`."""

@@ -27,7 +27,7 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.patch_discriminator import PatchDiscriminator
 from mien.model.training.augmentation import draw_changes
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.negatives import changed_keypoints
 from mien.model.training.networks import Networks
 from mien.model.training.settings import AugmentationSettings

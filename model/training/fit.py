@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint, save_checkpoint
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.readings import Update
 from mien.model.training.stopping import StopReason
 from mien.model.training.together import Together

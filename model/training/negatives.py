@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mien.model.evaluation.pairs import usable_people
 from mien.model.expression.part_changes import ChangedPart, changeable, with_changed_part
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.schemes import to_common
 from mien.model.training.augmentation import draw_changes
-from mien.model.training.batches import CrossBatch, FaceArrays, Origin, PairBatch, PairSampler, keypoints_on
+from mien.model.training.batches import CrossBatch, Origin, PairBatch, PairSampler
+from mien.model.training.face_arrays import FaceArrays, keypoints_on
 from mien.model.training.settings import TrainSettings
 from mien.model.warping.face_swap import swapped_faces
 
@@ -68,10 +68,9 @@ def draw_beside(sampler: PairSampler, batch: PairBatch | CrossBatch, settings: T
 def _third_photos(sampler: PairSampler, origin: Origin) -> Int[np.ndarray, " batch"]:
     """A photo of each person that is neither the target nor a source; the first source where there is none."""
     identities = sampler.faces.identities
-    rows_of = {int(identities[rows[0]]): rows for rows in usable_people(identities)}
     out = origin.sources[:, 0].copy()
     for n, (photo, sources) in enumerate(zip(origin.photos, origin.sources, strict=True)):
-        left = np.setdiff1d(rows_of[int(identities[photo])], [photo, *sources])
+        left = np.setdiff1d(sampler.photos_of(int(identities[photo])), [photo, *sources])
         if len(left):
             out[n] = sampler.random.choice(left)
     return out

@@ -62,6 +62,11 @@ class TrainSettings:
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator_width: Count = 32
     """Channels of the first layer of both discriminators."""
+    resident_faces: Annotated[int, Bounds(min=102)] = 20_000
+    """Faces in the memory of each process at most, of 80 kB at 128 px and 230 kB at 256 px. Where there are more, pairs
+    are drawn from so many of them, and others take their places in turn."""
+    resident_draws: Positive = 4.0
+    """How often a face is drawn on average before another one takes its place; less often means more reading."""
     batch_size: Count = 4
     """Pairs per update. On a CPU small batches are nearly as fast per pair, and more updates learn more."""
     accumulate: Count = 1

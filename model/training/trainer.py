@@ -19,9 +19,11 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
 from mien.model.device import multiplying_in_tf32, pick_device, uses_bfloat16
-from mien.model.training.batches import CrossBatch, FaceArrays, PairBatch, PairSampler, UpdateKind
+from mien.model.training.batches import CrossBatch, PairBatch, PairSampler, UpdateKind
 from mien.model.training.compiled import compile_networks
 from mien.model.training.descent import Descent
+from mien.model.training.face_arrays import FaceArrays
+from mien.model.training.face_stream import TrainingFaces
 from mien.model.training.game import Terms, pretraining_terms
 from mien.model.training.group import Group
 from mien.model.training.losses import EQUILIBRIUM
@@ -60,7 +62,7 @@ class Trainer:
     def __init__(
         self,
         settings: TrainSettings,
-        faces: FaceArrays,
+        faces: TrainingFaces,
         device: str = "auto",
         start: Mapping[str, Tensor] | None = None,
         group: Group | None = None,
@@ -71,7 +73,7 @@ class Trainer:
         self.group = Group() if group is None else group
         self._part_size = settings.part_size(self.group.size)
         self.device = pick_device(device)
-        self.sampler = PairSampler(faces, settings.augmentation, settings.seed, settings.pair_candidates)
+        self.sampler = PairSampler.of(settings, faces, self.group.size)
         self.networks = Networks.fresh(settings, self.device)
         if start is not None:
             self.networks.generator.load_state_dict(start)

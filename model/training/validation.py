@@ -18,8 +18,9 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.generator import Generator
 from mien.model.quality.sharpness import sharpness_values
 from mien.model.training import discriminator_measures as measures
-from mien.model.training.batches import FaceArrays, TargetExpressions
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.networks import Networks
+from mien.model.training.pools import TargetExpressions
 from mien.model.training.settings import TrainSettings
 
 BATCH = 16

@@ -48,7 +48,10 @@ class TrainedOn:
         """Of the photos of a training."""
         photos: dict[bytes, set[bytes]] = defaultdict(set)
         for each in shown:
-            photos[_hash(salt, each.set, each.identity)].add(_hash(salt, each.image_id))
+            own = photos[_hash(salt, each.set, each.identity)]
+            own.add(_hash(salt, each.image_id))
+            if len(own) > 4 * PHOTOS_OF_A_PERSON:  # of a video there may be a million
+                own.intersection_update(sorted(own)[:PHOTOS_OF_A_PERSON])
         kept = (hashed for own in photos.values() for hashed in sorted(own)[:PHOTOS_OF_A_PERSON])
         return TrainedOn(salt, frozenset(photos), frozenset(kept))
 

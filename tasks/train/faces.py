@@ -1,27 +1,31 @@
-"""The faces of prepared sets as a training reads them: arrays in memory."""
+"""The faces of prepared sets as a training takes them: in memory, or on their way through it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mien.model.evaluation.pairs import thinned
-from mien.model.images.codec import resize_rgb
-from mien.model.landmarks.crop_units import from_px
+from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
-from mien.model.landmarks.schemes import PARTS, LandmarkScheme
-from mien.model.training.batches import FaceArrays
+from mien.model.training.face_arrays import FaceArrays
+from mien.model.training.face_stream import FITTED_FACES, FaceStream, TrainingFaces
 from mien.model.training.settings import TrainSettings
+from mien.model.training.stream_order import sample_rows
 from mien.model.warping.composition import FINEST
 from mien.storage import Root
-from mien.storage.rows import FaceRow
 from mien.tasks.errors import UsageError
-from mien.tasks.sets.face_columns import common_points, crop_of, heatmap_of, landmarks_px, scheme_of
-from mien.tasks.sets.faces import FaceTables, crop_size_px, prepare_settings, read_faces
-from mien.tasks.train.people import split_rows
+from mien.tasks.sets.faces import FaceTables, crop_size_px, prepare_settings
+from mien.tasks.sets.splits import Split
+from mien.tasks.train.face_index import FaceIndex, read_index
+from mien.tasks.train.face_reader import FaceReader
+from mien.tasks.train.people import never_seen
 
 MAX_VALIDATION_FACES = 400
+_log = logging.getLogger("mien.tasks")
 
 
 def picture_px(settings: TrainSettings, crop_px: int) -> int:
@@ -31,41 +35,55 @@ def picture_px(settings: TrainSettings, crop_px: int) -> int:
     return min(crop_px, FINEST * size_px) if settings.generator.kind == "motion" else size_px
 
 
-def load_faces(root: Root, sets: Sequence[FaceTables], split: str, size_px: int) -> FaceArrays:
-    """The usable faces of a split, their photos of a side of `size_px`, in the order of the tables."""
-    rows = split_rows(root, sets, split)
-    names = [(row["set"], row["identity"]) for row in rows]
-    people = {name: number for number, name in enumerate(sorted(set(names)))}
-    if split != "train":
-        kept = thinned(np.array([people[name] for name in names], np.int64), MAX_VALIDATION_FACES).tolist()
-        rows, names = [rows[n] for n in kept], [names[n] for n in kept]
-        people = {name: number for number, name in enumerate(sorted(set(names)))}
-    numbers = {tables.name: number for number, tables in enumerate(sets)}
-    faces = read_faces(root, sets, {row["face_id"] for row in rows}, ["crop", "landmarks_xy", "landmark_scheme"])
-    found = [faces[row["face_id"]] for row in rows]
-    crop_px = crop_size_px(root, sets[0])
-    spec, scheme = HeatmapSpec(**prepare_settings(root, sets[0])["heatmaps"]), _one_scheme(found)
-    side = (size_px, size_px)
-    return FaceArrays(
-        images=_stack([resize_rgb(crop_of(face), size_px).transpose(2, 0, 1) for face in found], (3, *side)),
-        heatmaps=_stack([heatmap_of(face) for face in found], (len(PARTS), 1, 1)),
-        points=_stack([common_points(face, crop_px) for face in found], (68, 2)).astype(np.float32),
-        identities=np.array([people[name] for name in names], np.int64),
-        sets=np.array([numbers[row["set"]] for row in rows], np.int64),
-        spec=spec,
-        scheme=scheme,
-        dense=None if scheme == "ibug68" else _stack([from_px(landmarks_px(face), crop_px) for face in found], (1, 2)),
-    )
+def load_faces(root: Root, sets: Sequence[FaceTables], split: Split, size_px: int) -> FaceArrays:
+    """The usable faces of a split, their photos of a side of `size_px`, in the order of the tables.
+
+    Raises:
+        StorageError: a table or a shard cannot be read; it is named.
+        UsageError: the faces have landmarks of several schemes.
+        RunError: a crop is no picture.
+    """
+    everything = read_index(root, sets)
+    index = everything.of_split("train") if split == "train" else held_out_faces(root, everything, split)
+    return in_memory(index, reader_of(root, sets, index, size_px))
 
 
-def _one_scheme(faces: Sequence[FaceRow]) -> LandmarkScheme:
-    schemes: list[LandmarkScheme] = list(dict.fromkeys(scheme_of(face) for face in faces))
+def held_out_faces(root: Root, everything: FaceIndex, split: Split) -> FaceIndex:
+    """The faces that a training is validated on: of people whom it does not see, and not too many."""
+    index = never_seen(root, everything, split)
+    return index.chosen(thinned(index.people, MAX_VALIDATION_FACES))
+
+
+def training_faces(root: Root, sets: Sequence[FaceTables], index: FaceIndex, settings: TrainSettings) -> TrainingFaces:
+    """The faces of a training: in memory where they are no more than `resident_faces`.
+
+    Raises:
+        StorageError: a table or a shard cannot be read; it is named.
+        UsageError: the faces have landmarks of several schemes.
+        RunError: a crop is no picture.
+        ModelError: there are not two people with two photos each.
+    """
+    reader = reader_of(root, sets, index, picture_px(settings, crop_size_px(root, sets[0])))
+    if len(index) <= settings.resident_faces:
+        return in_memory(index, reader)
+    rows = sample_rows(index.people, index.sets, FITTED_FACES, settings.seed)
+    shapes = ShapeModel.fit(reader.read_points(rows).astype(np.float64), index.people[rows])
+    return FaceStream(index.people, index.sets, reader.read, shapes, reader.side_px, reader.spec, reader.scheme)
+
+
+def reader_of(root: Root, sets: Sequence[FaceTables], index: FaceIndex, size_px: int) -> FaceReader:
+    """A reader of faces of prepared sets. Raises UsageError where they have landmarks of several schemes."""
+    schemes = index.schemes_found
     if len(schemes) > 1:
         raise UsageError(
             f"the faces have landmarks of several schemes ({', '.join(schemes)}): prepare all sets with one detector"
         )
-    return schemes[0] if schemes else "ibug68"
+    spec = HeatmapSpec(**prepare_settings(root, sets[0])["heatmaps"])
+    return FaceReader(root, index, size_px, crop_size_px(root, sets[0]), spec, schemes[0] if schemes else "ibug68")
 
 
-def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    return np.stack(arrays) if arrays else np.zeros((0, *shape), np.uint8)
+def in_memory(index: FaceIndex, reader: FaceReader) -> FaceArrays:
+    """All faces of an index."""
+    faces = FaceArrays.room(len(index), reader.side_px, reader.spec, reader.scheme)
+    reader.read(np.arange(len(index)), faces)
+    return replace(faces, identities=index.people.astype(np.int64), sets=index.sets.astype(np.int64))

@@ -17,8 +17,8 @@ from mien.model.training.fit import follow
 from mien.model.training.together import Together
 from mien.model.training.trainer import Trainer
 from mien.storage import Root
-from mien.tasks.sets.faces import crop_size_px
-from mien.tasks.train.faces import load_faces, picture_px
+from mien.tasks.train.face_index import read_index
+from mien.tasks.train.faces import training_faces
 from mien.tasks.train.processes import READY, Work, meet_by_torchrun, put_first
 
 
@@ -34,7 +34,7 @@ def take_part(group: Together, device: str) -> None:
     work = Work.from_json(given)
     root, settings = Root(work.root), work.settings
     keep_freed_memory()
-    faces = load_faces(root, work.sets, "train", picture_px(settings, crop_size_px(root, work.sets[0])))
+    faces = training_faces(root, work.sets, read_index(root, work.sets).of_split("train"), settings)
     trainer = Trainer(settings, faces, device, group=group)
     trainer.load_state(*group.shared_state())
     follow(trainer, group)

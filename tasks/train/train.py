@@ -17,7 +17,6 @@ from mien.model.errors import WeightsError
 from mien.model.inference.exported_generator import ExportedGenerator
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.reference import AlignmentSettings
-from mien.model.training.batches import FaceArrays
 from mien.model.training.fit import fit
 from mien.model.training.recipes import Recipe
 from mien.model.training.settings import TrainSettings
@@ -29,8 +28,9 @@ from mien.tasks.errors import UsageError
 from mien.tasks.generator.weights import RegisteredModel, keep_model, load_model, provenance_of
 from mien.tasks.runtime.progress import UNKNOWN, progress
 from mien.tasks.sets import licences
-from mien.tasks.sets.faces import FaceTables, crop_size_px, prepare_settings
-from mien.tasks.train.faces import load_faces, picture_px
+from mien.tasks.sets.faces import FaceTables, prepare_settings
+from mien.tasks.train.face_index import FaceIndex, read_index
+from mien.tasks.train.faces import held_out_faces, in_memory, reader_of, training_faces
 from mien.tasks.train.options import changed_from_recipe
 from mien.tasks.train.people import trained_on
 from mien.tasks.train.processes import Work, dismiss, processes
@@ -108,9 +108,12 @@ def train(
     if finished := _finished(root, training):
         dismiss()
         return finished
-    side_px = picture_px(settings, crop_size_px(root, sets[0]))
-    faces, held_out = (load_faces(root, sets, split, side_px) for split in ("train", "val"))
-    _check_people(faces, held_out)
+    everything = read_index(root, sets)
+    learnt, unseen = everything.of_split("train"), held_out_faces(root, everything, "val")
+    del everything
+    _check_people(learnt, unseen)
+    faces = training_faces(root, sets, learnt, settings)
+    held_out = in_memory(unseen, reader_of(root, sets, unseen, faces.side_px))
     former = load(local, _RUN, training)
     keep_freed_memory()
     with tracking.tracked_run(root, f"train {'+'.join(s.name for s in sets)}", former) as run:
@@ -130,7 +133,7 @@ def train(
                 result = fit(trainer, held_out, RunLog(run, trainer, advance), folder)
         run.metrics({f"final/{name}": value for name, value in result.metrics.items()}, result.step)
         run.tags({"mien.stopped": result.reason, tracking.TRAINING_TAG: training})
-        sha256 = _save_exported(root, sets, trainer, faces, folder / EXPORTED, training, run.run_id, start)
+        sha256 = _save_exported(root, sets, trainer, learnt, folder / EXPORTED, training, run.run_id, start)
     done = TrainedWeights(
         training=training,
         sha256=sha256,
@@ -138,8 +141,8 @@ def train(
         stopped=result.reason,
         steps=result.step,
         average_step=result.average_step,
-        people=len(set(faces.identities)),
-        faces=len(faces),
+        people=len(learnt.names),
+        faces=len(learnt),
         recipe=recipe,
         changed=changed,
         description=description,
@@ -160,10 +163,9 @@ def _finished(root: Root, training: str) -> TrainedWeights | None:
     return done
 
 
-def _check_people(faces: FaceArrays, held_out: FaceArrays) -> None:
-    for arrays, what in ((faces, "training"), (held_out, "held-out (val)")):
-        counts = np.bincount(arrays.identities) if len(arrays) else np.zeros(0, int)
-        if not (counts >= 2).any():
+def _check_people(learnt: FaceIndex, unseen: FaceIndex) -> None:
+    for faces, what in ((learnt, "training"), (unseen, "held-out (val)")):
+        if not (np.bincount(faces.people) >= 2).any():
             raise UsageError(
                 f"no {what} person has two usable photos: prepare more people, each with several photos, "
                 f"or choose other --val-fraction and --split-salt"
@@ -174,7 +176,7 @@ def _save_exported(
     root: Root,
     sets: Sequence[FaceTables],
     trainer: Trainer,
-    faces: FaceArrays,
+    learnt: FaceIndex,
     folder: Path,
     training: str,
     run_id: str,
@@ -186,7 +188,7 @@ def _save_exported(
         "training": training,
         "run_id": run_id,
         "data": {s.name: s.faces for s in sets},
-        "trained_on": trained_on(root, sets, training, start).as_json(),
+        "trained_on": trained_on(root, learnt, training, start).as_json(),
         "began_with": None if start is None else {"uri": start.uri, "sha256": start.sha256},
         "steps": trainer.step,
         "average_step": trainer.average_step,
@@ -196,9 +198,8 @@ def _save_exported(
     }
     alignment, spec = AlignmentSettings(**prepared["alignment"]), HeatmapSpec(**prepared["heatmaps"])
     shapes = trainer.sampler.shape_model
-    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes, scheme=faces.scheme).save(
-        folder
-    )
+    scheme = learnt.schemes_found[0]
+    ExportedGenerator(trainer.average, alignment, spec, provenance, shape_model=shapes, scheme=scheme).save(folder)
     return keep_model(root, folder)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from mien.model.errors import WeightsError
-from mien.model.training.batches import FaceArrays
 from mien.model.training.checkpoints import load_checkpoint
+from mien.model.training.face_stream import TrainingFaces
 from mien.model.training.settings import TrainSettings
 from mien.model.training.together import Together
 from mien.model.training.trainer import Trainer
@@ -33,7 +33,7 @@ def work_folder(root: Root, training: str) -> Path:
 
 def resumed_trainer(
     settings: TrainSettings,
-    faces: FaceArrays,
+    faces: TrainingFaces,
     folder: Path,
     start: Mapping[str, Tensor] | None = None,
     ours: OwnProcess | None = None,

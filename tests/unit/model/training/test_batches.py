@@ -14,7 +14,9 @@ from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import LandmarkScheme
-from mien.model.training.batches import FaceArrays, PairSampler, TargetExpressions
+from mien.model.training.batches import PairSampler
+from mien.model.training.face_arrays import FaceArrays
+from mien.model.training.pools import TargetExpressions
 from mien.model.training.settings import AugmentationSettings
 from tests.drawn_faces import dense_faces, drawn_faces
 

@@ -14,7 +14,6 @@ from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.discriminators import ExpressionDiscriminator, IdentityDiscriminator
 from mien.model.networks.generator import build_generator
 from mien.model.networks.patch_discriminator import PatchDiscriminator
-from mien.model.training.batches import FaceArrays
 from mien.model.training.discriminator_measures import (
     drawn_aucs,
     expression_auc,
@@ -22,6 +21,7 @@ from mien.model.training.discriminator_measures import (
     part_aucs,
     swapped_auc,
 )
+from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.networks import Networks
 from mien.model.training.settings import AugmentationSettings
 from mien.model.warping.patches import face_patches, patch_corners
