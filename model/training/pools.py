@@ -21,7 +21,7 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.training.face_arrays import ABSENT, FaceArrays, keypoints_on
 
 
-def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " people"]:
+def _shares(faces: FaceArrays, people: list[Int[np.ndarray, " _"]]) -> Float[np.ndarray, " people"]:
     """How often each person is drawn: each set as often as any other, and in it each photo.
 
     So thousands of frames of a few videos do not drown the photos of another set.
@@ -79,7 +79,7 @@ class Pool:
     """Faces that pairs are drawn from: all of a training, or those that are in memory now."""
 
     faces: FaceArrays
-    people: list[Int[np.ndarray, " rows"]]
+    people: list[Int[np.ndarray, " _"]]
     """Rows of each person with several faces here."""
     share: Float[np.ndarray, " people"]
     """How often each is drawn."""
@@ -98,6 +98,6 @@ class Pool:
         return Pool(faces, people, _shares(faces, people), targets)
 
     @cached_property
-    def rows_of(self) -> Mapping[int, Int[np.ndarray, " rows"]]:
+    def rows_of(self) -> Mapping[int, Int[np.ndarray, " _"]]:
         """The same rows, by the number of the person."""
         return {int(self.faces.identities[rows[0]]): rows for rows in self.people}

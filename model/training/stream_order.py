@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Int
 
-Rows = Int[np.ndarray, " rows"]
+Rows = Int[np.ndarray, " _"]
+"""Of faces; as many as there are."""
 
 LEAST_CHUNK = 6
 """Faces: two parts of people of three faces each, of whom none is cut into single faces."""

@@ -20,7 +20,8 @@ from mien.tasks.runtime.read_ahead import read_ahead
 from mien.tasks.sets.faces import FaceTables
 from mien.tasks.sets.splits import Split
 
-Rows = Int[np.ndarray, " rows"]
+Rows = Int[np.ndarray, " _"]
+"""Of faces; as many as there are."""
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 _AT_ONCE = 8
