@@ -15,7 +15,9 @@ from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.stream_order import sample_rows
 
 FITTED_FACES = 20_000
-"""That the shape model is fitted to at most: its 36 directions are known long before."""
+"""In memory, that the shape model is fitted to at most."""
+SAMPLED_FACES = 5_000
+"""That it is fitted to where they have to be read for it: its 36 directions are known long before."""
 ReadFaces = Callable[[Int[np.ndarray, " rows"], FaceArrays], None]
 """Writes photos, heatmaps and landmarks of some rows of all faces into as many rows of arrays."""
 

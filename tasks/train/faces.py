@@ -12,7 +12,7 @@ from mien.model.evaluation.pairs import thinned
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.training.face_arrays import FaceArrays
-from mien.model.training.face_stream import FITTED_FACES, FaceStream, TrainingFaces
+from mien.model.training.face_stream import SAMPLED_FACES, FaceStream, TrainingFaces
 from mien.model.training.settings import TrainSettings
 from mien.model.training.stream_order import sample_rows
 from mien.model.warping.composition import FINEST
@@ -66,7 +66,7 @@ def training_faces(root: Root, sets: Sequence[FaceTables], index: FaceIndex, set
     reader = reader_of(root, sets, index, picture_px(settings, crop_size_px(root, sets[0])))
     if len(index) <= settings.resident_faces:
         return in_memory(index, reader)
-    rows = sample_rows(index.people, index.sets, FITTED_FACES, settings.seed)
+    rows = sample_rows(index.people, index.sets, SAMPLED_FACES, settings.seed)
     shapes = ShapeModel.fit(reader.read_points(rows).astype(np.float64), index.people[rows])
     return FaceStream(index.people, index.sets, reader.read, shapes, reader.side_px, reader.spec, reader.scheme)
 
