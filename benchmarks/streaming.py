@@ -7,7 +7,8 @@
     memory     of the process: before it begins, with the index, and at most
 
 Faces are made up, a few pictures again and again, in a root on the disk that is deleted afterwards. Each number of
-faces is measured in a process of its own. Nothing is trained: what is read and drawn is what a training reads and draws.
+faces is measured in a process of its own. Nothing is trained; what is read and drawn is what a training reads and
+draws.
 """
 
 from __future__ import annotations

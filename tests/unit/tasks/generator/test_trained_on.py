@@ -80,3 +80,11 @@ def test_where_the_one_before_cannot_be_read_nothing_is_claimed() -> None:
     broken = {**RECORD.as_json(), "before": [{"salt": "x", "people": "not base64!", "photos": ""}]}
     assert TrainedOn.read({"trained_on": broken}) is None
     assert TrainedOn.read({"trained_on": {**RECORD.as_json(), "before": [None]}}) is None
+
+
+def test_of_many_photos_of_a_person_the_same_are_kept_in_whatever_order_they_come() -> None:
+    photos = [Shown("films", "zoe", str(n)) for n in range(700)]
+    kept = TrainedOn.of(photos, "salt")
+    assert kept == TrainedOn.of(reversed(photos), "salt")
+    alone = {next(iter(TrainedOn.of([photo], "salt").photos)) for photo in photos}
+    assert kept.photos == frozenset(sorted(alone)[:PHOTOS_OF_A_PERSON])
