@@ -37,7 +37,7 @@ from mien.tasks.sets.faces import FaceTables
 from mien.tasks.train.face_index import read_index
 from mien.tasks.train.faces import held_out_faces, in_memory, reader_of, training_faces
 
-PICTURES = 64
+PICTURES = 16
 PHOTOS = 10
 COLUMNS = ("faces", "index", "shapes", "first", "wait", "read", "before", "indexed", "most", "resident")
 

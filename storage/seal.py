@@ -110,9 +110,10 @@ class SealedFile(io.RawIOBase):
         return footer, _checked_seal(footer[:-_TAIL])
 
     def _sealed_chunks(self) -> tuple[list[tuple[int, int]], list[bytes]]:
-        metadata = pq.ParquetFile(io.BytesIO(_MAGIC + self._footer))
-        ranges = list(_chunk_ranges(metadata))
-        value = (metadata.metadata.metadata or {}).get(CHUNKS, b"")
+        footer = pq.ParquetFile(io.BytesIO(_MAGIC + self._footer))
+        self._metadata = footer.metadata
+        ranges = list(_chunk_ranges(footer))
+        value = (footer.metadata.metadata or {}).get(CHUNKS, b"")
         digests = [value[at : at + _DIGITS] for at in range(0, len(value), _DIGITS)]
         if len(digests) != len(ranges):
             raise SealError("the seal does not cover the whole file")
@@ -124,6 +125,10 @@ class SealedFile(io.RawIOBase):
         if ends[-1] != self._size - len(self._footer) or self._raw(0, len(_MAGIC)) != _MAGIC:
             raise SealError("the file is not as long as it was")
         return ranges, digests
+
+    def parquet(self) -> pq.ParquetFile:
+        """The file as Parquet, whose footer is known: Arrow would read the last 64 kB for it, and so whole columns."""
+        return pq.ParquetFile(self, metadata=self._metadata)
 
     def check(self) -> None:
         """Compares every byte of the file."""

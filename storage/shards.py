@@ -205,7 +205,7 @@ def read_whole_shard(root: Root, shard: ShardRef, columns: Sequence[str]) -> pa.
     try:
         sealed_file = SealedFile(io.BytesIO(root.read_bytes(path)))
         sealed_file.check()
-        file = pq.ParquetFile(sealed_file)
+        file = sealed_file.parquet()
     except MissingError as error:
         raise MissingError(f"{root.uri(path)} is gone: run the step that made it again") from error
     except (pa.ArrowInvalid, SealError) as error:
@@ -262,7 +262,7 @@ def _opened(root: Root, table: TableName, fingerprint: str) -> Generator[tuple[p
         with storage_errors(root.uri(path)), root.open(path) as binary:
             try:
                 sealed_file = SealedFile(binary)
-                file = pq.ParquetFile(sealed_file)
+                file = sealed_file.parquet()
                 if (file.metadata.metadata or {}).get(_NAME) != fingerprint.encode():
                     raise SealError("it is another shard's file")
                 yield file, sealed_file.seal

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,9 +45,12 @@ class TrainedOn:
     @staticmethod
     def of(shown: Iterable[Shown], salt: str) -> TrainedOn:
         """Of the photos of a training."""
-        photos: dict[bytes, set[bytes]] = defaultdict(set)
+        photos: dict[bytes, set[bytes]] = {}
+        known: dict[tuple[str, str], set[bytes]] = {}  # by the name, so that it is hashed once
         for each in shown:
-            own = photos[_hash(salt, each.set, each.identity)]
+            if (own := known.get((each.set, each.identity))) is None:
+                own = photos.setdefault(_hash(salt, each.set, each.identity), set())
+                known[each.set, each.identity] = own
             own.add(_hash(salt, each.image_id))
             if len(own) > 4 * PHOTOS_OF_A_PERSON:  # of a video there may be a million
                 own.intersection_update(sorted(own)[:PHOTOS_OF_A_PERSON])
