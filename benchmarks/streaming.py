@@ -1,14 +1,16 @@
 """Start-up and memory of a training by the number of faces: `python -m benchmarks.streaming --faces 10000 100000`.
 
-    index      seconds until it is known where each usable face lies, and who is held out
-    shapes     seconds to read the landmarks of a sample and fit the shape model to it
-    first      seconds until the first batch is drawn
-    wait, read of the time of `--moves` moves of the window, what the drawing waited, and processor time of each face
-    memory     of the process: before it begins, with the index, and at most
+    index      until it is known where each usable face lies, and who is held out, s
+    shapes     to read the landmarks of a sample and fit the shape model to it, s
+    first      all until the first batch is drawn, s
+    read       of each face that comes into memory during `--moves` moves of the window, ms
+    before, indexed, most
+               memory of the process: before it begins, with the index, and at most, MiB
+    resident   faces that there is room for
 
 Faces are made up, a few pictures again and again, in a root on the disk that is deleted afterwards. Each number of
 faces is measured in a process of its own. Nothing is trained; what is read and drawn is what a training reads and
-draws.
+draws. Times are the processor's, of all threads, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
@@ -57,19 +59,19 @@ def mib() -> float:
 
 def measured(root: Root, tables: FaceTables, settings: TrainSettings, moves: int) -> dict[str, float]:
     """What a training does before its first update, and while the window moves so often."""
-    before, started_s = mib(), time.perf_counter()
+    before, started_s = mib(), time.process_time()
     everything = read_index(root, [tables])
     learnt, unseen = everything.of_split("train"), held_out_faces(root, everything, "val")
     count = len(everything)
     del everything
-    index_s, indexed = time.perf_counter() - started_s, mib()
+    index_s, indexed = time.process_time() - started_s, mib()
     faces = training_faces(root, [tables], learnt, settings)
-    shapes_s = time.perf_counter() - started_s - index_s
+    shapes_s = time.process_time() - started_s - index_s
     held_out = in_memory(unseen, reader_of(root, [tables], unseen, faces.side_px))
     sampler = PairSampler.of(settings, faces, 1)
     sampler.begin("train", 0, 0)
     sampler.draw(settings.batch_size, "cpu")
-    first_s = time.perf_counter() - started_s
+    first_s = time.process_time() - started_s
     waited_s, resident, worked_s, read = 0.0, len(sampler.faces), time.process_time(), 0
     if isinstance(faces, FaceStream):
         each = _updates_between_moves(sampler)

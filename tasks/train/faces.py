@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.face_stream import SAMPLED_FACES, FaceStream, TrainingFaces
 from mien.model.training.settings import TrainSettings
 from mien.model.training.stream_order import sample_rows
+from mien.model.training.windows import belts_of, shard_reads
 from mien.model.warping.composition import FINEST
 from mien.storage import Root
 from mien.tasks.errors import UsageError
@@ -24,8 +26,11 @@ from mien.tasks.train.face_reader import FaceReader
 from mien.tasks.train.people import never_seen
 
 MAX_VALIDATION_FACES = 400
+MANY_READS = 4
+"""Of a shard in an epoch: two are common, since chunks end within shards."""
 THINNED_FACES = 2_000
 """Held out, of which those are chosen."""
+_log = logging.getLogger("mien.tasks")
 
 
 def picture_px(settings: TrainSettings, crop_px: int) -> int:
@@ -73,6 +78,20 @@ def training_faces(root: Root, sets: Sequence[FaceTables], index: FaceIndex, set
     rows = sample_rows(index.people, index.sets, SAMPLED_FACES, settings.seed)
     shapes = ShapeModel.fit(reader.read_points(rows).astype(np.float64), index.people[rows])
     return FaceStream(index.people, index.sets, reader.read, shapes, reader.side_px, reader.spec, reader.scheme)
+
+
+def warn_of_many_reads(faces: TrainingFaces, index: FaceIndex, settings: TrainSettings) -> None:
+    """One line of the log where much more is read from the tables than the faces that come into memory."""
+    if isinstance(faces, FaceArrays):
+        return
+    belts = belts_of(faces, settings, settings.resident_faces // settings.accumulate, settings.batch_size)
+    if (reads := shard_reads(belts, index.shards)) > MANY_READS:
+        _log.warning(
+            "each shard of faces is read %.0f times before all faces were in memory once, since the photos of a person "
+            "lie in many shards or train.resident_faces is low: prepare the set from a folder for each person, or set "
+            "it higher",
+            reads,
+        )
 
 
 def reader_of(root: Root, sets: Sequence[FaceTables], index: FaceIndex, size_px: int) -> FaceReader:

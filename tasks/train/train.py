@@ -30,7 +30,7 @@ from mien.tasks.runtime.progress import UNKNOWN, progress
 from mien.tasks.sets import licences
 from mien.tasks.sets.faces import FaceTables, prepare_settings
 from mien.tasks.train.face_index import FaceIndex, read_index
-from mien.tasks.train.faces import held_out_faces, in_memory, reader_of, training_faces
+from mien.tasks.train.faces import held_out_faces, in_memory, reader_of, training_faces, warn_of_many_reads
 from mien.tasks.train.options import changed_from_recipe
 from mien.tasks.train.people import trained_on
 from mien.tasks.train.processes import Work, dismiss, processes
@@ -113,6 +113,7 @@ def train(
     del everything
     _check_people(learnt, unseen)
     faces = training_faces(root, sets, learnt, settings)
+    warn_of_many_reads(faces, learnt, settings)
     held_out = in_memory(unseen, reader_of(root, sets, unseen, faces.side_px))
     former = load(local, _RUN, training)
     keep_freed_memory()
