@@ -16,8 +16,9 @@ from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.parts import LandmarkScheme
 from mien.model.training.batches import PairSampler
 from mien.model.training.face_arrays import FaceArrays
+from mien.model.training.negatives import draw_beside
 from mien.model.training.pools import TargetExpressions
-from mien.model.training.settings import AugmentationSettings
+from mien.model.training.settings import AugmentationSettings, TrainSettings
 from tests.drawn_faces import dense_faces, drawn_faces
 
 PLAIN = AugmentationSettings(False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -54,6 +55,27 @@ def test_the_seed_decides_the_draws() -> None:
     first, second, other = (PairSampler(FACES, AugmentationSettings(), seed).draw(4, "cpu") for seed in (1, 1, 2))
     assert torch.equal(first.sources.photo, second.sources.photo)
     assert not torch.equal(first.sources.photo, other.sources.photo)
+
+
+def test_an_update_draws_what_it_has_always_drawn() -> None:
+    # Faces that are all in memory are drawn from as before there were others: rows of photos, by seed and update.
+    faces = replace(FACES, sets=np.repeat([0, 0, 0, 1, 1], 3))
+    sampler = PairSampler(faces, AugmentationSettings(), seed=7, candidates=2)
+    found: list[tuple[list[int], list[list[int]]]] = []
+    for update in (1, 5):
+        sampler.begin("train", update)
+        sources = sampler.source_count(4)
+        sampler.begin("train", update, 0)
+        for draw in (sampler.draw, sampler.draw_cross):
+            batch = draw(4, "cpu", sources)
+            draw_beside(sampler, batch, TrainSettings())
+            found.append((batch.origin.photos.tolist(), batch.origin.sources.tolist()))
+    assert found == [
+        ([1, 9, 13, 2], [[2, 0], [11, 10], [14, 12], [1, 0]]),
+        ([1, 12, 10, 4], [[1, 0], [12, 14], [10, 11], [4, 3]]),
+        ([4, 2, 10, 14], [[5, 3], [0, 1], [11, 9], [13, 12]]),
+        ([5, 2, 11, 14], [[5, 4], [2, 1], [11, 9], [14, 13]]),
+    ]
 
 
 def test_more_pairs_than_people_are_drawn_with_repeats() -> None:
