@@ -41,7 +41,7 @@ from mien.tasks.train.faces import held_out_faces, in_memory, reader_of, trainin
 
 PICTURES = 16
 PHOTOS = 10
-COLUMNS = ("faces", "index", "shapes", "first", "wait", "read", "before", "indexed", "most", "resident")
+COLUMNS = ("faces", "index", "shapes", "first", "read", "before", "indexed", "most", "resident")
 
 
 def write(root: Root, faces: int, side_px: int) -> FaceTables:
@@ -72,13 +72,11 @@ def measured(root: Root, tables: FaceTables, settings: TrainSettings, moves: int
     sampler.begin("train", 0, 0)
     sampler.draw(settings.batch_size, "cpu")
     first_s = time.process_time() - started_s
-    waited_s, resident, worked_s, read = 0.0, len(sampler.faces), time.process_time(), 0
+    resident, worked_s, read = len(sampler.faces), time.process_time(), 0
     if isinstance(faces, FaceStream):
         each = _updates_between_moves(sampler)
         for move in range(1, moves + 1):
-            begun_s = time.perf_counter()
             sampler.begin("train", move * each, 0)
-            waited_s += time.perf_counter() - begun_s
             sampler.draw(settings.batch_size, "cpu")
             read += len(sampler.faces) // (SHOWN + 1)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -88,7 +86,6 @@ def measured(root: Root, tables: FaceTables, settings: TrainSettings, moves: int
         "index": index_s,
         "shapes": shapes_s,
         "first": first_s,
-        "wait": waited_s,
         "read": 1e3 * (time.process_time() - worked_s) / max(1, read),
         "before": before,
         "indexed": indexed,

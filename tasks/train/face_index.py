@@ -1,4 +1,4 @@
-"""Where the usable faces of sets lie, and whose they are: what a training knows of all faces, some 20 bytes each.
+"""Where the usable faces of sets lie, and whose they are: what a training knows of all faces, 16 bytes each.
 
 Read shard by shard, without pictures and landmarks.
 """

@@ -88,10 +88,10 @@ def test_pictures_and_landmarks_are_not_read(root: Root, monkeypatch: pytest.Mon
     assert asked == {"face_id", "identity", "split", "landmark_scheme", "status"}
 
 
-def test_it_takes_some_twenty_bytes_for_a_face(root: Root) -> None:
+def test_it_takes_sixteen_bytes_for_a_face(root: Root) -> None:
     index = read_index(root, [drawn_set(root)])
     of_faces = [value for value in vars(index).values() if isinstance(value, np.ndarray)]
-    assert sum(each.nbytes for each in of_faces) <= 20 * len(index)
+    assert sum(each.nbytes for each in of_faces) == 16 * len(index)
 
 
 def test_heatmaps_are_known_by_shard_where_they_are_cut_alike(root: Root) -> None:
