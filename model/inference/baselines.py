@@ -29,9 +29,7 @@ def spline_warped(photos: Photos, source_points: Points, target_points: Points) 
     return _warped(photos, source_points, target_points, lambda *points: spline_grid(*points, smoothing=TPS_SMOOTHING))
 
 
-def face_warped(
-    photos: Photos, source_points: Points, target_points: Points, motion_px: int | None = None
-) -> Photos:
+def face_warped(photos: Photos, source_points: Points, target_points: Points, motion_px: int | None = None) -> Photos:
     """The photos warped by the spline on the face, and by the motion of the head around it; nothing is drawn.
 
     It is the motion that the generator `motion` starts from, at full resolution (`model/warping/landmark_flow.py`).
