@@ -117,13 +117,13 @@ def short(root: Path) -> None:
     """Everything once, in a quarter of an hour."""
     prepare_orl_halves(root)
     by = ["--model", train(root, ["orl-a"], 3)]
-    few = ["--set", "orl-b", "--expressions", "orl-a", "--faces", "5", *by]
+    few = ["--set", "orl-b", "--expressions", "orl-a", "--per-identity", "5", *by]
     judge = ["--embedder-set", "orl-a"]
     mien(root, "experiment", "recognition", *few, *judge, "--seeds", "2", "--updates", "100", "--dose", "2")
     mien(root, "experiment", "verification", *few, *judge)
     mien(root, "prepare", *ORL_B, "--set", "posed", "--pattern", "{identity}/{expression}.pgm", "--val-fraction", "0",
          "--test-fraction", "0")  # fmt: skip
-    mien(root, "experiment", "expression", "--set", "posed", "--faces", "5", "--folds", "2", "--share", "0.5",
+    mien(root, "experiment", "expression", "--set", "posed", "--per-identity", "5", "--folds", "2", "--share", "0.5",
          "--seeds", "1", "--updates", "50", *by)  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def experiment_expression(
     model: ModelUri = CHAMPION,
     folds: Annotated[int, Field(ge=2), EXPERIMENT] = 3,
     shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]] | None, EXPERIMENT] = None,
-    faces: Annotated[Count, EXPERIMENT] = 40,
+    per_identity: Annotated[Count, EXPERIMENT] = 40,
     seeds: Annotated[int, Field(ge=1), EXPERIMENT] = 5,
     updates: Annotated[Count, EXPERIMENT] = 400,
     seed: Annotated[Seed, EXPERIMENT] = 0,
@@ -80,7 +80,7 @@ def experiment_expression(
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         folds: Parts of the people who are new to the generator, each of which is tested in turn.
         shares: Shares of the other people's photos that are trained on; 1 and 0.1 if empty.
-        faces: Generated faces of each person in training.
+        per_identity: Generated faces of each person in training.
         seeds: Recognisers trained of each arm and fold.
         updates: Of each recogniser.
         seed: Of folds, shares, plans and bootstrap.
@@ -96,17 +96,24 @@ def experiment_expression(
     with worker_pool(workers, read_settings(settings).work):
         posed = choose_posed(opened_root, face_tables(opened_root, set), registered.sha256, folds, seed)
         made = [
-            _fold(opened_root, called, posed, fold, share, registered, faces, seed, device, settings)
+            _fold(opened_root, called, posed, fold, share, registered, per_identity, seed, device, settings)
             for share in shares or SHARES
             for fold in range(folds)
         ]
         people = sum(len(fold) for fold in posed.folds)
         about = (
             f"{people} people of {set} are told in {folds} folds; classes {', '.join(posed.classes)}",
-            f"generator: {registered.uri}; {faces} faces of each person in training; {seeds} seeds, {updates} updates",
+            f"generator: {registered.uri}; {per_identity} faces of each person in training",
+            f"{seeds} seeds, {updates} updates",
         )
         found = run_expression(opened_root, posed, made, seeds, updates, seed, about)
-    asked: dict[str, Any] = {"set": set, "model": registered.uri, "folds": folds, "faces": faces, "seeds": seeds}
+    asked: dict[str, Any] = {
+        "set": set,
+        "model": registered.uri,
+        "folds": folds,
+        "per_identity": per_identity,
+        "seeds": seeds,
+    }
     tables = posed.tables.refs(opened_root)
     return show_experiment(opened_root, called, found, None, [], asked | {"updates": updates}, tables, page)
 

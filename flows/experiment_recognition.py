@@ -71,7 +71,7 @@ def experiment_recognition(
     root: RootUrl = ROOT,
     model: ModelUri = CHAMPION,
     neutral: Annotated[Text | None, EXPERIMENT] = None,
-    faces: Annotated[Count, EXPERIMENT] = 20,
+    per_identity: Annotated[Count, EXPERIMENT] = 20,
     seeds: Annotated[int, Field(ge=1), EXPERIMENT] = 5,
     updates: Annotated[Count, EXPERIMENT] = 600,
     doses: Annotated[list[Count] | None, EXPERIMENT] = None,
@@ -96,7 +96,7 @@ def experiment_recognition(
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         neutral: Label of calm photos, one of which is the known one of each person; if empty landmarks tell which photo
             is calm.
-        faces: Generated faces of each person.
+        per_identity: Generated faces of each person.
         seeds: Recognisers trained of each arm.
         updates: Of each recogniser.
         doses: Other numbers of faces, for a curve.
@@ -125,16 +125,22 @@ def experiment_recognition(
     registered = fetch_model(opened_root, model)
     with worker_pool(workers, read_settings(settings).work):
         enrolled = enrol(opened_root, called, set, expressions, registered, neutral)
-        most = max(faces, *(doses or [faces]))
+        most = max(per_identity, *(doses or [per_identity]))
         made, lines = make_faces(
             opened_root, called, enrolled, registered, most, list(strengths or []), seed, device, settings
         )
         judge = judge_of(opened_root, enrolled, embedder, embedder_sets, seed)
         chosen = RecognitionSettings(seeds, updates, judge, tuple(doses or ()), seed)
-        about = (*enrolled.about, f"{faces} faces of each person", *lines)
-        found = run_recognition(opened_root, enrolled.subjects, enrolled.setup, made, faces, chosen, about)
-    asked = {"set": set, "expressions": expressions, "model": registered.uri, "faces": faces, "seeds": seeds}
-    arms = arms_of(made, faces)[2:]
+        about = (*enrolled.about, f"{per_identity} faces of each person", *lines)
+        found = run_recognition(opened_root, enrolled.subjects, enrolled.setup, made, per_identity, chosen, about)
+    asked = {
+        "set": set,
+        "expressions": expressions,
+        "model": registered.uri,
+        "per_identity": per_identity,
+        "seeds": seeds,
+    }
+    arms = arms_of(made, per_identity)[2:]
     return show_experiment(
         opened_root,
         called,

@@ -68,7 +68,7 @@ def experiment_verification(
     root: RootUrl = ROOT,
     model: ModelUri = CHAMPION,
     neutral: Annotated[Text | None, EXPERIMENT] = None,
-    faces: Annotated[Count, EXPERIMENT] = 20,
+    per_identity: Annotated[Count, EXPERIMENT] = 20,
     embedder: Annotated[Text | None, EXPERIMENT] = None,
     embedder_sets: Annotated[list[SetName] | None, EXPERIMENT] = None,
     seed: Annotated[Seed, EXPERIMENT] = 0,
@@ -90,7 +90,7 @@ def experiment_verification(
         model: Registered generator, models:/NAME@ALIAS or models:/NAME/VERSION.
         neutral: Label of calm photos, one of which is the known one of each person; all others are expressive. If empty
             landmarks tell.
-        faces: Generated faces of each person.
+        per_identity: Generated faces of each person.
         embedder: Embedder that reports, named like a detector, such as insightface: and the folder of a pack. Not dlib,
             which generators learn from. One is trained if empty.
         embedder_sets: Prepared sets to train that one on; people who take part here are left out. The two sets above if
@@ -115,11 +115,24 @@ def experiment_verification(
     registered = fetch_model(opened_root, model)
     with worker_pool(workers, read_settings(settings).work):
         enrolled = enrol(opened_root, called, set, expressions, registered, neutral)
-        made, lines = make_faces(opened_root, called, enrolled, registered, faces, [], seed, device, settings)
+        made, lines = make_faces(opened_root, called, enrolled, registered, per_identity, [], seed, device, settings)
         judge = judge_of(opened_root, enrolled, embedder, embedder_sets, seed)
-        about = (*enrolled.about, f"{faces} faces of each person", *lines)
-        found = run_verification(opened_root, enrolled.subjects, enrolled.setup, made, faces, judge, about)
-    asked = {"set": set, "expressions": expressions, "model": registered.uri, "faces": faces, "seed": seed}
+        about = (*enrolled.about, f"{per_identity} faces of each person", *lines)
+        found = run_verification(opened_root, enrolled.subjects, enrolled.setup, made, per_identity, judge, about)
+    asked = {
+        "set": set,
+        "expressions": expressions,
+        "model": registered.uri,
+        "per_identity": per_identity,
+        "seed": seed,
+    }
     return show_experiment(
-        opened_root, called, found, enrolled.setup, arms_of(made, faces)[2:], asked, enrolled.refs(opened_root), page
+        opened_root,
+        called,
+        found,
+        enrolled.setup,
+        arms_of(made, per_identity)[2:],
+        asked,
+        enrolled.refs(opened_root),
+        page,
     )

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "shared_workers")
 JUDGE = "tests.own_detector:DarkSquares"
 PEOPLE = [f"s{n}" for n in range(10, 20)]
 PHOTOS = [f"sample:orl/{person}/{photo}.pgm" for person in PEOPLE for photo in range(1, 5)]
-SMALL: dict[str, Any] = {"set": "others", "faces": 2, "embedder": JUDGE, "settings": UNJUDGED}
+SMALL: dict[str, Any] = {"set": "others", "per_identity": 2, "embedder": JUDGE, "settings": UNJUDGED}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_mlflow_has_a_run_with_one_below_it_for_each_arm_and_seed(root: Path, re
 def test_verification_and_expressions_run_on_the_same_set(root: Path) -> None:
     verified = experiment_verification(root=str(root), expressions="six", **SMALL)
     assert [table.key for table in verified.experiment.tables] == ["template_fmr_0.01", "template_fmr_0.001"]
-    asked = {"set": "others", "faces": 2, "settings": UNJUDGED}
+    asked = {"set": "others", "per_identity": 2, "settings": UNJUDGED}
     told = experiment_expression(root=str(root), folds=2, shares=[0.5], seeds=1, updates=2, **asked)
     (table,) = told.experiment.tables
     assert told.experiment.classes == ("1", "2", "3", "4")

@@ -23,7 +23,21 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--help"], []):
         assert main(arguments) == 0
         shown = capsys.readouterr().out
-        assert [command for command in COMMANDS if f" {command} " not in shown] == []
+        assert [command for command in COMMANDS if f" {command.partition(' ')[0]} " not in shown] == []
+
+
+def test_a_group_of_commands_names_its_own_and_asks_for_one(capsys: pytest.CaptureFixture[str]) -> None:
+    inner = [name.rpartition(" ")[2] for name in COMMANDS if name.startswith("experiment ")]
+    assert main(["experiment", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert len(inner) == 3
+    assert [name for name in inner if f" {name} " not in shown] == []
+    for arguments, told in (([], "Missing command"), (["nope"], "No such command 'nope'")):
+        assert main(["experiment", *arguments]) == 2
+        error = capsys.readouterr().err.splitlines()
+        assert error == [f"error: {told} (see mien experiment --help)"]
+    assert main(["experiment", "recognition", "--help"]) == 0
+    assert "--embedder-set" in capsys.readouterr().out
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
