@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 from mien.model.evaluation.paired import Effect, effect, holm
 from mien.tasks.experiment.results import ArmResult, ResultTable, Verdict
 
+SURE = 0.05
+"""Adjusted p-values are to be below."""
+
 Outcomes = Float[np.ndarray, "seeds probes"]
 
 
@@ -78,7 +81,7 @@ def beats(table: ResultTable, arm: str, base: str, least: float) -> Verdict:
     if row is None or base not in row.over or not np.isfinite(row.over[base].low):
         return Verdict(aim, None, "there is no interval")
     found = row.over[base]
-    holds = found.value >= least and found.above_zero and row.adjusted[base] < 0.05
+    holds = found.value >= least and found.above_zero and row.adjusted[base] < SURE
     told = f"{shown(found, table.scale, signed=True)} points, p {row.adjusted[base]:.3f} after Holm"
     return Verdict(aim, holds, told)
 

@@ -11,6 +11,7 @@ from mien.tasks.experiment import verification
 from mien.tasks.experiment.judges import JudgeSpec
 from mien.tasks.experiment.measure import Scored, Setup
 from mien.tasks.experiment.recognition import MadeFaces
+from mien.tasks.experiment.results import Experiment
 from mien.tasks.experiment.subjects import Probe, Subjects
 from mien.tasks.experiment.verification import run_verification
 from mien.tasks.sets.faces import FaceTables
@@ -30,20 +31,26 @@ SETUP = Setup(TABLES, TABLES, SUBJECTS.enrolled, tuple(probe.face_id for probe i
 ARMS = ("photo", "copy", "placebo", "warp", "generated", "ungated")
 
 
-def scores(expressive: float) -> list[list[float]]:
-    """Cosines: genuine ones are 0.9 of calm photos and lower by `expressive` of others; of two people -1 to 0.5."""
+def scores(expressive: float, calm: float = 0.0) -> list[list[float]]:
+    """Cosines: genuine ones are 0.9, lower by `calm` of calm photos and by `expressive` of others; of two people -1 to
+    0.5."""
     random = np.random.default_rng(0)
     out = random.uniform(-1, 0.5, (len(PROBES), PEOPLE))
     for row, probe in enumerate(PROBES):
-        out[row, probe.person] = 0.9 - expressive * probe.expressive * random.uniform(0.5, 1.5)
+        lower = expressive if probe.expressive else calm
+        out[row, probe.person] = 0.9 - lower * random.uniform(0.5, 1.5)
     return out.tolist()
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, generated: float, tuned: bool = True) -> object:
+def measured(
+    monkeypatch: pytest.MonkeyPatch, generated: float, tuned: bool = True, calm: float = 0.0, copies: float = 0.6
+) -> Experiment:
     def scored(*_: object) -> dict[str, Scored]:
         out: dict[str, Scored] = {}
         for name in (*ARMS, "usual", *(f"{arm} + usual" for arm in ARMS[1:])):
-            of_arm = scores(generated if name.startswith("generated") else 0.6)
+            of_arm = scores(copies if name.startswith("copy") else 0.6)
+            if name.startswith("generated"):
+                of_arm = scores(generated, calm)
             out[name] = Scored([], of_arm, [], of_arm if tuned else None, 0)
         return out
 
@@ -66,16 +73,35 @@ def test_a_gap_that_generated_faces_close_is_found(monkeypatch: pytest.MonkeyPat
     assert "100% less" in found.verdicts[0].said
 
 
+def test_a_gap_that_closes_since_calm_photos_are_told_worse_is_no_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expressive photos stay as they were, and calm ones become as bad: the gap is nothing, and so is the gain."""
+    found = measured(monkeypatch, generated=0.6, calm=0.6)
+    first = found.verdicts[0]
+    assert first.holds is False
+    assert "FNMR calm +" in first.said
+    rows = {row.arm: row for row in found.tables[0].rows}
+    assert rows["generated"].over["photo"].high < 0  # by the gap alone it would hold
+
+
+def test_what_copies_of_the_photo_do_as_well_is_not_put_down_to_generated_faces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = measured(monkeypatch, generated=0.05, copies=0.05)
+    falls, more = found.verdicts[:2]
+    assert (falls.holds, more.holds) == (True, False)
+    assert more.aim.endswith("the gap falls by more with generated than with copy")
+
+
 def test_a_gap_that_stays_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(monkeypatch, generated=0.6)
     assert {verdict.holds for verdict in found.verdicts} == {False}
-    assert "0% less" in found.verdicts[0].said
+    assert " 0% less" in found.verdicts[0].said
 
 
 def test_without_a_gap_there_is_none_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.unit.tasks.experiment.test_verification.scores", lambda _: _no_gap())
+    monkeypatch.setattr("tests.unit.tasks.experiment.test_verification.scores", lambda *_: _no_gap())
     found = measured(monkeypatch, generated=0.0)
-    assert {verdict.holds for verdict in found.verdicts} == {None}
+    assert {verdict.holds for verdict in found.verdicts[::2]} == {None}
 
 
 def _no_gap() -> list[list[float]]:
