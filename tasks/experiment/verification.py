@@ -115,7 +115,9 @@ def _measured(way: _Way, fmr: float, subjects: Subjects) -> tuple[ResultTable, l
     verdicts: list[Verdict] = []
     for arm in (GENERATED, with_usual(GENERATED)):
         changes = {kind: crossed(minus(rates[arm][kind], rates[PHOTO][kind]), 1, count) for kind in kinds}
-        verdicts += [_falls(table, arm, changes), _falls_more(table, arm)]
+        _, control = _bases(arm)
+        better = crossed(minus(rates[arm]["expressive"], rates[control]["expressive"]), 1, count)
+        verdicts += [_falls(table, arm, changes), _falls_more(table, arm, control, better)]
     return table, verdicts
 
 
@@ -159,12 +161,12 @@ def _falls(table: ResultTable, arm: str, changes: Mapping[str, Effect]) -> Verdi
     return Verdict(aim, fall >= LEAST_FALL and change.high < 0 and p < SURE and honest, told)
 
 
-def _falls_more(table: ResultTable, arm: str) -> Verdict:
-    """Whether that is more than copies of the photo do."""
+def _falls_more(table: ResultTable, arm: str, control: str, better: Effect) -> Verdict:
+    """Whether that is more than copies of the photo do, expressive photos being told better than with these."""
     row = next(row for row in table.rows if row.arm == arm)
-    _, control = _bases(arm)
     change, p = row.over[control], row.adjusted[control]
     aim = f"{table.key}: the gap falls by more with {arm} than with {control}"
     if not np.isfinite(change.low):
         return Verdict(aim, None, "there is no interval")
-    return Verdict(aim, change.high < 0 and p < SURE, f"{shown(change, signed=True)} points, p {p:.3f} after Holm")
+    told = f"{shown(change, signed=True)} points, p {p:.3f} after Holm; FNMR expressive {shown(better, signed=True)}"
+    return Verdict(aim, change.high < 0 and p < SURE and better.value < 0, told)

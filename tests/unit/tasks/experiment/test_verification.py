@@ -78,6 +78,7 @@ def test_a_gap_that_closes_since_calm_photos_are_told_worse_is_no_gain(monkeypat
     found = measured(monkeypatch, generated=0.6, calm=0.6)
     first = found.verdicts[0]
     assert first.holds is False
+    assert found.verdicts[1].holds is False
     assert "FNMR calm +" in first.said
     rows = {row.arm: row for row in found.tables[0].rows}
     assert rows["generated"].over["photo"].high < 0  # by the gap alone it would hold
