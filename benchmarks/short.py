@@ -54,6 +54,7 @@ BENCHMARKS = (
     Short("kills", ("--kills", "3", "--on", "local")),
     Short("transfer", ("--pairs", "32", "--rounds", "1", "--shards", "40")),
     Short("train", ("--people", "8", "--size", "64", "--batch", "2", "--rounds", "1")),
+    Short("streaming", ("--faces", "2000", "--resident", "1000", "--moves", "4")),
     Short("week", ("--nights", "2", "--steps", "10")),
     Short("landmarks", (), ("photos",)),
     Short("watermark", (), ("photos",)),

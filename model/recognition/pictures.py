@@ -25,7 +25,7 @@ Planes = Float[Tensor, "batch planes side_ side_"]
 """Pictures of any number of planes, in [-1, 1]."""
 
 
-def as_seen(pictures: Iterable[UInt8[np.ndarray, "rows columns 3"]]) -> GreyFaces:
+def as_seen(pictures: Iterable[UInt8[np.ndarray, "_ _ 3"]]) -> GreyFaces:
     """RGB pictures of any size as recognisers see them. Colour is left out, since some sets have none."""
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]
     seen = [cv2.resize(one, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for one in grey]
