@@ -154,7 +154,7 @@ def test_a_damaged_copy_of_the_weights_is_fetched_again(job: Job, tmp_path: Path
     root = job.fresh(tmp_path / "root")
     augment(root, dry_run=True)
     assert list(root.glob("models/*/generator.safetensors")) == []
-    augment(root, per_identity=1, set="few")
+    augment(root, per_identity=1, set="one-each")
     (weights,) = root.glob("models/*/generator.safetensors")
     flip_a_bit(weights)
     augment(root)
