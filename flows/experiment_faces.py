@@ -9,11 +9,14 @@ from typing import Any
 from mien.flows.augment import augment_faces
 from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.result import FlowResult, as_link
+from mien.flows.settings import read_settings
+from mien.model.devices import chosen_devices
 from mien.model.quality.gate import GateSettings
 from mien.storage import Root, TableRef
 from mien.storage.artefacts import EXPERIMENTS
 from mien.storage.outputs import note_output
-from mien.tasks.errors import UsageError
+from mien.tasks.errors import UsageError, checking_arguments
+from mien.tasks.evaluate.second_embedder import check_embedder
 from mien.tasks.experiment.arms import Arm
 from mien.tasks.experiment.judges import JudgeSpec
 from mien.tasks.experiment.measure import Setup
@@ -64,6 +67,25 @@ class Enrolled:
         subjects = self.subjects
         probes = tuple(probe.face_id for probe in subjects.probes)
         return Setup(subjects.tables, self.tables, subjects.enrolled, probes)
+
+
+def check_arguments(
+    *,
+    set: str,
+    expressions: str,
+    root: str,
+    embedder: str | None,
+    embedder_sets: list[str] | None,
+    device: str,
+    settings: dict[str, Any] | str | None,
+) -> None:
+    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
+    with checking_arguments():
+        chosen_devices(device)
+        read_settings(settings)
+        for name in [set, expressions, *(embedder_sets or [])]:
+            face_tables(Root(root), name)
+        check_embedder(embedder, "embedder")
 
 
 def enrol(

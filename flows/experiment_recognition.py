@@ -7,7 +7,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mien.flows.at_work import at_work
-from mien.flows.experiment_faces import FinishedExperiment, enrol, judge_of, make_faces, show_experiment
+from mien.flows.experiment_faces import (
+    FinishedExperiment,
+    check_arguments,
+    enrol,
+    judge_of,
+    make_faces,
+    show_experiment,
+)
 from mien.flows.parameters import (
     CHAMPION,
     EXPERIMENT,
@@ -26,35 +33,12 @@ from mien.flows.parameters import (
 )
 from mien.flows.scrubbed_flow import flow
 from mien.flows.settings import read_settings
-from mien.model.devices import chosen_devices
 from mien.storage import Root
-from mien.tasks.errors import checking_arguments
-from mien.tasks.evaluate.second_embedder import check_embedder
 from mien.tasks.experiment.recognition import RecognitionSettings, arms_of
 from mien.tasks.experiment.steps import run_recognition
 from mien.tasks.runtime.fan_out import shard_threads
 from mien.tasks.runtime.workers import worker_pool
-from mien.tasks.sets.faces import face_tables
 from mien.tasks.tracking.steps import fetch_model
-
-
-def check_arguments(
-    *,
-    set: str,
-    expressions: str,
-    root: str,
-    embedder: str | None,
-    embedder_sets: list[str] | None,
-    device: str,
-    settings: dict[str, Any] | str | None,
-) -> None:
-    """Raises UsageError if these cannot be right. Cheap: it runs before any server or worker starts."""
-    with checking_arguments():
-        chosen_devices(device)
-        read_settings(settings)
-        for name in [set, expressions, *(embedder_sets or [])]:
-            face_tables(Root(root), name)
-        check_embedder(embedder, "embedder")
 
 
 @flow(

@@ -24,11 +24,6 @@ def threshold_at(impostor: Float[np.ndarray, " others"], fmr: float) -> float:
     return float(np.nextafter(ordered[allowed], np.inf))
 
 
-def fnmr(genuine: Float[np.ndarray, " pairs"], threshold: float) -> float:
-    """False non-match rate: the share of genuine pairs below the threshold; NaN without pairs."""
-    return float((genuine < threshold).mean()) if len(genuine) else float("nan")
-
-
 def best_person(scores: Float[np.ndarray, "probes people"]) -> Int[np.ndarray, " probes"]:
     """The person with the highest score for each probe; the first of equals."""
     return scores.argmax(1)

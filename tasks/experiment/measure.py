@@ -21,7 +21,7 @@ from mien.model.recognition.pictures import as_images, as_seen, usual_augmentati
 from mien.model.recognition.recogniser import TrainingSet, classes_of, trained
 from mien.storage import Root, fingerprint, source_digest
 from mien.storage.artefacts import EXPERIMENTS, json_artefact, keep, load
-from mien.tasks.experiment.arms import Added, Arm, Picture, added
+from mien.tasks.experiment.arms import Arm, Picture, added
 from mien.tasks.experiment.judges import Judge, JudgeSpec, TrainedJudge, load_judge
 from mien.tasks.runtime.workers import tick
 from mien.tasks.sets.face_columns import crop_of
@@ -215,6 +215,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-__all__ = ["Added", "Scored", "Setup", "Told", "Training", "enrolled_scores", "score", "tell", "told_name"]
