@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mien.model.evaluation.paired import Effect, effect
 from mien.model.recognition.error_rates import auc, best_person
 from mien.storage import Root
 from mien.tasks.experiment.arms import Arm
@@ -212,8 +213,6 @@ def _curves(
     subjects: Subjects,
     settings: RecognitionSettings,
 ) -> list[Curve]:
-    from mien.model.evaluation.paired import Effect, effect
-
     axes = {"dose": "generated faces of each person", "strength": "strength of the expression", "watermark": "marked"}
     out: list[Curve] = []
     for key in dict.fromkeys(key for key, _, _ in arms):
