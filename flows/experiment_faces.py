@@ -12,7 +12,7 @@ from mien.flows.result import FlowResult, as_link
 from mien.flows.settings import read_settings
 from mien.model.devices import chosen_devices
 from mien.model.quality.gate import GateSettings
-from mien.storage import Root, TableRef
+from mien.storage import Root, TableRef, read_set, set_version
 from mien.storage.artefacts import EXPERIMENTS
 from mien.storage.outputs import note_output
 from mien.tasks.errors import UsageError, checking_arguments
@@ -175,7 +175,15 @@ def make_faces(
 
 
 def run_augment(root: Root, registered: RegisteredModel, **asked: Any) -> AugmentedFaces:
-    """A transfer job of an experiment: faces from one photo, those that the gate rejects among them."""
+    """A transfer job of an experiment: faces from one photo, those that the gate rejects among them. It takes the place
+    of what an earlier run of the experiment made.
+
+    Raises:
+        UsageError: a set that no run of it made has the name.
+    """
+    name, people = asked["set"], asked["identities"]
+    if set_version(root, name) and read_set(root, name).about.get("identities") != people:
+        raise UsageError(f"the set {name} is there and was not generated from {people}: choose another --prefix")
     job: Any = augment_faces  # by its type a flow that is called may give a state
     return job(root=root.url, model=registered.uri, sources=1, keep_rejected=True, replace=True, **asked)
 
