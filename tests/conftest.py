@@ -32,7 +32,7 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 import pytest
 
-from tests.checked_shapes import check_shapes
+from tests.checked_shapes import check_shapes, next_test
 from tests.mlflow_database import ready_databases
 from tests.prefect_database import copy_database, put_database
 from tests.quick_python import python_of_many, start_quick_python
@@ -40,6 +40,10 @@ from tests.quick_python import python_of_many, start_quick_python
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 check_shapes("mien.model")
 gc.disable()  # until all tests are imported: nothing of them becomes garbage, and to look for it takes a second
+
+
+def pytest_runtest_setup() -> None:
+    next_test()
 
 
 def pytest_collection_finish() -> None:

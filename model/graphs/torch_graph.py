@@ -105,6 +105,10 @@ def _conv(
     group: int = 1,
     **_: object,
 ) -> Tensor:
+    if group == weight.shape[0] == x.shape[1] and weight[0].numel() == 1 and not any(pads) and max(strides) == 1:
+        # A factor for each channel, as in a PReLU: a convolution takes twenty times as long for it.
+        scaled = x * weight.reshape(1, -1, 1, 1)
+        return scaled if bias is None else scaled + bias[:, None, None]
     return F.conv2d(_padded(x, pads), weight, bias, tuple(strides), groups=group)
 
 

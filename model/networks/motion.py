@@ -17,7 +17,8 @@ layer comes with its own weight (premultiplied, as in compositing: Porter and Du
 shown through a mask, and learns sooner than behind masks that are shut to it.
 
 It is the patent's G(I_s, L_s, L_t), of one source or several: the layer alone would be the patent's plain generator.
-The image is put together at the size that is asked for, from the sources' own pixels (`warping/composition.py`).
+The image is put together at the size that is asked for, from the sources' own pixels (`warping/composition.py`), and
+has no colours where the photos have none (`warping/colours.py`).
 
 Layers at full resolution cost most and give least: the finest grid has half the side, patches of 2 × 2 pixels become
 channels on the way in (pixel-unshuffle) and channels become pixels on the way out (pixel-shuffle; Shi et al. 2016).
@@ -37,6 +38,7 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Generated, Generator, Motion, Sources
 from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, conv, level, resize_heatmaps
 from mien.model.networks.config import GeneratorConfig
+from mien.model.warping.colours import coloured_as
 from mien.model.warping.composition import compose
 from mien.model.warping.landmark_flow import face_grid
 from mien.model.warping.masks import OPENINGS, opening_maps
@@ -157,6 +159,7 @@ class MotionGenerator(Generator):
         masks = shares((unfolded(shown[:, 2:], fold) + _resized(told, size_px)).unflatten(0, rows), sources.present)
         drawn = torch.tanh(unfolded(drawn, fold))
         image, warped = compose(sources.photos, grid, masks, drawn, side_px or size_px)
+        image = coloured_as(image, sources.photos, sources.present)
         return Generated(image, Motion(grid=grid, residual=flow, masks=masks, warped=warped, drawn=drawn))
 
     def _seen(

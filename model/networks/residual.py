@@ -23,6 +23,7 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Generated, Generator, Sources
 from mien.model.networks.blocks import ResidualBlock, activate, conv, folded_heatmaps
 from mien.model.networks.config import GeneratorConfig
+from mien.model.warping.colours import coloured_as
 from mien.model.warping.picture_size import at_size
 
 
@@ -80,6 +81,7 @@ class ResidualGenerator(Generator):
         layers = F.pixel_shuffle(self.draw(activate(x)), self.config.patch_px // 2)
         drawn = torch.tanh(layers[:, :3])
         image = blended(source, drawn, layers[:, 3:]) if self.config.keeps_source else drawn
+        image = coloured_as(image, sources.photos[:, :1], sources.present[:, :1])
         return Generated(at_size(image, side_px or self.config.size_px))
 
 

@@ -13,13 +13,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mien.model.device import constants, on_device
+from mien.model.device import on_device
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Sources
 from mien.model.training.settings import AugmentationSettings
-
-LUMA = (0.299, 0.587, 0.114)
-"""Of red, green and blue in what is seen of a colour as brightness (ITU-R BT.601)."""
+from mien.model.warping.colours import brightness
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Changes:
         """
         flipped = torch.where(_wide(self.flips), images.flip(-1), images)
         moved = self._moved(flipped, "border", "bicubic").clamp(-1, 1)
-        grey = (moved * constants(LUMA, moved)[:, None, None]).sum(1, keepdim=True).expand_as(moved)
+        grey = brightness(moved).expand_as(moved)
         tinted = (torch.where(_wide(self.grey), grey, moved) + 1) * self.tint[:, :, None, None] - 1
         return tinted.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
 

@@ -26,8 +26,6 @@ Kind = Literal["photo", "copy", "warp", "generated", "ungated"]
 WATERMARK = 1
 """The number that pictures are marked with."""
 _AT_ONCE = 16
-_MOTION_PX = 64
-"""Side of the grid on which the motion of warps is computed."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def warper(root: Root, transfers: str) -> Callable[[Sequence[TransferRow]], list
             photos = np.stack([crop_of(source) for source, _ in pairs])
             own = _points([source for source, _ in pairs], side_px)
             to = _points([driver for _, driver in pairs], side_px) if asked is None else asked
-            made += list(face_warped(photos, own.astype(np.float32), to.astype(np.float32), _MOTION_PX))
+            made += list(face_warped(photos, own.astype(np.float32), to.astype(np.float32)))
         return made
 
     return warped

@@ -6,17 +6,33 @@ import sys
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
+import beartype
+import jaxtyping
 import numpy as np
 import pytest
-from jaxtyping import TypeCheckError
+from jaxtyping import TypeCheckError, UInt8
 
 from mien.model.landmarks.alignment import similarity_transform
-from tests.checked_shapes import check_shapes
+from tests.checked_shapes import CHECKED_CALLS, check_shapes, next_test
 
 
 def test_a_wrong_shape_is_refused() -> None:
     with pytest.raises(TypeCheckError):
         similarity_transform(np.zeros((5, 3)), np.zeros((5, 2)))
+
+
+def test_the_first_calls_in_each_test_are_checked() -> None:
+    @jaxtyping.jaxtyped(typechecker=beartype.beartype)
+    def given(pixels: UInt8[np.ndarray, "side side"]) -> int:
+        return len(pixels)
+
+    wrong = np.zeros((2, 3), np.uint8)
+    for _ in range(2):
+        for _ in range(CHECKED_CALLS):
+            with pytest.raises(TypeCheckError):
+                given(wrong)
+        assert given(wrong) == 2
+        next_test()
 
 
 def test_only_the_package_has_bytecode_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

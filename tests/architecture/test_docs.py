@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,7 @@ def test_every_option_in_the_prose_is_one_of_a_command(page: Page) -> None:
     assert named <= known
 
 
+@cache
 def _options() -> dict[str, set[str]]:
     """The options of each command."""
     found: dict[str, set[str]] = {}
@@ -174,6 +176,7 @@ def _commands() -> dict[str, Any]:
     return found
 
 
+@cache
 def _benchmark_options() -> set[str]:
     sources = (path.read_text() for path in (REPOSITORY / "benchmarks").glob("*.py"))
     return {option for source in sources for option in re.findall(r'"(--[\w-]+)"', source)}

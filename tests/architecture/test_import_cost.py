@@ -6,6 +6,7 @@ import ast
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,15 @@ SHOW_LOADED = (
     "import sys; print(*sorted(name for name in sys.modules if '.' not in name or name.startswith('mien.flows')))"
 )
 
+JOBS = "import mien.flows.prepare, mien.flows.augment"
 
-def loaded_by(code: str) -> set[str]:
+
+@cache
+def loaded_by(code: str) -> frozenset[str]:
     """Top-level modules, and those of `mien.flows`, that a fresh process has after this code."""
     command = [sys.executable, "-c", f"{code}\n{SHOW_LOADED}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return set(done.stdout.splitlines()[-1].split())
+    return frozenset(done.stdout.splitlines()[-1].split())
 
 
 def test_flows_without_a_generator_load_neither_torch_nor_mlflow() -> None:
@@ -33,14 +37,13 @@ def test_flows_without_a_generator_load_neither_torch_nor_mlflow() -> None:
 
 
 def test_the_flows_that_may_run_on_a_cluster_do_not_load_what_connects_to_one() -> None:
-    code = "from mien.flows.prepare import prepare_faces\nfrom mien.flows.augment import augment_faces"
-    assert "ray" not in loaded_by(code)
+    assert "ray" not in loaded_by(JOBS)
     assert "ray" not in loaded_by("import mien.tasks.runtime.node_worker"), "a worker process needs none of it"
 
 
 def test_a_transfer_job_loads_neither_clustering_nor_image_metrics() -> None:
     """Both are imported where they are used: they take seconds, and a job with labels uses neither."""
-    assert not loaded_by("import mien.flows.augment") & {"sklearn", "skimage"}
+    assert not loaded_by(JOBS) & {"sklearn", "skimage"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["no-such-command"]])

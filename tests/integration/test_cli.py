@@ -62,7 +62,7 @@ def test_prepare_tells_what_became_of_the_photos_and_nothing_else(
     photos.mkdir(parents=True)
     (photos / "broken.jpg").write_bytes(b"not a picture")
     root = tmp_path / "root"
-    done = run(MIEN, environment, "prepare", photos.parent, "sample:orl/s1", "--set", "mixed", "--root", root)
+    done = run(quick_mien, environment, "prepare", photos.parent, "sample:orl/s1", "--set", "mixed", "--root", root)
     assert done.returncode == 0, done.stderr
     summary, failed, training, following = done.stdout.splitlines()
     assert summary == "mixed: 11 photos (1 unreadable), 10 faces usable, 0 rejected, 0 failed"

@@ -66,6 +66,7 @@ def flow_run(services: Composed, deployment: str, parameters: dict[str, object])
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_night_runs_on_the_services_of_production(composed: Composed) -> None:
     prepared = composed.run("worker", "-c", PREPARE)
     assert prepared.returncode == 0, prepared.stderr

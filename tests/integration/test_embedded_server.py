@@ -45,7 +45,8 @@ def _command(how: str, home: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    "ended_by", [None, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT]
+    "ended_by",
+    [None, signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGTERM, signal.SIGINT))],
 )
 def test_the_server_ends_with_its_command(
     ended_by: signal.Signals | None, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path

@@ -53,6 +53,7 @@ def test_faults_that_pass_are_tried_again_and_the_job_ends_whole(
     assert sum(count > 0 for count in met.values()) >= 4, met
 
 
+@pytest.mark.long
 def test_expired_credentials_end_the_job_in_one_line_and_the_next_one_goes_on(
     job: Job, faulty: tuple[FaultyS3, str], s3_endpoint: str
 ) -> None:

@@ -193,7 +193,7 @@ def test_a_dry_run_writes_nothing(copied: Planted) -> None:
     assert {path: path.stat().st_mtime_ns for path in copied.root.rglob("*") if "mlflow.db" not in path.name} == before
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 12))])
 def test_killed_anywhere_it_ends_the_same(copied: Planted, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stopped at a random write or delete, which is where a killed process leaves files, and run again."""
     import random

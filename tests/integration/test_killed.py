@@ -118,9 +118,8 @@ def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(
     assert [p.relative_to(broken) for p in shards(broken)] == [p.relative_to(whole) for p in shards(whole)]
 
 
-@pytest.mark.parametrize(
-    "killed_after", [(5,), pytest.param(tuple(range(12)), marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("killed_after", [(5,), pytest.param(tuple(range(12)), marks=pytest.mark.timeout(3600))])
 def test_a_killed_training_has_the_weights_of_an_unbroken_one(
     pipeline_root: tuple[Path, Any],
     tmp_path: Path,

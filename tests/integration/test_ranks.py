@@ -189,6 +189,7 @@ def test_jobs_at_once_make_no_shard_twice_on_machines_whose_clocks_are_apart(tmp
 
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("prefect_server")
+@pytest.mark.long
 def test_a_run_that_was_suspended_for_longer_than_its_lease_ends_with_the_same_table(
     tmp_path: Path, quick_python: str
 ) -> None:

@@ -119,6 +119,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> tup
     return folder, files(folder / "root")
 
 
+@pytest.mark.long
 def test_a_transfer_job_on_a_cluster_makes_the_bytes_of_a_local_one(
     cluster: Any, job: Job, tmp_path: Path, quick_python: str
 ) -> None:

@@ -265,6 +265,7 @@ with get_client(sync_client=True) as client:
 """Prints the limit of nightly/local and its schedules, after switching that of the night on or off."""
 
 
+@pytest.mark.long
 def test_a_schedule_that_is_switched_on_stays_on(up: Up) -> None:
     def schedules(*switch: str) -> list[str]:
         done = up.run("-c", SCHEDULES, *switch)

@@ -42,7 +42,7 @@ def marked(rgb: np.ndarray) -> np.ndarray:
     return made
 
 
-@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("n", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_mark_at_256_px_survives_jpeg_and_crop(n: int) -> None:
     plain = photo(n, 256)
     made = marked(plain)

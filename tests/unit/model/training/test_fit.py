@@ -12,6 +12,7 @@ import torch
 from mien.model.networks.config import GeneratorConfig
 from mien.model.training.checkpoints import load_checkpoint
 from mien.model.training.fit import fit
+from mien.model.training.loss_weights import LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
 from tests.drawn_faces import drawn_faces
@@ -28,6 +29,7 @@ SETTINGS = TrainSettings(
     adversarial_from=0.0,
     validate_every_steps=8,
     checkpoint_every_s=0.0,
+    weights=LossWeights(identity=0.0, landmarks=0.0),
 )
 
 

@@ -87,7 +87,7 @@ def test_the_generator_of_the_patent_draws_every_pixel() -> None:
     trainer.networks.generator.draw.bias.data.zero_()  # pyright: ignore[reportOptionalMemberAccess]
     nothing = trainer.networks.generator(batch.sources, batch.target_keypoints)
     assert made.image.abs().max() > 0
-    assert nothing.image.abs().max() == 0  # a mask would let the source through
+    assert nothing.image.abs().max() < 1e-6  # a mask would let the source through
 
 
 def test_each_update_of_the_patent_is_a_step_down_the_gradient() -> None:

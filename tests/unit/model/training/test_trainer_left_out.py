@@ -12,6 +12,7 @@ import torch
 
 from mien.model.errors import TrainingError
 from mien.model.networks.config import GeneratorConfig
+from mien.model.training.loss_weights import LossWeights
 from mien.model.training.objectives import adversarial_terms
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
@@ -26,6 +27,7 @@ SETTINGS = TrainSettings(
     adversarial_from=0.0,
     cross_every_steps=0,
     precision="float32",
+    weights=LossWeights(identity=0.0, landmarks=0.0),
 )
 
 
