@@ -25,7 +25,7 @@ from benchmarks.clip_frames import take_frames
 
 REGISTERED = re.compile(r"(models:/[\w.-]+/\d+) is registered")
 ORL_A, ORL_B = ([f"sample:orl/s{n}" for n in numbers] for numbers in (range(1, 21), range(21, 41)))
-NAMES = ("orl", "orl-b", "actors", "london", "verification", "expression", "curves")
+NAMES = ("orl", "orl-b", "actors", "london", "verification", "expression", "turned")
 
 
 def mien(root: Path, *arguments: str) -> str:
@@ -83,34 +83,22 @@ def train(root: Path, sets: Sequence[str], minutes: float) -> str:
 
 def experiments(model: str, of_orl: str | None) -> Iterator[tuple[str, list[str]]]:
     """(name, arguments of the command) of the tables of docs/results.md."""
-    others = [
-        "--embedder-set",
-        "london",
-        "--embedder-set",
-        "clips",
-        "--embedder-set",
-        "actors",
-        "--embedder-set",
-        "orl",
-    ]
-    by = ["--model", model]
-    yield "orl", ["experiment", "recognition", "--set", "orl", "--expressions", "actors", *others, *by]
+    judge = [part for name in ("london", "clips", "actors", "orl") for part in ("--embedder-set", name)]
+    curves = [part for dose in (5, 10, 50) for part in ("--dose", str(dose))]
+    curves += ["--strength", "0.5", "--strength", "1.3"]
+
+    def of(kind: str, name: str, *more: str, generator: str = model) -> list[str]:
+        return ["experiment", kind, "--set", name, *more, "--model", generator]
+
+    yield "orl", of("recognition", "orl", "--expressions", "actors", *judge, *curves)
     if of_orl is not None:
-        yield (
-            "orl-b",
-            ["experiment", "recognition", "--set", "orl-b", "--expressions", "orl-a", *others, "--model", of_orl],
-        )
-    yield "actors", ["experiment", "recognition", "--set", "actors", "--expressions", "actors", *others, *by]
-    yield "london", ["experiment", "recognition", "--set", "london", "--expressions", "actors", *others, *by]
+        yield "orl-b", of("recognition", "orl-b", "--expressions", "orl-a", *judge, generator=of_orl)
+    for name in ("actors", "london"):
+        yield name, of("recognition", name, "--expressions", "actors", *judge)
     for name in ("orl", "actors"):
-        yield "verification", ["experiment", "verification", "--set", name, "--expressions", "actors", *others, *by]
-    yield "expression", ["experiment", "expression", "--set", "actors", *by]
-    doses = [part for dose in (5, 10, 50) for part in ("--dose", str(dose))]
-    strengths = ["--strength", "0.5", "--strength", "1.3"]
-    yield "curves", [
-        "experiment", "recognition", "--set", "orl", "--expressions", "actors", *others, *by, *doses, *strengths,
-        "--prefix", "orl-curves",
-    ]  # fmt: skip
+        yield "verification", of("verification", name, "--expressions", "actors", *judge)
+    yield "expression", of("expression", "actors")
+    yield "turned", of("recognition", "orl", "--expressions", "clips", *judge, "--prefix", "orl-turned")
 
 
 def short(root: Path) -> None:

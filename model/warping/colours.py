@@ -34,6 +34,7 @@ def coloured_as(
 ) -> Float[Tensor, "batch 3 side side"]:
     """The image with no more colours than the photos that are present have together; all in [-1, 1]."""
     offset, slope, left = _line(photos.detach()[..., ::_EVERY, ::_EVERY].float(), present)
+    image = image.float()  # of half precision where a network drew it so
     grey = brightness(image)
     share = (left / COLOURFUL).clamp(max=1).square()
     return torch.lerp(grey + offset + slope * grey, image, share).clamp(-1, 1)

@@ -51,6 +51,11 @@ def test_a_colour_photo_takes_nothing_away() -> None:
     torch.testing.assert_close(coloured_as(image, photos, present(photos)), image)
 
 
+def test_a_picture_drawn_in_half_precision_is_toned_in_full() -> None:
+    photos, image = noise(2, 1, 3, 64, 64), noise(2, 3, 32, 32, seed=2).bfloat16()
+    torch.testing.assert_close(coloured_as(image, photos, present(photos)), image.float())
+
+
 def test_one_photo_in_colour_is_enough() -> None:
     photos, image = grey_photos(2).clone(), noise(2, 3, 32, 32, seed=2)
     photos[:, 1] = noise(2, 3, 64, 64, seed=3)
