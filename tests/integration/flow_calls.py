@@ -22,7 +22,7 @@ UNJUDGED: dict[str, Any] = {"gate": OPEN_GATE}
 """Settings under which the faces of a generator of six updates are accepted."""
 ANY_CHAMPION: dict[str, Any] = {"promotion": {"min_updates": 1, "baselines": []}}
 """Six updates draw mud, which is no champion by default; the tests of what comes after need some champion."""
-EVALUATED_PAIRS, CHUNK = 5, 3
+EVALUATED_PAIRS, CHUNK = 3, 2
 """After a training, for each split and kind: enough for two chunks of work. Each pair takes a second of a core, and by
 default there are some hundred."""
 

@@ -63,6 +63,7 @@ def test_a_mark_at_128_px_survives_jpeg_and_a_change_of_size() -> None:
         assert found.number == NUMBER
 
 
+@pytest.mark.long
 def test_a_large_photo_is_marked_at_its_own_size() -> None:
     large = cv2.resize(photo(3, 256), (1000, 800), interpolation=cv2.INTER_CUBIC)
     made = marked(large)

@@ -259,6 +259,7 @@ def test_a_training_of_several_processes_goes_on_as_if_never_stopped_and_by_othe
     assert all(torch.equal(value, others[name]) for name, value in tensors.items())
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_ends_all_and_the_checkpoint_is_kept(among: Among, tmp_path: Path) -> None:
     settings = replace(PATENT, batch_size=6)
     group, others = among(3, [settings])
