@@ -53,7 +53,7 @@ def a_worker_hangs(process: subprocess.Popen[str], folder: Path) -> bool:
     ("moment", "number", "code"),
     [
         (server_starts, signal.SIGINT, 130),
-        (a_worker_hangs, signal.SIGINT, 130),
+        pytest.param(a_worker_hangs, signal.SIGINT, 130, marks=pytest.mark.long),
         (a_worker_hangs, signal.SIGTERM, 143),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_signal_ends_a_command(
     assert alive == []
     files = [path for path in (tmp_path / "root").rglob("*") if path.is_file()]
     assert [path for path in files if path.name.startswith(".") or path.parent.name in ("runs", "leases")] == []
-    if number == signal.SIGINT and moment is a_worker_hangs:
+    if moment is a_worker_hangs:
         (tmp_path / "crashes.json").unlink()
         again = start(tmp_path, api, quick_python)
         out, err = again.communicate(timeout=300)
