@@ -240,6 +240,7 @@ def augment_faces(
         check_generator(opened_root, registered)
     named = sources if listed is None else MAX_SOURCES  # a list says itself what each face is made from
     most_sources = named if registered is None else sources_of(opened_root, registered, named)
+    planned = most_sources if listed is None else None
 
     # Plan pairs
     last = None if remake else former_job(opened_root, name)
@@ -254,9 +255,8 @@ def augment_faces(
         check_sources(plan, registered.uri, most_sources)
     if registered is None:
         held = 0 if last is None else last.count_held(opened_root, next(plan.rounds(PlanOutcome())))
-        return AugmentedFaces(
-            name, plan.summary, cost=expected_cost(opened_root, plan.summary.pairs - held, size_px), held=held
-        )
+        cost = expected_cost(opened_root, plan.summary.pairs - held, size_px, planned)
+        return AugmentedFaces(name, plan.summary, cost=cost, held=held)
 
     # Transfer, in rounds: what is rejected in one is replaced in the next
     sets = tuple(dict.fromkeys((people, drivers)))
@@ -279,7 +279,7 @@ def augment_faces(
     outcome = PlanOutcome()
     with (
         worker_pool(workers, chosen.work),
-        remembered_cost(opened_root, outcome.transfers, places(computes_on_device(transfer.faces)), size_px),
+        remembered_cost(opened_root, outcome.transfers, places(computes_on_device(transfer.faces)), size_px, planned),
     ):
         consenting = with_consent(opened_root, [people], require_consent).sets[0]
         judging = gate_for(opened_root, consenting, gate, chosen.gate, size_px)

@@ -34,6 +34,20 @@ def test_faces_of_another_side_are_told_and_take_room_as_their_area(root: Root) 
     assert _mib(larger) == pytest.approx(4 * _mib(alike), rel=0.01)
 
 
+def test_faces_from_more_photos_or_fewer_are_told(root: Root) -> None:
+    keep(root, json_artefact(COSTS, LastJob), "transfers", LastJob(PAIRS, 15.0, 2, 2**20, 128, 2))
+    more, fewer, alike, listed = (expected_cost(root, PAIRS, 128, count).line() for count in (4, 1, 2, None))
+    assert more.endswith("took from at most 2 photos each; from 4 photos they take longer")
+    assert fewer.endswith("took from at most 2 photos each; from 1 photo they take less")
+    assert alike.endswith("took")
+    assert listed.endswith("took")
+    assert (
+        expected_cost(root, PAIRS, 64, 4)
+        .line()
+        .endswith("those of 64 px take less; it made them from at most 2 photos each; from 4 photos they take longer")
+    )
+
+
 def test_a_job_of_an_earlier_version_says_nothing_of_the_side(root: Root) -> None:
     root.write_bytes(COSTS.path("transfers"), b'{"pairs": 20, "seconds": 10.0, "workers": 1, "bytes": 1048576}')
     assert expected_cost(root, 40, 256).line() == (
