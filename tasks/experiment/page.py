@@ -15,7 +15,7 @@ from mien.tasks.experiment.arms import Arm, Picture, added
 from mien.tasks.experiment.measure import Setup
 from mien.tasks.experiment.plots import arms_plot, confusion_plot, curve_plot
 from mien.tasks.experiment.results import Experiment
-from mien.tasks.experiment.summary import as_markdown
+from mien.tasks.experiment.summary import as_markdown, curve_as_markdown
 from mien.tasks.pages.html import templates
 from mien.tasks.sets.face_columns import crop_of
 from mien.tasks.sets.faces import read_faces
@@ -45,6 +45,7 @@ def write_page(root: Root, experiment: Experiment, setup: Setup | None, arms: Se
         title = "Named wrongly by most recognisers of generated + usual: the probe, its person, whom it was taken for"
         put("failures", title, encode_png(_failures_sheet(root, setup, experiment)))
     tables = [{"title": table.title, "lines": _cells(as_markdown(table))} for table in experiment.tables]
+    tables += [{"title": curve.title, "lines": _cells(curve_as_markdown(curve))} for curve in experiment.curves]
     page = templates.get_template("experiment.html.j2").render(
         title=experiment.title,
         about=experiment.about,
@@ -65,6 +66,8 @@ def markdown(experiment: Experiment) -> list[str]:
     lines = [f"## {experiment.title}", "", *(f"- {line}" for line in (*experiment.about, *experiment.notes)), ""]
     for table in experiment.tables:
         lines += [f"{table.title}", "", *as_markdown(table), ""]
+    for curve in experiment.curves:
+        lines += [curve.title, "", *curve_as_markdown(curve), ""]
     return [*lines, *(f"- {verdict.line()}" for verdict in experiment.verdicts)]
 
 

@@ -126,16 +126,21 @@ def run_recognition(
 
 
 def _curve_arms(made: MadeFaces, faces: int, settings: RecognitionSettings) -> list[tuple[str, float, Arm]]:
-    """(curve, where along it, arm) of what is no arm of the tables."""
+    """(curve, where along it, arm). Those that the tables have too are at their place in each curve."""
     out: list[tuple[str, float, Arm]] = []
-    for dose in settings.doses:
+    plain, warp = Arm(GENERATED, "generated", made.generated, faces), Arm(WARP, "warp", made.generated, faces)
+    if settings.doses:
+        out += [("dose", faces, plain), ("dose", faces, warp)]
+    for dose in (dose for dose in settings.doses if dose != faces):
         out.append(("dose", dose, Arm(f"generated, {dose} faces", "generated", made.generated, dose)))
         out.append(("dose", dose, Arm(f"warp, {dose} faces", "warp", made.generated, dose)))
+    if made.by_strength:
+        out.append(("strength", 1.0, plain))
     for strength, table in made.by_strength:
         out.append(("strength", strength, Arm(f"generated, strength {strength:g}", "generated", table, faces)))
     if settings.doses:
-        marked = Arm("generated, watermarked", "generated", made.generated, faces, watermark=True)
-        out += [("watermark", 0, replace(marked, name=GENERATED, watermark=False)), ("watermark", 1, marked)]
+        marked = replace(plain, name="generated, watermarked", watermark=True)
+        out += [("watermark", 0, plain), ("watermark", 1, marked)]
     return out
 
 
@@ -228,8 +233,8 @@ def _curves(
 
 def _line_of(arm: str) -> str:
     """`generated + usual` of `generated, 20 faces + usual`."""
-    base, _, rest = arm.partition(",")
-    return f"{base} + usual" if rest.endswith("+ usual") or arm.endswith("+ usual") else base
+    base = arm.partition(",")[0].removesuffix(" + usual")
+    return f"{base} + usual" if arm.endswith(" + usual") else base
 
 
 def _without(told: dict[str, list[Told]]) -> tuple[str, ...]:

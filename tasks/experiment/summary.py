@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mien.model.evaluation.paired import Effect, effect, holm
-from mien.tasks.experiment.results import ArmResult, ResultTable, Verdict
+from mien.tasks.experiment.results import ArmResult, Curve, ResultTable, Verdict
 
 SURE = 0.05
 """Adjusted p-values are to be below."""
@@ -109,6 +109,16 @@ def as_markdown(table: ResultTable) -> list[str]:
             cells.append("" if found is None else f"{shown(found, table.scale, signed=True)}{_p(row.adjusted[base])}")
         cells += [shown(row.beside[name], table.scale) if name in row.beside else "" for name in beside]
         lines.append(f"| {' | '.join([row.arm, *cells])} |")
+    return lines
+
+
+def curve_as_markdown(curve: Curve) -> list[str]:
+    """Lines of a table: a row for each line of the curve, a column for each point."""
+    points = sorted({x for line in curve.lines.values() for x, _ in line})
+    lines = [f"| {' | '.join([curve.x, *(f'{x:g}' for x in points)])} |", f"|{'---|' * (len(points) + 1)}"]
+    for name, line in curve.lines.items():
+        found = dict(line)
+        lines.append(f"| {' | '.join([name, *(shown(found[x]) if x in found else '' for x in points)])} |")
     return lines
 
 

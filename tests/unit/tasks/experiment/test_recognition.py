@@ -19,7 +19,7 @@ from mien.tasks.experiment.subjects import Subjects
 from tests.small_root import DETECTOR, GENERATED
 from tests.unit.tasks.experiment.given import drawn_root, enrolled_like_the_generated
 
-SETTINGS = RecognitionSettings(seeds=2, updates=2, judge=JudgeSpec(DETECTOR), doses=(1, 2))
+SETTINGS = RecognitionSettings(seeds=2, updates=2, judge=JudgeSpec(DETECTOR), doses=(1,))
 Given = tuple[Root, Subjects, Setup, MadeFaces]
 
 
@@ -79,7 +79,10 @@ def test_curves_metrics_and_the_embedders_auc_are_told(found: Experiment) -> Non
     assert {curve.key for curve in found.curves} == {"dose", "watermark"}
     dose = next(curve for curve in found.curves if curve.key == "dose")
     assert set(dose.lines) == {"generated", "generated + usual", "warp", "warp + usual"}
-    assert [x for x, _ in dose.lines["generated"]] == [1, 2]
+    assert [x for x, _ in dose.lines["generated"]] == [1, 2]  # two are those of the tables
+    row = next(row for row in found.tables[0].rows if row.arm == "generated + usual")
+    assert dose.lines["generated + usual"][1][1].value == row.value.value
+    assert found.tried.count("generated: 2 seeds") == 1
     assert any(line.startswith(f"embedder that reports: {DETECTOR}, AUC ") for line in found.about)
     metrics = found.metrics()
     assert metrics["cnn/generated and usual"] == next(

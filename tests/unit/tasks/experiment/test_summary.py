@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.tasks.experiment.results import ResultTable
-from mien.tasks.experiment.summary import as_markdown, beats, does_not_beat, effects_table
+from mien.model.evaluation.paired import Effect
+from mien.tasks.experiment.results import Curve, ResultTable
+from mien.tasks.experiment.summary import as_markdown, beats, curve_as_markdown, does_not_beat, effects_table
 
 PEOPLE = np.repeat(np.arange(20), 5)
 
@@ -68,3 +69,14 @@ def test_one_person_has_no_interval_and_no_verdict(people: np.ndarray) -> None:
     found = effects_table("cnn", "", "rank-1, %", outcomes, {"generated": ["usual"]}, people, 0)
     assert beats(found, "generated", "usual", 0.0).holds is None
     assert "no interval" in as_markdown(found)[3]
+
+
+def test_a_curve_is_a_table_with_a_column_for_each_point() -> None:
+    five, twenty = Effect(0.702, 0.624, 0.776, np.nan), Effect(0.781, 0.716, 0.841, np.nan)
+    curve = Curve("dose", "Rank-1", "faces", "%", {"generated": ((5.0, five), (20.0, twenty)), "warp": ((20.0, five),)})
+    assert curve_as_markdown(curve) == [
+        "| faces | 5 | 20 |",
+        "|---|---|---|",
+        "| generated | 70.2 (62.4 to 77.6) | 78.1 (71.6 to 84.1) |",
+        "| warp |  | 70.2 (62.4 to 77.6) |",
+    ]
