@@ -129,7 +129,7 @@ def test_members_end_when_the_first_process_is_killed(root: Root) -> None:
         "if __name__ == '__main__':\n"
         "  with processes(3, Work(sys.argv[1], (), SETTINGS)): time.sleep(600)"
     )
-    first = subprocess.Popen([sys.executable, "-c", script, root.url])
+    first = subprocess.Popen([sys.executable, "-c", script, root.url], cwd=REPOSITORY)
     leading = psutil.Process(first.pid)
     started = time.monotonic()
     while len(found := leading.children()) < 2 and time.monotonic() - started < 120:
