@@ -89,7 +89,7 @@ def test_it_learns(tmp_path: Path) -> None:
     assert np.mean(l1[-5:]) < 0.6 * np.mean(l1[:5])
 
 
-@pytest.mark.parametrize("kill_after", [pytest.param(2, marks=pytest.mark.long), 13])
+@pytest.mark.parametrize("kill_after", [2, 13])
 def test_a_killed_training_ends_as_the_unbroken_one(
     unbroken: tuple[Trainer, Record], tmp_path: Path, kill_after: int
 ) -> None:
