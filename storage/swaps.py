@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from mien.storage.errors import MissingError
 from mien.storage.root import Root, s3_code, storage_errors
-from mien.storage.whole_files import create_file
+from mien.storage.whole_files import create_file, replace_file
 
 _S3 = {"s3", "s3a"}
 _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict"}
@@ -23,10 +25,11 @@ _one_at_a_time = threading.Lock()
 def swap(root: Root, path: str, expected: bytes, data: bytes) -> bool:
     """Replaces the content of a file if it is `expected`; whether it did. Of several at once at most one gets True.
 
-    A local filesystem does so by renaming the file away, which one process alone can do, S3 by a put with `If-Match`.
-    While a local file is away, for some microseconds, another process may create it anew: then nobody's swap has
-    happened. A filesystem that has no such call is read and then written: there two at the very same moment may both
-    get True, as may two on an S3-compatible store that overlooks the condition.
+    A local filesystem does so under a lock of the folder, S3 by a put with `If-Match`. Where a folder cannot be locked
+    (NFS) the file is renamed away, which one process alone can do; while it is away, for some microseconds, another
+    process may create it anew, over what a third one has just swapped. A filesystem that has no such call is read and
+    then written: there two at the very same moment may both get True, as may two on an S3-compatible store that
+    overlooks the condition.
 
     Raises:
         StorageError: the root cannot be read or written.
@@ -49,6 +52,37 @@ def _protocols(filesystem: Any) -> set[str]:
 
 
 def _swapped_locally(path: Path, expected: bytes, data: bytes) -> bool:
+    try:
+        with _locked(path.parent) as lock:
+            if lock == "none":
+                return _swapped_by_renaming(path, expected, data)
+            # Who has the lock may be suspended with it: nobody waits for it.
+            if lock == "busy" or path.read_bytes() != expected:
+                return False
+            replace_file(path, data)  # the file is never away, so nobody can create it meanwhile
+            return True
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[Literal["ours", "busy", "none"], None, None]:
+    """A lock of the folder itself leaves no file behind, and ends with its process."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield "busy"
+        except OSError:
+            yield "none"
+        else:
+            yield "ours"
+    finally:
+        os.close(opened)
+
+
+def _swapped_by_renaming(path: Path, expected: bytes, data: bytes) -> bool:
     away = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         if path.read_bytes() != expected:
