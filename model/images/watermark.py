@@ -91,12 +91,22 @@ def add_watermark(rgb: Rgb, number: int) -> Rgb | None:
         return None
     mark = _mark(rgb, number)
     for gain in GAINS:
-        marked = np.rint(rgb + gain * mark).clip(0, 255).astype(np.uint8)
+        marked = _with(rgb, gain * mark)
         damaged = decode_rgb(encode_image(marked, "jpeg", {}, SURVIVED_QUALITY))
         found = _read(_reduced(damaged), None, damaged.shape[0] * damaged.shape[1])
         if found and found.number == number and found.reaches(_MADE_AGREEMENT, _MADE_CLEARNESS):
             return marked
     return None
+
+
+def add_unread_watermark(rgb: Rgb, number: int) -> Rgb:
+    """The picture with the mark as the network gives it, without a look at whether it can be read: a picture whose mark
+    could not be has one, too.
+
+    Raises:
+        WatermarkError: the networks are not installed, or are others.
+    """
+    return _with(rgb, _mark(rgb, number))
 
 
 def find_watermark(rgb: Rgb, known: frozenset[int] | None = None) -> Found | None:
@@ -139,6 +149,10 @@ def _mark(rgb: Rgb, number: int) -> Float32[np.ndarray, "height width 3"]:
     if mark.shape == rgb.shape:
         return mark
     return cv2.resize(mark, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC).astype(np.float32)
+
+
+def _with(rgb: Rgb, mark: Float32[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    return np.rint(rgb + mark).clip(0, 255).astype(np.uint8)
 
 
 def _frame(rgb: Rgb) -> Float32[np.ndarray, "1 3 1 height width"]:

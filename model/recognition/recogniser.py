@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,25 +15,23 @@ from mien.model.recognition.pictures import GreyFaces, Images, as_images, usual_
 
 BATCH = 32
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
-WIDTHS = (16, 32, 64, 128)
+WIDTHS = (32, 64, 128)
+STEM_PX, STEM_STRIDE = 6, 4
+"""Of the first convolution. Two of stride 2 in its place cost twice as much, and tell people no better."""
 _AT_ONCE = 64
 
 Labels = Int[np.ndarray, " faces"]
 
 
 class Recogniser(nn.Module):
-    """Four strided convolutions, the mean over ninths of the picture, and a likelihood for each class."""
+    """Three strided convolutions, the mean over ninths of the picture, and a likelihood for each class."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip((1, *WIDTHS[:-1]), WIDTHS, strict=True):
-            layers += [
-                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(),
-            ]
-        self.body = nn.Sequential(*layers)
+        layers: list[nn.Module] = [nn.Conv2d(1, WIDTHS[0], STEM_PX, STEM_STRIDE, padding=1, bias=False)]
+        for inputs, outputs in itertools.pairwise(WIDTHS):
+            layers += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, 2, padding=1, bias=False)]
+        self.body = nn.Sequential(*layers, nn.BatchNorm2d(WIDTHS[-1]), nn.ReLU())
         self.head = nn.Linear(WIDTHS[-1] * 9, classes)
 
     def forward(self, images: Images) -> Float[Tensor, "batch classes"]:

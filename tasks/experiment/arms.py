@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mien.model.images.codec import decode_rgb, resize_rgb
-from mien.model.images.watermark import add_watermark
+from mien.model.images.watermark import add_unread_watermark
 from mien.model.inference.baselines import face_warped
 from mien.storage import Root, open_table, read_manifest
 from mien.storage.rows import FaceRow, TransferRow
@@ -39,7 +39,7 @@ class Arm:
     faces: int = 0
     """Of each person, beside the photo."""
     watermark: bool = False
-    """Whether the faces bear the invisible mark of an export."""
+    """Whether all faces bear the invisible mark of an export, those too in which it could not be read."""
 
     def key(self) -> dict[str, Any]:
         """What decides its pictures."""
@@ -78,7 +78,7 @@ def added(root: Root, arm: Arm, tables: FaceTables, enrolled: Sequence[str]) -> 
         made = make(own) if own else [photo]
         sized = [resize_rgb(picture, len(photo)) for picture in made]
         pictures += [sized[number % len(sized)] for number in range(arm.faces)]
-    marked = [_marked(picture) for picture in pictures] if arm.watermark else pictures
+    marked = [add_unread_watermark(picture, WATERMARK) for picture in pictures] if arm.watermark else pictures
     return Added(marked, sum(not own for own in rows))
 
 
@@ -128,12 +128,6 @@ def warper(root: Root, transfers: str) -> Callable[[Sequence[TransferRow]], list
         return made
 
     return warped
-
-
-def _marked(picture: Picture) -> Picture:
-    """With the invisible mark of an export; as it is where it cannot hold one."""
-    marked = add_watermark(picture, WATERMARK)
-    return picture if marked is None else marked
 
 
 def _points(rows: Sequence[FaceRow], side_px: int) -> np.ndarray:

@@ -99,29 +99,34 @@ def _key(setup: Setup) -> list[object]:
     return [setup.tables_of(Arm("", "photo")), list(setup.enrolled_ids), list(setup.probe_ids)]
 
 
-def tell(root: Root, setup: Setup, arm: Arm, how: Training, seeds: Sequence[int]) -> list[Told]:
-    """Trains a recogniser with each seed, and lets it name the probes; runs in a worker process."""
-    names = [told_name(setup, arm, how, seed) for seed in seeds]
-    known = [load(root, _TOLD, name) for name in names]
-    tick(sum(each is not None for each in known))
-    if all(each is not None for each in known):
-        return [each for each in known if each is not None]
-    more = added(root, arm, setup.enrolled, setup.enrolled_ids)
-    people = np.arange(len(setup.enrolled_ids))
-    photos = as_seen(_crops(root, setup.enrolled, setup.enrolled_ids))
-    made = as_seen(more.pictures) if more.pictures else None
-    faces = TrainingSet(photos, people, made, None if made is None else np.repeat(people, arm.faces))
-    probes = as_seen(_crops(root, setup.tables, setup.probe_ids))
-    out: list[Told] = []
-    for name, seed, found in zip(names, seeds, known, strict=True):
-        if found is None:
-            with one_thread():
-                model = trained(faces, len(people), how.updates, seed, augmented=how.augmented)
-                found = Told(setup.tables_of(arm), classes_of(model, probes).tolist(), more.without)
-            keep(root, _TOLD, name, found)
-            tick()
-        out.append(found)
-    return out
+def tell(root: Root, setup: Setup, arm: Arm, ways: Sequence[Training], seeds: Sequence[int]) -> list[list[Told]]:
+    """Trains a recogniser in each way with each seed, and lets it name the probes; runs in a worker process.
+
+    All ways in one call, since the pictures of an arm take long to be made.
+    """
+    wanted = [[(how, seed, told_name(setup, arm, how, seed)) for seed in seeds] for how in ways]
+    told = [[load(root, _TOLD, name) for _, _, name in own] for own in wanted]
+    tick(sum(found is not None for own in told for found in own))
+    if any(found is None for own in told for found in own):
+        more = added(root, arm, setup.enrolled, setup.enrolled_ids)
+        people = np.arange(len(setup.enrolled_ids))
+        photos = as_seen(_crops(root, setup.enrolled, setup.enrolled_ids))
+        made = as_seen(more.pictures) if more.pictures else None
+        faces = TrainingSet(photos, people, made, None if made is None else np.repeat(people, arm.faces))
+        probes = as_seen(_crops(root, setup.tables, setup.probe_ids))
+
+    def one(how: Training, seed: int, name: str) -> Told:
+        with one_thread():
+            model = trained(faces, len(people), how.updates, seed, augmented=how.augmented)
+            found = Told(setup.tables_of(arm), classes_of(model, probes).tolist(), more.without)
+        keep(root, _TOLD, name, found)
+        tick()
+        return found
+
+    return [
+        [found or one(*each) for each, found in zip(own, known, strict=True)]
+        for own, known in zip(wanted, told, strict=True)
+    ]
 
 
 def score(root: Root, setup: Setup, arm: Arm, judge: JudgeSpec, augmented: bool, seed: int) -> Scored:

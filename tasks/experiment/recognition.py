@@ -145,15 +145,15 @@ def _curve_arms(made: MadeFaces, faces: int, settings: RecognitionSettings) -> l
 
 
 def _tell_all(root: Root, setup: Setup, arms: Sequence[Arm], settings: RecognitionSettings) -> dict[str, list[Told]]:
-    seeds = range(settings.seeds)
-    wanted = {
-        (with_usual(arm.name) if augmented else arm.name): (arm, Training(settings.updates, augmented))
-        for arm in arms
-        for augmented in (False, True)
-    }
-    with work_progress("train recognisers", len(wanted) * len(seeds), "recognisers"), ThreadPoolExecutor() as threads:
-        done = threads.map(lambda of: in_worker(tell, root, setup, of[0], of[1], seeds), wanted.values())
-        return dict(zip(wanted, done, strict=True))
+    seeds, ways = range(settings.seeds), [Training(settings.updates, augmented) for augmented in (False, True)]
+    # An arm that the tables and curves share is trained once; what takes longest to be made goes first.
+    wanted = sorted({arm.name: arm for arm in arms}.values(), key=lambda arm: (not arm.watermark, -arm.faces))
+    count = len(wanted) * len(ways) * len(seeds)
+    with work_progress("train recognisers", count, "recognisers"), ThreadPoolExecutor() as threads:
+        done = threads.map(lambda arm: in_worker(tell, root, setup, arm, ways, seeds), wanted)
+        told = dict(zip((arm.name for arm in wanted), done, strict=True))
+    plain = {arm.name: told[arm.name][0] for arm in arms}
+    return plain | {with_usual(name): told[name][1] for name in plain}
 
 
 def score_arms(root: Root, setup: Setup, arms: Sequence[Arm], judge: JudgeSpec) -> dict[str, Scored]:

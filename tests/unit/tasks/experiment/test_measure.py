@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def test_each_seed_names_each_probe_and_what_is_kept_is_not_trained_again(
     made: tuple[Root, Setup, Arm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, setup, arm = made
-    first = tell(root, setup, arm, HOW, range(2))
+    (first,) = tell(root, setup, arm, [HOW], range(2))
     assert [len(each.said) for each in first] == [len(setup.probe_ids)] * 2
     assert all(0 <= person < PEOPLE for each in first for person in each.said)
     assert first[0].tables == [setup.tables.faces, setup.enrolled.faces, arm.transfers]
@@ -38,19 +40,22 @@ def test_each_seed_names_each_probe_and_what_is_kept_is_not_trained_again(
         return real(*of, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(measure, "trained", counting)
-    assert tell(root, setup, arm, HOW, range(2)) == first
+    assert tell(root, setup, arm, [HOW], range(2)) == [first]
     assert seeds == []
-    assert tell(root, setup, arm, HOW, range(3))[:2] == first
+    assert tell(root, setup, arm, [HOW], range(3))[0][:2] == first
     assert seeds == [2]
+    both = tell(root, setup, arm, [HOW, replace(HOW, augmented=not HOW.augmented)], range(2))
+    assert both[0] == first
+    assert seeds == [2, 0, 1]
 
 
 def test_a_damaged_result_is_made_again(made: tuple[Root, Setup, Arm]) -> None:
     root, setup, arm = made
-    first = tell(root, setup, arm, HOW, [0])
+    first = tell(root, setup, arm, [HOW], [0])
     path = f"experiments/{told_name(setup, arm, HOW, 0)}.json"
     assert root.exists(path)
     root.write_bytes(path, b"{")
-    assert tell(root, setup, arm, HOW, [0]) == first
+    assert tell(root, setup, arm, [HOW], [0]) == first
 
 
 def test_what_decides_a_result_names_it(made: tuple[Root, Setup, Arm]) -> None:
@@ -70,7 +75,7 @@ def test_what_decides_a_result_names_it(made: tuple[Root, Setup, Arm]) -> None:
 
 def test_no_name_and_no_picture_is_kept(made: tuple[Root, Setup, Arm]) -> None:
     root, setup, arm = made
-    tell(root, setup, arm, HOW, [0])
+    tell(root, setup, arm, [HOW], [0])
     score(root, setup, arm, JUDGE, False, 0)
     kept = [root.read_bytes(f"experiments/{name}") for name in root.list("experiments")]
     assert len(kept) == 2
