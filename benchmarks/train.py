@@ -1,11 +1,12 @@
 """How much of a training's time its updates get, and what a second process brings: `python -m benchmarks.train`.
 
-    waiting    share of the training's time that goes into drawing batches
+    waiting    share of the training's time that its updates wait for their batches
     rate       updates of the whole loop (drawn, computed, read, reported) against the same ones on batches drawn before
     two        pairs in a second of two processes with one thread each, against one with one thread
 
 Faces are made up: noise around the reference landmarks, people of ten photos each. So nothing is needed but time. On a
-GPU the whole loop and the updates alone differ by what the host cannot hide behind the device.
+GPU, beside which batches are drawn ahead, the whole loop and the updates alone differ by what the host cannot hide
+behind the device.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mien.model.landmarks.heatmap_spec import HeatmapSpec
 from mien.model.landmarks.heatmaps import render_heatmaps
 from mien.model.landmarks.reference import AlignmentSettings, reference_landmarks
 from mien.model.networks.config import GeneratorConfig
+from mien.model.training.batches import UpdateKind
 from mien.model.training.face_arrays import FaceArrays
 from mien.model.training.negatives import Part
 from mien.model.training.settings import TrainSettings
@@ -63,11 +65,11 @@ class Timed:
         self.drawing_s = 0.0
         trainer._drawn = self._drawn  # pyright: ignore[reportPrivateUsage]
 
-    def _drawn(self, *update: Any) -> list[Part]:
+    def _drawn(self, kind: UpdateKind, update: int) -> list[Part]:
         if self._again:
             return self._kept.pop(0)
         started_s = time.perf_counter()
-        parts = self._draw(*update)
+        parts = self._draw(kind, update)
         self.drawing_s += time.perf_counter() - started_s
         self._kept.append(parts)
         return parts

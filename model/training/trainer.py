@@ -19,6 +19,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
 from mien.model.device import multiplying_in_tf32, pick_device, uses_bfloat16
+from mien.model.training.ahead import Draw, DrawnAhead
 from mien.model.training.batches import CrossBatch, PairBatch, PairSampler, UpdateKind
 from mien.model.training.compiled import compile_networks
 from mien.model.training.descent import Descent
@@ -66,14 +67,17 @@ class Trainer:
         device: str = "auto",
         start: Mapping[str, Tensor] | None = None,
         group: Group | None = None,
+        ahead: bool | None = None,
     ) -> None:
         """`start`: weights that the generator begins with, of any side that they fit; fresh ones if None.
-        `group`: the processes that train together; this one alone if None."""
+        `group`: the processes that train together; this one alone if None. `ahead`: whether batches are drawn while the
+        device computes; on CUDA if None."""
         self.settings = settings
         self.group = Group() if group is None else group
         self._part_size = settings.part_size(self.group.size)
         self.device = pick_device(device)
         self.sampler = PairSampler.of(settings, faces, self.group.size)
+        self._ahead = DrawnAhead(self._draw, self.device.type == "cuda" if ahead is None else ahead)
         self.networks = Networks.fresh(settings, self.device)
         if start is not None:
             self.networks.generator.load_state_dict(start)
@@ -88,8 +92,6 @@ class Trainer:
         self.stopping = StopState()
         self._readings = Readings()
         self._best: dict[str, Tensor] = {}
-
-    # --- What is next -------------------------------------------------------------------------------------------------
 
     @property
     def fraction_done(self) -> float:
@@ -186,20 +188,24 @@ class Trainer:
         return taken
 
     def _drawn(self, kind: UpdateKind, update: int) -> list[Part]:
-        settings, sampler = self.settings, self.sampler
+        return self._ahead.take(self._what_to_draw(kind, update), self._what_to_draw(kind, update + 1))
+
+    def _what_to_draw(self, kind: UpdateKind, update: int) -> Draw:
+        training, adversarial, every = kind == "train", self.adversarial, self.settings.cross_every_steps
+        cross = training and adversarial and every > 0 and update % every == every - 1
+        return Draw(kind, update, cross, alone=training and not adversarial)
+
+    def _draw(self, of: Draw) -> list[Part]:
+        settings, sampler, training = self.settings, self.sampler, of.kind == "train"
         of_all = self.group.size * settings.accumulate
-        sampler.begin(kind, update)
-        most = settings.max_sources if kind == "train" and self.networks.generator.COMBINES else 1
-        sources = sampler.source_count(most)
-        every = settings.cross_every_steps if kind == "train" and self.adversarial else 0
-        cross, parts = bool(every) and update % every == every - 1, list[Part]()
+        sampler.begin(of.kind, of.update)
+        sources = sampler.source_count(settings.max_sources if training and self.networks.generator.COMBINES else 1)
+        count = self._part_size if training else max(2, settings.pretrain_batch_size // of_all)
+        parts = list[Part]()
         for number in range(settings.accumulate):
-            sampler.begin(kind, update, self.group.number * settings.accumulate + number)
-            pretraining = max(2, settings.pretrain_batch_size // of_all)
-            count = self._part_size if kind == "train" else pretraining
-            batch = (sampler.draw_cross if cross else sampler.draw)(count, self.device, sources)
-            alone = kind == "train" and not self.adversarial  # of the generator with the photos
-            beside = draw_beside(sampler, batch, settings) if batch.has_landmarks and not alone else None
+            sampler.begin(of.kind, of.update, self.group.number * settings.accumulate + number)
+            batch = (sampler.draw_cross if of.cross else sampler.draw)(count, self.device, sources)
+            beside = draw_beside(sampler, batch, settings) if batch.has_landmarks and not of.alone else None
             parts.append(Part(batch, beside))
         return parts
 
@@ -246,8 +252,6 @@ class Trainer:
         with multiplying_in_tf32(self.settings.tf32 and self.device.type == "cuda"):
             yield
         self.elapsed_s += time.perf_counter() - started_s
-
-    # --- Measuring ----------------------------------------------------------------------------------------------------
 
     def validate(self, held_out: FaceArrays) -> dict[str, float]:
         """How well the averaged generator draws people it never saw, and how the discriminators generalise to them."""

@@ -107,13 +107,14 @@ def tell(root: Root, setup: Setup, arm: Arm, ways: Sequence[Training], seeds: Se
     wanted = [[(how, seed, told_name(setup, arm, how, seed)) for seed in seeds] for how in ways]
     told = [[load(root, _TOLD, name) for _, _, name in own] for own in wanted]
     tick(sum(found is not None for own in told for found in own))
-    if any(found is None for own in told for found in own):
-        more = added(root, arm, setup.enrolled, setup.enrolled_ids)
-        people = np.arange(len(setup.enrolled_ids))
-        photos = as_seen(_crops(root, setup.enrolled, setup.enrolled_ids))
-        made = as_seen(more.pictures) if more.pictures else None
-        faces = TrainingSet(photos, people, made, None if made is None else np.repeat(people, arm.faces))
-        probes = as_seen(_crops(root, setup.tables, setup.probe_ids))
+    if all(found is not None for own in told for found in own):
+        return [[found for found in own if found is not None] for own in told]
+    more = added(root, arm, setup.enrolled, setup.enrolled_ids)
+    people = np.arange(len(setup.enrolled_ids))
+    photos = as_seen(_crops(root, setup.enrolled, setup.enrolled_ids))
+    made = as_seen(more.pictures) if more.pictures else None
+    faces = TrainingSet(photos, people, made, None if made is None else np.repeat(people, arm.faces))
+    probes = as_seen(_crops(root, setup.tables, setup.probe_ids))
 
     def one(how: Training, seed: int, name: str) -> Told:
         with one_thread():
