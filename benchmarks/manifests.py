@@ -1,4 +1,4 @@
-"""What a table of many shards takes: to commit it, to read its list, and how large that is.
+"""What a table of many shards takes: to commit it, to read its list, to open it, and how large the list is.
 
 python -m benchmarks.manifests [--shards 10000 --shards 100000 --shards 1000000]
 
@@ -13,9 +13,10 @@ import multiprocessing
 import resource
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
-from mien.storage import Root, ShardRef, commit, read_manifest
+from mien.storage import Root, ShardRef, commit, open_table, read_manifest
 
 ROWS = 512
 
@@ -30,10 +31,12 @@ def measure(count: int) -> None:
         marks.append(time.process_time())
         assert len(read_manifest(root, "faces", table.fingerprint).shards) == count
         marks.append(time.process_time())
+        assert len(open_table(root, "faces", table.fingerprint).files) == count
+        marks.append(time.process_time())
         mib = sum(path.stat().st_size for path in Path(folder).rglob("*.json")) / 2**20
     most_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"| {count:,} | {marks[1] - marks[0]:.1f} | {marks[2] - marks[1]:.1f} | {mib:.1f} | {most_gib:.2f} |",
+        f"| {count:,} | {' | '.join(f'{b - a:.1f}' for a, b in pairwise(marks))} | {mib:.1f} | {most_gib:.2f} |",
         flush=True,
     )
 
@@ -41,7 +44,7 @@ def measure(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a table of many shards takes.")
     parser.add_argument("--shards", type=int, action="append")
-    print("| shards | commit, s | read, s | size, MiB | memory, GiB |\n|---|---|---|---|---|", flush=True)
+    print("| shards | commit, s | read, s | open, s | list, MiB | memory, GiB |\n|---|---|---|---|---|---|", flush=True)
     for count in parser.parse_args().shards or (10_000, 100_000, 1_000_000):
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(count,))
         process.start()

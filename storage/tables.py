@@ -17,14 +17,16 @@ import pyarrow.dataset as ds
 
 from mien.storage.errors import DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import JSON, fingerprint, is_fingerprint
+from mien.storage.packed_shards import PACKED_FROM, pack, unpack
 from mien.storage.root import Root
 from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
 from mien.storage.sealed_filesystem import sealed_filesystem
 from mien.storage.sets import list_sets, read_set
 from mien.storage.shards import ShardRef, shard_path, shard_schema
 
-FORMAT = 2
-"""Of the manifests. A reader refuses another one."""
+FORMAT, PACKED_FORMAT = 2, 3
+"""Of the manifests: with a line for each shard, and with the list of very many (`packed_shards.py`). A reader refuses
+another one."""
 
 _FORMAT_ADVICE = "prepare the set again if this is an older format, upgrade mien if it is a newer one"
 _log = logging.getLogger("mien.storage")
@@ -82,9 +84,10 @@ def commit(root: Root, table: TableName, shards: Sequence[ShardRef], about: Mapp
         raise StorageError(f"the shard {odd[0].fingerprint} is of {odd[0].table}: it cannot be committed to {table}")
     if len(set(names)) != len(names):
         raise StorageError(f"a shard is listed twice for {table}: each belongs to a table once")
-    name = _name(table, shards, about)
-    manifest = Manifest(table, name, tuple(shards), about)
-    root.write_bytes(_manifest_path(table, name), _manifest_json(manifest).encode())
+    listed = pack(shards) if len(shards) >= PACKED_FROM else [_shard_json(shard) for shard in shards]
+    name = _name(table, listed, about)
+    content = _manifest_json(Manifest(table, name, tuple(shards), about), listed)
+    root.write_bytes(_manifest_path(table, name), json.dumps(content, indent=1).encode())
     return TableRef(root.url, table, name)
 
 
@@ -101,9 +104,17 @@ def _empty_once(shards: Sequence[ShardRef]) -> list[ShardRef]:
     return kept
 
 
-def _name(table: TableName, shards: Sequence[ShardRef], about: Mapping[str, JSON]) -> str:
+Listed = list[dict[str, JSON]] | dict[str, JSON]
+"""Shards as a manifest lists them: one by one, or packed."""
+
+
+def _format(listed: Listed) -> int:
+    return PACKED_FORMAT if isinstance(listed, dict) else FORMAT
+
+
+def _name(table: TableName, listed: Listed, about: Mapping[str, JSON]) -> str:
     """The table's fingerprint: of everything that its manifest says."""
-    return fingerprint({"format": FORMAT, "table": table, "shards": [_shard_json(s) for s in shards], "about": about})
+    return fingerprint({"format": _format(listed), "table": table, "shards": listed, "about": about})
 
 
 def _shard_json(shard: ShardRef) -> dict[str, JSON]:
@@ -121,17 +132,16 @@ def _manifest_path(table: TableName, name: str) -> str:
     return f"{table}/manifests/{name}.json"
 
 
-def _manifest_json(manifest: Manifest) -> str:
-    content = {
-        "format": FORMAT,
+def _manifest_json(manifest: Manifest, listed: Listed) -> dict[str, Any]:
+    return {
+        "format": _format(listed),
         "table": manifest.table,
         "fingerprint": manifest.fingerprint,
         "rows": manifest.rows,
-        "counts": manifest.counts,
+        "counts": {str(status): count for status, count in manifest.counts.items()},
         "about": manifest.about,
-        "shards": [_shard_json(shard) for shard in manifest.shards],
+        "shards": listed,
     }
-    return json.dumps(content, indent=1)
 
 
 def read_manifest(root: Root, table: TableName, fingerprint: str) -> Manifest:
@@ -144,19 +154,26 @@ def read_manifest(root: Root, table: TableName, fingerprint: str) -> Manifest:
     path = _manifest_path(table, fingerprint)
     try:
         content: dict[str, Any] = json.loads(root.read_bytes(path))
-        if content["format"] != FORMAT:
-            raise StorageError(f"{root.uri(path)} has format {content['format']}, not {FORMAT}: {_FORMAT_ADVICE}")
-        shards = tuple(
-            ShardRef(table, s["fingerprint"], s["rows"], s["counts"], s["sha256"]) for s in content["shards"]
-        )
-        manifest = Manifest(table, fingerprint, shards, content["about"])
-        if _name(table, shards, content["about"]) != fingerprint or json.loads(_manifest_json(manifest)) != content:
+        if content["format"] not in (FORMAT, PACKED_FORMAT):
+            raise StorageError(
+                f"{root.uri(path)} has format {content['format']}, not {FORMAT} or {PACKED_FORMAT}: {_FORMAT_ADVICE}"
+            )
+        manifest = Manifest(table, fingerprint, _shards(table, content["shards"]), content["about"])
+        packed = content["format"] == PACKED_FORMAT
+        listed: Listed = pack(manifest.shards) if packed else [_shard_json(shard) for shard in manifest.shards]
+        if _name(table, listed, content["about"]) != fingerprint or _manifest_json(manifest, listed) != content:
             raise ValueError("the content is not what the name says")
         return manifest
     except MissingError as error:
         raise _unknown(root, table, fingerprint) from error
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{root.uri(path)} is damaged: run the flow that made it again, or mien rollback") from error
+
+
+def _shards(table: TableName, listed: Any) -> tuple[ShardRef, ...]:
+    if isinstance(listed, dict):
+        return unpack(table, listed)
+    return tuple(ShardRef(table, s["fingerprint"], s["rows"], s["counts"], s["sha256"]) for s in listed)
 
 
 def list_manifests(root: Root, table: TableName) -> list[Manifest]:
