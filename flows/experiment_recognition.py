@@ -57,7 +57,7 @@ def experiment_recognition(
     neutral: Annotated[Text | None, EXPERIMENT] = None,
     per_identity: Annotated[Count, EXPERIMENT] = 20,
     seeds: Annotated[int, Field(ge=1), EXPERIMENT] = 5,
-    updates: Annotated[Count, EXPERIMENT] = 1600,
+    updates: Annotated[Count, EXPERIMENT] = 800,
     doses: Annotated[list[Count] | None, EXPERIMENT] = None,
     strengths: StrengthList | None = None,
     embedder: Annotated[Text | None, EXPERIMENT] = None,

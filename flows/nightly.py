@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mien.flows.at_work import at_work
 from mien.flows.augment import augment_faces
 from mien.flows.augmented_faces import AugmentedFaces
 from mien.flows.parameters import (
@@ -26,10 +27,12 @@ from mien.flows.parameters import (
     Degrees,
     Detector,
     Device,
+    Executor,
     HeadPose,
     ModelUri,
     OutputPx,
     Parts,
+    RayAddress,
     RootUrl,
     Seed,
     SetName,
@@ -47,6 +50,7 @@ from mien.flows.settings import read_settings
 from mien.model.source_choice import SourceChoice
 from mien.storage import IdentityFrom, Root
 from mien.tasks.errors import checking_arguments
+from mien.tasks.runtime.executors import EXECUTOR
 from mien.tasks.runtime.workers import worker_pool
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.new_rows import new_rows, note_night, tables_of_last_night
@@ -134,6 +138,7 @@ def check_arguments(
 
 
 @flow(name="nightly", flow_run_name="night of {set}")
+@at_work
 def nightly(
     images: Annotated[list[Text], Field(min_length=1)],
     *,
@@ -169,6 +174,8 @@ def nightly(
     remake: Annotated[bool, RUN] = False,
     device: Device = "auto",
     workers: Workers = None,
+    executor: Executor = EXECUTOR,
+    ray_address: RayAddress = None,
     settings: Annotated[dict[str, Any] | str | None, RUN] = None,
 ) -> Night:
     """Prepare what is new among the photos, then generate what the champion has not done yet.
@@ -217,6 +224,8 @@ def nightly(
         remake: Make anew what another version of the generator has made; otherwise it is kept, and its rows say which.
         device: {devices}
         workers: {workers}
+        executor: {executor}
+        ray_address: {ray_address}
         settings: A mapping of sections, or the path or URL of a TOML file that has them; docs/settings.md lists them.
     """
     check_arguments(

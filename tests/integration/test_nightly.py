@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,22 @@ def night(root: Path, *more: str) -> Night:
 def interrupted(*_: object) -> None:
     """As a kill between the generated set and its report."""
     raise InterruptedError
+
+
+def test_a_night_has_its_workers_where_its_executor_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[tuple[str, str | None]]()
+
+    @contextmanager
+    def executing(executor: str, address: str | None, root: Root, marker: str) -> Iterator[None]:
+        asked.append((executor, address))
+        assert root.exists(marker)
+        yield
+
+    monkeypatch.setattr("mien.flows.at_work.executing", executing)
+    monkeypatch.setattr("mien.flows.nightly.prepare_faces", lambda **_: interrupted())
+    with pytest.raises(InterruptedError):
+        nightly(["sample:orl/s1"], set="one", root=str(tmp_path), executor="ray", ray_address="auto")
+    assert asked == [("ray", "auto")]
 
 
 def shards(root: Path) -> dict[str, int]:
