@@ -10,9 +10,9 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-# Test processes at once: one more than two cores, since many tests wait for servers. Each takes half a minute of a core
+# Test processes at once: twice the two cores, since many tests wait for servers. Each takes half a minute of a core
 # before its first test. And more options for pytest.
-PROCESSES ?= 3
+PROCESSES ?= 4
 PYTEST    ?=
 # By module, in their order: the long ones of tests/integration come first, the many small ones fill up the end.
 PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST)

@@ -68,6 +68,7 @@ def trained(root: Root, tables: FaceTables, folder: Path, listener: Listener) ->
     return checkpoint[0]
 
 
+@pytest.mark.long
 def test_two_processes_that_are_killed_go_on_with_the_same_faces(tmp_path: Path) -> None:
     root = Root(str(tmp_path / "root"))
     tables = written(root)

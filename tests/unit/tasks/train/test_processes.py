@@ -200,6 +200,7 @@ if in_place() is None:
 """
 
 
+@pytest.mark.long
 def test_torchrun_may_start_the_processes_and_a_kill_ends_all(root: Root, tmp_path: Path) -> None:
     drawn_set(root)
     script = tmp_path / "script.py"
