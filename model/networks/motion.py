@@ -17,8 +17,9 @@ layer comes with its own weight (premultiplied, as in compositing: Porter and Du
 shown through a mask, and learns sooner than behind masks that are shut to it.
 
 It is the patent's G(I_s, L_s, L_t), of one source or several: the layer alone would be the patent's plain generator.
-The image is put together at the size that is asked for, from the sources' own pixels (`warping/composition.py`), and
-has no colours where the photos have none (`warping/colours.py`).
+The image is put together at the size that is asked for, from the sources' own pixels (`warping/composition.py`). It is
+the first source where nothing else is asked for (`warping/restraint.py`), and has no colours where the photos have none
+(`warping/colours.py`).
 
 Layers at full resolution cost most and give least: the finest grid has half the side, patches of 2 × 2 pixels become
 channels on the way in (pixel-unshuffle) and channels become pixels on the way out (pixel-shuffle; Shi et al. 2016).
@@ -44,6 +45,7 @@ from mien.model.warping.landmark_flow import face_grid
 from mien.model.warping.masks import OPENINGS, opening_maps
 from mien.model.warping.picture_size import at_size
 from mien.model.warping.pixel_grid import pixel_grid
+from mien.model.warping.restraint import restrained
 from mien.model.warping.thin_plate_spline import resized_grid, warp
 
 MOTION_PX = 32
@@ -159,6 +161,8 @@ class MotionGenerator(Generator):
         masks = shares((unfolded(shown[:, 2:], fold) + _resized(told, size_px)).unflatten(0, rows), sources.present)
         drawn = torch.tanh(unfolded(drawn, fold))
         image, warped = compose(sources.photos, grid, masks, drawn, side_px or size_px)
+        of_first = motion.unflatten(0, rows)[:, 0]
+        image = restrained(image, sources.photo, of_first, sources.keypoints, target)
         image = coloured_as(image, sources.photos, sources.present)
         return Generated(image, Motion(grid=grid, residual=flow, masks=masks, warped=warped, drawn=drawn))
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.warping.picture_size import at_size
+from mien.model.warping.picture_size import at_size, smooth_at_size
 from mien.model.warping.thin_plate_spline import resized_grid
 
 FINEST = 2
@@ -34,12 +34,5 @@ def compose(
     grid = resized_grid(grids.flatten(0, 1), sharp_px)
     moved = F.grid_sample(each, grid, mode="bicubic", padding_mode="border", align_corners=False)
     moved = at_size(moved.clamp(-1, 1), side_px).unflatten(0, rows)
-    shown = _smooth(masks.flatten(0, 1), side_px).unflatten(0, rows)
-    return ((shown * moved).sum(1) + _smooth(drawn, side_px)).clamp(-1, 1), moved
-
-
-def _smooth(maps: Float[Tensor, "batch channels size size"], side_px: int) -> Float[Tensor, "batch channels side side"]:
-    """Between their values, so that masks that add up to at most 1 still do."""
-    if maps.shape[-1] > side_px:
-        return F.interpolate(maps, size=(side_px, side_px), mode="area")
-    return F.interpolate(maps, size=(side_px, side_px), mode="bilinear", align_corners=False)
+    shown = smooth_at_size(masks.flatten(0, 1), side_px).unflatten(0, rows)
+    return ((shown * moved).sum(1) + smooth_at_size(drawn, side_px)).clamp(-1, 1), moved

@@ -18,6 +18,15 @@ def at_size(
     return F.interpolate(images, size=(side_px, side_px), mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
+def smooth_at_size(
+    maps: Float[Tensor, "batch channels side side"], side_px: int
+) -> Float[Tensor, "batch channels size size"]:
+    """Between their values, so that masks that add up to at most 1 still do."""
+    if maps.shape[-1] > side_px:
+        return F.interpolate(maps, size=(side_px, side_px), mode="area")
+    return F.interpolate(maps, size=(side_px, side_px), mode="bilinear", align_corners=False)
+
+
 def parted(
     images: Float[Tensor, "batch channels side side"],
 ) -> tuple[Float[Tensor, "batch channels half half"], Float[Tensor, "batch channels side side"]]:

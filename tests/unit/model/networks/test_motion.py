@@ -10,8 +10,10 @@ from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Motion, Sources
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import build_generator
-from mien.model.networks.motion import FARTHER, MAX_FLOW, mixed, precedence, shares, unfolded
+from mien.model.networks.motion import FARTHER, MAX_FLOW, MOTION_PX, mixed, precedence, shares, unfolded
+from mien.model.warping.landmark_flow import face_grid
 from mien.model.warping.pixel_grid import pixel_grid
+from mien.model.warping.restraint import restrained
 from tests.drawn_faces import drawn_faces
 
 FACES = drawn_faces(people=2, each=2)
@@ -28,7 +30,10 @@ def motion_of(source: torch.Tensor, mine: KeypointInfo, asked: KeypointInfo) -> 
 
 def test_the_image_is_the_moved_source_through_the_mask_with_the_layer_on_top() -> None:
     image, motion = motion_of(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND))
-    torch.testing.assert_close(image, (motion.masks[:, 0] * motion.warped[:, 0] + motion.drawn).clamp(-1, 1))
+    shown = (motion.masks[:, 0] * motion.warped[:, 0] + motion.drawn).clamp(-1, 1)
+    own, asked = FACES.keypoints(FIRST), FACES.keypoints(SECOND)
+    spline = face_grid(own.points, asked.points, MOTION_PX)
+    torch.testing.assert_close(image, restrained(shown, FACES.photos(FIRST), spline, own, asked))
     assert motion.masks.min() > 0
     assert motion.masks.max() < 1
 
@@ -106,8 +111,24 @@ def test_what_only_fills_up_has_no_effect() -> None:
     assert not torch.allclose(several([[0, 2]]), alone, atol=1e-2)
 
 
-def test_the_order_of_the_sources_does_not_matter() -> None:
-    torch.testing.assert_close(several([[0, 2, 3]]), several([[3, 0, 2]]))
+def test_the_order_of_further_sources_does_not_matter() -> None:
+    torch.testing.assert_close(several([[0, 2, 3]]), several([[0, 3, 2]]))
+    # That of the first one does only where it is to stay as it is.
+    apart = (several([[0, 2, 3]]) - several([[3, 0, 2]])).abs().amax((0, 1))
+    keypoints, asked = FACES.keypoints(np.array([0, 3])), FACES.keypoints(np.array([1, 1]))
+    ones = torch.ones(2, 3, *apart.shape)
+    kept = restrained(0 * ones, ones, face_grid(keypoints.points, asked.points, MOTION_PX), keypoints, asked)
+    assert apart[kept.amax((0, 1)) < 1e-3].max() < 1e-2
+
+
+def test_a_face_that_is_to_stay_as_it_is_stays() -> None:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorConfig(size_px=64, width=8, blocks=1))
+    with torch.no_grad():
+        image = generator(FACES.sources(FIRST), FACES.keypoints(FIRST)).image
+        of_two = generator(FACES.sources(np.stack([FIRST, SECOND], 1)), FACES.keypoints(FIRST)).image
+    torch.testing.assert_close(image, FACES.photos(FIRST), atol=1e-3, rtol=0)
+    torch.testing.assert_close(of_two, FACES.photos(FIRST), atol=1e-3, rtol=0)
 
 
 def test_masks_leave_a_share_that_shows_no_source() -> None:
