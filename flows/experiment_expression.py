@@ -62,7 +62,7 @@ def experiment_expression(
     shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]] | None, EXPERIMENT] = None,
     per_identity: Annotated[Count, EXPERIMENT] = 40,
     seeds: Annotated[int, Field(ge=1), EXPERIMENT] = 5,
-    updates: Annotated[Count, EXPERIMENT] = 800,
+    updates: Annotated[Count, EXPERIMENT] = 400,
     seed: Annotated[Seed, EXPERIMENT] = 0,
     page: Annotated[Text | None, OUTPUT] = None,
     device: Device = "auto",
