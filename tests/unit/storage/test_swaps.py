@@ -7,6 +7,7 @@ import fcntl
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,23 +37,28 @@ def test_a_file_that_is_gone_is_not_swapped(root: Root) -> None:
     assert not root.exists("folder/file")
 
 
+def who_took_it(take: Callable[[bytes], bool]) -> list[bytes]:
+    """What those of four threads give who say, starting together, that they took it."""
+    start, got = threading.Barrier(4), list[bytes]()
+
+    def one(mine: bytes) -> None:
+        start.wait()
+        if take(mine):
+            got.append(mine)
+
+    threads = [threading.Thread(target=one, args=(f"new {number}".encode(),)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
 def test_of_several_at_once_one_swaps(root: Root) -> None:
-    for turn in range(20):
+    for _ in range(20):
         root.write_bytes("file", b"old")
-        start, got = threading.Barrier(4), list[int]()
-
-        def one(number: int, start: threading.Barrier = start, got: list[int] = got) -> None:
-            start.wait()
-            if swap(root, "file", b"old", f"new {number}".encode()):
-                got.append(number)
-
-        threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(got) == 1, turn
-        assert root.read_bytes("file") == f"new {got[0]}".encode()
+        (got,) = who_took_it(lambda mine: swap(root, "file", b"old", mine))
+        assert root.read_bytes("file") == got
 
 
 def test_while_one_swaps_nobody_else_swaps_or_creates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,22 +85,10 @@ def test_of_some_that_swap_and_some_that_create_one_has_the_file(tmp_path: Path)
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for turn in range(300):
+        for _ in range(300):
             path.write_bytes(b"old")
-            start, got = threading.Barrier(4), list[int]()
-
-            def one(number: int, start: threading.Barrier = start, got: list[int] = got) -> None:
-                start.wait()
-                mine = f"new {number}".encode()
-                if root.create_bytes("file", mine) or swap(root, "file", b"old", mine):
-                    got.append(number)
-
-            threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert len(got) == 1, turn
+            (got,) = who_took_it(lambda mine: root.create_bytes("file", mine) or swap(root, "file", b"old", mine))
+            assert path.read_bytes() == got
     finally:
         sys.setswitchinterval(interval_s)
 

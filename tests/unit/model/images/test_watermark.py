@@ -14,7 +14,14 @@ from mien.model.errors import WatermarkError
 from mien.model.images import watermark
 from mien.model.images.codec import decode_rgb
 from mien.model.images.provenance import encode_image
-from mien.model.images.watermark import MIN_PX, add_watermark, check_watermarking, find_watermark, read_values
+from mien.model.images.watermark import (
+    MIN_PX,
+    add_unread_watermark,
+    add_watermark,
+    check_watermarking,
+    find_watermark,
+    read_values,
+)
 from mien.model.images.watermark_code import word_of
 from tests.sample_faces import orl_photos
 
@@ -99,6 +106,13 @@ def test_what_cannot_hold_a_mark_is_not_called_marked() -> None:
         found = find_watermark(jpeg(white))
         assert found is not None
         assert found.number == NUMBER
+
+
+def test_a_mark_that_nobody_looks_for_is_in_every_picture() -> None:
+    plain = np.full((MIN_PX, MIN_PX, 3), 128, np.uint8)
+    assert add_watermark(plain, NUMBER) is None  # where it could not be read again
+    changes = [np.abs(add_unread_watermark(rgb, NUMBER).astype(int) - rgb) for rgb in (plain, photo(0, 96))]
+    assert all(0 < change.mean() < 8 for change in changes)
 
 
 def test_the_same_picture_and_number_give_the_same_pixels() -> None:

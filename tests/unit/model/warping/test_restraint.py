@@ -15,7 +15,8 @@ SIDE_PX, COARSE_PX, MAP_PX = 64, 32, 32
 def given(side_px: int = SIDE_PX) -> tuple[torch.Tensor, torch.Tensor]:
     """A picture and a photo of other pixels."""
     random = torch.Generator().manual_seed(0)
-    return tuple(torch.rand(1, 3, side, side, generator=random) * 2 - 1 for side in (SIDE_PX, side_px))  # type: ignore[return-value]
+    image, photo = (torch.rand(1, 3, side, side, generator=random) * 2 - 1 for side in (SIDE_PX, side_px))
+    return image, photo
 
 
 def still() -> torch.Tensor:
