@@ -20,7 +20,7 @@ PYTEST_ALL = $(BIN)/pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reord
 # uv installs what pip would, in less than half of the time. But it knows no settings of pip: behind a mirror that only
 # these name, pip does it.
 define INSTALL
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt $(1) \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt $(1) \
 		|| $(BIN)/pip install --quiet --constraint constraints.txt $(1)
 endef
 
@@ -101,6 +101,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.uv
 # With torch, which has builds of its own for some machines: pip knows where theirs are.
 $(VENV)/.uv:
 	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: install it, or name yours with make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt uv torch
+	@$(PYTHON) -m venv $(VENV)
+	@echo "install the requirements into $(VENV)"
+	@$(BIN)/pip install --quiet --no-compile --constraint constraints.txt uv torch
 	@touch $@
