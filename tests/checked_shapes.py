@@ -29,7 +29,9 @@ _tests = 0
 
 
 def check_shapes(package: str) -> None:
-    """From now on the modules of `package` are imported with checks."""
+    """From now on the modules of `package` are imported with checks. The second time it does nothing."""
+    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        return
     jaxtyping.jaxtyped = _of_first_calls(jaxtyping.jaxtyped)
     checking = jaxtyping.install_import_hook(package, "beartype.beartype").hook
     sys.meta_path[sys.meta_path.index(checking)] = _Finder(checking)

@@ -30,12 +30,13 @@ os.environ.update(
 )
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+import execnet
 import pytest
 
 from tests.checked_shapes import check_shapes, next_test
 from tests.mlflow_database import ready_databases
 from tests.prefect_database import copy_database, put_database
-from tests.quick_python import python_of_many, start_quick_python
+from tests.quick_python import python_of_many, start_quick_python, start_test_python
 
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 check_shapes("mien.model")
@@ -46,14 +47,30 @@ def pytest_runtest_setup() -> None:
     next_test()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[execnet.XSpec]) -> None:
+    """Test processes are forked from one that has imported what they need."""
+    python = start_test_python()
+    for spec in specs:
+        spec.python = str(python)
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
 
 
+UNUSED_SERVICES = (
+    *("CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS"),
+    *("REPOSSESSOR", "SCHEDULER", "TASK_RUN_RECORDER", "TRIGGERS"),
+)
+"""What a Prefect server does beside answering: two thirds of its work under the flows that tests call."""
+
+
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A real Prefect API on a database of its own, one for each test process."""
+    """A real Prefect API on a database of its own, one for each test process. It keeps no runs of tasks, and starts no
+    runs by itself: servers that commands start do."""
     from prefect.testing import utilities
 
     def folder() -> str:
@@ -67,6 +84,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(utilities, "mkdtemp", folder)
             patch.setattr(sys, "executable", python_of_many(tmp_path_factory))
+            for name in UNUSED_SERVICES:
+                patch.setenv(f"PREFECT_SERVER_SERVICES_{name}_ENABLED", "false")
             stack.enter_context(utilities.prefect_test_harness(server_startup_timeout=300))
         yield
 

@@ -5,8 +5,8 @@ core. The path that `start_quick_python` returns takes `-m …` or `-c …` as P
 modules for a fork, which runs the program with the arguments, the environment, the folder and the open files that were
 given; signals, the exit code and a kill are passed on. In the forked process `sys.executable` is that path too.
 
-How commands start in truth is the matter of tests/integration/test_cli.py, test_interrupts.py, test_killed.py and
-test_embedded_server.py, and of all tests of an environment that Python itself reads.
+How commands start in truth is the matter of tests/integration/test_cli.py, test_interrupts.py, test_embedded_server.py
+and the long tests of test_killed.py, and of all tests of an environment that Python itself reads.
 """
 
 from __future__ import annotations
@@ -49,11 +49,31 @@ IMPORTED = (
 )
 LOOK_EVERY_S = 2.0
 """Whether any test process is left."""
+OF_TESTS = "tests"
+"""Of the process that forks test processes: the shapes of `model` are checked there, and Python stays what it is."""
+IMPORTED_BY_TESTS = (
+    *IMPORTED,
+    "mien.flows.experiment_expression",
+    "mien.flows.experiment_recognition",
+    "mien.flows.experiment_verification",
+    "mien.flows.export",
+    "mien.flows.forget",
+    "mien.flows.reproduce",
+    "mien.flows.verify",
+    "hypothesis",
+    "moto.server",
+    "pandas",
+    "prefect.testing.utilities",
+    "pytest",
+    "scipy.stats",
+    "skimage.metrics",
+    "xdist.remote",
+)
 _HERE = Path(__file__).resolve()
 _HIGH = 500
 """Descriptors from here on are nobody's."""
-_held: list[int] = []
-"""The lock by which this test process says that it is still there."""
+_held: dict[Path, int] = {}
+"""The locks by which this test process says that it is still there."""
 
 
 def python_of_many(factory: pytest.TempPathFactory) -> str:
@@ -70,7 +90,12 @@ def start_quick_python(factory: pytest.TempPathFactory) -> Path:
     return client
 
 
-def _start() -> Path:
+def start_test_python() -> Path:
+    """One that is forked for test processes, and ends with this process. They import what all tests need only once."""
+    return _start(OF_TESTS)
+
+
+def _start(*whose: str) -> Path:
     from mien.tasks.runtime.worker_process import THREAD_VARIABLES
 
     folder = Path(tempfile.mkdtemp(prefix="mien-python-"))  # short: the path of a socket has 107 bytes
@@ -85,7 +110,7 @@ def _start() -> Path:
         listening.bind(str(folder / "socket"))
         listening.listen(128)
         subprocess.run(
-            [sys.executable, _HERE, str(listening.fileno()), folder],
+            [sys.executable, _HERE, str(listening.fileno()), folder, *whose],
             env=given | dict.fromkeys(THREAD_VARIABLES, "1") | {"PREFECT_HOME": str(folder / "prefect")},
             pass_fds=[listening.fileno()],
             stdin=subprocess.DEVNULL,
@@ -97,9 +122,9 @@ def _start() -> Path:
 
 
 def _hold(folder: Path) -> None:
-    if not _held:
-        _held.append(os.open(folder, os.O_RDONLY))
-        fcntl.flock(_held[0], fcntl.LOCK_SH)
+    if folder not in _held:
+        _held[folder] = os.open(folder, os.O_RDONLY)
+        fcntl.flock(_held[folder], fcntl.LOCK_SH)
 
 
 # --- In the process that forks ----------------------------------------------------------------------------------------
@@ -114,6 +139,8 @@ class _Program:
     folder: str
     descriptors: list[int]
     """Those of the files that it passes, as they are numbered there."""
+    safe_path: bool
+    """Python's -P: modules of the present folder are not found."""
     own_session: bool
 
 
@@ -178,8 +205,8 @@ def _asked(connection: socket.socket) -> tuple[_Program, list[int]]:
     return _Program(**json.loads(text)), list(files)
 
 
-def _become(program: _Program, files: list[int], client: str) -> None:
-    """Makes this process what Python would be at the start of the program."""
+def _become(program: _Program, files: list[int], client: str | None) -> None:
+    """Makes this process what Python would be at the start of the program. Without a client it starts others slowly."""
     if program.own_session:
         os.setsid()
     high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _HIGH) for descriptor in files]
@@ -193,13 +220,15 @@ def _become(program: _Program, files: list[int], client: str) -> None:
     os.environ.update(program.environment)
     sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-    sys.executable = client
-    multiprocessing.spawn.set_executable(client)
+    if client is not None:
+        sys.executable = client
+        multiprocessing.spawn.set_executable(client)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     kind = program.argv[0]
     sys.argv = [kind, *program.argv[2:]]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:] = [program.folder if kind == "-m" else "", *paths, *sys.path]
+    first = [] if program.safe_path else [program.folder if kind == "-m" else ""]
+    sys.path[:] = [*first, *paths, *sys.path]
     _read_settings_at_first_use()
 
 
@@ -242,9 +271,13 @@ def _run(kind: str, what: str) -> None:
         runpy.run_module(what, run_name="__main__", alter_sys=True)
 
 
-def _import_all() -> None:
+def _import_all(of_tests: bool) -> None:
     sys.path[0] = str(_HERE.parent.parent)
-    for name in IMPORTED:
+    if of_tests:
+        from tests.checked_shapes import check_shapes
+
+        check_shapes("mien.model")
+    for name in IMPORTED_BY_TESTS if of_tests else IMPORTED:
         import_module(name)
     del sys.path[0]
     gc.collect()
@@ -255,7 +288,8 @@ if __name__ == "__main__":
     if os.fork():
         os._exit(0)  # nobody's child: the test process that needed it first may end before others
     os.setsid()
-    _import_all()
-    _program, _files = _serve(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2]))
-    _become(_program, _files, str(Path(sys.argv[2]) / "python"))
+    _number, _folder, *_whose = sys.argv[1:]
+    _import_all(OF_TESTS in _whose)
+    _program, _files = _serve(socket.socket(fileno=int(_number)), Path(_folder))
+    _become(_program, _files, None if _whose else f"{_folder}/python")
     _run(*_program.argv[:2])

@@ -37,13 +37,14 @@ def quick_workers(python: str) -> Iterator[None]:
 
     That one is run by `python`, which may have imported the work already.
     """
-    context = SimpleNamespace(Pipe=mp.Pipe, Process=partial(_process, python))
+    context = SimpleNamespace(Pipe=mp.Pipe, Process=partial(quick_process, python))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker_process, "mp", SimpleNamespace(get_context=lambda _: context))
         yield
 
 
-def _process(python: str, target: Callable[..., None], args: tuple[Any, ...], daemon: bool) -> Any:
+def quick_process(python: str, target: Callable[..., None], args: tuple[Any, ...], daemon: bool) -> Any:
+    """As `multiprocessing.Process`, in the environment of now. Tests may start processes of their own with it."""
     forked = mp.get_context("forkserver")
     with pytest.MonkeyPatch.context() as patch:
         for variable in THREAD_VARIABLES:  # the libraries are loaded there

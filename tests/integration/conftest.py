@@ -21,6 +21,8 @@ from mien.tasks.runtime.workers import WorkerPool
 from tests.integration.faulty_job import Job, make_job, use_registry
 from tests.integration.flow_calls import run_pipeline
 from tests.made_once import made_once
+from tests.quick_python import python_of_many
+from tests.quick_workers import quick_workers
 
 # --- Worker processes -------------------------------------------------------------------------------------------------
 
@@ -33,10 +35,21 @@ def _quick_workers(quick_workers: None) -> None:
 class _SharedPool:
     """Two worker processes, made when they are first needed and anew when a step that failed has given them up."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: str) -> None:
+        self._python = python
         self._pool: WorkerPool | None = None
 
-    def get(self) -> WorkerPool:
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """`worker_pool` makes no processes while there are some, and those of a test session outlive its flows."""
+        with quick_workers(self._python), pytest.MonkeyPatch.context() as patch:
+            pool = self._get()
+            patch.setattr(workers, "_pool", pool)
+            former = report_to(pool.report)
+            yield
+            report_to(former)
+
+    def _get(self) -> WorkerPool:
         try:
             if self._pool is not None:
                 self._pool.run(os.getpid)
@@ -52,27 +65,17 @@ class _SharedPool:
 
 
 @pytest.fixture(scope="session")
-def _shared_pool() -> Iterator[_SharedPool]:
-    pool = _SharedPool()
+def _shared_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_SharedPool]:
+    pool = _SharedPool(python_of_many(tmp_path_factory))
     yield pool
     pool.close()
-
-
-@contextmanager
-def _in_force(pool: WorkerPool) -> Iterator[None]:
-    """`worker_pool` makes no processes while there are some, and those of a test session outlive its flows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "_pool", pool)
-        former = report_to(pool.report)
-        yield
-        report_to(former)
 
 
 @pytest.fixture(scope="module")
 def shared_workers(_shared_pool: _SharedPool) -> Iterator[None]:
     """The flows of this module share the worker processes of the session. They keep the environment that they were
     started in: what a test sets for its flows does not reach them."""
-    with _in_force(_shared_pool.get()):
+    with _shared_pool.in_force():
         yield
 
 
@@ -84,7 +87,7 @@ def pipeline_root(
     tmp_path_factory: pytest.TempPathFactory, prefect_server: None, _shared_pool: _SharedPool
 ) -> tuple[Path, Any]:
     """A root that went through the whole pipeline, and what came of it. To read; `done` is one to write to."""
-    with _in_force(_shared_pool.get()):
+    with _shared_pool.in_force():
         return made_once(tmp_path_factory, "six", run_pipeline)
 
 
@@ -102,7 +105,7 @@ def done(
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, _shared_pool: _SharedPool) -> Iterator[Job]:
     """What the tests of faults begin with; its registry is the one in force."""
-    with _in_force(_shared_pool.get()):
+    with _shared_pool.in_force():
         folder, made = made_once(tmp_path_factory, "job", make_job)
     with pytest.MonkeyPatch.context() as patch:
         use_registry(patch, folder)

@@ -101,12 +101,13 @@ def shards(root: Path) -> list[Path]:
 def test_preparing_killed_at_random_moments_ends_as_if_it_had_not_been(
     tmp_path: Path, quick_python: str, kills: int
 ) -> None:
+    python = quick_python if kills == 2 else sys.executable
     draw_photos(tmp_path / "photos", people=3, each=10)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     prepare_three(str(whole))
     chance = random.Random(7)
     for attempt in range(kills):
-        process, enough = start(PREPARE, broken), len(shards(broken)) + chance.randint(1, 6)
+        process, enough = start(PREPARE, broken, python), len(shards(broken)) + chance.randint(1, 6)
         while process.poll() is None and len(shards(broken)) < enough:
             time.sleep(0.02)
         kill(process, parent_only=attempt % 2 == 0)

@@ -118,39 +118,44 @@ def test_the_line_of_the_card_gives_a_marked_picture(served: Served) -> None:
     assert (served.folder / "out.png").read_bytes() == data
 
 
-def test_the_python_of_the_card_gives_the_same_with_the_code_of_the_version(served: Served) -> None:
-    (row,) = served.ask({"source": served.text("source.jpg"), "driver": served.text("driver.jpg")})
+@pytest.fixture(scope="module")
+def in_python(served: Served) -> list[Any]:
+    """What one process says that loads the generator as the card does and then names files by their paths, once where
+    its environment names their folder, and once where it does not."""
+    uri = re.findall(r'load_model\("(.*?)"\)', served.python)[0]
     *imports_and_photos, call = served.python.strip().splitlines()
     program = "\n".join(
         [
             *imports_and_photos,
             f"faces = {call}",
-            "import base64, json, mien",
+            "import base64, json, mien, mlflow, os, pandas",
             "print(json.dumps([mien.__file__, base64.b64encode(faces['image'][0]).decode(), faces['reason'][0]]))",
+            "rows = [['source.jpg', 'driver.jpg'], ['source.jpg', '/etc/hostname']]",
+            "while True:",
+            f"    model = mlflow.pyfunc.load_model({uri!r})",
+            "    faces = model.predict(pandas.DataFrame(rows, columns=['source', 'driver']))",
+            "    print(json.dumps([image is not None for image in faces['image']] + [faces['reason'][1]]))",
+            f"    if os.environ.pop({INFERENCE!r}, None) is None:",
+            "        break",
         ]
     )
-    code, image, reason = json.loads(run(served, sys.executable, "-W", "ignore", "-c", program).splitlines()[-1])
+    allowed = {INFERENCE: json.dumps({"paths": str(served.folder)})}
+    asking = replace(served, environment=served.environment | allowed)
+    return [json.loads(line) for line in run(asking, sys.executable, "-W", "ignore", "-c", program).splitlines()[-3:]]
+
+
+def test_the_python_of_the_card_gives_the_same_with_the_code_of_the_version(
+    served: Served, in_python: list[Any]
+) -> None:
+    (row,) = served.ask({"source": served.text("source.jpg"), "driver": served.text("driver.jpg")})
+    code, image, reason = in_python[0]
     assert Path(code) != Path(mien.__file__), "the code is that of the version, not the installed one"
     assert base64.b64decode(image) == base64.b64decode(row["image"])
     assert reason == row["reason"]
 
 
-def test_paths_are_read_where_the_environment_of_the_process_names_their_folder(served: Served) -> None:
-    uri = re.findall(r'load_model\("(.*?)"\)', served.python)[0]
-    program = (
-        "import json, mlflow, os, pandas as pd\n"
-        "rows = [['source.jpg', 'driver.jpg'], ['source.jpg', '/etc/hostname']]\n"
-        "while True:\n"
-        f"    model = mlflow.pyfunc.load_model({uri!r})\n"
-        "    faces = model.predict(pd.DataFrame(rows, columns=['source', 'driver']))\n"
-        "    print(json.dumps([image is not None for image in faces['image']] + [faces['reason'][1]]))\n"
-        f"    if os.environ.pop({INFERENCE!r}, None) is None:\n"
-        "        break\n"
-    )
-    allowed = {INFERENCE: json.dumps({"paths": str(served.folder)})}
-    asking = replace(served, environment=served.environment | allowed)
-    lines = run(asking, sys.executable, "-W", "ignore", "-c", program).splitlines()[-2:]
-    (*with_folder, outside), (*without, unnamed) = map(json.loads, lines)
+def test_paths_are_read_where_the_environment_of_the_process_names_their_folder(in_python: list[Any]) -> None:
+    (*with_folder, outside), (*without, unnamed) = in_python[1:]
     assert (with_folder, without) == ([True, False], [False, False])
     assert outside.startswith("driver: '/etc/hostname' is no file below")
     assert unnamed.startswith("source: neither bytes")

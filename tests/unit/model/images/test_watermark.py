@@ -83,8 +83,8 @@ def test_a_large_photo_is_marked_at_its_own_size() -> None:
 
 def test_pictures_without_a_mark_have_none() -> None:
     random = np.random.default_rng(0)
-    plain = [photo(n, side_px) for n in range(4) for side_px in (96, 128)]
-    noise = [random.integers(0, 256, (96, 96, 3)).astype(np.uint8) for _ in range(3)]
+    plain = [photo(n, side_px) for n in range(2) for side_px in (96, 128)]
+    noise = [random.integers(0, 256, (96, 96, 3)).astype(np.uint8) for _ in range(2)]
     for rgb in [*plain, *noise, np.zeros((96, 96, 3), np.uint8), np.full((96, 96, 3), 255, np.uint8)]:
         assert find_watermark(rgb) is None
         assert find_watermark(rgb, frozenset({1, NUMBER})) is None

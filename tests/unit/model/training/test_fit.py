@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from mien.model.networks.config import GeneratorConfig
 from mien.model.training.checkpoints import load_checkpoint
-from mien.model.training.fit import fit
+from mien.model.training.fit import FitResult, fit
 from mien.model.training.loss_weights import LossWeights
 from mien.model.training.settings import TrainSettings
 from mien.model.training.trainer import Trainer
@@ -132,9 +133,33 @@ def diverging(patience: int) -> TrainSettings:
     return replace(far, stop=stop, steps=None, validate_every_steps=1)
 
 
-def test_an_early_stop_gives_the_best_average_and_not_the_last(tmp_path: Path) -> None:
-    trainer, record = Trainer(diverging(3), FACES, "cpu"), Record()
-    result = fit(trainer, HELD_OUT, record, tmp_path)
+class Copies(Record):
+    """Keeps each checkpoint in a folder of its own: what a kill before the next one would leave."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def checkpoint(self, step: int) -> None:
+        super().checkpoint(step)
+        shutil.copytree(self.folder, self.of(step), dirs_exist_ok=True)
+
+    def of(self, step: int) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-{step}")
+
+
+@pytest.fixture(scope="module")
+def stopped_early(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainer, Copies, FitResult]:
+    """A training that got worse and stopped, the record with its checkpoints, and what came of it."""
+    folder = tmp_path_factory.mktemp("early") / "run"
+    trainer, record = Trainer(diverging(3), FACES, "cpu"), Copies(folder)
+    return trainer, record, fit(trainer, HELD_OUT, record, folder)
+
+
+def test_an_early_stop_gives_the_best_average_and_not_the_last(
+    stopped_early: tuple[Trainer, Copies, FitResult],
+) -> None:
+    trainer, record, result = stopped_early
     validated = {step: values["l1"] for step, values in record.measured if "l1" in values}
     best = min(validated, key=lambda step: validated[step])
     assert (result.reason, result.average_step, result.step) == ("early stop", best, best + 3)
@@ -142,15 +167,16 @@ def test_an_early_stop_gives_the_best_average_and_not_the_last(tmp_path: Path) -
     assert trainer.measure(HELD_OUT)["l1"] == validated[best]
 
 
-def test_a_training_killed_after_its_best_validation_still_gives_that(tmp_path: Path) -> None:
-    whole = Trainer(diverging(3), FACES, "cpu")
-    expected = fit(whole, HELD_OUT, Record(), tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):  # one update before its end
-        fit(Trainer(diverging(3), FACES, "cpu"), HELD_OUT, Record(4 + expected.step - 1), tmp_path / "killed")
-    resumed = Trainer(diverging(3), FACES, "cpu")
-    assert fit(resumed, HELD_OUT, Record(), tmp_path / "killed") == expected
-    again = Trainer(diverging(3), FACES, "cpu")
-    assert fit(again, HELD_OUT, Record(), tmp_path / "killed") == expected
+def test_a_training_killed_after_its_best_validation_still_gives_that(
+    stopped_early: tuple[Trainer, Copies, FitResult],
+) -> None:
+    whole, record, expected = stopped_early
+    killed = record.of(expected.step - 1)
+    resumed, again = Trainer(diverging(3), FACES, "cpu"), Trainer(diverging(3), FACES, "cpu")
+    for trainer in (resumed, again):
+        steps = Record()
+        assert fit(trainer, HELD_OUT, steps, killed) == expected
+        assert len(steps.steps) == (1 if trainer is resumed else 0)
     states = [trainer.average.state_dict() for trainer in (whole, resumed, again)]
     assert all(torch.equal(value, state[name]) for state in states for name, value in states[0].items())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +29,8 @@ from mien.model.training.settings import TrainSettings
 from mien.model.training.together import Together
 from mien.model.training.trainer import Trainer
 from tests.drawn_faces import drawn_faces
+from tests.quick_python import python_of_many
+from tests.quick_workers import quick_process
 
 FACES = drawn_faces(people=4, each=4)
 HELD_OUT = drawn_faces(people=2, each=3, seed=9)
@@ -102,7 +103,7 @@ Among = Callable[[int, Sequence[TrainSettings]], tuple[Together, list[Any]]]
 
 
 @pytest.fixture
-def among() -> Iterator[Among]:
+def among(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Among]:
     """Starts processes that take part in trainings; the group as the first process sees it, and the others."""
     started: list[Any] = []
     groups: list[Together] = []
@@ -111,7 +112,7 @@ def among() -> Iterator[Among]:
         store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         for number in range(1, size):
             args = number, size, store.port, trainings
-            process = mp.get_context("spawn").Process(target=_child, args=args, daemon=True)
+            process = quick_process(python_of_many(tmp_path_factory), target=_child, args=args, daemon=True)
             process.start()
             started.append(process)
         groups.append(Together(0, size, store))
