@@ -144,5 +144,5 @@ def _fold(
     }
     generated = run_augment(root, registered, set=f"{name}-generated", per_identity=faces, **common)
     pairs = own_landmarks(root, name, tables, [face.image_id for face in train])
-    placebo = run_augment(root, registered, set=f"{name}-placebo", pairs=pairs, **common)
+    placebo = run_augment(root, registered, set=f"{name}-placebo", pairs=pairs, retarget="none", **common)
     return FoldFaces(fold, share, tuple(train), tuple(test), table_of(generated), table_of(placebo))

@@ -163,6 +163,7 @@ def make_faces(
         "placebo",
         expressions=enrolled.tables.name,
         pairs=own_landmarks(root, name, enrolled.tables, enrolled.subjects.photos),
+        retarget="none",
     )
     images = {str(row["image_id"]) for row in usable_faces(root, [drivers], ["face_id", "image_id"])}
     lines = (
@@ -189,7 +190,8 @@ def run_augment(root: Root, registered: RegisteredModel, **asked: Any) -> Augmen
 
 
 def own_landmarks(root: Root, name: str, tables: FaceTables, images: Sequence[str]) -> str:
-    """URL of a list of pairs that asks each photo (by the SHA-256 of its file) for its own landmarks."""
+    """URL of a list of pairs that asks each photo (by the SHA-256 of its file) for its own landmarks, with
+    `retarget="none"`: the neutrals of a source and of a driver who are known by one photo differ."""
     ids = sorted(set(images))
     photos = photos_of(root, [tables], set(ids), ["uri"])
     lines = ["identity_image,expression_image"]

@@ -30,11 +30,11 @@ _tests = 0
 
 def check_shapes(package: str) -> None:
     """From now on the modules of `package` are imported with checks. The second time it does nothing."""
-    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if any(isinstance(finder, _Finder) and finder.package == package for finder in sys.meta_path):
         return
     jaxtyping.jaxtyped = _of_first_calls(jaxtyping.jaxtyped)
     checking = jaxtyping.install_import_hook(package, "beartype.beartype").hook
-    sys.meta_path[sys.meta_path.index(checking)] = _Finder(checking)
+    sys.meta_path[sys.meta_path.index(checking)] = _Finder(package, checking)
 
 
 def next_test() -> None:
@@ -74,8 +74,8 @@ def _first_calls(plain: FunctionType, checked: Callable[..., Any]) -> Callable[.
 
 
 class _Finder(MetaPathFinder):
-    def __init__(self, checking: Any) -> None:
-        self._checking = checking
+    def __init__(self, package: str, checking: Any) -> None:
+        self.package, self._checking = package, checking
 
     def find_spec(self, *asked: Any) -> ModuleSpec | None:
         spec = self._checking.find_spec(*asked)

@@ -83,7 +83,8 @@ def _read(reader: _Reader) -> DlibWeights:
     reader.seek(_INPUT)
     red, green, blue = (reader.real() for _ in range(3))
     convolutions: list[Convolution] = []
-    while reader.comes_before(_CONV, _FC):
+    last = reader.next(_FC)
+    while reader.next(_CONV, last) is not None:
         convolutions.append(_convolution(reader))
     reader.seek(_FC)
     outputs, inputs = reader.integer(), reader.integer()
@@ -112,9 +113,10 @@ class _Reader:
         """Goes behind the next layer of that name."""
         self._at = self._data.index(_tag(name), self._at) + len(_tag(name))
 
-    def comes_before(self, name: bytes, other: bytes) -> bool:
-        """Whether a layer of one name comes sooner than the next of another."""
-        return self._data.find(_tag(name), self._at, self._data.index(_tag(other), self._at)) >= 0
+    def next(self, name: bytes, before: int | None = None) -> int | None:
+        """Where the next layer of that name begins, if it does before a position."""
+        found = self._data.find(_tag(name), self._at, before)
+        return found if found >= 0 else None
 
     def integer(self) -> int:
         """The next integer."""

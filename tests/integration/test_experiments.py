@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from mien.flows.experiment_expression import experiment_expression
 from mien.flows.experiment_recognition import experiment_recognition
 from mien.flows.experiment_verification import experiment_verification
+from mien.model.images.codec import decode_rgb
 from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.tracking import tracking_uri
@@ -55,6 +57,16 @@ def test_the_known_people_of_the_faces_have_one_photo_each(root: Path, recognise
     assert {row["identity_face_id"] for row in made} <= {row["face_id"] for row in enrolled}
     own = table_rows(root, "transfers", "others-recognition-placebo")
     assert all(row["identity_face_id"] == row["expression_face_id"] for row in own)
+
+
+def test_the_placebo_is_each_photo_as_it_was(root: Path, recognised: Any) -> None:
+    """Asked for its own landmarks, and not for what retargeting makes of them."""
+    enrolled = table_rows(root, "faces", "others-recognition-enrolled")
+    crops = {row["face_id"]: decode_rgb(row["crop"]) for row in enrolled}
+    own = table_rows(root, "transfers", "others-recognition-placebo")
+    assert len(own) == len(PEOPLE)
+    for row in own:
+        assert np.abs(decode_rgb(row["image"]).astype(int) - crops[row["identity_face_id"]]).max() <= 1
 
 
 def test_a_second_run_finds_everything_and_says_the_same(root: Path, recognised: Any) -> None:

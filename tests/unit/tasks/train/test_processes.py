@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -54,12 +53,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def quick_members(quick_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Members start at once."""
-    monkeypatch.setattr("mien.tasks.train.processes.sys", SimpleNamespace(executable=quick_python))
 
 
 class Listener:
@@ -128,16 +121,15 @@ def test_a_member_that_cannot_begin_ends_all_with_its_own_words(root: Root, tmp_
     assert members() == []
 
 
-def test_members_end_when_the_first_process_is_killed(root: Root, quick_python: str) -> None:
+def test_members_end_when_the_first_process_is_killed(root: Root) -> None:
     drawn_set(root)
     script = (
         "import sys, time; from mien.storage import Root; from mien.tasks.train.processes import *\n"
         "from tests.unit.tasks.train.test_processes import SETTINGS\n"
         "if __name__ == '__main__':\n"
-        "  sys.executable = sys.argv[2]\n"
         "  with processes(3, Work(sys.argv[1], (), SETTINGS)): time.sleep(600)"
     )
-    first = subprocess.Popen([sys.executable, "-c", script, root.url, quick_python], cwd=REPOSITORY)
+    first = subprocess.Popen([sys.executable, "-c", script, root.url], cwd=REPOSITORY)
     leading = psutil.Process(first.pid)
     started = time.monotonic()
     while len(found := leading.children()) < 2 and time.monotonic() - started < 120:
