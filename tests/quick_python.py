@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import types
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -277,8 +278,9 @@ def _import_all(of_tests: bool) -> None:
         from tests.checked_shapes import check_shapes
 
         check_shapes("mien.model")
-    for name in IMPORTED_BY_TESTS if of_tests else IMPORTED:
-        import_module(name)
+    with warnings.catch_warnings():  # libraries change what is shown
+        for name in IMPORTED_BY_TESTS if of_tests else IMPORTED:
+            import_module(name)
     del sys.path[0]
     gc.collect()
     gc.freeze()
@@ -292,4 +294,7 @@ if __name__ == "__main__":
     _import_all(OF_TESTS in _whose)
     _program, _files = _serve(socket.socket(fileno=int(_number)), Path(_folder))
     _become(_program, _files, None if _whose else f"{_folder}/python")
-    _run(*_program.argv[:2])
+    try:
+        _run(*_program.argv[:2])
+    finally:
+        warnings.simplefilter("ignore", ResourceWarning)  # of what is still open now, as at the end of any Python
