@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mien.flows.at_work import at_work
-from mien.flows.experiment_faces import FinishedExperiment, own_landmarks, run_augment, show_experiment, table_of
+from mien.flows.experiment_faces import FinishedExperiment, run_augment, run_placebo, show_experiment, table_of
 from mien.flows.parameters import (
     CHAMPION,
     EXPERIMENT,
@@ -135,14 +135,8 @@ def _fold(
     train, test = posed.trained(fold, share, seed), posed.tested(fold)
     tables = make_subset(root, name, posed.tables, [face.face_id for face in train])
     gate_for(root, tables, None, GateSettings(), crop_size_px(root, tables))
-    common: dict[str, Any] = {
-        "identities": name,
-        "expressions": name,
-        "seed": seed,
-        "device": device,
-        "settings": settings,
-    }
-    generated = run_augment(root, registered, set=f"{name}-generated", per_identity=faces, **common)
-    pairs = own_landmarks(root, name, tables, [face.image_id for face in train])
-    placebo = run_augment(root, registered, set=f"{name}-placebo", pairs=pairs, retarget="none", **common)
+    common: dict[str, Any] = {"seed": seed, "device": device, "settings": settings}
+    themselves: dict[str, Any] = {"identities": name, "expressions": name, "per_identity": faces}
+    generated = run_augment(root, registered, set=f"{name}-generated", **themselves, **common)
+    placebo = run_placebo(root, registered, name, tables, [face.image_id for face in train], **common)
     return FoldFaces(fold, share, tuple(train), tuple(test), table_of(generated), table_of(placebo))

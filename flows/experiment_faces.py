@@ -138,16 +138,15 @@ def make_faces(
     drivers = enrolled.drivers
     gate_for(root, drivers, None, GateSettings(), crop_size_px(root, enrolled.tables))
 
+    common: dict[str, Any] = {"seed": seed, "gate": drivers.name, "device": device, "settings": settings}
+
     def made(kind: str, **asked: Any) -> AugmentedFaces:
         return run_augment(
             root,
             registered,
             identities=enrolled.tables.name,
             set=f"{name}-{kind}",
-            seed=seed,
-            gate=drivers.name,
-            device=device,
-            settings=settings,
+            **common,
             **asked,
         )
 
@@ -159,12 +158,8 @@ def make_faces(
         )
         for strength in strengths
     ]
-    placebo = made(
-        "placebo",
-        expressions=enrolled.tables.name,
-        pairs=own_landmarks(root, name, enrolled.tables, enrolled.subjects.photos),
-        retarget="none",
-    )
+    photos = enrolled.subjects.photos
+    placebo = run_placebo(root, registered, name, enrolled.tables, photos, **common)
     images = {str(row["image_id"]) for row in usable_faces(root, [drivers], ["face_id", "image_id"])}
     lines = (
         f"faces: {generated.summary()}",
@@ -189,16 +184,22 @@ def run_augment(root: Root, registered: RegisteredModel, **asked: Any) -> Augmen
     return job(root=root.url, model=registered.uri, sources=1, keep_rejected=True, replace=True, **asked)
 
 
-def own_landmarks(root: Root, name: str, tables: FaceTables, images: Sequence[str]) -> str:
-    """URL of a list of pairs that asks each photo (by the SHA-256 of its file) for its own landmarks, with
-    `retarget="none"`: the neutrals of a source and of a driver who are known by one photo differ."""
+def run_placebo(
+    root: Root, registered: RegisteredModel, name: str, tables: FaceTables, images: Sequence[str], **asked: Any
+) -> AugmentedFaces:
+    """A transfer job that asks each of these photos (by the SHA-256 of its file) for its own landmarks.
+
+    Nothing is retargeted: the neutrals of a source and of a driver who are known by one photo differ, and the photo
+    would be asked for its expression once more.
+    """
     ids = sorted(set(images))
     photos = photos_of(root, [tables], set(ids), ["uri"])
     lines = ["identity_image,expression_image"]
     lines += [f'"{photos[image_id]["uri"]}","{photos[image_id]["uri"]}"' for image_id in ids]
     path = EXPERIMENTS.path(f"{name}-placebo").replace(".json", ".csv")
     root.write_bytes(path, "\n".join([*lines, ""]).encode())
-    return root.uri(path)
+    themselves: dict[str, Any] = {"identities": tables.name, "expressions": tables.name, "pairs": root.uri(path)}
+    return run_augment(root, registered, set=f"{name}-placebo", retarget="none", **themselves, **asked)
 
 
 def table_of(made: AugmentedFaces) -> str:

@@ -16,11 +16,9 @@ READ_AT_THE_START = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "PYTHON
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 arguments = sys.argv[1:]
-safe_path = False
 if os.path.basename(__file__) != "python":  # a command of that name
     arguments[:0] = ["-m", os.path.basename(__file__)]
-while arguments and arguments[0] in ("-B", "-P", "-u"):
-    safe_path |= arguments[0] == "-P"
+while arguments and arguments[0] in ("-B", "-u"):
     del arguments[0]
 if arguments[:1] not in (["-m"], ["-c"]) or any(name in os.environ for name in READ_AT_THE_START):
     os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
@@ -40,7 +38,6 @@ asked = {
     "environment": dict(os.environ),
     "folder": os.getcwd(),
     "descriptors": passed,
-    "safe_path": safe_path,
     "own_session": os.getsid(0) == os.getpid(),
 }
 text = json.dumps(asked).encode()

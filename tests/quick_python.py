@@ -140,8 +140,6 @@ class _Program:
     folder: str
     descriptors: list[int]
     """Those of the files that it passes, as they are numbered there."""
-    safe_path: bool
-    """Python's -P: modules of the present folder are not found."""
     own_session: bool
 
 
@@ -228,8 +226,7 @@ def _become(program: _Program, files: list[int], client: str | None) -> None:
     kind = program.argv[0]
     sys.argv = [kind, *program.argv[2:]]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    first = [] if program.safe_path else [program.folder if kind == "-m" else ""]
-    sys.path[:] = [*first, *paths, *sys.path]
+    sys.path[:] = [program.folder if kind == "-m" else "", *paths, *sys.path]
     _read_settings_at_first_use()
 
 
