@@ -23,7 +23,7 @@ import jaxtyping
 
 _BOOTSTRAP: Any = importlib._bootstrap_external  # type: ignore[attr-defined]
 _USUAL_PATH = _BOOTSTRAP.cache_from_source
-CHECKED_CALLS = 20
+CHECKED_CALLS = 5
 """Of each function in each test."""
 _tests = 0
 

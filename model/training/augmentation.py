@@ -17,7 +17,8 @@ from mien.model.device import on_device
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.networks.base import Sources
 from mien.model.training.settings import AugmentationSettings
-from mien.model.warping.colours import brightness
+from mien.model.warping.colours import LUMA
+from mien.model.warping.pixel_grid import centres_along
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,9 @@ class Changes:
     flips: Bool[Tensor, " batch"]
     placement: Float[Tensor, "batch 2 3"]
     """From positions in the new image to positions in the old one, in [-1, 1] over the crop."""
-    gain: Float[Tensor, " batch"]
-    offset: Float[Tensor, " batch"]
-    grey: Bool[Tensor, " batch"]
-    tint: Float[Tensor, "batch 3"]
-    """A factor for each colour; values of -1, black, stay."""
+    colours: Float[Tensor, "batch 3 3"]
+    light: Float[Tensor, "batch 3 1"]
+    """New colours are `colours` · old ones + `light`."""
 
     def photos(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
         """Changed photos in [-1, 1]; what comes in from outside repeats the border.
@@ -39,11 +38,10 @@ class Changes:
         Sampled bicubically, as results are (`warping/composition.py`): a bilinear sample has two thirds of a photo's
         fine detail, and a generator that learns from softened photos need not be sharp.
         """
-        flipped = torch.where(_wide(self.flips), images.flip(-1), images)
-        moved = self._moved(flipped, "border", "bicubic").clamp(-1, 1)
-        grey = brightness(moved).expand_as(moved)
-        tinted = (torch.where(_wide(self.grey), grey, moved) + 1) * self.tint[:, :, None, None] - 1
-        return tinted.mul(_wide(self.gain)).add(_wide(self.offset)).clamp(-1, 1)
+        mirrored = torch.where(self.flips[:, None], -self.placement[:, 0], self.placement[:, 0])
+        moved = _moved(images, torch.stack([mirrored, self.placement[:, 1]], 1), "border", "bicubic").clamp(-1, 1)
+        changed = torch.baddbmm(self.light, self.colours, moved.flatten(2))
+        return changed.unflatten(2, moved.shape[2:]).clamp(-1, 1)
 
     def sources(self, sources: Sources) -> Sources:
         """All photos of a row changed alike, with their keypoints."""
@@ -61,16 +59,12 @@ class Changes:
         flipped = keypoints.flipped(self.flips)
         back = torch.linalg.inv_ex(self.placement[:, :, :2]).inverse  # never singular: sides change by a share
         points = torch.einsum("bij,bpj->bpi", back, flipped.points - self.placement[:, None, :, 2])
-        return KeypointInfo(self._moved(flipped.heatmaps, "zeros"), points)
+        return KeypointInfo(_moved(flipped.heatmaps, self.placement, "zeros"), points)
 
     def of(self, rows: Int[np.ndarray, " rows"]) -> Changes:
         """Those of some of the pairs."""
-        chosen = on_device(rows, self.gain.device)
+        chosen = on_device(rows, self.flips.device)
         return Changes(*(value[chosen] for value in vars(self).values()))
-
-    def _moved(self, maps: Float[Tensor, "batch channels side side"], outside: str, mode: str = "bilinear") -> Tensor:
-        grid = F.affine_grid(self.placement, list(maps.shape), align_corners=False)
-        return F.grid_sample(maps, grid, mode=mode, padding_mode=outside, align_corners=False)
 
 
 def draw_changes(
@@ -90,18 +84,26 @@ def draw_changes(
     cos, sin = np.cos(values[:, 4]), np.sin(values[:, 4])
     width, height = 1 + values[:, 0], 1 + values[:, 1]
     placement = np.stack([cos * width, -sin * height, values[:, 2], sin * width, cos * height, values[:, 3]], 1)
+    gain, offset = 1 + values[:, 5, None], values[:, 6, None]
+    own = np.where(grey[:, None, None], np.array(LUMA)[None], np.eye(3))
     return Changes(
         on_device(flips, device),
         _tensor(placement.reshape(count, 2, 3), device),
-        _tensor(1 + values[:, 5], device),
-        _tensor(values[:, 6], device),
-        on_device(grey, device),
-        _tensor(tint, device),
+        _tensor((gain * tint)[..., None] * own, device),
+        _tensor((gain * (tint - 1) + offset)[..., None], device),  # a tint leaves -1, black
     )
 
 
-def _wide(per_pair: Tensor) -> Tensor:
-    return per_pair[:, None, None, None]
+def _moved(
+    maps: Float[Tensor, "batch channels side side"],
+    placement: Float[Tensor, "batch 2 3"],
+    outside: str,
+    mode: str = "bilinear",
+) -> Float[Tensor, "batch channels side side"]:
+    along = centres_along(maps.shape[-1], maps)[:, None]
+    columns, rows = (along * placement[:, None, :, axis] for axis in (0, 1))
+    grid = columns[:, None] + (rows + placement[:, None, :, 2])[:, :, None]
+    return F.grid_sample(maps, grid, mode=mode, padding_mode=outside, align_corners=False)
 
 
 def _tensor(values: np.ndarray, device: torch.device | str) -> Tensor:

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.warping.pixel_grid import pixel_centres
+from mien.model.warping.pixel_grid import pixel_centres, squared_distances
 from mien.model.warping.similarity import plane, similarity
-from mien.model.warping.thin_plate_spline import spline_grid
+from mien.model.warping.thin_plate_spline import spline_of_distances
 
 REACH = 0.3
 """R, in units of the crop's half side."""
@@ -29,10 +29,10 @@ def face_grid(
     """Where in the source each pixel of a square target picture is found: a backward flow, as `warp` takes
     it. Points and result are (x, y) in [-1, 1] over the picture."""
     with torch.autocast(source.device.type, enabled=False):
-        spline = spline_grid(source, target, side_px)
+        squared = squared_distances(target, side_px)
+        spline = spline_of_distances(source, target, squared, side_px)
         pixels = pixel_centres(side_px, source)
-        apart = (pixels[None, :, None] - target[:, None]).square().sum(-1).amin(-1)
-        near = torch.exp(-apart / REACH**2).unflatten(1, (side_px, side_px))[..., None]
+        near = torch.exp(-squared.amin(-1) / REACH**2).unflatten(1, (side_px, side_px))[..., None]
         around = outline_motion(source, target, pixels).unflatten(1, (side_px, side_px))
         return around + near * (spline - around)
 

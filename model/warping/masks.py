@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.model.device import indices
-from mien.model.warping.pixel_grid import pixel_centres
+from mien.model.warping.pixel_grid import centres_along, pixel_centres
 
 Region = Literal["mouth", "eyes"]
 
@@ -65,7 +65,7 @@ def opening_maps(points: Float[Tensor, "batch 68 2"], side_px: int) -> Float[Ten
     Points are (x, y) in [-1, 1] over the picture. An opening is what lies between the lines through its upper and its
     lower landmarks, so it is exact for faces that are not turned upside down, crescents included.
     """
-    along = pixel_centres(side_px, points)[:side_px, 0]
+    along = centres_along(side_px, points)
     return torch.stack([torch.stack([_filled(points, edges, along) for edges in part]).sum(0) for part in OPENINGS], 1)
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.model.warping.pixel_grid import pixel_centres
+from mien.model.warping.pixel_grid import pixel_centres, squared_distances
 
 SMOOTHING = 0.01
 """λ. Coordinates are in [-1, 1], so φ is of the order of 1; chosen by the L1 of warped faces to photos."""
@@ -33,12 +33,23 @@ def spline_grid(
 
     Points and result are (x, y) in [-1, 1] over the picture. Landmarks that coincide need smoothing > 0.
     """
+    return spline_of_distances(source, target, squared_distances(target, side_px), side_px, smoothing)
+
+
+def spline_of_distances(
+    source: Float[Tensor, "batch points 2"],
+    target: Float[Tensor, "batch points 2"],
+    squared: Float[Tensor, "batch pixels points"],
+    side_px: int,
+    smoothing: float = SMOOTHING,
+) -> Float[Tensor, "batch side side 2"]:
+    """`spline_grid` for who knows the squared distances of the pixels to the points of the target."""
     with torch.autocast(source.device.type, enabled=False):  # a system of 71 equations needs its digits
         solved = _solve(target, source - target, smoothing)
         pixels = pixel_centres(side_px, source)
-        known = torch.cat([_kernel(pixels[None], target), _with_one(pixels)[None].expand(len(target), -1, -1)], dim=-1)
-        moved = F.pad(known, (0, solved.shape[1] - known.shape[-1])) @ solved
-        return (pixels + moved).unflatten(1, (side_px, side_px))
+        plane = F.pad(_with_one(pixels), (0, solved.shape[1] - target.shape[1] - 3))
+        known = torch.cat([_kernel(squared), plane.expand(len(target), -1, -1)], dim=-1)
+        return (pixels + known @ solved).unflatten(1, (side_px, side_px))
 
 
 def _solve(
@@ -52,7 +63,8 @@ def _solve(
     batch, count, _ = centres.shape
     size = -(-(count + 3) // 8) * 8
     system = torch.eye(size, dtype=centres.dtype, device=centres.device).repeat(batch, 1, 1)
-    system[:, :count, :count] = _kernel(centres, centres) + smoothing * torch.eye(count, device=centres.device)
+    apart = (centres[:, :, None] - centres[:, None]).square().sum(-1)
+    system[:, :count, :count] = _kernel(apart) + smoothing * torch.eye(count, device=centres.device)
     system[:, :count, count : count + 3] = _with_one(centres)
     system[:, count : count + 3, :count] = _with_one(centres).mT
     system[:, count : count + 3, count : count + 3].zero_()
@@ -62,11 +74,9 @@ def _solve(
     ).result
 
 
-def _kernel(
-    pixels: Float[Tensor, "batch_or_1 pixels 2"], centres: Float[Tensor, "batch points 2"]
-) -> Float[Tensor, "batch pixels points"]:
-    """φ of the distances. log r² of r = 0 is held finite; times r² it is 0, and so is its gradient."""
-    squared = (pixels[:, :, None] - centres[:, None]).square().sum(-1)
+def _kernel(squared: Float[Tensor, "batch rows points"]) -> Float[Tensor, "batch rows points"]:
+    """φ of distances whose squares are given. log r² of r = 0 is held finite; times r² it is 0, and so is its
+    gradient."""
     return squared * squared.clamp_min(torch.finfo(squared.dtype).tiny).log()
 
 
