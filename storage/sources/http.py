@@ -5,6 +5,7 @@ Python's own client is used, since the address that a name leads to has to be lo
 
 from __future__ import annotations
 
+import atexit
 import base64
 import http.client
 import socket
@@ -241,8 +242,16 @@ class _Idle:
         if oldest is not None:
             oldest.close()
 
+    def close(self) -> None:
+        """Ends all."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for _, connection in waiting:
+            connection.close()
+
 
 _idle = _Idle()
+atexit.register(_idle.close)
 
 
 def _key(url: str) -> str:

@@ -8,6 +8,8 @@ import multiprocessing as mp
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -354,3 +356,12 @@ def test_what_stands_in_an_address_is_sent_as_it_is_meant() -> None:
         with pytest.raises(StorageError):
             read_source(f"{server.url}/a\r\nX-Injected: 1")
         assert not [headers for _, headers in server.seen if "X-Injected" in headers]
+
+
+def test_connections_that_are_kept_end_with_the_process() -> None:
+    script = "import sys; from mien.storage import read_source; print(len(read_source(sys.argv[1])))"
+    with web({"/a.jpg": PHOTO}) as server:
+        command = [sys.executable, "-W", "always::ResourceWarning", "-c", script, f"{server.url}/a.jpg"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(PHOTO)}\n"
+    assert "unclosed" not in done.stderr
