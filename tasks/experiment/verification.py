@@ -154,8 +154,8 @@ def _falls(table: ResultTable, arm: str, changes: Mapping[str, Effect]) -> Verdi
     if not before.value > 0 or not np.isfinite(change.low):
         return Verdict(aim, None, f"the gap of the photo alone is {shown(before)} points: there is none to close")
     fall = 1 - after.value / before.value
-    told = f"{before.value * 100:.1f} to {after.value * 100:.1f} points, {100 * fall:.0f}% less"
-    told += f"; change {shown(change, signed=True)}, p {p:.3f} after Holm; FNMR "
+    told = f"{before.value * 100:.1f} to {after.value * 100:.1f} points, {100 * abs(fall):.0f}% "
+    told += f"{'more' if fall < 0 else 'less'}; change {shown(change, signed=True)}, p {p:.3f} after Holm; FNMR "
     told += ", ".join(f"{kind} {shown(each, signed=True)}" for kind, each in changes.items())
     honest = changes["calm"].value <= 0 and changes["expressive"].high < 0
     return Verdict(aim, fall >= LEAST_FALL and change.high < 0 and p < SURE and honest, told)

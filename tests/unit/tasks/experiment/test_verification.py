@@ -99,6 +99,12 @@ def test_a_gap_that_stays_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None
     assert " 0% less" in found.verdicts[0].said
 
 
+def test_a_gap_that_grows_is_told_as_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured(monkeypatch, generated=0.9)
+    assert found.verdicts[0].holds is False
+    assert "% more; change +" in found.verdicts[0].said
+
+
 def test_without_a_gap_there_is_none_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.unit.tasks.experiment.test_verification.scores", lambda *_: _no_gap())
     found = measured(monkeypatch, generated=0.0)
