@@ -251,7 +251,7 @@ class _Idle:
 
 
 _idle = _Idle()
-atexit.register(_idle.close)
+atexit.register(_idle.close)  # an interpreter that shows ResourceWarnings would name each
 
 
 def _key(url: str) -> str:
