@@ -10,10 +10,9 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from mien.storage.errors import DamagedError, MissingError, StorageError
 from mien.storage.fingerprints import JSON, fingerprint, is_fingerprint
@@ -23,6 +22,9 @@ from mien.storage.schemas import SCHEMAS, STATUSES, TABLES, Status, TableName
 from mien.storage.sealed_filesystem import sealed_filesystem
 from mien.storage.sets import list_sets, read_set
 from mien.storage.shards import ShardRef, shard_path, shard_schema
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 FORMAT, PACKED_FORMAT = 2, 3
 """Of the manifests: with a line for each shard, and with the list of very many (`packed_shards.py`). A reader refuses
@@ -212,6 +214,8 @@ def open_table(root: Root | str, table: TableName, name_or_fingerprint: str) -> 
     Raises:
         StorageError: there is no such table (the message lists those that there are), or the root cannot be read.
     """
+    import pyarrow.dataset as ds  # it loads pandas: half a second of a worker process, which opens single shards
+
     root = Root(root) if isinstance(root, str) else root
     manifest = read_manifest(root, table, _resolve(root, table, name_or_fingerprint))
     schema = _schema(root, manifest)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from mien.storage import NamedSet, Root, StorageError, TableName, open_table, read_set
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow.dataset as ds
 
     from mien.flows.python.torch_faces import TorchFaces
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from mien.model.landmarks.alignment import apply_transform, similarity_transform
 
@@ -27,6 +26,8 @@ def masked_l1(
 
 def psnr(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
     """Peak signal-to-noise ratio in dB."""
+    from skimage.metrics import peak_signal_noise_ratio  # with scipy.stats, a second of waiting before a training
+
     pairs = zip(photos, images, strict=True)
     return np.array([peak_signal_noise_ratio(photo, image, data_range=1) for photo, image in pairs])
 
@@ -39,6 +40,8 @@ def ssim(images: Images, photos: Images) -> Float[np.ndarray, " batch"]:
 def _ssim(
     image: Float[np.ndarray, "height width channels"], photo: Float[np.ndarray, "height width channels"]
 ) -> float:
+    from skimage.metrics import structural_similarity
+
     value = structural_similarity(
         photo, image, data_range=1, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )

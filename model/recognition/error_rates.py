@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 
 
 def auc(genuine: Float[np.ndarray, " pairs"], impostor: Float[np.ndarray, " others"]) -> float:
-    """How often a genuine pair has the higher score, ties counted half; NaN without pairs of both kinds."""
-    if not len(genuine) or not len(impostor):
+    """How often a genuine pair has the higher score, ties counted half; NaN without pairs of both kinds, or with a NaN."""
+    if not len(genuine) or not len(impostor) or np.isnan(genuine).any() or np.isnan(impostor).any():
         return float("nan")
-    ranks = rankdata(np.concatenate([genuine, impostor]))[: len(genuine)]
-    return float((ranks.sum() - len(genuine) * (len(genuine) + 1) / 2) / (len(genuine) * len(impostor)))
+    ordered = np.sort(impostor)
+    lower, not_higher = (np.searchsorted(ordered, genuine, side).sum() for side in ("left", "right"))
+    return float((lower + not_higher) / 2 / (len(genuine) * len(impostor)))
 
 
 def threshold_at(impostor: Float[np.ndarray, " others"], fmr: float) -> float:

@@ -33,7 +33,7 @@ def test_flows_without_a_generator_load_neither_torch_nor_mlflow() -> None:
     flows = [f"mien.flows.{flow}" for flow in ("prepare", "verify", "report", "gallery")]
     loaded = loaded_by("\n".join(f"import {flow}" for flow in flows))
     assert loaded >= set(flows)
-    assert not loaded & {"torch", "mlflow", "sklearn", "scipy", "skimage"}
+    assert not loaded & {"torch", "mlflow", "sklearn", "scipy", "skimage", "pandas"}
 
 
 def test_the_flows_that_may_run_on_a_cluster_do_not_load_what_connects_to_one() -> None:
@@ -44,6 +44,12 @@ def test_the_flows_that_may_run_on_a_cluster_do_not_load_what_connects_to_one() 
 def test_a_transfer_job_loads_neither_clustering_nor_image_metrics() -> None:
     """Both are imported where they are used: they take seconds, and a job with labels uses neither."""
     assert not loaded_by(JOBS) & {"sklearn", "skimage"}
+
+
+def test_a_further_training_process_loads_only_what_it_computes_with() -> None:
+    loaded = loaded_by("import mien.tasks.train.member")
+    assert "torch" in loaded
+    assert not loaded & {"prefect", "mlflow", "scipy", "skimage", "sklearn", "pandas"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["no-such-command"]])

@@ -13,6 +13,8 @@ def test_auc_is_that_of_the_library_ties_included() -> None:
     labels = np.concatenate([np.ones(80), np.zeros(300)])
     assert auc(genuine, impostor) == pytest.approx(roc_auc_score(labels, np.concatenate([genuine, impostor])))
     assert np.isnan(auc(genuine, impostor[:0]))
+    assert np.isnan(auc(np.append(genuine, np.nan), impostor))
+    assert np.isnan(auc(genuine, np.append(impostor, np.nan)))
 
 
 @pytest.mark.parametrize("fmr", [0.001, 0.01, 0.1, 0.5])

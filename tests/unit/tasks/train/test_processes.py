@@ -150,14 +150,6 @@ def test_an_error_of_the_training_ends_all(root: Root, tmp_path: Path) -> None:
     assert members() == []
 
 
-def test_members_load_neither_prefect_nor_mlflow() -> None:
-    script = (
-        "import sys, mien.tasks.train.member; print([name for name in ('prefect', 'mlflow') if name in sys.modules])"
-    )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
-
-
 def test_one_device_is_this_process(root: Root) -> None:
     with processes(1, Work.of(root, [], SETTINGS)) as ours:
         assert ours == OwnProcess("auto", None, "1 × cpu")
