@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mien.model.images.codec import encode_png
 from mien.storage import Root
 from mien.tasks.evaluate.results import Evaluation
-from mien.tasks.evaluate.sheets import draw_sheet
+from mien.tasks.evaluate.sheets import draw_sheets
 from mien.tasks.evaluate.tables import as_json, as_table, tables
 from mien.tasks.pages.html import templates
 
@@ -32,7 +32,7 @@ def write_page(root: Root, evaluation: Evaluation, out: Root, title: str) -> str
 
 def _sheets(root: Root, evaluation: Evaluation, out: Root) -> Iterator[dict[str, object]]:
     """Each sheet is written as it is drawn: one of them is in memory at a time."""
-    for plan in evaluation.sheets:
+    for plan, sheet in draw_sheets(root, evaluation.inputs, evaluation.sheets):
         path = f"evaluation/{plan.name}.png"
-        out.write_bytes(path, encode_png(draw_sheet(root, evaluation.inputs, plan)))
+        out.write_bytes(path, encode_png(sheet))
         yield {"title": plan.title, "picture": path, "captions": plan.captions}

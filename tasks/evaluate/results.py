@@ -119,7 +119,7 @@ class SheetPlan:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found. `sheets.draw_sheet` draws the pictures.
+    """What was found. `sheets.draw_sheets` draws the pictures.
 
     All pictures are measured at the side of the crops, whatever the generators': `mien evaluate` and the promotion see
     what a transfer would give, and several generators are compared at one side.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -71,14 +72,44 @@ def _plan(split: str, kind: Kind, measure: str, part: str, rows: list[tuple[floa
     )
 
 
-def draw_sheet(root: Root, inputs: EvaluationInputs, plan: SheetPlan) -> np.ndarray:
-    """The sheet (uint8, height × width × 3): a row per pair; source, target or driver, what each method made of them.
+def draw_sheets(
+    root: Root, inputs: EvaluationInputs, plans: Sequence[SheetPlan]
+) -> Iterator[tuple[SheetPlan, np.ndarray]]:
+    """Each plan with its sheet (uint8, height × width × 3): a row per pair; source, target or driver, what each method
+    made of them.
 
-    The pictures are made anew, which takes less than keeping those of all pairs until it is known which are shown.
+    The pictures are made anew, which takes less than keeping those of all pairs until it is known which are shown. A
+    pair that several sheets show (one may be the worst by each measure) is made once, and kept until the last of them.
     """
-    pictures = make_pictures(root, inputs, plan.kind, plan.pairs, [SOURCES])
-    shown = {"source": pictures.sources, "target" if plan.kind == "same" else "driver": pictures.targets}
+    left = Counter((plan.kind, pair) for plan in plans for pair in plan.pairs)
+    made: dict[tuple[Kind, EvaluationPair], dict[str, np.ndarray]] = {}
+    for plan in plans:
+        keys = [(plan.kind, pair) for pair in plan.pairs]
+        lacking = [pair for kind, pair in dict.fromkeys(keys) if (kind, pair) not in made]
+        made |= {
+            (plan.kind, pair): row for pair, row in zip(lacking, _rows(root, inputs, plan.kind, lacking), strict=True)
+        }
+        yield plan, _sheet([made[key] for key in keys])
+        left.subtract(keys)
+        made = {key: row for key, row in made.items() if left[key]}
+
+
+def _rows(
+    root: Root, inputs: EvaluationInputs, kind: Kind, pairs: Sequence[EvaluationPair]
+) -> Iterator[dict[str, np.ndarray]]:
+    """The pictures of each pair by what they show."""
+    if not pairs:
+        return
+    pictures = make_pictures(root, inputs, kind, pairs, [SOURCES])
+    shown = {"source": pictures.sources, "target" if kind == "same" else "driver": pictures.targets}
     # A copy is the source itself, and the spline is all but the same picture as the better warp.
     shown |= {method: images for method, images in pictures.results.items() if method not in (COPY, SPLINE)}
-    named = {SOURCES_OF.format(SOURCES): f"{SOURCES} sources"}
-    return sample_grid(list(shown.values()), [named.get(name, name) for name in shown])
+    for number in range(len(pairs)):
+        yield {name: images[number] for name, images in shown.items()}
+
+
+def _sheet(rows: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+    names, several = max(rows, key=len), SOURCES_OF.format(SOURCES)
+    # Of people with one photo alone nothing else was made: from that one, it is the same.
+    columns = [np.stack([row[GENERATED if name not in row else name] for row in rows]) for name in names]
+    return sample_grid(columns, [f"{SOURCES} sources" if name == several else name for name in names])

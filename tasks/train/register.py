@@ -14,7 +14,7 @@ from mien.storage import Root
 from mien.tasks import tracking
 from mien.tasks.evaluate import Evaluation, as_json, as_table, evaluate
 from mien.tasks.evaluate.results import GENERATED
-from mien.tasks.evaluate.sheets import draw_sheet
+from mien.tasks.evaluate.sheets import draw_sheets
 from mien.tasks.generator.registered import RegisteredModel
 from mien.tasks.generator.weights import load_model
 from mien.tasks.sets.faces import FaceTables, detector_of
@@ -122,10 +122,10 @@ def _log_evaluation(root: Root, run: TrackedRun, evaluation: Evaluation, step: i
     run.metrics(evaluation.metrics(), step)
     run.text("evaluation.md", as_table(evaluation))
     run.text("evaluation.json", as_json(evaluation))
-    for plan in evaluation.sheets:
-        run.picture(f"{SHEETS}/{plan.name}.png", draw_sheet(root, evaluation.inputs, plan))
-    if (plan := card_sheet(evaluation)) is not None:
-        run.picture(f"{SHEETS}/{plan.name}.png", _shrunk(draw_sheet(root, evaluation.inputs, plan)))
+    of_card = card_sheet(evaluation)
+    plans = evaluation.sheets if of_card is None else (*evaluation.sheets, of_card)
+    for plan, sheet in draw_sheets(root, evaluation.inputs, plans):
+        run.picture(f"{SHEETS}/{plan.name}.png", _shrunk(sheet) if plan is of_card else sheet)
 
 
 def _shrunk(sheet: np.ndarray) -> np.ndarray:
