@@ -36,7 +36,7 @@ from mien.tasks.transfer.transfer_shards import commit_transfers
 DEFAULT_SPLITS, HEATMAPS_DRAWN = SplitSettings(), HeatmapSpec(size_px=16)
 PREPARED, GENERATED = "six", "six-made"
 DETECTOR = "tests.own_detector:DarkSquares"
-CROP_PX, PEOPLE, EACH, SHARD_IMAGES, SHARD_PAIRS, FURTHER = 64, 3, 4, 4, 3, 2
+CROP_PX, PEOPLE, EACH, SHARD_IMAGES, SHARD_PAIRS, FURTHER = 64, 3, 4, 6, 6, 2
 
 
 def draw_photos(folder: Path, people: int = PEOPLE, each: int = EACH) -> None:

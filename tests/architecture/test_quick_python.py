@@ -47,6 +47,32 @@ def test_it_ends_as_its_program_does(quick_python: str, code: str) -> None:
     assert done.stderr.splitlines()[-1:] == usual.stderr.splitlines()[-1:]
 
 
+@pytest.mark.parametrize("end", ["None", "0", "300", "-2", "True", "'words'", "2.5"])
+def test_what_is_left_to_do_at_the_end_is_done(quick_python: str, end: str) -> None:
+    code = (
+        "import atexit, sys, threading, time\n"
+        "atexit.register(print, 'at exit')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n"
+        f"sys.exit({end})"
+    )
+    done, usual = (
+        subprocess.run([python, "-c", code], capture_output=True, text=True)
+        for python in (quick_python, sys.executable)
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (usual.returncode, usual.stdout, usual.stderr)
+    assert done.stdout == "thread\nat exit\n"
+
+
+def test_last_words_that_nobody_takes_are_an_error(quick_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    code = "import os, sys; read, write = os.pipe(); os.close(read); os.dup2(write, 1); sys.stdout.write('x')"
+    ends = [
+        subprocess.run([python, "-c", code], capture_output=True).returncode
+        for python in (quick_python, sys.executable)
+    ]
+    assert ends == [120, 120]
+
+
 def test_a_module_is_run_and_programs_that_it_starts_start_at_once(quick_python: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "import os, subprocess, sys\n"

@@ -129,7 +129,7 @@ def test_early_stop(tmp_path: Path) -> None:
 def diverging(patience: int) -> TrainSettings:
     """Steps that are far too long: the pictures soon get worse."""
     stop = replace(SETTINGS.stop, patience_validations=patience, metric="l1")
-    far = replace(SETTINGS, learning_rate=0.3, muon_learning_rate=3.0, warmup_steps=6, average_decay=0.5)
+    far = replace(SETTINGS, learning_rate=1.0, muon_learning_rate=10.0, warmup_steps=4, average_decay=0.2)
     return replace(far, stop=stop, steps=None, validate_every_steps=1)
 
 
