@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
 from mien.model.landmarks.contours import Iris, contours, irises
-from mien.model.landmarks.parts import PARTS, LandmarkScheme, Part
+from mien.model.landmarks.parts import LandmarkScheme, Part
 
 IRIS_VALUE = 0.5
 """Of an iris; a line has 1."""
@@ -48,16 +48,15 @@ class _Box(NamedTuple):
 
 
 def draw_contours(
-    points: Float[np.ndarray, "faces points 2"], scheme: LandmarkScheme, size_px: int, sigma_px: float
-) -> UInt8[np.ndarray, "faces parts {size_px} {size_px}"]:
-    """Heatmaps of the parts, in the order of `PARTS`, for landmarks in pixels of the heatmaps; 1 is stored as 255.
+    points: Float[np.ndarray, "faces points 2"], scheme: LandmarkScheme, part: Part, size_px: int, sigma_px: float
+) -> UInt8[np.ndarray, "faces {size_px} {size_px}"]:
+    """Heatmaps of a part, for landmarks in pixels of the heatmaps; 1 is stored as 255.
 
-    Landmarks on no line of their part are not drawn.
+    Landmarks on no line of the part are not drawn.
     """
-    out = np.zeros((len(points), len(PARTS), size_px, size_px), np.uint8)
-    for face, xy in zip(out, points.astype(np.float32), strict=True):
-        for channel, part in zip(face, PARTS, strict=True):
-            _draw(channel, xy, scheme, part, sigma_px)
+    out = np.zeros((len(points), size_px, size_px), np.uint8)
+    for channel, xy in zip(out, points.astype(np.float32), strict=True):
+        _draw(channel, xy, scheme, part, sigma_px)
     return out
 
 

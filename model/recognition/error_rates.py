@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 
 def auc(genuine: Float[np.ndarray, " pairs"], impostor: Float[np.ndarray, " others"]) -> float:
-    """How often a genuine pair has the higher score, ties counted half; NaN without pairs of both kinds, or with a NaN."""
+    """How often a genuine pair has the higher score, ties counted half; NaN without pairs of both kinds or with NaN."""
     if not len(genuine) or not len(impostor) or np.isnan(genuine).any() or np.isnan(impostor).any():
         return float("nan")
     ordered = np.sort(impostor)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mien.model.expression.part_changes import ChangedPart, changeable, with_changed_part
 from mien.model.landmarks.crop_units import to_px
-from mien.model.landmarks.heatmaps import render_heatmaps
+from mien.model.landmarks.heatmaps import redraw_heatmaps
 from mien.model.landmarks.keypoints import KeypointInfo
 from mien.model.landmarks.schemes import to_common
 from mien.model.training.augmentation import draw_changes
@@ -89,16 +89,10 @@ def changed_keypoints(
         own = np.flatnonzero(faces.identities == faces.identities[row])
         other = random.choice(own[own != row]) if len(own) > 1 else row
         landmarks.append(with_changed_part(faces.landmarks[row], faces.landmarks[other], faces.scheme, part, random))
-    return drawn_keypoints(faces, np.stack(landmarks), device)
-
-
-def drawn_keypoints(
-    faces: FaceArrays, landmarks: Float[np.ndarray, "rows landmarks 2"], device: torch.device | str = "cpu"
-) -> KeypointInfo:
-    """Landmarks in [-1, 1] as keypoints, with heatmaps as those of the faces."""
-    spec = faces.spec
-    heatmaps = render_heatmaps(to_px(landmarks, spec.size_px), faces.scheme, spec.size_px, spec)
-    return keypoints_on(device, heatmaps, to_common(landmarks, faces.scheme))
+    spec, changed = faces.spec, np.stack(landmarks)
+    former_px, changed_px = (to_px(of, spec.size_px) for of in (faces.landmarks[rows].astype(np.float64), changed))
+    heatmaps = redraw_heatmaps(faces.heatmaps[rows], former_px, changed_px, faces.scheme, spec.size_px, spec)
+    return keypoints_on(device, heatmaps, to_common(changed, faces.scheme))
 
 
 class Swapped(NamedTuple):

@@ -26,7 +26,7 @@ def face_px(scheme: LandmarkScheme, gaze: float = 0.0) -> np.ndarray:
 
 
 def drawn(points: np.ndarray, scheme: LandmarkScheme = "ibug68", sigma_px: float = 1.5) -> np.ndarray:
-    return draw_contours(points[None], scheme, SIDE_PX, sigma_px)[0]
+    return np.concatenate([draw_contours(points[None], scheme, part, SIDE_PX, sigma_px) for part in PARTS])
 
 
 def alone(part: Part, corners: np.ndarray, scheme: LandmarkScheme = "ibug68") -> np.ndarray:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from mien.model.landmarks.heatmap_spec import HeatmapSpec
-from mien.model.landmarks.heatmaps import render_heatmaps
+from mien.model.landmarks.heatmap_spec import HeatmapForm, HeatmapSpec
+from mien.model.landmarks.heatmaps import redraw_heatmaps, render_heatmaps
 from mien.model.landmarks.schemes import PARTS, POINTS, LandmarkScheme, part_indices
 
 FAR = -1000.0
@@ -69,3 +69,17 @@ def test_each_face_of_a_batch_is_rendered_as_if_alone() -> None:
     assert batch.dtype == np.uint8
     assert np.array_equal(batch[3], render_heatmaps(points[3:4], "ibug68", 128, HeatmapSpec())[0])
     assert render_heatmaps(points[:0], "ibug68", 128, HeatmapSpec()).shape == (0, 8, 64, 64)
+
+
+@pytest.mark.parametrize("form", ["points", "contours"])
+@pytest.mark.parametrize("scheme", POINTS)
+def test_where_no_landmark_of_a_part_moved_the_given_heatmap_stays(scheme: LandmarkScheme, form: HeatmapForm) -> None:
+    spec, random = HeatmapSpec(size_px=32, form=form), np.random.default_rng(0)
+    former = random.uniform(10, 110, (len(PARTS) + 1, POINTS[scheme], 2))
+    given, moved = render_heatmaps(former, scheme, 128, spec), former.copy()
+    for face, part in enumerate(PARTS):  # in the last one nothing moves
+        moved[face, random.choice(part_indices(scheme)[part])] += 5
+    drawn = redraw_heatmaps(given, former, moved, scheme, 128, spec)
+    assert np.array_equal(drawn, render_heatmaps(moved, scheme, 128, spec))
+    kept = redraw_heatmaps(np.full_like(given, 77), former, moved, scheme, 128, spec)
+    assert np.argwhere((kept != 77).any((2, 3))).tolist() == [[face, face] for face in range(len(PARTS))]
