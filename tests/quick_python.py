@@ -46,10 +46,13 @@ IMPORTED = (
     "mien.flows.cli.doctor",
     "mien.flows.nightly",
     "mien.flows.pipeline",
+    "mlflow.pyfunc",
     "prefect.cli",
     "prefect.engine",
     "prefect.server.api.server",
     "prefect.workers.process",
+    "s3fs",
+    "torch._dynamo",  # by any optimizer
     "uvicorn",
 )
 LOOK_EVERY_S = 2.0
