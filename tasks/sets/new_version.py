@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from mien.storage import ChangedError, NamedSet, Root, read_set, write_set
+from mien.storage import ChangedError, NamedSet, Root, read_set, set_version, write_set
 from mien.storage.fingerprints import JSON
 from mien.tasks.runtime.ranks import rank_in_force
 from mien.tasks.sets.replacing import check_kept_rows
@@ -31,14 +31,17 @@ def write_version(
 
     Raises:
         RunError: it would lose more than half of its rows.
-        ChangedError: a run of another job has changed the set meanwhile.
+        ChangedError: a run of another job has changed the set meanwhile, or this run was taken for dead.
     """
     check_kept_rows(root, name, tables, version, replace)
     try:
         return write_set(root, name, tables, after=version, about=about)
     except ChangedError:
-        newest, rank = read_set(root, name), rank_in_force()
-        if rank is None or newest.version == version or newest.about != about:
+        rank = rank_in_force()
+        if rank is None or set_version(root, name) == version:
+            raise
+        newest = read_set(root, name)
+        if newest.about != about:
             raise
         _log.warning("%s: version %d of %s is by another rank, and stays", rank, newest.version, name)
         return newest

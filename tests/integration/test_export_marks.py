@@ -37,7 +37,10 @@ from tests.small_root import GENERATED, small_root
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(small_root(tmp_path_factory.mktemp("small")).url)
+    """With four shards of generated faces: there is something before and after the shard of a kill."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.small_root.SHARD_PAIRS", 3)
+        return Path(small_root(tmp_path_factory.mktemp("small")).url)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mien.storage import ChangedError, Root, commit, fingerprint, read_set, set_versions
+from mien.storage.runs import STALE_S, job
 from mien.tasks.runtime.ranks import Rank, working_as
 from mien.tasks.sets.new_version import write_version
 
@@ -52,3 +53,12 @@ def test_what_is_no_rank_of_the_job_is_told(root: Root) -> None:
     with working_as(RANK), pytest.raises(ChangedError, match="was changed by another run"):
         write_version(root, "six", table(root, 1), 0, {"sources": ["others"]}, False)
     assert fingerprint(read_set(root, "six").tables) == fingerprint(table(root, 0))
+
+
+@pytest.mark.parametrize("rank", [None, RANK])
+def test_a_run_that_was_suspended_says_so_where_there_is_no_set_yet(root: Root, rank: Rank | None) -> None:
+    with job(root, "a job") as marker, working_as(rank):
+        marker._beat_s -= STALE_S
+        with pytest.raises(ChangedError, match="no sign of life for so long"):
+            write_version(root, "six", table(root, 0), 0, ABOUT, False)
+    assert set_versions(root, "six") == []
