@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.clip_frames import take_frames
 
-REGISTERED = re.compile(r"(models:/[\w.-]+/\d+) is registered")
+REGISTERED = re.compile(r"(models:/[\w.-]+/\d+) (?:is registered|came of this training before)")
 ORL_A, ORL_B = ([f"sample:orl/s{n}" for n in numbers] for numbers in (range(1, 21), range(21, 41)))
 NAMES = ("orl", "orl-b", "actors", "london", "verification", "expression", "turned")
 

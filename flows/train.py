@@ -35,7 +35,7 @@ from mien.tasks.generator.weights import RegisteredModel, check_generator
 from mien.tasks.sets.consent import with_consent
 from mien.tasks.sets.faces import face_tables
 from mien.tasks.sets.licences import check_sets
-from mien.tasks.tracking import PROMOTION_TAG, find_trained, run_address, tags_of
+from mien.tasks.tracking import find_trained, run_address, why_not_champion
 from mien.tasks.tracking.steps import fetch_model
 from mien.tasks.train.options import TrainOptions, check_limit, resolve_settings
 from mien.tasks.train.processes import dismiss, kind_of_training, rank_of_torchrun
@@ -196,9 +196,8 @@ def train_generator(
     training = training_fingerprint(prepared, resolved, start)
     if found := find_trained(opened_root, training):
         dismiss()
-        run, said = run_address(opened_root, found.run_id), tags_of(opened_root, found).get(PROMOTION_TAG, "")
-        now = champion_uri(opened_root)
-        return TrainedGenerator(found, "found", None, said, left_out, run, now)
+        run, why_not = run_address(opened_root, found.run_id), why_not_champion(opened_root, found)
+        return TrainedGenerator(found, "found", None, why_not, left_out, run, champion_uri(opened_root))
     check_embedder(given.promotion.embedder, "promotion.embedder")
 
     # Load, pretrain the discriminators, fit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.tasks.tracking.champion import PROMOTION_TAG, Change, promote, promote_back
+from mien.tasks.tracking.champion import PROMOTION_TAG, Change, promote, promote_back, why_not_champion
 from mien.tasks.tracking.connection import check_connection, run_address, tracking_uri
 from mien.tasks.tracking.registry import (
     TRAINING_TAG,
@@ -34,4 +34,5 @@ __all__ = [
     "tags_of",
     "tracked_run",
     "tracking_uri",
+    "why_not_champion",
 ]

@@ -138,3 +138,10 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container may run under a number that no user has
         return "unknown"
+
+
+def why_not_champion(root: Root, model: RegisteredModel) -> str:
+    """What spoke against a version when it was registered; empty if it became champion then."""
+    version = find_version(connect(root), model.uri)
+    became = any(change.how == "training" for change in changes(version))
+    return "" if became else version.tags.get(PROMOTION_TAG, "")

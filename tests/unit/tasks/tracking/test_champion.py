@@ -14,7 +14,15 @@ from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.generator.known_generators import known_generators, newest_champion, remember_generator
 from mien.tasks.generator.registered import MODEL_NAME, RegisteredModel
-from mien.tasks.tracking.champion import PROMOTION_TAG, WEIGHTS_TAG, changes, make_champion, promote, promote_back
+from mien.tasks.tracking.champion import (
+    PROMOTION_TAG,
+    WEIGHTS_TAG,
+    changes,
+    make_champion,
+    promote,
+    promote_back,
+    why_not_champion,
+)
 from mien.tasks.tracking.connection import connect
 from mien.tasks.tracking.versions import champion_version, find_version
 
@@ -58,6 +66,17 @@ def test_a_version_that_was_refused_is_promoted_by_hand_with_who_when_why_and_fr
     assert lines[1] == f"when it was registered: {REFUSED}"
     (tag,) = [v for k, v in find_version(connect(root), "models:/mien-generator/3").tags.items() if "champion." in k]
     assert set(json.loads(tag)) == {"to", "former", "how", "why", "who", "when"}
+
+
+def test_what_spoke_for_a_former_champion_is_no_reason_against_it(root: Root) -> None:
+    former, refused = (
+        RegisteredModel(f"models:/{MODEL_NAME}/{number}", "run", f"{number}" * 64, champion=False) for number in (1, 3)
+    )
+    assert why_not_champion(root, former) == ""
+    assert why_not_champion(root, refused) == REFUSED
+    promote(root, refused.uri, "sharper teeth")
+    promote(root, former.uri, "no, it is not")
+    assert why_not_champion(root, refused) == REFUSED
 
 
 def test_the_way_back_leads_back_and_farther_back(root: Root) -> None:
