@@ -41,6 +41,7 @@ from mien.model.networks.blocks import HEATMAP_GAIN, ResidualBlock, activate, co
 from mien.model.networks.config import GeneratorConfig
 from mien.model.warping.colours import coloured_as
 from mien.model.warping.composition import compose
+from mien.model.warping.gamut import within_gamut
 from mien.model.warping.landmark_flow import face_grid
 from mien.model.warping.masks import OPENINGS, opening_maps
 from mien.model.warping.picture_size import at_size
@@ -161,6 +162,7 @@ class MotionGenerator(Generator):
         masks = shares((unfolded(shown[:, 2:], fold) + _resized(told, size_px)).unflatten(0, rows), sources.present)
         drawn = torch.tanh(unfolded(drawn, fold))
         image, warped = compose(sources.photos, grid, masks, drawn, side_px or size_px)
+        image = within_gamut(image, target.points, sources.photos, sources.points, sources.present)
         of_first = motion.unflatten(0, rows)[:, 0]
         image = restrained(image, sources.photo, of_first, sources.keypoints, target)
         image = coloured_as(image, sources.photos, sources.present)

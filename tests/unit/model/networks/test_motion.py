@@ -11,6 +11,7 @@ from mien.model.networks.base import Motion, Sources
 from mien.model.networks.config import GeneratorConfig
 from mien.model.networks.generator import build_generator
 from mien.model.networks.motion import FARTHER, MAX_FLOW, MOTION_PX, mixed, precedence, shares, unfolded
+from mien.model.warping.gamut import within_gamut
 from mien.model.warping.landmark_flow import face_grid
 from mien.model.warping.pixel_grid import pixel_grid
 from mien.model.warping.restraint import restrained
@@ -31,7 +32,8 @@ def motion_of(source: torch.Tensor, mine: KeypointInfo, asked: KeypointInfo) -> 
 def test_the_image_is_the_moved_source_through_the_mask_with_the_layer_on_top() -> None:
     image, motion = motion_of(FACES.photos(FIRST), FACES.keypoints(FIRST), FACES.keypoints(SECOND))
     shown = (motion.masks[:, 0] * motion.warped[:, 0] + motion.drawn).clamp(-1, 1)
-    own, asked = FACES.keypoints(FIRST), FACES.keypoints(SECOND)
+    own, asked, sources = FACES.keypoints(FIRST), FACES.keypoints(SECOND), FACES.sources(FIRST)
+    shown = within_gamut(shown, asked.points, sources.photos, sources.points, sources.present)
     spline = face_grid(own.points, asked.points, MOTION_PX)
     torch.testing.assert_close(image, restrained(shown, FACES.photos(FIRST), spline, own, asked))
     assert motion.masks.min() > 0
