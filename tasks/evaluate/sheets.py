@@ -84,7 +84,7 @@ def draw_sheets(
     left = Counter((plan.kind, pair) for plan in plans for pair in plan.pairs)
     made: dict[tuple[Kind, EvaluationPair], dict[str, np.ndarray]] = {}
     for plan in plans:
-        keys = [(plan.kind, pair) for pair in plan.pairs]
+        keys: list[tuple[Kind, EvaluationPair]] = [(plan.kind, pair) for pair in plan.pairs]
         lacking = [pair for kind, pair in dict.fromkeys(keys) if (kind, pair) not in made]
         made |= {
             (plan.kind, pair): row for pair, row in zip(lacking, _rows(root, inputs, plan.kind, lacking), strict=True)
