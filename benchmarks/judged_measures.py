@@ -12,13 +12,17 @@ from jaxtyping import Bool, Float, UInt8
 
 from mien.model.landmarks.crop_units import to_px
 from mien.model.landmarks.schemes import LandmarkScheme, eye_opening, mouth_opening
-from mien.model.warping.masks import region_mask
+from mien.model.warping.masks import opening_maps, region_mask
 
 SHUT = 1 / 3
 """An eye that is open less than this share of the person's usual opening is shut."""
+GREENISH = 2
+"""Of 255: pixels that have more green than this on the mean look green beside skin."""
 
 Area = Literal["face", "mouth", "eyes"]
 AREAS: tuple[Area, ...] = ("face", "mouth", "eyes")
+_MOST = 0.5
+"""Of a pixel that lies in an opening."""
 
 Picture = UInt8[np.ndarray, "side side 3"]
 Mask = Bool[np.ndarray, "side side"]
@@ -53,6 +57,18 @@ def chroma(picture: Picture, mask: Mask) -> float:
     """Mean difference of the strongest and the weakest colour over a mask, of 255; 0 of a grey picture."""
     colours = picture[mask].astype(np.int64)
     return float((colours.max(1) - colours.min(1)).mean()) if len(colours) else float("nan")
+
+
+def open_mouth(points: Points, side_px: int) -> Mask:
+    """The pixels between the inner lips."""
+    maps = opening_maps(torch.from_numpy(points[None].astype(np.float32)), side_px)
+    return maps[0, 0].numpy() > _MOST
+
+
+def green(picture: Picture, mask: Mask) -> float:
+    """Mean of G − (R + B) / 2 over a mask, of 255; 0 of a grey picture, NaN where the mask is empty."""
+    colours = picture[mask].astype(np.float64)
+    return float((colours @ [-0.5, 1, -0.5]).mean()) if len(colours) else float("nan")
 
 
 class Openings(NamedTuple):

@@ -14,13 +14,16 @@ from jaxtyping import Float
 
 from benchmarks.held_out import measured_pixels
 from benchmarks.judged_measures import (
+    GREENISH,
     NO_FACE,
     Area,
     Openings,
     Points,
     area_mask,
     chroma,
+    green,
     is_shut,
+    open_mouth,
     openings,
     share,
     share_reached,
@@ -38,6 +41,8 @@ SMALL_PX, LARGE_PX = 128, 256
 SEED = 0
 NOTHING = float("nan")
 _TIMED_PAIRS, _TIMED_ROUNDS = 48, 2
+_OPENS, _FEW_PIXELS = 0.05, 30
+"""A mouth opens by more than this share of the distance of the eyes, and shows so many pixels of 256 × 256 at least."""
 
 Part = Literal["mouth", "eyes"]
 Embedding = Float[np.ndarray, " d"] | None
@@ -224,6 +229,18 @@ class Results:
             return NOTHING
         asked = zip(made, pairs.expressions, strict=True)
         return float(np.mean([chroma(one, area_mask(its.points, SMALL_PX, "face")) for one, its in asked]))
+
+    def greenish(self) -> float:
+        """Share of the mouths that open whose inside is greenish."""
+        pairs, made = self.tasks.one, self.of(self.tasks.one, LARGE_PX)
+        if made is None:
+            return NOTHING
+        answers = list[bool]()
+        for change, picture, target in zip(asked_changes(pairs, "mouth"), made, pairs.drivers, strict=True):
+            inside = open_mouth(target.points, LARGE_PX)
+            if change > _OPENS and inside.sum() >= _FEW_PIXELS:
+                answers.append(green(picture, inside) > GREENISH)
+        return share(answers)
 
     # --- Expressions
 

@@ -34,6 +34,7 @@ def rows(second_embedder: bool) -> Iterator[Row]:
         yield Row(f"told from photos, AUC, {side} px", "≤ 0.80", lambda its, side=side: its.told_from_photos(side))
     yield from _expressions()
     yield Row("chroma of results of grey sources, of 255", "≤ 1", lambda its: its.chroma())
+    yield Row("one person: mouths that open, greenish", "", lambda its: its.greenish())
     yield Row("two people: leak", "≤ 0.01", lambda its: its.whose(its.judges.mesh).leak)
     yield Row("two people: taken for the source's person", "≥ 0.98", lambda its: its.whose(its.judges.mesh).kept)
     if second_embedder:

@@ -18,7 +18,7 @@ from mien.storage.outputs import note_output
 from mien.tasks.errors import UsageError, checking_arguments
 from mien.tasks.evaluate.second_embedder import check_embedder
 from mien.tasks.experiment.arms import Arm
-from mien.tasks.experiment.judges import JudgeSpec
+from mien.tasks.experiment.judges import JudgeSpec, others
 from mien.tasks.experiment.measure import Setup
 from mien.tasks.experiment.page import markdown
 from mien.tasks.experiment.recognition import MadeFaces
@@ -125,6 +125,7 @@ def make_faces(
     enrolled: Enrolled,
     registered: RegisteredModel,
     faces: int,
+    most: int,
     strengths: Sequence[float],
     seed: int,
     device: str,
@@ -132,8 +133,8 @@ def make_faces(
 ) -> tuple[MadeFaces, tuple[str, ...]]:
     """Runs the transfer jobs of an experiment, each with a line on what came of it.
 
-    They make as many accepted faces of each person, the same with other strengths of the expression, and the photos as
-    the generator gives them when it is asked for their own landmarks.
+    They make accepted faces of each person, `most` of them, `faces` with each other strength of the expression, and the
+    photos as the generator gives them when it is asked for their own landmarks.
     """
     drivers = enrolled.drivers
     gate_for(root, drivers, None, GateSettings(), crop_size_px(root, enrolled.tables))
@@ -150,7 +151,7 @@ def make_faces(
             **asked,
         )
 
-    generated = made("generated", expressions=drivers.name, per_identity=faces)
+    generated = made("generated", expressions=drivers.name, per_identity=most)
     by_strength = [
         (
             strength,
@@ -209,12 +210,19 @@ def table_of(made: AugmentedFaces) -> str:
 
 
 def judge_of(root: Root, enrolled: Enrolled, embedder: str | None, sets: Sequence[str] | None, seed: int) -> JudgeSpec:
-    """The embedder that reports: the named one, else one to be trained on the people of these sets who take no part."""
+    """The embedder that reports: the named one, else one to be trained on the people of these sets who take no part.
+
+    Raises:
+        UsageError: there are too few of these.
+    """
     named = list(dict.fromkeys(sets or [enrolled.drivers.name, enrolled.subjects.tables.name]))
     tables = tuple(face_tables(root, each) for each in named)
     subjects = enrolled.subjects
     apart = (*subjects.photos, *(probe.image_id for probe in subjects.probes))
-    return JudgeSpec(embedder, () if embedder is not None else tables, apart, seed)
+    spec = JudgeSpec(embedder, () if embedder is not None else tables, apart, seed)
+    if embedder is None:
+        others(root, spec)
+    return spec
 
 
 def show_experiment(

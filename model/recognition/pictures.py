@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from mien.model.warping.pixel_grid import centres_along
+
 SIDE_PX = 64
 """Of the pictures that recognisers see."""
 
@@ -53,7 +55,9 @@ def usual_augmentation(images: Planes, random: torch.Generator) -> Planes:
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     shift = torch.stack([drawn(2 * _SHIFT), drawn(2 * _SHIFT)], dim=1)
     linear = torch.stack([torch.stack([cos * mirror, -sin], 1), torch.stack([sin * mirror, cos], 1)], 1)
-    grid = F.affine_grid(torch.cat([linear, shift[:, :, None]], 2), list(images.shape), align_corners=False)
+    along = centres_along(images.shape[-1], images)[:, None]
+    across, down = (along * linear[:, None, :, axis] for axis in (0, 1))
+    grid = across[:, None] + (down + shift[:, None])[:, :, None]
     moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     contrast, brightness = (1 + drawn(_CONTRAST))[:, None, None, None], drawn(_BRIGHTNESS)[:, None, None, None]
     return (moved * contrast + brightness).clamp(-1, 1)

@@ -118,6 +118,21 @@ def load_judge(root: Root, spec: JudgeSpec) -> Judge:
     """
     if spec.embedder is not None:
         return NamedJudge(load_detector(spec.embedder), spec.embedder)
+    people = others(root, spec)
+    ids = [face_id for own in people for face_id in own]
+    key = fingerprint(
+        {"code": CODE, "faces": [s.faces for s in spec.sets], "ids": ids, "seed": spec.seed, "n": UPDATES}
+    )
+    model = load_or_make(root, _EMBEDDER, key, lambda: _trained(root, spec, people))
+    return TrainedJudge(model, key, len(people), len(ids))
+
+
+def others(root: Root, spec: JudgeSpec) -> list[list[str]]:
+    """Ids of the faces that an embedder is trained on: those of each person who takes no part.
+
+    Raises:
+        UsageError: there are too few of these people.
+    """
     rows = usable_faces(root, spec.sets, ["face_id", "image_id", "identity"])
     apart = set(spec.apart)
     used = {(row["set"], row["identity"]) for row in rows if row["image_id"] in apart}
@@ -131,12 +146,7 @@ def load_judge(root: Root, spec: JudgeSpec) -> Judge:
             f"an embedder that reports needs {MIN_PEOPLE} people with two photos each, and there are {len(people)} who "
             "take no part here: name more sets with --embedder-set, or an embedder with --embedder"
         )
-    ids = [face_id for own in people.values() for face_id in own]
-    key = fingerprint(
-        {"code": CODE, "faces": [s.faces for s in spec.sets], "ids": ids, "seed": spec.seed, "n": UPDATES}
-    )
-    model = load_or_make(root, _EMBEDDER, key, lambda: _trained(root, spec, list(people.values())))
-    return TrainedJudge(model, key, len(people), len(ids))
+    return list(people.values())
 
 
 def _spread(ids: Sequence[str]) -> list[str]:

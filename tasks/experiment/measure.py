@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -54,14 +55,21 @@ class Scored:
     """Cosines, probes × people: the template is the mean of a person's photo and added pictures."""
     linear: list[int]
     """The person by a linear classifier on the embeddings of photos and added pictures."""
-    tuned: list[list[float]] | None
-    """As `template`, of photos alone, by the embedder trained further with the pictures; None where the embedder cannot
-    be."""
     without: int
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What an embedder that was trained further with an arm's pictures says of each probe."""
+
+    tables: list[str]
+    scores: list[list[float]]
+    """Cosines, probes × people, with the person's photo alone."""
 
 
 _TOLD = json_artefact(EXPERIMENTS, Told)
 _SCORED = json_artefact(EXPERIMENTS, Scored)
+_TUNED = json_artefact(EXPERIMENTS, Tuned)
 
 
 @dataclass(frozen=True)
@@ -130,29 +138,50 @@ def tell(root: Root, setup: Setup, arm: Arm, ways: Sequence[Training], seeds: Se
     ]
 
 
-def score(root: Root, setup: Setup, arm: Arm, judge: JudgeSpec, augmented: bool, seed: int) -> Scored:
-    """What an embedder makes of an arm's pictures; runs in a worker process.
+@dataclass(frozen=True)
+class Scoring:
+    """How an embedder is asked."""
 
-    `augmented`: one usual augmentation of each picture takes its place, and where there are none, of the photo.
-    """
+    judge: JudgeSpec
+    augmented: bool
+    """One usual augmentation of each picture takes its place, and where there are none, of the photo."""
+    further: bool = False
+    """Also after it was trained further; of an embedder that was trained here."""
+
+
+def score(root: Root, setup: Setup, arm: Arm, how: Scoring, seed: int) -> tuple[Scored, Tuned | None]:
+    """What an embedder makes of an arm's pictures; runs in a worker process."""
     with one_thread():
-        reporting = load_judge(root, judge)
-        decides = {"arm": arm.key(), "judge": reporting.key, "augmented": augmented, "seed": seed}
-        name = fingerprint({"code": CODE, "setup": _key(setup), **decides})
-        found = load(root, _SCORED, name)
-        if found is None:
-            found = _score(root, setup, arm, reporting, augmented, seed)
-            keep(root, _SCORED, name, found)
+        judge = load_judge(root, how.judge)
+        decides = {"arm": arm.key(), "judge": judge.key, "augmented": how.augmented, "seed": seed}
+        names = [
+            fingerprint({"code": CODE, "setup": _key(setup), **decides, **more}) for more in ({}, {"further": True})
+        ]
+        pictures = cache(lambda: _pictures(root, setup, arm, how.augmented, seed))
+        scored, tuned = load(root, _SCORED, names[0]), None
+        if scored is None:
+            scored = _score(root, setup, arm, judge, *pictures())
+            keep(root, _SCORED, names[0], scored)
+        if how.further and isinstance(judge, TrainedJudge):
+            tuned = load(root, _TUNED, names[1])
+            if tuned is None:
+                tuned = Tuned(setup.tables_of(arm), _tuned(root, setup, judge, pictures()[0], seed))
+                keep(root, _TUNED, names[1], tuned)
     tick()
-    return found
+    return scored, tuned
 
 
-def _score(root: Root, setup: Setup, arm: Arm, judge: Judge, augmented: bool, seed: int) -> Scored:
-    photos, people = _crops(root, setup.enrolled, setup.enrolled_ids), len(setup.enrolled_ids)
+def _pictures(root: Root, setup: Setup, arm: Arm, augmented: bool, seed: int) -> tuple[list[Picture], int]:
+    """What the arm adds, and how many people it has none of."""
     more = added(root, arm, setup.enrolled, setup.enrolled_ids)
-    pictures = more.pictures
-    if augmented:
-        pictures = _augmented(pictures or [photo for photo in photos for _ in range(arm.faces)], seed)
+    if not augmented:
+        return more.pictures, more.without
+    photos = [] if more.pictures else _crops(root, setup.enrolled, setup.enrolled_ids)
+    return _augmented(more.pictures or [photo for photo in photos for _ in range(arm.faces)], seed), more.without
+
+
+def _score(root: Root, setup: Setup, arm: Arm, judge: Judge, pictures: Sequence[Picture], without: int) -> Scored:
+    photos, people = _crops(root, setup.enrolled, setup.enrolled_ids), len(setup.enrolled_ids)
     each = len(pictures) // people
     own, extra = judge.vectors(photos), judge.vectors(pictures) if pictures else None
     probes = judge.vectors(_crops(root, setup.tables, setup.probe_ids))
@@ -166,14 +195,11 @@ def _score(root: Root, setup: Setup, arm: Arm, judge: Judge, augmented: bool, se
         # That there are hardly more pictures than people is what is measured.
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         linear = LogisticRegression(C=_LINEAR_C, max_iter=500).fit(shown, labels).predict(probes)
-    tuned = _tuned(judge, photos, pictures, setup, root, seed) if isinstance(judge, TrainedJudge) else None
-    return Scored(setup.tables_of(arm), _rounded(probes @ templates.T), linear.tolist(), tuned, more.without)
+    return Scored(setup.tables_of(arm), _rounded(probes @ templates.T), linear.tolist(), without)
 
 
-def _tuned(
-    judge: TrainedJudge, photos: Sequence[Picture], pictures: Sequence[Picture], setup: Setup, root: Root, seed: int
-) -> list[list[float]]:
-    people = len(photos)
+def _tuned(root: Root, setup: Setup, judge: TrainedJudge, pictures: Sequence[Picture], seed: int) -> list[list[float]]:
+    photos, people = _crops(root, setup.enrolled, setup.enrolled_ids), len(setup.enrolled_ids)
     labels = np.concatenate([np.arange(people), np.repeat(np.arange(people), len(pictures) // people)])
     seen = as_seen([*photos, *pictures])
     model = fit_embedder(seen, labels, TUNED_UPDATES, seed, judge.model, TUNED_RATE)

@@ -16,7 +16,17 @@ from mien.model.recognition.error_rates import auc, best_person
 from mien.storage import Root
 from mien.tasks.experiment.arms import Arm
 from mien.tasks.experiment.judges import JudgeSpec
-from mien.tasks.experiment.measure import Scored, Setup, Told, Training, enrolled_scores, score, tell
+from mien.tasks.experiment.measure import (
+    Scored,
+    Scoring,
+    Setup,
+    Told,
+    Training,
+    Tuned,
+    enrolled_scores,
+    score,
+    tell,
+)
 from mien.tasks.experiment.results import Curve, Experiment, Failure, ResultTable, Verdict
 from mien.tasks.experiment.subjects import Subjects, check_apart
 from mien.tasks.experiment.summary import beats, does_not_beat, effects_table
@@ -88,9 +98,11 @@ def run_recognition(
     """
     check_apart([*subjects.photos, *made.drivers], [probe.image_id for probe in subjects.probes])
     arms, curves = arms_of(made, faces), _curve_arms(made, faces, settings)
-    told = _tell_all(root, setup, [*arms, *(arm for _, _, arm in curves)], settings)
-    judge_name, own = in_worker(enrolled_scores, root, setup, settings.judge)
-    scored = score_arms(root, setup, arms, settings.judge)
+    with ThreadPoolExecutor(1) as beside:  # the embedder is trained by one core, while others train recognisers
+        judged = beside.submit(in_worker, enrolled_scores, root, setup, settings.judge)
+        told = _tell_all(root, setup, [*arms, *(arm for _, _, arm in curves)], settings)
+        judge_name, own = judged.result()
+    scored = {name: found for name, (found, _) in score_arms(root, setup, arms, settings.judge).items()}
     right = {name: _right(each, subjects) for name, each in told.items()}
     named = [name for arm in arms for name in (arm.name, with_usual(arm.name))]
     tables = [
@@ -156,14 +168,22 @@ def _tell_all(root: Root, setup: Setup, arms: Sequence[Arm], settings: Recogniti
     return plain | {with_usual(name): told[name][1] for name in plain}
 
 
-def score_arms(root: Root, setup: Setup, arms: Sequence[Arm], judge: JudgeSpec) -> dict[str, Scored]:
-    """By arm, plain and with the usual augmentation."""
+def score_arms(
+    root: Root, setup: Setup, arms: Sequence[Arm], judge: JudgeSpec, *, further: bool = False
+) -> dict[str, tuple[Scored, Tuned | None]]:
+    """By arm, plain and with the usual augmentation. `further`: also by the embedder trained further with each but the
+    photo alone."""
     wanted = {arm.name: (arm, False) for arm in arms} | {with_usual(arm.name): (arm, True) for arm in arms}
     faces = max(arm.faces for arm in arms)
     wanted[with_usual(PHOTO)] = (replace(wanted[PHOTO][0], faces=faces), True)
+
+    def scored(name: str) -> tuple[Scored, Tuned | None]:
+        arm, augmented = wanted[name]
+        how = Scoring(judge, augmented, further and name != PHOTO)
+        return in_worker(score, root, setup, arm, how, judge.seed)
+
     with work_progress("score by the embedder", len(wanted), "arms"), ThreadPoolExecutor() as threads:
-        done = threads.map(lambda of: in_worker(score, root, setup, of[0], judge, of[1], judge.seed), wanted.values())
-        return dict(zip(wanted, done, strict=True))
+        return dict(zip(wanted, threads.map(scored, wanted), strict=True))
 
 
 # --- Tell -------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from mien.model.recognition.error_rates import auc, threshold_at
 from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.experiment.judges import JudgeSpec
-from mien.tasks.experiment.measure import Scored, Setup, enrolled_scores
+from mien.tasks.experiment.measure import Scored, Setup, Tuned, enrolled_scores
 from mien.tasks.experiment.recognition import COPY, GENERATED, PHOTO, MadeFaces, arms_of, score_arms, with_usual
 from mien.tasks.experiment.results import ArmResult, Experiment, ResultTable, Verdict
 from mien.tasks.experiment.subjects import Subjects, check_apart
@@ -59,7 +59,7 @@ def run_verification(
         )
     arms = arms_of(made, faces)
     judge_name, own = in_worker(enrolled_scores, root, setup, judge)
-    scored = score_arms(root, setup, arms, judge)
+    scored = score_arms(root, setup, arms, judge, further=True)
     ways = [_Way("template", "templates are means over the photo and the added faces", _template(scored))]
     if (tuned := _tuned(scored)) is not None:
         ways.append(_Way("tuned", "the embedder is trained further with the photo and the added faces", tuned))
@@ -82,19 +82,23 @@ def run_verification(
     )
 
 
-def _template(scored: Mapping[str, Scored]) -> dict[str, Scores]:
-    return {name: np.array(each.template) for name, each in scored.items()}
+_Scores = Mapping[str, tuple[Scored, Tuned | None]]
 
 
-def _tuned(scored: Mapping[str, Scored]) -> dict[str, Scores] | None:
-    """The photo's own arm keeps the embedder as it is: it is what the others are held against."""
-    out = {PHOTO: np.array(scored[PHOTO].template)}
-    for name, each in scored.items():
+def _template(scored: _Scores) -> dict[str, Scores]:
+    return {name: np.array(found.template) for name, (found, _) in scored.items()}
+
+
+def _tuned(scored: _Scores) -> dict[str, Scores] | None:
+    """The photo's own arm keeps the embedder as it is: it is what the others are held against. None where the embedder
+    cannot be trained further."""
+    out = {PHOTO: np.array(scored[PHOTO][0].template)}
+    for name, (_, tuned) in scored.items():
         if name == PHOTO:
             continue
-        if each.tuned is None:
+        if tuned is None:
             return None
-        out[name] = np.array(each.tuned)
+        out[name] = np.array(tuned.scores)
     return out
 
 

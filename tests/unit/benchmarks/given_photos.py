@@ -15,9 +15,10 @@ REST = reference_landmarks(AlignmentSettings(size_px=SIDE_PX))
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 
 
-def photo(person: str, number: int, lids: float = 1.0, split: str = "test") -> Photo:
-    """A photo of a person with eyes that are open so far, as a share of the reference face's."""
+def photo(person: str, number: int, lids: float = 1.0, split: str = "test", jaw_px: float = 0.0) -> Photo:
+    """A photo of a person with eyes that are open so far, as a share of the reference face's, and a jaw so far down."""
     landmarks = REST.copy()
+    landmarks[65:68, 1] += jaw_px
     for upper, lower in LIDS:
         middle, gap = (landmarks[upper] + landmarks[lower]) / 2, landmarks[lower] - landmarks[upper]
         landmarks[upper], landmarks[lower] = middle - lids * gap / 2, middle + lids * gap / 2

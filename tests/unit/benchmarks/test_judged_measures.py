@@ -7,8 +7,10 @@ import pytest
 from benchmarks.judged_measures import (
     area_mask,
     chroma,
+    green,
     is_shut,
     laplacian_energy,
+    open_mouth,
     openings,
     share,
     share_reached,
@@ -66,6 +68,30 @@ def test_chroma_is_counted_in_the_mask_and_grey_has_none() -> None:
     picture[:2, :, 0] += 30  # half of the mask
     picture[4:] = (255, 0, 0)
     assert chroma(picture, mask) == 15
+
+
+def test_green_is_what_is_more_than_red_and_blue_and_neither_grey_nor_skin_has_any() -> None:
+    picture, mask = np.full((8, 8, 3), 200, np.uint8), np.zeros((8, 8), bool)
+    assert np.isnan(green(picture, mask))
+    mask[:4] = True
+    assert green(picture, mask) == 0
+    picture[:2, :, 1] += 10  # half of the mask
+    picture[4:] = (0, 255, 0)
+    assert green(picture, mask) == 5
+    picture[:] = (220, 170, 150)
+    assert green(picture, mask) < 0
+
+
+def test_an_open_mouth_lies_between_the_inner_lips_and_a_shut_one_has_no_inside() -> None:
+    wide = SHAPE.copy()
+    wide[65:68, 1] += 12
+    inside = open_mouth(from_px(wide, SIDE_PX), SIDE_PX)
+    rows, columns = np.nonzero(inside)
+    assert inside.sum() > 150
+    assert wide[60, 0] <= columns.min() <= columns.max() <= wide[64, 0]
+    assert wide[60:65, 1].min() <= rows.min() <= rows.max() <= wide[65:68, 1].max()
+    wide[65:68] = wide[63:60:-1]
+    assert not open_mouth(from_px(wide, SIDE_PX), SIDE_PX).any()
 
 
 def test_openings_of_a_face_follow_lips_and_lids() -> None:

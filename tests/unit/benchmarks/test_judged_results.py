@@ -10,7 +10,7 @@ from benchmarks.judged_measures import openings
 from benchmarks.judged_pairs import Pairs, pairs_of_one, pairs_of_two, shut_eyes_of_one, usual_eyes
 from benchmarks.judged_results import Judges, Results, Tasks, copies_of, face_box, photos_of
 from benchmarks.judged_rows import Row, column, rows, table
-from benchmarks.making import Pictures
+from benchmarks.making import Pictures, own_expressions
 from mien.model.detection.detector import FoundFace
 from mien.model.expression.shape_model import ShapeModel
 from mien.model.inference.exported_generator import ExportedGenerator
@@ -86,6 +86,22 @@ def test_a_copy_reaches_nothing_and_the_photo_all_that_is_asked(tasks: Tasks) ->
     assert photo_itself.reached(tasks.one, "eyes", photo_itself.judges.mesh) == pytest.approx(1, abs=1e-3)
     assert (copy.shut(tasks.shut_one), photo_itself.shut(tasks.shut_one)) == (0, 1)
     assert photo_itself.sharpness("face", 128) == 1
+
+
+def test_greenish_mouths_are_counted_among_those_that_open() -> None:
+    shut, open_ = photo("anna", 1), photo("anna", 2, jaw_px=10)
+    pairs = Pairs([(shut,), (shut,), (open_,)], [open_, open_, shut], [], one_person=True)
+    pairs.expressions.extend(own_expressions(pairs.drivers))
+    none = pairs.first(0)
+
+    def made(*colours: tuple[int, int, int]) -> Results:
+        pictures = np.stack([np.full((256, 256, 3), colour, np.uint8) for colour in colours])
+        return Results(lambda *_: pictures, Tasks(pairs, none, none, none, {}), judges())
+
+    green, white = (200, 210, 200), (200, 200, 200)
+    assert made(white, white, green).greenish() == 0  # the third does not open
+    assert made(green, white, white).greenish() == 0.5
+    assert made(green, green, white).greenish() == 1
 
 
 def test_where_there_is_nothing_to_look_at_there_is_no_value(tasks: Tasks) -> None:

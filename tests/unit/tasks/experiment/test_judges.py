@@ -6,7 +6,7 @@ import pytest
 from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.experiment import judges
-from mien.tasks.experiment.judges import JudgeSpec, TrainedJudge, load_judge
+from mien.tasks.experiment.judges import JudgeSpec, TrainedJudge, load_judge, others
 from mien.tasks.sets.face_columns import crop_of
 from mien.tasks.sets.faces import face_tables, read_faces
 from tests.small_root import DETECTOR, PREPARED, rows_of
@@ -51,6 +51,8 @@ def test_too_few_others_are_told(root: Root) -> None:
     apart = [row["image_id"] for row in rows_of(root, "faces", PREPARED) if row["identity"] != "person0"]
     with pytest.raises(UsageError, match="needs 3 people with two photos each, and there are 1 who take no part here"):
         load_judge(root, spec(root, *apart))
+    with pytest.raises(UsageError, match="name more sets with --embedder-set"):
+        others(root, spec(root, *apart))
 
 
 def test_a_named_embedder_gives_unit_vectors_and_none_without_a_face(root: Root) -> None:

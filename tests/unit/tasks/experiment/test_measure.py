@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from mien.storage import Root, read_set
-from mien.tasks.experiment import measure
+from mien.tasks.experiment import judges, measure
 from mien.tasks.experiment.arms import Arm
 from mien.tasks.experiment.judges import JudgeSpec
-from mien.tasks.experiment.measure import Setup, Training, enrolled_scores, score, tell, told_name
+from mien.tasks.experiment.measure import Scoring, Setup, Training, enrolled_scores, score, tell, told_name
 from tests.small_root import DETECTOR, GENERATED
 from tests.unit.tasks.experiment.given import PEOPLE, drawn_root, enrolled_like_the_generated
 
 HOW = Training(2, augmented=True)
 JUDGE = JudgeSpec(DETECTOR)
+ASKED = Scoring(JUDGE, augmented=False)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_what_decides_a_result_names_it(made: tuple[Root, Setup, Arm]) -> None:
 def test_no_name_and_no_picture_is_kept(made: tuple[Root, Setup, Arm]) -> None:
     root, setup, arm = made
     tell(root, setup, arm, [HOW], [0])
-    score(root, setup, arm, JUDGE, False, 0)
+    score(root, setup, arm, ASKED, 0)
     kept = [root.read_bytes(f"experiments/{name}") for name in root.list("experiments")]
     assert len(kept) == 2
     assert not any(b"person" in each or b"PNG" in each for each in kept)
@@ -84,9 +85,8 @@ def test_no_name_and_no_picture_is_kept(made: tuple[Root, Setup, Arm]) -> None:
 
 def test_an_embedder_scores_each_probe_with_each_template(made: tuple[Root, Setup, Arm]) -> None:
     root, setup, arm = made
-    alone = score(root, setup, Arm("photo", "photo"), JUDGE, False, 0)
-    enriched = score(root, setup, arm, JUDGE, False, 0)
-    copies = score(root, setup, Arm("copy", "copy", None, 2), JUDGE, False, 0)
+    arms = Arm("photo", "photo"), arm, Arm("copy", "copy", None, 2)
+    alone, enriched, copies = (score(root, setup, each, ASKED, 0)[0] for each in arms)
     assert np.array(alone.template).shape == (len(setup.probe_ids), PEOPLE)
     name, own = enrolled_scores(root, setup, JUDGE)
     assert name == DETECTOR
@@ -94,12 +94,36 @@ def test_an_embedder_scores_each_probe_with_each_template(made: tuple[Root, Setu
     assert np.allclose(copies.template, alone.template, atol=1e-4)  # the mean of copies is the photo
     assert not np.allclose(enriched.template, alone.template, atol=1e-4)
     assert len(enriched.linear) == len(setup.probe_ids)
-    assert alone.tuned is None  # a detector is not trained further
+
+
+def test_an_embedder_that_was_trained_here_is_trained_further_where_that_is_asked_for(
+    made: tuple[Root, Setup, Arm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, setup, arm = made
+    monkeypatch.setattr(judges, "MIN_PEOPLE", 3)
+    monkeypatch.setattr(judges, "UPDATES", 2)
+    monkeypatch.setattr(measure, "TUNED_UPDATES", 2)
+    own = Scoring(JudgeSpec(None, (setup.tables,)), augmented=False)
+    plain, none = score(root, setup, arm, own, 0)
+    assert none is None
+    further = replace(own, further=True)
+    again, tuned = score(root, setup, arm, further, 0)
+    assert again == plain
+    assert tuned is not None
+    assert np.array(tuned.scores).shape == np.array(plain.template).shape
+    assert tuned.tables == [setup.tables.faces, setup.enrolled.faces, arm.transfers]
+    monkeypatch.setattr(measure, "added", lambda *_: pytest.fail("the pictures were made again"))
+    assert score(root, setup, arm, further, 0) == (plain, tuned)
+
+
+def test_a_detector_is_not_trained_further(made: tuple[Root, Setup, Arm]) -> None:
+    root, setup, arm = made
+    assert score(root, setup, arm, replace(ASKED, further=True), 0)[1] is None
 
 
 def test_the_usual_augmentation_of_photos_is_a_seeded_arm(made: tuple[Root, Setup, Arm]) -> None:
     root, setup, _ = made
-    photo = Arm("photo", "photo", None, 2)
-    one, other = (score(root, setup, photo, JUDGE, True, seed) for seed in (0, 1))
+    photo, usual = Arm("photo", "photo", None, 2), replace(ASKED, augmented=True)
+    one, other = (score(root, setup, photo, usual, seed) for seed in (0, 1))
     assert one != other
-    assert one == score(root, setup, photo, JUDGE, True, 0)
+    assert one == score(root, setup, photo, usual, 0)

@@ -9,7 +9,7 @@ from mien.storage import Root
 from mien.tasks.errors import UsageError
 from mien.tasks.experiment import verification
 from mien.tasks.experiment.judges import JudgeSpec
-from mien.tasks.experiment.measure import Scored, Setup
+from mien.tasks.experiment.measure import Scored, Setup, Tuned
 from mien.tasks.experiment.recognition import MadeFaces
 from mien.tasks.experiment.results import Experiment
 from mien.tasks.experiment.subjects import Probe, Subjects
@@ -45,13 +45,14 @@ def scores(expressive: float, calm: float = 0.0) -> list[list[float]]:
 def measured(
     monkeypatch: pytest.MonkeyPatch, generated: float, tuned: bool = True, calm: float = 0.0, copies: float = 0.6
 ) -> Experiment:
-    def scored(*_: object) -> dict[str, Scored]:
-        out: dict[str, Scored] = {}
+    def scored(*_: object, further: bool) -> dict[str, tuple[Scored, Tuned | None]]:
+        assert further
+        out: dict[str, tuple[Scored, Tuned | None]] = {}
         for name in (*ARMS, "usual", *(f"{arm} + usual" for arm in ARMS[1:])):
             of_arm = scores(copies if name.startswith("copy") else 0.6)
             if name.startswith("generated"):
                 of_arm = scores(generated, calm)
-            out[name] = Scored([], of_arm, [], of_arm if tuned else None, 0)
+            out[name] = Scored([], of_arm, [], 0), Tuned([], of_arm) if tuned else None
         return out
 
     monkeypatch.setattr(verification, "score_arms", scored)
