@@ -1,18 +1,21 @@
 """The experiments of docs/results.md from a clean root: prepares, trains and measures with the commands of `mien`.
 
 python -m benchmarks.experiments --faces FOLDER [--root ROOT] [--minutes 60] [--minutes-orl 15] [--only NAME …]
+                                 [--tables FILE]
 python -m benchmarks.experiments --short [--root ROOT]
 
 FOLDER holds actors/, london/ and clips/ (faces of labelled people, two photos of each person, videos of people). Half
 of the actors and of the London people are held back; a generator is trained on the others and on the clips, and a
 second one on s1 to s20 of the AT&T (ORL) faces. `--short` needs no folder: a generator of three minutes, few seeds and
 updates, on the ORL faces alone. Its figures say that everything runs, and nothing more. Each command is printed before
-it runs, and what is there already is found.
+it runs, and what is there already is found. `--tables` writes what the experiments found as one page, which is how
+docs/results-tables.md is made.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import subprocess
@@ -101,6 +104,21 @@ def experiments(model: str, of_orl: str | None) -> Iterator[tuple[str, list[str]
     yield "turned", of("recognition", "orl", "--expressions", "clips", *judge, "--prefix", "orl-turned")
 
 
+HEAD = """# Tables of the experiments
+
+What the experiments found, as `python -m benchmarks.experiments --faces FOLDER --tables docs/results-tables.md`
+writes it. [results.md](results.md) says what it means, and [experiments.md](experiments.md) what the words do.
+"""
+
+
+def section(root: Path, arguments: Sequence[str]) -> str:
+    """What an experiment found, under the command that gives it."""
+    kind, given = arguments[1], dict(itertools.pairwise(arguments))
+    found = root / "experiment-pages" / given.get("--prefix", f"{given['--set']}-{kind}") / "experiment.md"
+    title, _, rest = found.read_text().partition("\n")
+    return f"{title}\n\n```bash\nmien {' '.join(arguments)}\n```\n{rest}"
+
+
 def short(root: Path) -> None:
     """Everything once, in a quarter of an hour."""
     prepare_orl_halves(root)
@@ -122,6 +140,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--minutes-orl", type=float, default=15, help="0 leaves out the generator of s1 to s20")
     parser.add_argument("--only", action="append", choices=NAMES)
+    parser.add_argument("--tables", type=Path)
     parser.add_argument("--short", action="store_true")
     asked = parser.parse_args()
     if asked.short:
@@ -134,9 +153,13 @@ def main() -> None:
     if asked.minutes_orl:
         prepare_orl_halves(asked.root)
         of_orl = train(asked.root, ["orl-a"], asked.minutes_orl)
+    sections = [HEAD]
     for name, arguments in experiments(model, of_orl):
         if not asked.only or name in asked.only:
             mien(asked.root, *arguments)
+            sections.append(section(asked.root, arguments))
+    if asked.tables is not None:
+        asked.tables.write_text("\n".join(sections))
 
 
 if __name__ == "__main__":
