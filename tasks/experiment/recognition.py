@@ -158,8 +158,12 @@ def _curve_arms(made: MadeFaces, faces: int, settings: RecognitionSettings) -> l
 
 def _tell_all(root: Root, setup: Setup, arms: Sequence[Arm], settings: RecognitionSettings) -> dict[str, list[Told]]:
     seeds, ways = range(settings.seeds), [Training(settings.updates, augmented) for augmented in (False, True)]
-    # An arm that the tables and curves share is trained once; what takes longest to be made goes first.
-    wanted = sorted({arm.name: arm for arm in arms}.values(), key=lambda arm: (not arm.watermark, -arm.faces))
+    # An arm that the tables and curves share is trained once. What takes longest to be made goes first, and the placebo
+    # last: mostly it is the copy, which was trained by then.
+    wanted = sorted(
+        {arm.name: arm for arm in arms}.values(),
+        key=lambda arm: (not arm.watermark, arm.name == PLACEBO, -arm.faces),
+    )
     count = len(wanted) * len(ways) * len(seeds)
     with work_progress("train recognisers", count, "recognisers"), ThreadPoolExecutor() as threads:
         done = threads.map(lambda arm: in_worker(tell, root, setup, arm, ways, seeds), wanted)

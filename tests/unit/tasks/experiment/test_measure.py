@@ -50,6 +50,25 @@ def test_each_seed_names_each_probe_and_what_is_kept_is_not_trained_again(
     assert seeds == [2, 0, 1]
 
 
+def test_arms_with_the_same_pictures_are_trained_once(
+    made: tuple[Root, Setup, Arm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, setup, arm = made
+    copy = Arm("copy", "copy", None, 2)
+    (first,) = tell(root, setup, copy, [HOW], range(2))
+    with monkeypatch.context() as patch:
+        photos = measure.added(root, copy, setup.enrolled, setup.enrolled_ids)
+        patch.setattr(measure, "added", lambda *_: replace(photos, without=1))
+        patch.setattr(measure, "trained", lambda *_, **__: pytest.fail("it was trained again"))
+        (again,) = tell(root, setup, arm, [HOW], range(2))
+    assert [each.said for each in again] == [each.said for each in first]
+    assert again[0].tables == [setup.tables.faces, setup.enrolled.faces, arm.transfers]
+    assert again[0].without == 1
+    monkeypatch.setattr(measure, "trained", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(pytest.fail.Exception):
+        tell(root, setup, Arm("generated", "generated", arm.transfers, 1), [HOW], range(2))  # other pictures
+
+
 def test_a_damaged_result_is_made_again(made: tuple[Root, Setup, Arm]) -> None:
     root, setup, arm = made
     first = tell(root, setup, arm, [HOW], [0])
@@ -79,7 +98,7 @@ def test_no_name_and_no_picture_is_kept(made: tuple[Root, Setup, Arm]) -> None:
     tell(root, setup, arm, [HOW], [0])
     score(root, setup, arm, ASKED, 0)
     kept = [root.read_bytes(f"experiments/{name}") for name in root.list("experiments")]
-    assert len(kept) == 2
+    assert len(kept) == 3
     assert not any(b"person" in each or b"PNG" in each for each in kept)
 
 
