@@ -242,7 +242,11 @@ def _curves(
     subjects: Subjects,
     settings: RecognitionSettings,
 ) -> list[Curve]:
-    axes = {"dose": "generated faces of each person", "strength": "strength of the expression", "watermark": "marked"}
+    axes = {
+        "dose": "generated faces of each person",
+        "strength": "strength of the expression",
+        "watermark": "watermark (1: with it)",
+    }
     out: list[Curve] = []
     for key in dict.fromkeys(key for key, _, _ in arms):
         lines: dict[str, list[tuple[float, Effect]]] = {}
