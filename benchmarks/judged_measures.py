@@ -66,9 +66,12 @@ def open_mouth(points: Points, side_px: int) -> Mask:
 
 
 def green(picture: Picture, mask: Mask) -> float:
-    """Mean of G − (R + B) / 2 over a mask, of 255; 0 of a grey picture, NaN where the mask is empty."""
+    """Mean of G − (R + B) / 2 where it is above 0, over a mask, of 255; NaN where the mask is empty.
+
+    The dark of a mouth is red, and a red pixel does not make a green one white.
+    """
     colours = picture[mask].astype(np.float64)
-    return float((colours @ [-0.5, 1, -0.5]).mean()) if len(colours) else float("nan")
+    return float((colours @ [-0.5, 1, -0.5]).clip(0).mean()) if len(colours) else float("nan")
 
 
 class Openings(NamedTuple):
