@@ -143,6 +143,8 @@ def main() -> None:
     parser.add_argument("--tables", type=Path)
     parser.add_argument("--short", action="store_true")
     asked = parser.parse_args()
+    if asked.tables is not None and (asked.only or asked.short):
+        parser.error("--tables is a page of all experiments: leave out --only and --short")
     if asked.short:
         short(asked.root)
         return

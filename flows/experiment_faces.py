@@ -125,7 +125,7 @@ def make_faces(
     enrolled: Enrolled,
     registered: RegisteredModel,
     faces: int,
-    most: int,
+    doses: Sequence[int],
     strengths: Sequence[float],
     seed: int,
     device: str,
@@ -133,8 +133,8 @@ def make_faces(
 ) -> tuple[MadeFaces, tuple[str, ...]]:
     """Runs the transfer jobs of an experiment, each with a line on what came of it.
 
-    They make accepted faces of each person, `most` of them, `faces` with each other strength of the expression, and the
-    photos as the generator gives them when it is asked for their own landmarks.
+    They make so many accepted faces of each person (the largest dose if that is more), so many with each other
+    strength of the expression, and the photos as the generator gives them when it is asked for their own landmarks.
     """
     drivers = enrolled.drivers
     gate_for(root, drivers, None, GateSettings(), crop_size_px(root, enrolled.tables))
@@ -151,7 +151,7 @@ def make_faces(
             **asked,
         )
 
-    generated = made("generated", expressions=drivers.name, per_identity=most)
+    generated = made("generated", expressions=drivers.name, per_identity=max([faces, *doses]))
     by_strength = [
         (
             strength,
@@ -221,7 +221,7 @@ def judge_of(root: Root, enrolled: Enrolled, embedder: str | None, sets: Sequenc
     apart = (*subjects.photos, *(probe.image_id for probe in subjects.probes))
     spec = JudgeSpec(embedder, () if embedder is not None else tables, apart, seed)
     if embedder is None:
-        others(root, spec)
+        others(root, spec)  # if they are too few, before faces are made
     return spec
 
 

@@ -110,10 +110,8 @@ def experiment_recognition(
     with worker_pool(workers, read_settings(settings).work):
         enrolled = enrol(opened_root, called, set, expressions, registered, neutral)
         judge = judge_of(opened_root, enrolled, embedder, embedder_sets, seed)
-        numbers = per_identity, max(per_identity, *(doses or [per_identity]))
-        made, lines = make_faces(
-            opened_root, called, enrolled, registered, *numbers, list(strengths or []), seed, device, settings
-        )
+        numbers = per_identity, doses or [], strengths or []
+        made, lines = make_faces(opened_root, called, enrolled, registered, *numbers, seed, device, settings)
         chosen = RecognitionSettings(seeds, updates, judge, tuple(doses or ()), seed)
         about = (*enrolled.about, f"{per_identity} faces of each person", *lines)
         found = run_recognition(opened_root, enrolled.subjects, enrolled.setup, made, per_identity, chosen, about)

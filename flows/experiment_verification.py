@@ -100,8 +100,9 @@ def experiment_verification(
     with worker_pool(workers, read_settings(settings).work):
         enrolled = enrol(opened_root, called, set, expressions, registered, neutral)
         judge = judge_of(opened_root, enrolled, embedder, embedder_sets, seed)
-        numbers = per_identity, per_identity
-        made, lines = make_faces(opened_root, called, enrolled, registered, *numbers, [], seed, device, settings)
+        made, lines = make_faces(
+            opened_root, called, enrolled, registered, per_identity, [], [], seed, device, settings
+        )
         about = (*enrolled.about, f"{per_identity} faces of each person", *lines)
         found = run_verification(opened_root, enrolled.subjects, enrolled.setup, made, per_identity, judge, about)
     asked = {

@@ -166,20 +166,19 @@ def score(root: Root, setup: Setup, arm: Arm, how: Scoring, seed: int) -> tuple[
     """What an embedder makes of an arm's pictures; runs in a worker process."""
     with one_thread():
         judge = load_judge(root, how.judge)
-        decides = {"arm": arm.key(), "judge": judge.key, "augmented": how.augmented, "seed": seed}
-        names = [
-            fingerprint({"code": CODE, "setup": _key(setup), **decides, **more}) for more in ({}, {"further": True})
-        ]
+        decides = {"code": CODE, "setup": _key(setup), "arm": arm.key(), "judge": judge.key, "seed": seed}
+        decides["augmented"] = how.augmented
+        scored_name, tuned_name = fingerprint(decides), fingerprint(decides | {"further": True})
         pictures = cache(lambda: _pictures(root, setup, arm, how.augmented, seed))
-        scored, tuned = load(root, _SCORED, names[0]), None
+        scored, tuned = load(root, _SCORED, scored_name), None
         if scored is None:
             scored = _score(root, setup, arm, judge, *pictures())
-            keep(root, _SCORED, names[0], scored)
+            keep(root, _SCORED, scored_name, scored)
         if how.further and isinstance(judge, TrainedJudge):
-            tuned = load(root, _TUNED, names[1])
+            tuned = load(root, _TUNED, tuned_name)
             if tuned is None:
                 tuned = Tuned(setup.tables_of(arm), _tuned(root, setup, judge, pictures()[0], seed))
-                keep(root, _TUNED, names[1], tuned)
+                keep(root, _TUNED, tuned_name, tuned)
     tick()
     return scored, tuned
 
